@@ -1,0 +1,130 @@
+"""The bench on which a comparison runs: a local S3 that holds the day, and sandboxes.
+
+Everything that touches the machine comes through ``Doors``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from harness.fixtures.staging import ExpectedDay, StagedObject, stage
+from harness.measure import Progress, RunningSandbox
+from harness.model import Artefact, Implementation, Invocation, NotReady
+from harness.verify import same_json, verify_destination
+
+_SOURCE_BUCKET = "source-bucket"
+_DESTINATION_BUCKET = "destination-bucket"
+
+
+class Finding(Protocol):
+    """One fact about a tool."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def detail(self) -> str: ...
+    @property
+    def remedy(self) -> str | None: ...
+
+
+class Store(Protocol):
+    """The local S3."""
+
+    def env(self) -> dict[str, str]: ...
+    def bucket_path(self, bucket: str) -> Path: ...
+    def put_file(
+        self, bucket: str, key: str, body: bytes, content_encoding: str | None = None
+    ) -> None: ...
+    def read_tree(self, bucket: str, prefix: str = "") -> Mapping[str, bytes]: ...
+    def clear(self, bucket: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """All that touches the machine; tests hand in others."""
+
+    load: Callable[[], Sequence[Implementation]]
+    check: Callable[[Implementation], Sequence[Finding]]
+    build: Callable[[Sequence[Implementation], Progress], Mapping[str, Artefact | NotReady]]
+    serve: Callable[[], AbstractContextManager[Store]]
+    sandbox: Callable[[Artefact, Mapping[str, str]], AbstractContextManager[RunningSandbox]]
+    describe: Callable[[], Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A served and staged day; it is the destination of a plan.
+
+    ``env`` are the variables that lead a function there.
+    """
+
+    store: Store
+    env: Mapping[str, str]
+    expected: ExpectedDay
+
+    def clear(self) -> None:
+        self.store.clear(_DESTINATION_BUCKET)
+
+    def judge(self, invocation: Invocation) -> str | None:
+        difference = verify_destination(self.expected, self.store.read_tree(_DESTINATION_BUCKET))
+        if difference is not None:
+            return str(difference)
+        want = self.expected.result()
+        if same_json(invocation.result, want):
+            return None
+        return f"result is {json.dumps(invocation.result)}, expected {json.dumps(want)}"
+
+
+@contextmanager
+def staged(
+    doors: Doors,
+    objects: Iterable[StagedObject],
+    day: date,
+    chunk_bytes: int,
+    progress: Progress,
+) -> Iterator[Bench]:
+    """A running store that holds the day; leaving the context ends and removes everything."""
+    progress("starting the S3 server")
+    with TemporaryDirectory(prefix="expected-") as folder, doors.serve() as store:
+        store.bucket_path(_DESTINATION_BUCKET)
+        progress("staging the day")
+
+        def put(each: StagedObject) -> None:
+            store.put_file(_SOURCE_BUCKET, each.key, each.body, each.content_encoding)
+
+        expected = stage(objects, put, Path(folder), day, chunk_bytes)
+        env = {
+            **store.env(),
+            "SRC_BUCKET": _SOURCE_BUCKET,
+            "SRC_PREFIX": "",
+            "DST_BUCKET": _DESTINATION_BUCKET,
+            "DST_PREFIX": "",
+        }
+        yield Bench(store, env, expected)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTarget:
+    """Runs an artefact here, with the template's settings and the store's addresses."""
+
+    artefact: Artefact
+    env: Mapping[str, str]
+    doors: Doors
+
+    @property
+    def language(self) -> str:
+        return self.artefact.implementation.language
+
+    def start(self) -> AbstractContextManager[RunningSandbox]:
+        env = {**self.artefact.implementation.environment, **self.env}
+        return self.doors.sandbox(self.artefact, env)

@@ -1,0 +1,280 @@
+"""The command line: arguments in, an exit code out; the work is elsewhere.
+
+Exit codes: 0 all matched, 1 mismatch or failed run, 2 usage, 3 environment not ready,
+130 interrupted. Results go to stdout, progress and complaints to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.model import Comparison, HarnessError, NotReady, UsageError, VerdictKind
+
+if TYPE_CHECKING:
+    from harness.bench import Doors, Finding
+
+OK, DIFFERENT, USAGE, NOT_READY, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def main(argv: Sequence[str], doors: Doors | None = None) -> int:
+    """Run one command. ``doors`` is how tests keep it off the machine."""
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as end:  # argparse has said what was wrong
+        return end.code if isinstance(end.code, int) else USAGE
+    if platform.system() != "Linux":
+        return _complain(
+            "the emulator needs Linux: run this in a Linux machine, container or WSL", NOT_READY
+        )
+    # Only now: the modules behind this need Linux.
+    from harness.terminal import interruptible
+
+    try:
+        with interruptible():
+            commands = {
+                "compare": _compare,
+                "verify": _verify,
+                "mutants": _mutants,
+                "fuzz": _fuzz,
+                "doctor": _doctor,
+            }
+            return commands[arguments.command](arguments, doors or _real_doors())
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
+    except UsageError as error:
+        return _complain(str(error), USAGE)
+    except NotReady as error:
+        return _complain(f"{error}\n`python -m harness doctor` checks everything", NOT_READY)
+    except HarnessError as error:
+        return _complain(str(error), DIFFERENT)
+    except OSError as error:  # a full disk, a folder that may not be written
+        place = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{place}{error.strerror or error}", NOT_READY)
+
+
+def _complain(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m harness", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    compare = commands.add_parser("compare", help="verify and measure the implementations")
+    compare.add_argument("--objects", type=_positive, metavar="N", help="default 2000")
+    compare.add_argument("--seed", type=int, help="of the generated day, default 1")
+    compare.add_argument("--organisation", action="store_true", help="both layouts in one bucket")
+    compare.add_argument("--source", type=Path, metavar="DIR", help="a folder with AWSLogs/")
+    compare.add_argument("--day", type=_day, metavar="YYYY-MM-DD", help="needed with --source")
+    compare.add_argument("--languages", type=_names, default=(), metavar="A,B", help="only these")
+    compare.add_argument("--require-all", action="store_true", help="fail if one can't run")
+    compare.add_argument("--cold", type=_count, default=3, metavar="N", help="default %(default)s")
+    compare.add_argument("--warm", type=_count, default=5, metavar="N", help="default %(default)s")
+    compare.add_argument("--export-json", type=Path, metavar="FILE")
+    verify = commands.add_parser("verify", help="judge the implementations by the vectors")
+    verify.add_argument("--case", default="*", metavar="GLOB", help="only these case ids")
+    verify.add_argument("--languages", type=_names, default=(), metavar="A,B", help="only these")
+    verify.add_argument("--vectors", type=Path, metavar="DIR", help="another folder of vectors")
+    mutants = commands.add_parser("mutants", help="judge the vectors by faulty implementations")
+    mutants.add_argument("--languages", type=_names, default=(), metavar="A,B", help="only these")
+    mutants.add_argument("--sample", type=_positive, metavar="N", help="only N of them, by chance")
+    mutants.add_argument("--seed", type=int, default=1, help="of the sample, default 1")
+    fuzz = commands.add_parser("fuzz", help="look for bodies on which they disagree")
+    fuzz.add_argument("--seconds", type=_positive, default=60, metavar="N", help="default 60")
+    fuzz.add_argument("--seed", type=int, metavar="S", help="repeats its rounds; default random")
+    fuzz.add_argument("--languages", type=_names, default=(), metavar="A,B", help="only these")
+    fuzz.add_argument("--keep", type=Path, metavar="DIR", help="for drafts; default .build/fuzz")
+    commands.add_parser("doctor", help="check what compare needs, with remedies")
+    return parser
+
+
+def _count(text: str, least: int = 0) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number of at least {least}")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    return _count(text, least=1)
+
+
+def _day(text: str) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no day of the form YYYY-MM-DD") from error
+    if day.year < 1000:
+        raise argparse.ArgumentTypeError(f"{text} is before the year 1000")
+    return day
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise argparse.ArgumentTypeError("names no language")
+    return names
+
+
+def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
+    from harness.compare import Request, compare
+    from harness.fixtures.recipe import Recipe
+    from harness.report import render, to_json
+    from harness.terminal import progress_on
+
+    if arguments.source is None:
+        given = {name: getattr(arguments, name) for name in ("objects", "seed", "day")}
+        given = {name: value for name, value in given.items() if value is not None}
+        recipe = Recipe(**given, organisation=arguments.organisation)
+    elif arguments.day is None:
+        raise UsageError("--source needs --day")
+    elif arguments.objects is not None or arguments.seed is not None or arguments.organisation:
+        generated = "--objects, --seed and --organisation"
+        raise UsageError(f"{generated} are of a generated day: not with --source")
+    else:
+        recipe = Recipe(day=arguments.day)
+    if arguments.export_json is not None:
+        _require_writable(arguments.export_json)
+    request = Request(
+        recipe,
+        arguments.source,
+        arguments.languages,
+        arguments.require_all,
+        arguments.cold,
+        arguments.warm,
+    )
+    with progress_on(sys.stderr) as progress:
+        comparison = compare(request, doors, progress)
+    render(comparison, sys.stdout)
+    if arguments.export_json is not None:
+        text = json.dumps(to_json(comparison), indent=2, ensure_ascii=False)
+        try:
+            arguments.export_json.write_text(text + "\n")
+        except OSError as error:
+            raise UsageError(f"{arguments.export_json} can't be written: {error}") from error
+    return _exit_code(comparison, required=bool(arguments.languages or arguments.require_all))
+
+
+def _verify(arguments: argparse.Namespace, doors: Doors) -> int:
+    from harness.compare import choose
+    from harness.contract.conformance import conformance, describe
+    from harness.contract.vectors import VECTORS, load_cases
+    from harness.terminal import progress_on
+
+    cases = load_cases(arguments.vectors or VECTORS, arguments.case)
+    if not cases:
+        raise UsageError(f"no vector's id matches {arguments.case}")
+    chosen = choose(doors.load(), arguments.languages)
+    with progress_on(sys.stderr) as progress:
+        all_done = list(conformance(doors.build(chosen, progress), cases, progress))
+    for done in all_done:
+        print("\n".join(describe(done)))
+    if any(done.failed for done in all_done):
+        return DIFFERENT
+    return NOT_READY if any(done.not_ready for done in all_done) else OK
+
+
+def _mutants(arguments: argparse.Namespace, _: Doors) -> int:
+    from random import Random
+
+    from harness.contract.mutants import Fate, describe, load_mutants, run_mutants
+
+    mutants = load_mutants(arguments.languages)
+    if arguments.sample is not None:
+        mutants = Random(arguments.seed).sample(mutants, min(arguments.sample, len(mutants)))
+    fates = []
+    for outcome in run_mutants(mutants):
+        print(describe(outcome), flush=True)
+        fates.append(outcome.fate)
+    killed = fates.count(Fate.KILLED)
+    print(f"{killed} of {len(fates)} killed")
+    return OK if killed == len(fates) else DIFFERENT
+
+
+def _fuzz(arguments: argparse.Namespace, doors: Doors) -> int:
+    from harness.compare import choose
+    from harness.contract.fuzz import describe, fuzz
+    from harness.contract.fuzz_days import subjects
+    from harness.terminal import progress_on
+    from harness.toolchain import ROOT
+
+    chosen = choose(doors.load(), arguments.languages)
+    seed = random.randrange(1 << 32) if arguments.seed is None else arguments.seed
+    with progress_on(sys.stderr) as progress:
+        built = doors.build(chosen, progress)
+        reasons = [str(each) for each in built.values() if isinstance(each, NotReady)]
+        if reasons:
+            raise NotReady("\n".join(reasons))
+        artefacts = [each for each in built.values() if not isinstance(each, NotReady)]
+        with subjects(artefacts) as each:
+            begin = time.monotonic()
+            end = begin + arguments.seconds
+            keep = arguments.keep or ROOT / ".build/fuzz"
+            tally = fuzz(each, seed, keep, lambda _: time.monotonic() < end, progress)
+            seconds = time.monotonic() - begin
+    print("\n".join(describe(tally, seed, seconds)))
+    return DIFFERENT if tally.disagreements else OK
+
+
+def _require_writable(path: Path) -> None:
+    place = path if path.exists() else path.parent
+    if path.is_dir() or not place.exists() or not os.access(place, os.W_OK):
+        raise UsageError(f"{path} can't be written: give a file in a folder that exists")
+
+
+def _exit_code(comparison: Comparison, *, required: bool) -> int:
+    kinds = [row.verdict.kind for row in comparison.rows]
+    if VerdictKind.MISMATCH in kinds or VerdictKind.FAILED in kinds:
+        return DIFFERENT
+    skipped = kinds.count(VerdictKind.SKIPPED)
+    # Nothing that ran is nothing that matched.
+    return NOT_READY if skipped and (required or skipped == len(kinds)) else OK
+
+
+def _doctor(_: argparse.Namespace, doors: Doors) -> int:
+    findings = {each.language: list(doors.check(each)) for each in doors.load()}
+    shared = [f for f in next(iter(findings.values()), []) if _in_all(f, findings.values())]
+    _print_findings("every language", shared)
+    for language, own in findings.items():
+        _print_findings(language, [finding for finding in own if not _in_all(finding, [shared])])
+    return OK if all(finding.ok for own in findings.values() for finding in own) else NOT_READY
+
+
+def _in_all(finding: Finding, lists: Iterable[Sequence[Finding]]) -> bool:
+    return all(any(_facts(other) == _facts(finding) for other in each) for each in lists)
+
+
+def _facts(finding: Finding) -> tuple[str, bool, str]:
+    return finding.name, finding.ok, finding.detail
+
+
+def _print_findings(title: str, findings: Sequence[Finding]) -> None:
+    print(title)
+    for finding in findings:
+        if finding.ok:
+            print(f"  ok       {finding.name}: {finding.detail}")
+        else:
+            print(f"  missing  {finding.name}: {finding.detail}\n           {finding.remedy}")
+    if not findings:
+        print("  ok       needs nothing more")
+
+
+def _real_doors() -> Doors:
+    from harness.bench import Doors
+    from harness.build import build
+    from harness.local.s3server import S3Server
+    from harness.local.sandbox import Sandbox
+    from harness.machine import describe
+    from harness.template import load_implementations
+    from harness.toolchain import check
+
+    return Doors(load_implementations, check, build, S3Server, Sandbox, describe)

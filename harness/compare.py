@@ -1,0 +1,181 @@
+"""The comparison: choose, build, stage, verify and measure, in this order.
+
+Whatever can be refused is refused before anything is started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from harness.bench import Doors, LocalTarget, staged
+from harness.fixtures.recipe import Recipe, make_day
+from harness.fixtures.sources import source_day
+from harness.fixtures.staging import ExpectedDay, StagedObject
+from harness.measure import Outcome, Plan, Progress, run_plan
+from harness.model import (
+    Artefact,
+    Comparison,
+    HarnessError,
+    Implementation,
+    NotReady,
+    Row,
+    UsageError,
+    Verdict,
+    VerdictKind,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What ``compare`` is asked for.
+
+    The day comes from ``source`` (a folder with ``AWSLogs/``) where given, and else from
+    ``recipe``; its date is the recipe's. Empty ``languages`` are all; named ones must run.
+    """
+
+    recipe: Recipe = field(default_factory=Recipe)
+    source: Path | None = None
+    languages: tuple[str, ...] = ()
+    require_all: bool = False
+    cold: int = 3
+    warm: int = 5
+
+
+def compare(request: Request, doors: Doors, progress: Progress) -> Comparison:
+    """One row for each language that was asked for, in the template's order.
+
+    Raises ``UsageError`` for what can't be asked, ``NotReady`` when a language that has to
+    run can't, both before anything is built.
+    """
+    chosen = choose(doors.load(), request.languages)
+    settings = _common_settings(chosen)
+    objects = _objects(request, int(settings["MAX_SOURCE_BYTES"]))
+    verdicts = dict(_not_ready(chosen, doors))
+    if verdicts and (request.languages or request.require_all):
+        raise NotReady("\n".join(f"{name}: {v.reason}" for name, v in verdicts.items()))
+
+    ready = [each for each in chosen if each.language not in verdicts]
+    artefacts: dict[str, Artefact] = {}
+    for language, built in doors.build(ready, progress).items() if ready else ():
+        if isinstance(built, Artefact):
+            artefacts[language] = built
+        else:
+            # The tools are there, so this is the build's own failure.
+            verdicts[language] = Verdict(VerdictKind.FAILED, str(built))
+    outcomes: dict[str, Outcome] = {}
+    fixture: Mapping[str, object] = {}
+    if artefacts:
+        with staged(
+            doors, objects, request.recipe.day, int(settings["CHUNK_BYTES"]), progress
+        ) as bench:
+            plan = Plan(_event(request), request.cold, request.warm)
+            targets = [LocalTarget(each, bench.env, doors) for each in artefacts.values()]
+            outcomes = run_plan(plan, targets, bench, progress)
+            fixture = _describe_fixture(request, bench.expected)
+    return Comparison(
+        environment=doors.describe(),
+        settings=_describe_settings(request, settings, chosen[0]),
+        fixture=fixture,
+        rows=tuple(_row(each, verdicts, artefacts, outcomes) for each in chosen),
+    )
+
+
+def choose(known: Sequence[Implementation], languages: Sequence[str]) -> list[Implementation]:
+    """Those of ``known`` that ``languages`` names (all, if it names none); else UsageError."""
+    names = [each.language for each in known]
+    if unknown := [name for name in languages if name not in names]:
+        raise UsageError(f"unknown language {', '.join(unknown)}; known are {', '.join(names)}")
+    if not known:
+        raise HarnessError("template.yaml has no function to compare")
+    return [each for each in known if not languages or each.language in languages]
+
+
+def _common_settings(chosen: Sequence[Implementation]) -> Mapping[str, str]:
+    """A comparison of unequal work is none."""
+    first = chosen[0]
+    for each in chosen[1:]:
+        one = (each.memory_mb, each.timeout_s, dict(each.environment))
+        if one != (first.memory_mb, first.timeout_s, dict(first.environment)):
+            raise HarnessError(
+                f"template.yaml gives {each.language} other settings than {first.language}: "
+                "memory, time-out and variables have to be the same for all"
+            )
+    return first.environment
+
+
+def _objects(request: Request, max_source_bytes: int) -> Iterable[StagedObject]:
+    if request.source is not None:
+        return source_day(request.source, request.recipe.day, max_source_bytes)
+    return make_day(request.recipe)
+
+
+def _not_ready(chosen: Sequence[Implementation], doors: Doors) -> Iterator[tuple[str, Verdict]]:
+    for each in chosen:
+        missing = [finding for finding in doors.check(each) if not finding.ok]
+        if missing:
+            reason = "; ".join(f"{finding.detail}: {finding.remedy}" for finding in missing)
+            yield each.language, Verdict(VerdictKind.SKIPPED, reason)
+
+
+def _event(request: Request) -> dict[str, object]:
+    day: date = request.recipe.day
+    event: dict[str, object] = {"year": day.year, "month": day.month, "day": day.day}
+    if request.source is not None:
+        event["force"] = True  # B2: a real lake's bad sources are counted, not an error
+    return event
+
+
+def _row(
+    implementation: Implementation,
+    verdicts: Mapping[str, Verdict],
+    artefacts: Mapping[str, Artefact],
+    outcomes: Mapping[str, Outcome],
+) -> Row:
+    language = implementation.language
+    client = implementation.environment.get("S3_CLIENT", "sdk")
+    if language in verdicts:
+        return Row(language, client, verdicts[language])
+    artefact, outcome = artefacts[language], outcomes[language]
+    return Row(
+        language,
+        client,
+        outcome.verdict,
+        artefact.zip_bytes,
+        artefact.unzipped_bytes,
+        outcome.output,
+        outcome.phases,
+        tuple(outcome.samples),
+    )
+
+
+def _describe_settings(
+    request: Request, settings: Mapping[str, str], implementation: Implementation
+) -> dict[str, object]:
+    numbers = {name: int(value) if value.isdigit() else value for name, value in settings.items()}
+    return {
+        "memory_mb": implementation.memory_mb,
+        "timeout_s": implementation.timeout_s,
+        "cold": request.cold,
+        "warm": request.warm,
+        **numbers,
+    }
+
+
+def _describe_fixture(request: Request, expected: ExpectedDay) -> dict[str, object]:
+    made: dict[str, object] = {"kind": "source"}
+    if request.source is None:
+        made = {"kind": "generated", "seed": request.recipe.seed}
+    return {
+        **made,
+        "day": expected.day.isoformat(),
+        "sources": expected.sources,
+        "bad": len(expected.bad),
+        "source_bytes": expected.source_bytes,
+        "small_share": round(expected.small_sources / expected.sources, 3),
+        "records": expected.records,
+        "record_bytes": expected.size_bytes,
+        "chunks": len(expected.chunks),
+    }

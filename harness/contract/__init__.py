@@ -1,0 +1,1 @@
+"""The contract from outside: vectors, the S3 that plays their part, and the judge."""

@@ -1,0 +1,55 @@
+"""Sandboxes kept between invocations, one for each environment that a vector asks for.
+
+A vector needs a sandbox with its settings; most share the default ones. Keeping them also shows
+what an invocation leaves behind for the next.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from harness.local.sandbox import Sandbox
+from harness.model import Artefact
+
+_MOST = 2
+
+
+class SandboxPool:
+    """``with SandboxPool(artefact) as functions: functions(env, timeout_s).invoke(payload)``."""
+
+    def __init__(self, artefact: Artefact) -> None:
+        self._artefact = artefact
+        self._running: OrderedDict[tuple[frozenset[tuple[str, str]], int | None], Sandbox] = (
+            OrderedDict()
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __call__(self, env: Mapping[str, str], timeout_s: int | None) -> Sandbox:
+        key = (frozenset(env.items()), timeout_s)
+        if key in self._running:
+            self._running.move_to_end(key)
+            return self._running[key]
+        while len(self._running) >= _MOST:
+            self._running.popitem(last=False)[1].stop()
+        sandbox = Sandbox(self._artefact, env, timeout_s=timeout_s)
+        sandbox.start()
+        self._running[key] = sandbox
+        return sandbox
+
+    def stop(self) -> None:
+        """End all sandboxes; the next call starts new ones."""
+        while self._running:
+            self._running.popitem()[1].stop()

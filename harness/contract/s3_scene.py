@@ -1,0 +1,75 @@
+"""What a vector's S3 holds, what is to fail in it, and what was asked of it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from threading import Lock
+
+DEFAULT_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object: its bytes and the headers that it was put with."""
+
+    body: bytes
+    content_type: str | None = None
+    content_encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Requests of ``operation`` on ``key`` that fail: the first ``times`` attempts, or all.
+
+    ``key`` may hold ``{request_id}``, which stands for any text without a slash. Either ``status``
+    and ``code`` (an S3 error answer) or ``kind`` (``short``, ``stall``, ``reset``) is given.
+    """
+
+    operation: str
+    key: str
+    status: int | None = None
+    code: str | None = None
+    kind: str | None = None
+    times: int | None = None
+
+    def matches(self, operation: str, key: str) -> bool:
+        pattern = "[^/]+".join(re.escape(part) for part in self.key.split("{request_id}"))
+        return operation == self.operation and re.fullmatch(pattern, key, re.DOTALL) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it arrived. ``detail`` is the token of a list, the source of a copy."""
+
+    operation: str
+    bucket: str
+    key: str
+    detail: str
+    status: int | None
+    content_type: str | None
+    content_encoding: str | None
+
+
+@dataclass(slots=True)
+class Scene:
+    """All that one vector sees; a new one begins with an empty log."""
+
+    buckets: dict[str, dict[str, Stored]]
+    faults: tuple[Fault, ...]
+    requests: list[Request] = field(default_factory=list)
+    failed: Counter[tuple[Fault, str]] = field(default_factory=Counter)
+    in_flight: int = 0
+    most_in_flight: int = 0
+    lock: Lock = field(default_factory=Lock)
+
+    def fault(self, operation: str, key: str) -> Fault | None:
+        """The fault that this attempt meets, and counts it."""
+        with self.lock:
+            for fault in self.faults:
+                if fault.matches(operation, key):
+                    self.failed[fault, key] += 1
+                    if fault.times is None or self.failed[fault, key] <= fault.times:
+                        return fault
+        return None

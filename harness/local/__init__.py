@@ -1,0 +1,1 @@
+"""The local target: artefacts under the Runtime Interface Emulator, an S3 server beside them."""

@@ -1,0 +1,125 @@
+"""Child processes that end with the harness: own group, killed by id, never by name."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+_PR_SET_PDEATHSIG = 1
+# loaded before any fork: the child may only make calls there
+_prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+
+def start(
+    command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], output: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Start a child in a process group of its own; both of its outputs go to ``output``.
+
+    The kernel kills it when the thread that called this ends: call it in a thread that
+    outlives the child.
+    """
+    parent = os.getpid()
+
+    def die_with_parent() -> None:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before the call above
+            os._exit(1)
+
+    return subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=die_with_parent,
+    )
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Kill the child and all of its descendants, and reap it. Twice is fine."""
+    family = descendants(process.pid)  # they may have left the child's group
+    if process.poll() is None:
+        process.kill()
+    for member in family:
+        try:
+            member.kill()
+        except psutil.NoSuchProcess:
+            continue
+    process.wait()
+    end = time.monotonic() + 5
+    while any(is_alive(member) for member in family) and time.monotonic() < end:
+        time.sleep(0.002)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it still does anything: a zombie does not, and init reaps it in its own time."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def cpu_ms(pid: int) -> float | None:
+    """CPU time of a process since its start, in ms, ended threads included."""
+    # the kernel's clock id of a process's CPU time (clock_getcpuclockid(3)): nanoseconds,
+    # where /proc/PID/stat counts in hundredths of a second
+    try:
+        return time.clock_gettime_ns((~pid << 3) | 2) / 1e6
+    except OSError:
+        return None
+
+
+def peak_rss_bytes(pid: int) -> int | None:
+    """The largest resident set of a process since its start."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return None
+    for line in status.splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return None  # a zombie has none
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that are free now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def wait_until(
+    ready: Callable[[], bool], process: subprocess.Popen[bytes], timeout_s: float
+) -> bool:
+    """Poll until ``ready``; ``False`` if the process ends or the time is over before."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            return False
+        if ready():
+            return True
+        time.sleep(0.005)
+    return False

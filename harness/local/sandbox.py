@@ -1,0 +1,254 @@
+"""One function in one execution environment: a Runtime Interface Emulator and its runtime.
+
+The runtime starts at the first invocation, which is the cold one. Times are those of the
+emulator's platform lines; its REPORT line is not used (its Init Duration ends before the
+runtime starts, its Max Memory Used is the configured size).
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from harness import toolchain
+from harness.local import processes
+from harness.local.runtimes import runtime_command
+from harness.model import Artefact, HarnessError, Invocation, NotReady
+
+_ROUTE = "/2015-03-31/functions/function/invocations"
+_START_TIMEOUT_S = 20
+_TAIL_LINES = 50
+
+_INIT = re.compile(r"\(rapid\) INIT REPORT\(durationMs: ([\d.]+)\)")
+_DONE = re.compile(r"\(rapid\) INVOKE RTDONE\(.*duration: ([\d.]+)ms\)")
+_END = re.compile(r"^REPORT RequestId: |\(rapid\) Invoke DONE failed")
+
+
+class Sandbox:
+    """A context manager around one emulator process; start it in a lasting thread.
+
+    ``env`` is what the function gets beside Lambda's own variables: nothing of the user's
+    environment reaches it. Memory (MB) and time-out (s) default to the template's.
+    """
+
+    def __init__(
+        self,
+        artefact: Artefact,
+        env: Mapping[str, str],
+        memory_mb: int | None = None,
+        timeout_s: int | None = None,
+    ) -> None:
+        self._implementation = artefact.implementation
+        self._folder = artefact.folder.resolve()
+        self._env = dict(env)
+        self._memory_mb = memory_mb or self._implementation.memory_mb
+        self._timeout_s = timeout_s or self._implementation.timeout_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._scratch: Path | None = None
+        self._read = 0  # how much of the emulator's output has been read
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the emulator; raises ``NotReady`` if it does not come up."""
+        emulator = toolchain.rie_binary()
+        command = runtime_command(self._implementation, self._folder, self._memory_mb)
+        self._scratch = Path(tempfile.mkdtemp(prefix="sandbox-"))
+        self._port, runtime_port = processes.free_ports(2)
+        try:
+            with self._output.open("wb") as output:
+                self._process = processes.start(
+                    [
+                        emulator,
+                        *("--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"),
+                        *("--runtime-api-address", f"127.0.0.1:{runtime_port}"),
+                        *command,
+                    ],
+                    cwd=self._folder,
+                    env=self._environment(),
+                    output=output,
+                )
+            if not processes.wait_until(self._listens, self._process, _START_TIMEOUT_S):
+                raise NotReady(f"the Lambda emulator did not start: {self.output_tail()}")
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the emulator and its runtime and remove the scratch folder. Twice is fine."""
+        if self._process is not None:
+            processes.stop(self._process)
+            self._process = None
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
+
+    def invoke(self, event: object) -> Invocation:
+        """Invoke once, without retries. ``bytes`` are sent as they are, all else as JSON.
+
+        What goes wrong is in ``Invocation.error``. A cold invocation's CPU time contains
+        the runtime's init.
+        """
+        if self._process is None:
+            raise HarnessError("the sandbox is not started")
+        payload = event if isinstance(event, bytes) else json.dumps(event).encode()
+        before = self._cpu_by_process()
+        answer: bytes | None
+        try:
+            answer = self._post(payload)
+            failure = None
+        except (OSError, http.client.HTTPException) as error:
+            answer, failure = None, f"{type(error).__name__}: {error}"
+        lines = self._new_lines(wait=answer is not None)
+        seen = _read_output(lines)
+        result, message = (None, None) if answer is None else _read_answer(answer)
+        if failure is not None:
+            message = f"the Lambda emulator gave no answer ({failure})\n{self.output_tail()}"
+        after = self._cpu_by_process()
+        spent = [now - before.get(pid, 0.0) for pid, now in after.items()]
+        return Invocation(
+            result=result,
+            error=message,
+            cold=seen.init_ms is not None,
+            init_ms=seen.init_ms,
+            duration_ms=seen.duration_ms,
+            cpu_ms=sum(spent) if spent else None,
+            peak_rss_bytes=self._peak_rss_bytes(),
+            log=tuple(seen.log),
+        )
+
+    def output_tail(self) -> str:
+        """The last lines of all that the emulator and the function printed."""
+        if self._scratch is None or not self._output.exists():
+            return ""
+        text = self._output.read_text(errors="replace")
+        return "\n".join(text.splitlines()[-_TAIL_LINES:])
+
+    # ---- the emulator ----
+
+    @property
+    def _output(self) -> Path:
+        if self._scratch is None:
+            raise HarnessError("the sandbox is not started")
+        return self._scratch / "output"
+
+    def _environment(self) -> dict[str, str]:
+        temporary = self._output.parent / "tmp"
+        temporary.mkdir()
+        return {
+            "AWS_LAMBDA_FUNCTION_NAME": self._implementation.function,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self._memory_mb),
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self._timeout_s),
+            "LAMBDA_TASK_ROOT": str(self._folder),
+            "AWS_REGION": "us-east-1",
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(temporary),
+            "TMPDIR": str(temporary),
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+            **self._env,
+        }
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+
+    def _post(self, payload: bytes) -> bytes:
+        # the emulator itself answers at the function's time-out; this one is for its death
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self._port, timeout=self._timeout_s + 30
+        )
+        try:
+            connection.request("POST", _ROUTE, body=payload)
+            return connection.getresponse().read()
+        finally:
+            connection.close()
+
+    def _new_lines(self, *, wait: bool) -> Sequence[str]:
+        """What was printed since the last call; waits for the line that ends an invocation."""
+        end = time.monotonic() + (1.0 if wait else 0.0)
+        while True:
+            with self._output.open("rb") as file:
+                file.seek(self._read)
+                data = file.read()
+            # not splitlines(): a log line may hold U+0085 or U+2028 as they are
+            lines = data.decode(errors="replace").split("\n")
+            if any(_END.search(line) for line in lines) or time.monotonic() >= end:
+                self._read += len(data)
+                return lines
+            time.sleep(0.002)
+
+    # ---- the runtime's processes: all that the emulator started ----
+
+    def _cpu_by_process(self) -> dict[int, float]:
+        times = {pid: processes.cpu_ms(pid) for pid in self._runtime_pids()}
+        return {pid: value for pid, value in times.items() if value is not None}
+
+    def _peak_rss_bytes(self) -> int | None:
+        peaks = [processes.peak_rss_bytes(pid) for pid in self._runtime_pids()]
+        measured = [peak for peak in peaks if peak is not None]
+        return sum(measured) if measured else None
+
+    def _runtime_pids(self) -> list[int]:
+        if self._process is None:
+            return []
+        return [each.pid for each in processes.descendants(self._process.pid)]
+
+
+@dataclass(slots=True)
+class _Seen:
+    init_ms: float | None = None
+    duration_ms: float | None = None
+    log: list[Mapping[str, object]] = field(default_factory=list)
+
+
+def _read_output(lines: Iterable[str]) -> _Seen:
+    seen = _Seen()
+    for line in lines:
+        if match := _INIT.search(line):
+            seen.init_ms = float(match[1])
+        elif match := _DONE.search(line):
+            seen.duration_ms = float(match[1])
+        elif line.startswith("{"):
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(entry, dict) and "event" in entry:
+                seen.log.append(entry)
+    return seen
+
+
+def _read_answer(answer: bytes) -> tuple[object | None, str | None]:
+    """(result, error message) of an emulator's answer; it answers 200 for both."""
+    text = answer.decode(errors="replace")
+    if text.startswith("Task timed out after"):
+        return None, text
+    try:
+        result = json.loads(text)
+    except ValueError:
+        return None, f"the answer is not JSON: {text[:200]}"
+    if isinstance(result, dict) and "errorMessage" in result:
+        return None, str(result["errorMessage"])
+    return result, None

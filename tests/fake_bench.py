@@ -1,0 +1,185 @@
+"""A bench without machine: sandboxes that aggregate in memory, on a clock that nobody waits for."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.bench import Doors
+from harness.fixtures.sources import read_records
+from harness.model import Artefact, HarnessError, Implementation, Invocation, NotReady
+
+LANGUAGES = ("python", "java", "javascript", "go")
+
+
+ENVIRONMENT: Mapping[str, object] = {
+    "cpu": "abacus [8]",
+    "cores": 2,
+    "memory_mb": 24_100,
+    "kernel": "Linux 6.1",
+    "architecture": "x86_64",
+    "emulator": "aws-sam-cli 1.2.3",
+    "commit": None,
+    "clean": None,
+}
+
+
+def implementation(language: str, environment: Mapping[str, str] | None = None) -> Implementation:
+    settings = {"CHUNK_BYTES": "50000", "MAX_SOURCE_BYTES": "1000000", "S3_CLIENT": "sdk"}
+    return Implementation(
+        language, f"{language}Function", "x", "y", Path(), 1769, 900, environment or settings
+    )
+
+
+class FakeStore:
+    """Buckets in memory."""
+
+    def __init__(self) -> None:
+        self.buckets: dict[str, dict[str, bytes]] = {}
+
+    def env(self) -> dict[str, str]:
+        return {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}
+
+    def bucket_path(self, bucket: str) -> Path:
+        self.buckets.setdefault(bucket, {})
+        return Path(bucket)
+
+    def put_file(
+        self, bucket: str, key: str, body: bytes, content_encoding: str | None = None
+    ) -> None:
+        self.buckets.setdefault(bucket, {})[key] = body
+
+    def read_tree(self, bucket: str, prefix: str = "") -> Mapping[str, bytes]:
+        return {k: v for k, v in self.buckets[bucket].items() if k.startswith(prefix)}
+
+    def clear(self, bucket: str) -> None:
+        self.buckets[bucket].clear()
+
+
+@dataclass(frozen=True)
+class FakeFinding:
+    name: str
+    ok: bool = True
+    detail: str = "found"
+    remedy: str | None = None
+
+
+type Spoil = Callable[[list[bytes]], list[bytes]]
+
+
+@dataclass
+class FakeBench:
+    """What the doors lead to; tests set what goes wrong and read what was done."""
+
+    languages: Sequence[str] = LANGUAGES
+    missing: Mapping[str, str] = field(default_factory=dict)
+    unbuildable: Mapping[str, str] = field(default_factory=dict)
+    spoil: Mapping[str, Spoil] = field(default_factory=dict)
+    interrupt_at: str | None = None
+    store: FakeStore = field(default_factory=FakeStore)
+    done: list[str] = field(default_factory=list)
+
+    def doors(self) -> Doors:
+        return Doors(
+            load=lambda: [implementation(language) for language in self.languages],
+            check=self._check,
+            build=self._build,
+            serve=self._serve,
+            sandbox=self._sandbox,
+            describe=lambda: ENVIRONMENT,
+        )
+
+    def _check(self, each: Implementation) -> list[FakeFinding]:
+        if each.language in self.missing:
+            detail = f"{self.missing[each.language]} is not on PATH"
+            remedy = f"install {self.missing[each.language]}"
+            return [FakeFinding("machine"), FakeFinding("tool", False, detail, remedy)]
+        return [FakeFinding("machine")]
+
+    def _build(
+        self, implementations: Sequence[Implementation], progress: Callable[[str], None]
+    ) -> Mapping[str, Artefact | NotReady]:
+        self.done.append("build " + " ".join(each.language for each in implementations))
+        return {
+            each.language: NotReady(self.unbuildable[each.language])
+            if each.language in self.unbuildable
+            else Artefact(each, Path(), 1_500_000, 4_000_000)
+            for each in implementations
+        }
+
+    @contextmanager
+    def _serve(self) -> Iterator[FakeStore]:
+        self.done.append("serve")
+        try:
+            yield self.store
+        finally:
+            self.done.append("stop serving")
+
+    @contextmanager
+    def _sandbox(self, artefact: Artefact, env: Mapping[str, str]) -> Iterator[FakeSandbox]:
+        language = artefact.implementation.language
+        self.done.append(f"start {language}")
+        try:
+            yield FakeSandbox(self, language, env)
+        finally:
+            self.done.append(f"stop {language}")
+
+
+class FakeSandbox:
+    """Aggregates with the slow oracle's reading."""
+
+    def __init__(self, bench: FakeBench, language: str, env: Mapping[str, str]) -> None:
+        self._bench = bench
+        self._language = language
+        self._env = env
+        self._cold = True
+
+    def invoke(self, event: object) -> Invocation:
+        if self._bench.interrupt_at == self._language:
+            raise KeyboardInterrupt
+        cold, self._cold = self._cold, False
+        assert isinstance(event, dict)
+        result = self._aggregate(f"{event['year']:04d}/{event['month']:02d}/{event['day']:02d}")
+        end = {"event": "end", "phases": {"get": {"count": 3, "sum_ms": 5}}}
+        init = 100.0 if cold else None
+        return Invocation(
+            result, None, cold, init, 1000.0 if cold else 200.0, 150, 50 << 20, (end,)
+        )
+
+    def _aggregate(self, day: str) -> dict[str, object]:
+        source = self._bench.store.buckets[self._env["SRC_BUCKET"]]
+        pattern = rf"AWSLogs/(o-[a-z0-9]+/)?\d{{12}}/CloudTrail/[^/]+/{day}/.+"
+        keys = sorted(key for key in source if re.fullmatch(pattern, key))
+        records = [record + b"\n" for key in keys for record in read_records(source[key])]
+        records = self._bench.spoil.get(self._language, list)(records)
+        chunks: list[bytes] = [b""]
+        for record in records:
+            if len(chunks[-1]) >= int(self._env["CHUNK_BYTES"]):
+                chunks.append(b"")
+            chunks[-1] += record
+        result: dict[str, object] = {
+            "day": day.replace("/", "-"),
+            "sources": len(keys),
+            "bad": 0,
+            "records": len(records),
+            "bytes": sum(map(len, records)),
+            "chunks": len(chunks),
+            "deleted": 0,
+        }
+        named = {f"{day}/{n:06d}.ndjson.gz": text for n, text in enumerate(chunks, 1)}
+        listed = [
+            {"key": key, "records": text.count(b"\n"), "bytes": len(text)}
+            for key, text in named.items()
+        ]
+        bucket = self._bench.store.buckets[self._env["DST_BUCKET"]]
+        if bucket:
+            raise HarnessError("the destination was not empty")
+        bucket.update({key: gzip.compress(text, 1, mtime=0) for key, text in named.items()})
+        manifest = {"result": result, "chunks": listed}
+        bucket[f"{day}/_manifest.json"] = json.dumps(manifest).encode()
+        return result

@@ -1,0 +1,137 @@
+"""P2 to P5: what a run may hold at once, seen from outside."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping
+
+from harness.contract.s3_scene import Fault, Stored
+from harness.contract.scripted_s3 import ScriptedS3
+from harness.contract.vectors import DESTINATION_BUCKET, SOURCE_BUCKET
+from harness.local.sandbox import Sandbox
+from harness.model import Artefact, Invocation
+
+EVENT = {"year": 2024, "month": 2, "day": 8}
+FOLDER = "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08"
+EMPTY = Stored(b'{"Records":[]}')
+MIB = 1 << 20
+
+
+def run(
+    artefact: Artefact,
+    s3: ScriptedS3,
+    settings: Mapping[str, str] | None = None,
+    memory_mb: int | None = None,
+    timeout_s: int | None = None,
+) -> Invocation:
+    buckets = {"SRC_BUCKET": SOURCE_BUCKET, "DST_BUCKET": DESTINATION_BUCKET}
+    env = s3.env() | buckets | dict(settings or {})
+    with Sandbox(artefact, env, memory_mb=memory_mb, timeout_s=timeout_s) as sandbox:
+        return sandbox.invoke(EVENT)
+
+
+def record(size: int) -> bytes:
+    head = b'{"eventVersion":"1.08","requestParameters":{"bucketName":"b","n":1.5e3},"pad":"'
+    return head + b"x" * (size - len(head) - 2) + b'"}'
+
+
+def source(record_bytes: int, total_bytes: int) -> tuple[bytes, int]:
+    """(inflated text of at least this size, number of its records)."""
+    count = total_bytes // (record_bytes + 1) + 1
+    return b'{"Records":[' + b",".join([record(record_bytes)] * count) + b"]}", count
+
+
+def test_twenty_sources_of_100_mib_at_1024_mb(artefact: Artefact, s3: ScriptedS3) -> None:
+    """P3, P5: with the memory that the runtime is told to have, and its peak below that."""
+    text, count = source(record_bytes=2000, total_bytes=100 * MIB)
+    assert len(text) >= 100 * MIB
+    body = Stored(gzip.compress(text, 1), "application/json", "gzip")
+    sources = {f"{FOLDER}/{number:03d}.json.gz": body for number in range(20)}
+    s3.begin({SOURCE_BUCKET: sources, DESTINATION_BUCKET: {}})
+    invocation = run(artefact, s3, memory_mb=1024)
+    assert invocation.error is None
+    assert isinstance(invocation.result, dict)
+    assert invocation.result["records"] == 20 * count
+    assert invocation.result["bytes"] == 20 * count * 2001
+    line = record(2000) + b"\n"
+    chunks = [stored for key, stored in s3.objects(DESTINATION_BUCKET).items() if key[-1] == "z"]
+    assert len(chunks) == invocation.result["chunks"] > 20
+    for stored in chunks:
+        lines = gzip.decompress(stored.body)
+        assert lines == line * (len(lines) // len(line))
+    assert invocation.peak_rss_bytes is not None
+    assert invocation.peak_rss_bytes < 1024 * MIB
+
+
+def test_fetched_sources_are_bounded_by_their_listed_size(
+    artefact: Artefact, s3: ScriptedS3
+) -> None:
+    """P2: of sources of 20 MiB three fit into 64 MiB, whatever CONCURRENCY allows."""
+    text, _ = source(record_bytes=5000, total_bytes=20 * MIB)
+    sources = {f"{FOLDER}/{number}.json": Stored(text) for number in range(8)}
+    s3.begin({SOURCE_BUCKET: sources, DESTINATION_BUCKET: {}})
+    s3.delay_s = 0.2
+    assert run(artefact, s3, {"CONCURRENCY": "16"}).error is None
+    _, most_in_flight = s3.take_requests()
+    assert most_in_flight <= 3
+
+
+def test_a_source_larger_than_the_window_is_read(artefact: Artefact, s3: ScriptedS3) -> None:
+    """P2: always at least one."""
+    text, count = source(record_bytes=5000, total_bytes=70 * MIB)
+    s3.begin({SOURCE_BUCKET: {f"{FOLDER}/a.json": Stored(text)}, DESTINATION_BUCKET: {}})
+    invocation = run(artefact, s3)
+    assert invocation.error is None
+    assert isinstance(invocation.result, dict)
+    assert invocation.result["records"] == count
+
+
+def day_pages_while_the_first_source_stalls(
+    artefact: Artefact, s3: ScriptedS3, sources: Mapping[str, Stored], page: int
+) -> int:
+    first = min(sources)
+    s3.begin({SOURCE_BUCKET: sources, DESTINATION_BUCKET: {}}, [Fault("get", first, kind="stall")])
+    s3.page = page
+    invocation = run(artefact, s3, {"CONCURRENCY": "64"}, timeout_s=4)
+    assert invocation.error == "OUT_OF_TIME: 0 sources read"
+    requests, _ = s3.take_requests()
+    return sum(r.operation == "list" and r.key.endswith("/2024/02/08/") for r in requests)
+
+
+def test_pages_are_listed_at_most_ten_ahead(artefact: Artefact, s3: ScriptedS3) -> None:
+    """P4: the page of the source that stalls, and ten more."""
+    sources = {f"{FOLDER}/{number:03d}.json": EMPTY for number in range(100)}
+    assert day_pages_while_the_first_source_stalls(artefact, s3, sources, page=1) <= 11
+
+
+def test_folders_are_listed_at_most_ten_pages_ahead(artefact: Artefact, s3: ScriptedS3) -> None:
+    """P4, where every folder is a page."""
+    regions = (FOLDER.replace("eu-west-1", f"region-{number:03d}") for number in range(100))
+    sources = {f"{region}/a.json": EMPTY for region in regions}
+    assert day_pages_while_the_first_source_stalls(artefact, s3, sources, page=1000) <= 11
+
+
+def test_what_is_left_of_large_sources_is_small(artefact: Artefact, s3: ScriptedS3) -> None:
+    """P3: no source stays inflated because a few bytes of it wait to be written."""
+    padding = b" " * (100 * MIB)
+    body = Stored(gzip.compress(b'{"Records":[{}' + padding + b"]}", 1), None, "gzip")
+    sources = {f"{FOLDER}/{number:03d}.json.gz": body for number in range(12)}
+    s3.begin({SOURCE_BUCKET: sources, DESTINATION_BUCKET: {}})
+    invocation = run(artefact, s3, memory_mb=1024)
+    assert invocation.error is None
+    assert isinstance(invocation.result, dict)
+    assert invocation.result["records"] == len(sources)
+    assert invocation.peak_rss_bytes is not None
+    assert invocation.peak_rss_bytes < 1024 * MIB
+
+
+def test_one_large_record_is_not_built(artefact: Artefact, s3: ScriptedS3) -> None:
+    """P5: a value of many small parts costs its text, not an object for each part."""
+    body = Stored(
+        gzip.compress(b'{"Records": [{"a":[' + b"0," * (50 * MIB) + b"0]}]}", 1), None, "gzip"
+    )
+    s3.begin({SOURCE_BUCKET: {f"{FOLDER}/a.json.gz": body}, DESTINATION_BUCKET: {}})
+    invocation = run(artefact, s3, memory_mb=1024)
+    assert invocation.error is None
+    assert invocation.peak_rss_bytes is not None
+    assert invocation.peak_rss_bytes < 1024 * MIB

@@ -1,0 +1,112 @@
+"""When the harness builds, what it reports and what it makes of a failure; SAM is played."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness import build as module
+from harness import toolchain
+from harness.build import build
+from harness.model import Artefact, Implementation, NotReady
+
+SAM_OUTPUT = """\
+Experimental features are enabled for this session.
+2026-11-23 18:42:45,540 | Running workflow 'JavaMavenWorkflow'
+2026-11-23 18:42:49,044 | Maven logs: [[1;34mINFO[m] Scanning for projects...
+[\x1b[1;34mINFO\x1b[m] Building
+[\x1b[1;31mERROR\x1b[m] Handler.java:[1,2] ';' expected
+2026-11-23 18:42:49,044 | JavaMavenWorkflow:MavenBuild failed
+Traceback (most recent call last):
+  File "maven.py", line 36, in build
+aws_lambda_builders.MavenExecutionError: Maven Failed:
+2026-11-23 18:42:49,050 | Exception raised during the execution
+
+Build Failed
+Error: JavaMavenWorkflow:MavenBuild - Maven Failed:
+"""
+
+
+class Sam:
+    """Counts its builds; copies nothing but a fixed artefact, fails for what it is told to."""
+
+    def __init__(self) -> None:
+        self.built: list[str] = []
+        self.failing: set[str] = set()
+
+    def __call__(self, implementation: Implementation, architecture: str, work: Path) -> Path:
+        self.built.append(implementation.language)
+        if implementation.language in self.failing:
+            raise NotReady(f"{implementation.language}: no")
+        folder = work / "build"
+        folder.mkdir(exist_ok=True)
+        (folder / "bootstrap").write_bytes(b"x" * 1000)
+        return folder
+
+
+@pytest.fixture
+def sam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sam:
+    played = Sam()
+    monkeypatch.setattr(module, "_sam_build", played)
+    monkeypatch.setattr(module, "BUILDS", tmp_path / "builds")
+    monkeypatch.setattr(toolchain, "check", lambda _: [])
+    return played
+
+
+def implementation(folder: Path, language: str) -> Implementation:
+    code = folder / language
+    code.mkdir()
+    (code / "main").write_text("1")
+    return Implementation(language, "F", "provided.al2023", "bootstrap", code, 128, 3, {})
+
+
+def quiet(message: str) -> None:
+    pass
+
+
+def test_an_artefact_has_its_sizes(tmp_path: Path, sam: Sam) -> None:
+    made = build([implementation(tmp_path, "b")], quiet)["b"]
+
+    assert isinstance(made, Artefact)
+    assert made.unzipped_bytes == 1000
+    assert 0 < made.zip_bytes < 1000
+
+
+def test_only_what_changed_is_built_again(tmp_path: Path, sam: Sam) -> None:
+    both = [implementation(tmp_path, "b"), implementation(tmp_path, "c")]
+    first = build(both, quiet)
+    (both[0].code / "node_modules").mkdir()
+    (both[0].code / "node_modules/x").write_text("not a source")
+    assert build(both, quiet) == first
+    assert sam.built == ["b", "c"]
+
+    (both[1].code / "main").write_text("2")
+    build(both, quiet)
+
+    assert sam.built == ["b", "c", "c"]
+
+
+def test_a_failure_is_of_its_language_only_and_is_tried_again(tmp_path: Path, sam: Sam) -> None:
+    both = [implementation(tmp_path, "b"), implementation(tmp_path, "c")]
+    sam.failing = {"b"}
+    built = build(both, quiet)
+    assert isinstance(built["b"], NotReady)
+    assert isinstance(built["c"], Artefact)
+
+    sam.failing = set()
+
+    assert isinstance(build(both, quiet)["b"], Artefact)
+
+
+def test_an_absent_code_folder_is_named(tmp_path: Path, sam: Sam) -> None:
+    absent = Implementation("b", "F", "provided.al2023", "x", tmp_path / "b", 128, 3, {})
+
+    assert "does not exist" in str(build([absent], quiet)["b"])
+
+
+def test_the_reason_is_the_languages_own_words() -> None:
+    assert module._reason(SAM_OUTPUT) == (
+        "[ERROR] Handler.java:[1,2] ';' expected\n"
+        "Error: JavaMavenWorkflow:MavenBuild - Maven Failed:"
+    )

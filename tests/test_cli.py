@@ -1,0 +1,235 @@
+"""The command as a user meets it: exit codes, what goes where, and what is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Never
+
+import psutil
+import pytest
+from fake_bench import FakeBench
+
+from harness.cli import main
+
+ROOT = Path(__file__).parent.parent
+SMALL = ("compare", "--objects", "30", "--cold", "1", "--warm", "1")
+
+
+def drop_one(records: list[bytes]) -> list[bytes]:
+    return records[:-1]
+
+
+def test_all_match(capsys: pytest.CaptureFixture[str]) -> None:
+    bench = FakeBench()
+    assert main(SMALL, bench.doors()) == 0
+    out, err = capsys.readouterr()
+    assert out.count(" match ") == 4
+    assert "measuring go: warm 1 of 1" in err.splitlines()
+    assert "measuring" not in out
+    assert bench.done.count("start go") == bench.done.count("stop go") == 3
+    assert bench.done[-1] == "stop serving"
+
+
+def test_a_mismatch_shows_the_first_difference(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    export = tmp_path / "comparison.json"
+    bench = FakeBench(spoil={"java": drop_one})
+    assert main([*SMALL, "--export-json", str(export)], bench.doors()) == 1
+    out = capsys.readouterr().out
+    assert "java: mismatch 2024/02/08/" in out
+    assert "the chunk ends too early" in out
+    results = {each["language"]: each for each in json.loads(export.read_text())["results"]}
+    assert results["java"]["verdict"] == "mismatch"
+    assert results["java"]["samples"] == []
+    assert len(results["go"]["samples"]) == 2
+    assert results["go"]["output"]["sources"] == 30
+
+
+def test_chunks_are_cut_as_the_template_says(tmp_path: Path) -> None:
+    export = tmp_path / "comparison.json"
+    assert main([*SMALL, "--export-json", str(export)], FakeBench().doors()) == 0
+    exported = json.loads(export.read_text())
+    assert exported["fixture"]["chunks"] > 3
+    assert exported["settings"]["CHUNK_BYTES"] == 50000
+
+
+def test_a_missing_tool_skips_its_language(capsys: pytest.CaptureFixture[str]) -> None:
+    bench = FakeBench(missing={"java": "mvn"})
+    assert main(SMALL, bench.doors()) == 0
+    assert "java: skipped mvn is not on PATH: install mvn" in capsys.readouterr().out
+    assert bench.done[0] == "build python javascript go"
+
+
+@pytest.mark.parametrize("option", [("--languages", "go,java"), ("--require-all",)])
+def test_a_language_that_has_to_run_and_cannot(
+    option: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench = FakeBench(missing={"java": "mvn"})
+    assert main([*SMALL, *option], bench.doors()) == 3
+    out, err = capsys.readouterr()
+    assert "java: mvn is not on PATH: install mvn" in err
+    assert out == ""
+    assert bench.done == []
+
+
+def test_named_languages_run_alone() -> None:
+    bench = FakeBench(missing={"java": "mvn"})
+    assert main([*SMALL, "--languages", "go, python"], bench.doors()) == 0
+    assert bench.done[0] == "build python go"
+
+
+def test_nothing_that_can_run_is_not_a_match() -> None:
+    assert main(SMALL, FakeBench(languages=["java"], missing={"java": "mvn"}).doors()) == 3
+
+
+def test_a_failed_build_is_a_failed_run(capsys: pytest.CaptureFixture[str]) -> None:
+    bench = FakeBench(unbuildable={"go": "main.go:7: undefined: x"})
+    assert main(SMALL, bench.doors()) == 1
+    assert "go: failed main.go:7: undefined: x" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ((*SMALL, "--languages", "cobol"), "known are python, java, javascript, go"),
+        ((*SMALL, "--export-json", "/no/such/folder/file"), "can't be written"),
+        ((*SMALL, "--export-json", "/"), "can't be written"),
+        (("compare", "--source", "/no/such", "--day", "2024-02-08"), "is not a folder"),
+        (("compare", "--source", "/"), "--source needs --day"),
+        ((*SMALL, "--source", "/", "--day", "2024-02-08"), "not with --source"),
+        (("compare", "--day", "8 February"), "no day of the form YYYY-MM-DD"),
+        (("compare", "--objects", "0"), "of at least 1"),
+        (("compare", "--warm", "-1"), "of at least 0"),
+        (("compare", "--languages", ","), "names no language"),
+        (("measure",), "invalid choice"),
+        ((), "required"),
+    ],
+)
+def test_wrong_usage_starts_nothing(
+    arguments: tuple[str, ...], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench = FakeBench()
+    assert main(arguments, bench.doors()) == 2
+    out, err = capsys.readouterr()
+    assert complaint in err
+    assert out == ""
+    assert bench.done == []
+
+
+def test_a_folder_of_one_s_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "AWSLogs/111122223333/CloudTrail/us-east-1/2023/07/10"
+    folder.mkdir(parents=True)
+    (folder / "a.json").write_text('{"Records": [{"n": 1.0},\n {}]}')
+    arguments = ("compare", "--source", str(tmp_path), "--day", "2023-07-10")
+    assert main(arguments, FakeBench().doors()) == 0
+    assert "2023-07-10, given: 1 source, 0.0 MB" in capsys.readouterr().out
+
+
+def test_doctor_names_each_remedy(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"], FakeBench().doors()) == 0
+    assert "missing" not in capsys.readouterr().out
+    assert main(["doctor"], FakeBench(missing={"java": "mvn"}).doors()) == 3
+    out = capsys.readouterr().out
+    assert "missing  tool: mvn is not on PATH" in out
+    assert "install mvn" in out
+
+
+def test_another_system_is_told_so_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    assert main(SMALL) == 3
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+# ---- interruption, in a process of its own ----
+
+SCRIPT = """
+    import subprocess, sys, time
+    from fake_bench import FakeBench
+    from harness.cli import main
+
+    class Slow(FakeBench):
+        def _build(self, implementations, progress):
+            # a build tool that starts another: only the kernel knows the second one
+            subprocess.run(["sh", "-c", "sleep 300 & echo built; sleep 300"])
+
+    class Stuck(FakeBench):
+        def _sandbox(self, artefact, env):
+            print("invoking", flush=True)
+            time.sleep(300)
+
+    bench = Slow() if sys.argv[1] == "build" else Stuck()
+    sys.exit(main(["compare", "--objects", "5"], bench.doors()))
+"""
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("when", ["build", "invoke"])
+def test_an_interruption_leaves_nothing(when: str, sign: signal.Signals, tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+        "TMPDIR": str(tmp_path),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(SCRIPT), when],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() in ("built\n", "invoking\n")
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(sign)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "interrupted"
+    assert list(tmp_path.iterdir()) == []
+    await_(lambda: not any(child.is_running() for child in family))
+
+
+def await_(condition: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if condition():
+            return
+        time.sleep(0.02)
+    pytest.fail("still not so after some seconds")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--objects", "x"), "x is no whole number of at least 1"),
+        (("--objects", "0"), "0 is no whole number of at least 1"),
+        (("--warm", "-1"), "-1 is no whole number of at least 0"),
+        (("--day", "0999-01-01"), "0999-01-01 is before the year 1000"),
+    ],
+)
+def test_a_wrong_number_is_named(
+    arguments: tuple[str, ...], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(("compare", *arguments), FakeBench().doors()) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_a_full_disk_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    def full(*_: object) -> Never:
+        raise OSError(28, "No space left on device", "somewhere")
+
+    doors = replace(FakeBench().doors(), build=full)
+    assert main(SMALL, doors) == 3
+    assert capsys.readouterr().err.endswith("somewhere: No space left on device\n")

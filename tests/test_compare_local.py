@@ -1,0 +1,63 @@
+"""The main job as a user runs it: the real command, artefacts, emulator and S3 server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.template import load_implementations
+
+ROOT = Path(__file__).parent.parent
+LANGUAGES = [each.language for each in load_implementations()]
+
+
+def compare(*arguments: str, export: Path) -> tuple[str, dict[str, object]]:
+    command = [sys.executable, "-m", "harness", "compare", "--require-all", "--cold", "1"]
+    done = subprocess.run(
+        [*command, "--warm", "1", "--export-json", str(export), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    exported: dict[str, object] = json.loads(export.read_text())
+    return done.stdout, exported
+
+
+def check(table: str, exported: dict[str, object], **output: int) -> None:
+    results = exported["results"]
+    assert isinstance(results, list)
+    assert [row["language"] for row in results] == LANGUAGES
+    for row in results:
+        assert row["verdict"] == "match", row["reason"]
+        assert {name: row["output"][name] for name in output} == output
+        assert [sample["kind"] for sample in row["samples"]] == ["cold", "warm"]
+        assert all(sample["peak_rss_bytes"] > 0 for sample in row["samples"])
+        assert row["language"] in table
+
+
+@pytest.mark.timeout(900)
+def test_a_generated_day(tmp_path: Path) -> None:
+    table, exported = compare("--objects", "300", export=tmp_path / "out.json")
+    fixture = exported["fixture"]
+    assert isinstance(fixture, dict)
+    check(table, exported, sources=300, bad=0, records=fixture["records"], chunks=1)
+
+
+@pytest.mark.timeout(900)
+def test_a_generated_day_of_an_organisation(tmp_path: Path) -> None:
+    table, exported = compare("--objects", "60", "--organisation", export=tmp_path / "out.json")
+    check(table, exported, sources=60, bad=0)
+
+
+@pytest.mark.timeout(900)
+def test_a_real_day(tmp_path: Path, real_logs: Path) -> None:
+    table, exported = compare(
+        "--source", str(real_logs), "--day", "2023-07-10", export=tmp_path / "out.json"
+    )
+    check(table, exported, sources=55, bad=0, records=2900)

@@ -1,0 +1,34 @@
+"""Every vector against every built artefact under the Runtime Interface Emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from harness.contract.judge import judge
+from harness.contract.pool import SandboxPool
+from harness.contract.scripted_s3 import ScriptedS3
+from harness.contract.vectors import Case, load_cases
+from harness.model import Artefact
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[ScriptedS3]:
+    """One address for all vectors: sandboxes are kept by their environment."""
+    with ScriptedS3() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def functions(artefact: Artefact) -> Iterator[SandboxPool]:
+    with SandboxPool(artefact) as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("case", load_cases(), ids=lambda case: case.id)
+def test_vector(case: Case, functions: SandboxPool, s3: ScriptedS3) -> None:
+    problems = judge(case, s3, functions)
+    if problems:
+        functions.stop()  # the next vector shall not suffer from this one
+    assert not problems, "\n".join([case.title, *problems])

@@ -1,0 +1,127 @@
+"""S16: the container endpoint's keys are asked for again before they expire."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from harness.contract.s3_scene import Stored
+from harness.contract.scripted_s3 import ScriptedS3
+from harness.contract.vectors import DESTINATION_BUCKET, SOURCE_BUCKET
+from harness.local.sandbox import Sandbox
+from harness.model import Artefact
+
+AUTHORIZATION = "Bearer let-me-in"
+LIFETIME_S = 3.0
+SOURCES = 40
+DELAY_S = 0.2
+EVENT = {"year": 2024, "month": 2, "day": 8}
+BODY = Stored(b'{"Records":[{"eventID":"1"}]}')
+
+
+class KeyService:
+    """Gives keys that live for ``LIFETIME_S``; knows which ones do."""
+
+    def __init__(self) -> None:
+        self.given: dict[tuple[str, str], float] = {}
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                allowed = self.headers.get("Authorization") == AUTHORIZATION
+                body = json.dumps(service.new_keys() if allowed else {}).encode()
+                self.send_response(200 if allowed else 403)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def new_keys(self) -> dict[str, str]:
+        number = len(self.given) + 1
+        key, token = f"KEY{number:06d}", f"token-{number}"
+        self.given[key, token] = time.monotonic() + LIFETIME_S
+        expiration = datetime.now(UTC) + timedelta(seconds=LIFETIME_S)
+        return {
+            "AccessKeyId": key,
+            "SecretAccessKey": "secret",
+            "Token": token,
+            "Expiration": expiration.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+
+    def accepts(self, key: str, token: str) -> bool:
+        # the answer tells whole seconds: a little grace for what was cut off
+        return time.monotonic() < self.given.get((key, token), 0.0)
+
+
+@pytest.fixture
+def keys() -> Iterator[KeyService]:
+    service = KeyService()
+    yield service
+    service.server.shutdown()
+    service.server.server_close()
+
+
+def day() -> dict[str, dict[str, Stored]]:
+    folder = "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08"
+    sources = {f"{folder}/{number:03d}.json": BODY for number in range(SOURCES)}
+    return {SOURCE_BUCKET: sources, DESTINATION_BUCKET: {}}
+
+
+def environment(s3: ScriptedS3) -> dict[str, str]:
+    return s3.env() | {
+        "SRC_BUCKET": SOURCE_BUCKET,
+        "DST_BUCKET": DESTINATION_BUCKET,
+        "CONCURRENCY": "1",
+    }
+
+
+def test_keys_that_expire_within_the_run_are_renewed(
+    artefact: Artefact, s3: ScriptedS3, keys: KeyService
+) -> None:
+    s3.accepts = keys.accepts
+    s3.delay_s = DELAY_S
+    s3.begin(day())
+    env = environment(s3)
+    del env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"]
+    env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = (
+        f"http://127.0.0.1:{keys.server.server_address[1]}/keys"
+    )
+    env["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = AUTHORIZATION
+    assert SOURCES * DELAY_S > 2 * LIFETIME_S
+    with Sandbox(artefact, env) as sandbox:
+        invocation = sandbox.invoke(EVENT)
+    assert invocation.error is None
+    assert isinstance(invocation.result, dict)
+    assert invocation.result["sources"] == SOURCES
+    assert len(keys.given) >= 3
+
+
+def test_a_session_token_of_the_environment_is_sent(artefact: Artefact, s3: ScriptedS3) -> None:
+    s3.accepts = lambda key, token: (key, token) == ("KEY", "token/+=")
+    s3.begin(day())
+    env = environment(s3) | {"AWS_ACCESS_KEY_ID": "KEY", "AWS_SESSION_TOKEN": "token/+="}
+    with Sandbox(artefact, env) as sandbox:
+        assert sandbox.invoke(EVENT).error is None
+
+
+def test_expired_keys_end_the_run_without_another_attempt(
+    artefact: Artefact, s3: ScriptedS3
+) -> None:
+    s3.accepts = lambda _key, _token: False
+    s3.begin(day())
+    with Sandbox(artefact, environment(s3)) as sandbox:
+        assert sandbox.invoke(EVENT).error == "S3_ERROR: list AWSLogs/"
+    requests, _ = s3.take_requests()
+    assert len(requests) == 1

@@ -1,0 +1,213 @@
+"""The judge must refuse what the contract refuses: an actor plays a run, then plays it wrong."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from harness.contract.judge import Function, judge
+from harness.contract.log_seen import PHASES
+from harness.contract.scripted_s3 import ScriptedS3
+from harness.contract.vectors import DESTINATION_BUCKET, Case, load_cases
+from harness.model import Invocation
+
+CASE = "writing-three-chunks"
+DAY = "2024/02/08/"
+RUN = "actor"
+TEXTS = [f'{{"eventID":"{name}"}}\n'.encode() for name in "abc"]
+
+
+@dataclass
+class Script:
+    """What the actor does; each test changes one thing."""
+
+    texts: list[bytes] = field(default_factory=lambda: list(TEXTS))
+    copies: list[int] = field(default_factory=lambda: [3, 2, 1])
+    deletes: list[str] = field(default_factory=list)
+    content_type: str = "application/gzip"
+    content_encoding: str | None = None
+    gzip_time: int = 0
+    clean_first: bool = False
+    clean: bool = True
+    write_manifest: bool = True
+    source_deletes: list[str] = field(default_factory=list)
+    gets: int = 1
+    answer: dict[str, Any] = field(default_factory=dict)
+    end: dict[str, Any] = field(default_factory=dict)
+    extra_log: list[dict[str, Any]] = field(default_factory=list)
+    say_end: bool = True
+
+
+class Actor:
+    """A function that needs no aggregation: it knows the play by heart."""
+
+    def __init__(self, script: Script, s3: ScriptedS3) -> None:
+        self.script = script
+        self.s3 = boto3.client(
+            "s3",
+            endpoint_url=s3.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(request_checksum_calculation="when_required"),
+        )
+
+    def put(self, key: str, body: bytes, content_type: str) -> None:
+        more: Any = {}
+        if self.script.content_encoding and not key.endswith("json"):
+            more["ContentEncoding"] = self.script.content_encoding
+        self.s3.put_object(
+            Bucket=DESTINATION_BUCKET, Key=key, Body=body, ContentType=content_type, **more
+        )
+
+    def hidden(self, number: int) -> str:
+        return f"{DAY}_{RUN}-{number:06d}.ndjson.gz"
+
+    def clean(self) -> None:
+        for number in range(1, len(self.script.texts) + 1):
+            self.s3.delete_object(Bucket=DESTINATION_BUCKET, Key=self.hidden(number))
+
+    def invoke(self, event: bytes, /) -> Invocation:
+        script = self.script
+        assert json.loads(event) == {"year": 2024, "month": 2, "day": 8}
+        source = f"AWSLogs/111122223333/CloudTrail/eu-west-1/{DAY}a.json.gz"
+        for _ in range(script.gets):
+            self.s3.get_object(Bucket="source-bucket", Key=source)["Body"].read()
+        for number, text in enumerate(script.texts, 1):
+            body = gzip.compress(text, mtime=script.gzip_time)
+            self.put(self.hidden(number), body, script.content_type)
+        for number in script.copies:
+            self.s3.copy_object(
+                Bucket=DESTINATION_BUCKET,
+                Key=f"{DAY}{number:06d}.ndjson.gz",
+                CopySource={"Bucket": DESTINATION_BUCKET, "Key": self.hidden(number)},
+            )
+        for key in script.deletes:
+            self.s3.delete_object(Bucket=DESTINATION_BUCKET, Key=key)
+        for key in script.source_deletes:
+            self.s3.delete_object(Bucket="source-bucket", Key=key)
+        if script.clean_first:
+            self.clean()
+        result = {
+            "day": "2024-02-08",
+            "sources": 3,
+            "bad": 0,
+            "records": sum(text.count(b"\n") for text in TEXTS),
+            "bytes": sum(map(len, TEXTS)),
+            "chunks": len(TEXTS),
+            "deleted": 0,
+        }
+        chunks = [
+            {"key": f"{DAY}{number:06d}.ndjson.gz", "records": 1, "bytes": len(text)}
+            for number, text in enumerate(TEXTS, 1)
+        ]
+        if script.write_manifest:
+            manifest = json.dumps({"result": result, "chunks": chunks}).encode()
+            self.put(f"{DAY}_manifest.json", manifest, "application/json")
+        if script.clean and not script.clean_first:
+            self.clean()
+        answer = result | script.answer
+        phases = {name: {"count": 3, "sum_ms": 1.5} for name in PHASES}
+        end: dict[str, Any] = {
+            "level": "INFO",
+            "event": "end",
+            "request_id": RUN,
+            "error": None,
+            "cause": None,
+            "result": answer,
+            "phases": phases | {"publish": {"count": 1, "sum_ms": 2}},
+            "wait_ms": 0.5,
+        }
+        log = [*script.extra_log, *([end | script.end] if script.say_end else [])]
+        return Invocation(answer, None, True, None, None, None, None, tuple(log))
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[ScriptedS3]:
+    with ScriptedS3() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def case() -> Case:
+    (found,) = load_cases(glob=CASE)
+    return found
+
+
+def problems(script: Script, case: Case, s3: ScriptedS3) -> str:
+    def functions(_env: Mapping[str, str], _timeout_s: int | None) -> Function:
+        return Actor(script, s3)
+
+    return "\n".join(judge(case, s3, functions))
+
+
+def test_a_run_by_the_book_passes(case: Case, s3: ScriptedS3) -> None:
+    assert problems(Script(), case, s3) == ""
+
+
+WRONG: dict[str, tuple[Callable[[], Script], str]] = {
+    "dropped record": (
+        lambda: Script(texts=[*TEXTS[:2], b""]),
+        "000003.ndjson.gz differs: line 1, column 1",
+    ),
+    "changed byte": (
+        lambda: Script(texts=[TEXTS[0], TEXTS[1].replace(b"b", b"B"), TEXTS[2]]),
+        "000002.ndjson.gz differs: line 1, column 13",
+    ),
+    "swapped chunks": (lambda: Script(texts=[TEXTS[1], TEXTS[0], TEXTS[2]]), "differs"),
+    "doubled line": (lambda: Script(texts=[TEXTS[0] * 2, *TEXTS[1:]]), "differs: line 2"),
+    "copies upwards": (lambda: Script(copies=[1, 2, 3]), "W4: chunk 2 copied after 1"),
+    "missing copy": (lambda: Script(copies=[3, 1]), "000002.ndjson.gz is missing"),
+    "delete of a fresh chunk": (
+        lambda: Script(deletes=[f"{DAY}000003.ndjson.gz"]),
+        "W5: chunk 3 deleted",
+    ),
+    "delete of something else": (lambda: Script(deletes=[f"{DAY}notes"]), "W8: delete"),
+    "delete in the source": (
+        lambda: Script(source_deletes=["AWSLogs/x"]),
+        "W8: delete 'AWSLogs/x' in the source bucket",
+    ),
+    "hidden chunks cleaned too early": (lambda: Script(clean_first=True), "W6: put _manifest"),
+    "hidden chunks left": (lambda: Script(clean=False), "W7: hidden chunks left"),
+    "no manifest": (lambda: Script(write_manifest=False), "W6: "),
+    "content type": (lambda: Script(content_type="text/plain"), "W1: _actor-000001"),
+    "content encoding": (lambda: Script(content_encoding="gzip"), "W1: _actor-000001"),
+    "time in the gzip header": (lambda: Script(gzip_time=1), "has a time or a name"),
+    "six attempts": (lambda: Script(gets=6), "E5: 6 attempts to get"),
+    "boolean for a number": (lambda: Script(answer={"bad": False}), 'result is {"day"'),
+    "result off by one": (lambda: Script(answer={"records": 4}), 'result is {"day"'),
+    "no end": (lambda: Script(say_end=False), "O3: `end` is not the last line, once: []"),
+    "two ends": (
+        lambda: Script(extra_log=[{"event": "end", "level": "INFO"}]),
+        "O3: `end` is not the",
+    ),
+    "end at the wrong level": (lambda: Script(end={"level": "WARN"}), "O2: `end` has level WARN"),
+    "a phase is missing": (lambda: Script(end={"phases": {}}), "O3: phases are {}"),
+    "no wait": (lambda: Script(end={"wait_ms": None}), "O4: wait_ms is None"),
+    "too chatty": (
+        lambda: Script(extra_log=[{"event": "chunk", "level": "DEBUG"}]),
+        "O2: chunk at the level DEBUG, LOG_LEVEL is INFO",
+    ),
+    "an event of its own": (
+        lambda: Script(extra_log=[{"event": "progress", "level": "INFO"}]),
+        "O2: an event progress",
+    ),
+    "a field too many": (
+        lambda: Script(end={"colour": "red"}),
+        "O2: end has the fields ['level', 'event', 'request_id', 'error', 'cause', 'result', "
+        "'phases', 'wait_ms', 'colour']",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_fault_is_named(name: str, case: Case, s3: ScriptedS3) -> None:
+    make, expected = WRONG[name]
+    assert expected in problems(make(), case, s3)

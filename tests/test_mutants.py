@@ -1,0 +1,65 @@
+"""The judge judged: the mutants are well formed, and the check of them tells dead from alive."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from harness.cli import main
+from harness.contract.mutants import Fate, Mutant, describe, load_mutants, mutated, run_mutants
+from harness.model import UsageError
+from harness.template import load_implementations
+
+SPEC = Path(__file__).parent.parent / "SPEC.md"
+MUTANTS = load_mutants()
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.language}-{mutant.id}")
+def test_a_mutant_has_one_place_and_a_clause(mutant: Mutant) -> None:
+    assert mutated(mutant).count(mutant.replace) >= 1
+    assert mutant.find != mutant.replace
+    assert re.search(rf"^(- \*\*|\| ){mutant.clause}\b", SPEC.read_text(), re.MULTILINE)
+
+
+def test_every_language_has_mutants_with_ids_of_their_own() -> None:
+    count = Counter(mutant.language for mutant in MUTANTS)
+    assert count.keys() == {each.language for each in load_implementations()}
+    assert min(count.values()) >= 12
+    assert len({(mutant.language, mutant.id) for mutant in MUTANTS}) == len(MUTANTS)
+
+
+def test_a_text_without_a_place_is_refused() -> None:
+    with pytest.raises(UsageError, match="stands 0 times"):
+        mutated(replace(MUTANTS[0], find="nothing like it"))
+
+
+def test_a_language_without_mutants_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mutants", "--languages", "cobol"]) == 2
+    assert "no mutants for cobol" in capsys.readouterr().err
+
+
+@pytest.mark.timeout(600)
+def test_killed_survived_and_broken() -> None:
+    python = load_mutants(["python"])
+    chosen = Random(1).choice([each for each in python if each.id != "chunk-content-type"])
+    comment = "# isal is twice as fast"
+    equal = replace(
+        chosen,
+        id="equal",
+        file="src/aggregator/inflater.py",
+        find=comment,
+        replace="# isal is fast",
+    )
+    broken = replace(equal, id="broken", replace="return return")
+    first, second, third = run_mutants([chosen, equal, broken], judged=False)
+    assert first.fate is Fate.KILLED
+    assert first.by.startswith("tests/test_")
+    assert second.fate is Fate.SURVIVED
+    assert re.fullmatch(r"python/equal +\w+ +SURVIVED", describe(second))
+    assert third.fate is Fate.BROKEN
+    assert "SyntaxError" in third.by

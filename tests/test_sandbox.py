@@ -1,0 +1,194 @@
+"""A function under the real emulator."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.local import processes
+from harness.local.sandbox import Sandbox
+from harness.model import Artefact, Implementation, NotReady
+
+HELLO = """
+import json, os, time
+
+print(json.dumps({"event": "loaded"}))
+
+def handle(event, context):
+    print("not a log line")
+    print(json.dumps({"event": "called", "with": event}))
+    match event:
+        case {"fail": message}:
+            raise ValueError(message)
+        case {"sleep": seconds}:
+            time.sleep(seconds)
+        case {"spin": seconds}:
+            end = time.process_time() + seconds
+            while time.process_time() < end:
+                pass
+        case {"hold": size}:
+            return len(bytearray(size))
+        case {"exit": code}:
+            os._exit(code)
+        case {"environment": _}:
+            return dict(os.environ)
+    return {"ok": True}
+"""
+
+
+@pytest.fixture
+def artefact(tmp_path: Path) -> Artefact:
+    (tmp_path / "hello.py").write_text(HELLO)
+    implementation = Implementation(
+        "python", "HelloFunction", "python3.13", "hello.handle", tmp_path, 256, 2, {}
+    )
+    return Artefact(implementation, tmp_path, 0, 0)
+
+
+@pytest.fixture
+def sandbox(artefact: Artefact) -> Iterator[Sandbox]:
+    with Sandbox(artefact, {"GREETING": "hello"}) as started:
+        yield started
+
+
+def test_the_first_invocation_is_cold_and_the_next_is_warm(sandbox: Sandbox) -> None:
+    cold, warm = sandbox.invoke({"n": 1}), sandbox.invoke({"n": 2})
+
+    assert cold.result == warm.result == {"ok": True}
+    assert cold.error is warm.error is None
+    assert (cold.cold, warm.cold) == (True, False)
+    assert cold.init_ms is not None
+    assert cold.init_ms > 1
+    assert warm.init_ms is None
+    assert warm.duration_ms is not None
+    assert 0 < warm.duration_ms < 1000
+    assert list(cold.log) == [{"event": "loaded"}, {"event": "called", "with": {"n": 1}}]
+    assert list(warm.log) == [{"event": "called", "with": {"n": 2}}]
+
+
+def test_an_exception_is_the_error_and_the_sandbox_goes_on(sandbox: Sandbox) -> None:
+    failed = sandbox.invoke({"fail": "BAD_JSON: no"})
+
+    assert failed.error == "BAD_JSON: no"
+    assert failed.result is None
+    assert sandbox.invoke({}).error is None
+
+
+def test_a_payload_that_is_not_json_reaches_the_runtime(sandbox: Sandbox) -> None:
+    invocation = sandbox.invoke(b"not json")
+
+    assert invocation.error is not None
+    assert "Unable to unmarshal input" in invocation.error
+
+
+def test_the_time_out_is_an_error_and_the_next_invocation_is_cold(artefact: Artefact) -> None:
+    with Sandbox(artefact, {}, timeout_s=1) as sandbox:
+        late = sandbox.invoke({"sleep": 30})
+        again = sandbox.invoke({})
+
+    assert late.error == "Task timed out after 1.00 seconds"
+    assert late.duration_ms is None
+    assert again.cold
+
+
+def test_a_runtime_that_exits_is_an_error(sandbox: Sandbox) -> None:
+    invocation = sandbox.invoke({"exit": 3})
+
+    assert invocation.error is not None
+    assert "exit status 3" in invocation.error
+
+
+def test_a_handler_that_is_absent_is_an_error(artefact: Artefact) -> None:
+    (artefact.folder / "hello.py").write_text("")
+    with Sandbox(artefact, {}) as sandbox:
+        invocation = sandbox.invoke({})
+
+    assert invocation.error is not None
+    assert "handle" in invocation.error
+
+
+def test_cpu_time_and_peak_memory_are_the_runtimes(sandbox: Sandbox) -> None:
+    sandbox.invoke({})
+    idle = sandbox.invoke({})
+    spun = sandbox.invoke({"spin": 0.3})
+    held = sandbox.invoke({"hold": 100 << 20})
+
+    assert idle.cpu_ms is not None
+    assert idle.cpu_ms < 100
+    assert spun.cpu_ms is not None
+    assert 300 <= spun.cpu_ms < 600
+    assert idle.peak_rss_bytes is not None
+    assert idle.peak_rss_bytes < 100 << 20
+    assert held.peak_rss_bytes is not None
+    assert held.peak_rss_bytes >= 100 << 20
+
+
+def test_the_function_gets_lambdas_environment_and_nothing_of_the_users(
+    artefact: Artefact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "private")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid")
+    with Sandbox(artefact, {"GREETING": "hello"}, memory_mb=512) as sandbox:
+        environment = sandbox.invoke({"environment": True}).result
+
+    assert isinstance(environment, dict)
+    assert environment["GREETING"] == "hello"
+    assert environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "512"
+    assert environment["LAMBDA_TASK_ROOT"] == str(artefact.folder)
+    assert not {"AWS_PROFILE", "HTTPS_PROXY", "VIRTUAL_ENV", "PYTHONPATH"} & environment.keys()
+
+
+def test_no_process_is_left_behind(artefact: Artefact) -> None:
+    with Sandbox(artefact, {}) as sandbox:
+        sandbox.invoke({})
+        assert sandbox._process is not None
+        emulator = sandbox._process.pid
+        family = processes.descendants(emulator)
+        assert family
+
+    assert not psutil.pid_exists(emulator)
+    assert not [each for each in family if processes.is_alive(each)]
+
+
+def test_a_dead_emulator_is_an_error_with_its_last_words(sandbox: Sandbox) -> None:
+    sandbox.invoke({})
+    assert sandbox._process is not None
+    processes.stop(sandbox._process)
+
+    invocation = sandbox.invoke({})
+
+    assert invocation.error is not None
+    assert "gave no answer" in invocation.error
+    assert "not a log line" in invocation.error
+
+
+def test_children_die_with_a_harness_that_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import sys, time, pathlib; from harness.local import processes\n"
+        "out = open(sys.argv[1], 'wb')\n"
+        "child = processes.start(['/bin/sleep', '60'], cwd=pathlib.Path('/'), env={}, output=out)\n"
+        "print(child.pid, flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "output")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as harness:
+        assert harness.stdout is not None
+        child = psutil.Process(int(harness.stdout.readline()))
+        harness.kill()
+
+    end = time.monotonic() + 5
+    while processes.is_alive(child) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not processes.is_alive(child)
+
+
+def test_a_runtime_that_the_local_target_lacks_is_told(tmp_path: Path) -> None:
+    implementation = Implementation("ruby", "F", "ruby3.4", "a.b", tmp_path, 128, 1, {})
+
+    with pytest.raises(NotReady, match=r"can't run ruby3\.4"):
+        Sandbox(Artefact(implementation, tmp_path, 0, 0), {}).start()
