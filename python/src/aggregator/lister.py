@@ -1,0 +1,91 @@
+"""Step: lister (SPEC L1-L7, P4). Finds the day's folders, then gives their sources page by page.
+
+Holds the prefixes of one day and a few pages of keys, never all keys.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from functools import partial
+from itertools import islice
+
+from aggregator.attempts import Attempts
+from aggregator.config import Config
+from aggregator.errors import AggregationError
+from aggregator.journal import Journal
+from aggregator.store import Listed, Page, Store
+from aggregator.trigger import Day
+
+# P4 grants ten pages ahead of the consumer: five here, five in the reader's window.
+PAGES_AHEAD = 5
+
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_ORGANISATION = re.compile(r"o-[a-z0-9]+")
+
+
+class Lister:
+    """Listings of the source bucket; ``NO_TRAIL`` when there is nothing to list at all."""
+
+    def __init__(self, store: Store, attempts: Attempts, config: Config, journal: Journal) -> None:
+        self._store = store
+        self._attempts = attempts
+        self._config = config
+        self._journal = journal
+
+    def find_day_prefixes(self, day: Day) -> list[str]:
+        """One prefix per account and region, across both layouts, in byte order (L6)."""
+        root = self._config.trail_root
+        below_root = self._subfolders([root])
+        organisations = [folder for folder in below_root if _is(_ORGANISATION, folder)]
+        if day.account is None:
+            below_root += self._subfolders(organisations)
+            accounts = [folder for folder in below_root if _is(_ACCOUNT, folder)]
+        else:
+            accounts = [f"{parent}{day.account}/" for parent in (root, *organisations)]
+        regions = self._subfolders([f"{account}CloudTrail/" for account in accounts])
+        if not regions:
+            raise AggregationError("NO_TRAIL", root)
+        # Python compares text by code point, which is the order of its UTF-8 bytes.
+        return sorted(f"{region}{day.folder}" for region in regions)
+
+    def list_pages(self, prefixes: Iterable[str]) -> Iterator[list[Listed]]:
+        """The sources below each prefix in turn, fetched a little ahead; pages may be empty."""
+        upcoming = iter(prefixes)
+        ahead: deque[tuple[str, Future[Page]]] = deque()
+        while True:
+            for prefix in islice(upcoming, PAGES_AHEAD - len(ahead)):
+                ahead.append((prefix, self._start(prefix)))
+            if not ahead:
+                return
+            prefix, future = ahead.popleft()
+            page = self._wait(future)
+            if page.next_token is not None:
+                ahead.appendleft((prefix, self._start(prefix, token=page.next_token)))
+            yield [found for found in page.objects if not found.key.endswith("/")]
+
+    def _subfolders(self, folders: Iterable[str]) -> list[str]:
+        """The folders directly below these, listed side by side."""
+        pending = deque((folder, self._start(folder, "/")) for folder in folders)
+        found: list[str] = []
+        while pending:
+            folder, future = pending.popleft()
+            page = self._wait(future)
+            found += page.prefixes
+            if page.next_token is not None:
+                pending.append((folder, self._start(folder, "/", page.next_token)))
+        return found
+
+    def _start(self, prefix: str, delimiter: str = "", token: str | None = None) -> Future[Page]:
+        bucket = self._config.src_bucket
+        attempt = partial(self._store.list_page, bucket, prefix, delimiter, token)
+        return self._attempts.start("list", prefix, attempt, "list")
+
+    def _wait(self, future: Future[Page]) -> Page:
+        with self._journal.waiting():
+            return self._attempts.wait(future)
+
+
+def _is(pattern: re.Pattern[str], folder: str) -> bool:
+    """Whether the last segment of a folder's path is such a name."""
+    return pattern.fullmatch(folder.split("/")[-2]) is not None

@@ -1,0 +1,136 @@
+"""Step: publisher (SPEC W2-W10, O1). A finished run's hidden chunks become the day's content.
+
+Holds a few words about each chunk, and the keys directly below the day prefix.
+"""
+
+import json
+import re
+from functools import partial
+from typing import NamedTuple
+
+from aggregator.attempts import Attempts
+from aggregator.config import Config
+from aggregator.errors import AggregationError, BadSourceError
+from aggregator.store import Store
+from aggregator.trigger import STRICT_JSON, Day, integer
+from aggregator.writer import Chunk
+
+_CHUNK_NAME = re.compile(r"(?s:(_.*-)?)([0-9]{6}|[1-9][0-9]{6,})\.ndjson\.gz")
+_MANIFEST = "_manifest.json"
+_MANIFEST_LIMIT = 64 << 20
+_MOST = 2**53  # up to here a double tells every integer
+
+
+class Result(NamedTuple):
+    """O1, in its order; ``bytes`` counts records with their LF."""
+
+    day: str
+    sources: int
+    bad: int
+    records: int
+    bytes: int
+    chunks: int
+    deleted: int
+
+
+class Publisher:
+    """Publishes below one day prefix."""
+
+    def __init__(self, store: Store, attempts: Attempts, config: Config, day: Day) -> None:
+        self._store = store
+        self._attempts = attempts
+        self._bucket = config.dst_bucket
+        self._day = day
+        self._prefix = day.prefix(config.dst_prefix)
+
+    def publish(self, chunks: list[Chunk], sources: int, bad: int) -> Result:
+        """Make this run's chunks the day's (W2-W7).
+
+        Raise ``BAD_MANIFEST`` or ``FEWER_SOURCES`` rather than replace what is better.
+        """
+        self._check_manifest(sources - bad)
+        self._attempts.finish_whatever_the_time()
+        for chunk in reversed(chunks):
+            key = self._prefix + chunk.name
+            attempt = partial(self._store.copy, self._bucket, chunk.hidden_key, key)
+            self._attempts.run("copy", key, attempt)
+        published, hidden = self._list_chunks()
+        surplus = [key for key, number in published.items() if number > len(chunks)]
+        self._delete(surplus)
+        result = Result(
+            day=self._day.date.isoformat(),
+            sources=sources,
+            bad=bad,
+            records=sum(chunk.records for chunk in chunks),
+            bytes=sum(chunk.bytes for chunk in chunks),
+            chunks=len(chunks),
+            deleted=len(surplus),
+        )
+        self._put_manifest(result, chunks)
+        self._delete(hidden)
+        return result
+
+    def _check_manifest(self, readable: int) -> None:
+        key = self._prefix + _MANIFEST
+        attempt = partial(self._store.get, self._bucket, key, _MANIFEST_LIMIT)
+        try:
+            published = _readable_sources(self._attempts.run("get", key, attempt))
+        except BadSourceError as bad:
+            published = 0 if bad.code == "MISSING" else None
+        if self._day.force:
+            return
+        if published is None:
+            raise AggregationError("BAD_MANIFEST", key)
+        if published > readable:
+            counts = f"published {published}, readable {readable}"
+            raise AggregationError("FEWER_SOURCES", counts)
+
+    def _list_chunks(self) -> tuple[dict[str, int], list[str]]:
+        """The published chunks with their numbers, and the hidden ones (W8)."""
+        published: dict[str, int] = {}
+        hidden: list[str] = []
+        token = None
+        while True:
+            attempt = partial(self._store.list_page, self._bucket, self._prefix, "/", token)
+            page = self._attempts.run("list", self._prefix, attempt)
+            for key, _ in page.objects:
+                match = _CHUNK_NAME.fullmatch(key, len(self._prefix))
+                if match and match[1]:
+                    hidden.append(key)
+                elif match:
+                    published[key] = int(match[2])
+            token = page.next_token
+            if token is None:
+                return published, hidden
+
+    def _put_manifest(self, result: Result, chunks: list[Chunk]) -> None:
+        entries = [
+            {"key": self._prefix + chunk.name, "records": chunk.records, "bytes": chunk.bytes}
+            for chunk in chunks
+        ]
+        manifest = {"result": result._asdict(), "chunks": entries}
+        body = json.dumps(manifest, separators=(",", ":")).encode()
+        key = self._prefix + _MANIFEST
+        attempt = partial(self._store.put, self._bucket, key, body, "application/json")
+        self._attempts.run("put", key, attempt)
+
+    def _delete(self, keys: list[str]) -> None:
+        """Side by side: their order doesn't matter."""
+        requests = [
+            self._attempts.start("delete", key, partial(self._store.delete, self._bucket, key))
+            for key in keys
+        ]
+        for request in requests:
+            self._attempts.wait(request)
+
+
+def _readable_sources(manifest: bytes) -> int | None:
+    """How many readable sources a manifest tells of; ``None`` when it isn't one."""
+    try:
+        result = STRICT_JSON.decode(manifest.decode())["result"]
+        sources, bad = integer(result["sources"]), integer(result["bad"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    if sources is None or bad is None or not all(0 <= count <= 2**53 for count in (sources, bad)):
+        return None
+    return sources - bad

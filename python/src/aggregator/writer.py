@@ -1,0 +1,90 @@
+"""Step: writer (SPEC C3, W1, P5). Lines become chunks, put one by one under hidden names.
+
+Holds one compressed chunk and a few words about each chunk written.
+"""
+
+from functools import partial
+from io import BytesIO
+from typing import NamedTuple
+
+from isal import isal_zlib
+
+from aggregator.attempts import Attempts
+from aggregator.config import Config
+from aggregator.journal import Journal
+from aggregator.store import Store
+from aggregator.trigger import Day
+
+_TOP_LEVEL = 3  # isal knows 0 to 3
+
+
+class Chunk(NamedTuple):
+    """A hidden chunk; ``name`` is what it will be called below the day prefix."""
+
+    hidden_key: str
+    name: str
+    records: int
+    bytes: int
+
+
+class Writer:
+    """Writes one run's chunks below its day prefix."""
+
+    def __init__(
+        self,
+        store: Store,
+        attempts: Attempts,
+        config: Config,
+        day: Day,
+        request_id: str,
+        journal: Journal,
+    ) -> None:
+        self._store = store
+        self._attempts = attempts
+        self._bucket = config.dst_bucket
+        self._hidden = f"{day.prefix(config.dst_prefix)}_{request_id}-"
+        self._chunk_bytes = config.chunk_bytes
+        self._level = min(config.gzip_level, _TOP_LEVEL)
+        self._journal = journal
+        self._chunks: list[Chunk] = []
+        self._begin_chunk()
+
+    def write(self, lines: bytes | bytearray) -> None:
+        """Add whole lines; each chunk that they fill is put."""
+        view = memoryview(lines)
+        start = 0
+        while start < len(lines):
+            room = self._chunk_bytes - self._bytes
+            end = lines.find(b"\n", start + room - 1) + 1 or len(lines)
+            with self._journal.timed("compress", count=0):
+                self._compressed.write(self._compressor.compress(view[start:end]))
+            self._records += lines.count(b"\n", start, end)
+            self._bytes += end - start
+            start = end
+            if self._bytes >= self._chunk_bytes:
+                self._put_chunk()
+
+    def finish(self) -> list[Chunk]:
+        """Put what is left as the last chunk; all of the run's chunks, in order."""
+        if self._records:
+            self._put_chunk()
+        return self._chunks
+
+    def _begin_chunk(self) -> None:
+        self._compressor = isal_zlib.compressobj(self._level, wbits=31)
+        self._compressed = BytesIO()
+        self._records = 0
+        self._bytes = 0
+
+    def _put_chunk(self) -> None:
+        with self._journal.timed("compress"):
+            self._compressed.write(self._compressor.flush())
+        name = f"{len(self._chunks) + 1:06d}.ndjson.gz"
+        chunk = Chunk(self._hidden + name, name, self._records, self._bytes)
+        key, body = chunk.hidden_key, self._compressed.getvalue()
+        attempt = partial(self._store.put, self._bucket, key, body, "application/gzip")
+        with self._journal.timed("put"):
+            self._attempts.run("put", key, attempt)
+        self._journal.log("DEBUG", "chunk", key=key, records=chunk.records, bytes=chunk.bytes)
+        self._chunks.append(chunk)
+        self._begin_chunk()

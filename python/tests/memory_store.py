@@ -1,0 +1,105 @@
+"""The in-memory twin of S3, and what else the tests of several steps need."""
+
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aggregator.attempts import AttemptError
+from aggregator.config import Config, read_config
+from aggregator.errors import BadSourceError
+from aggregator.store import Listed, Page
+
+SOURCE = "source-bucket"
+DESTINATION = "destination-bucket"
+REQUEST_ID = "test-request"
+
+
+@dataclass
+class MemoryStore:
+    """Buckets as dictionaries; ``faults`` maps (operation, key) to an S3 error code."""
+
+    page_size: int = 1000
+    buckets: dict[str, dict[str, bytes]] = field(
+        default_factory=lambda: {SOURCE: {}, DESTINATION: {}}
+    )
+    faults: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    content_types: dict[str, str] = field(default_factory=dict)
+
+    def list_page(self, bucket: str, prefix: str, delimiter: str, token: str | None) -> Page:
+        self._request(bucket, "list", prefix)
+        entries: dict[str, int | None] = {}
+        for key, body in self.buckets[bucket].items():
+            if key.startswith(prefix):
+                end = key.find(delimiter, len(prefix)) if delimiter else -1
+                entries[key if end < 0 else key[: end + 1]] = len(body) if end < 0 else None
+        rest = sorted((e for e in entries if token is None or e > token), key=str.encode)
+        page = rest[: self.page_size]
+        sizes = [(entry, entries[entry]) for entry in page]
+        return Page(
+            [Listed(entry, size) for entry, size in sizes if size is not None],
+            [entry for entry, size in sizes if size is None],
+            page[-1] if len(rest) > len(page) else None,
+        )
+
+    def get(self, bucket: str, key: str, limit: int) -> bytes:
+        self._request(bucket, "get", key)
+        body = self.buckets[bucket].get(key)
+        if body is None:
+            raise BadSourceError("MISSING")
+        if len(body) > limit:
+            raise BadSourceError("TOO_LARGE")
+        return body
+
+    def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
+        self._request(bucket, "put", key)
+        self.buckets[bucket][key] = bytes(body)
+        self.content_types[key] = content_type
+
+    def copy(self, bucket: str, from_key: str, to_key: str) -> None:
+        self._request(bucket, "copy", to_key)
+        objects = self.buckets[bucket]
+        if from_key not in objects:
+            raise AttemptError("404 NoSuchKey", again=False)
+        objects[to_key] = objects[from_key]
+
+    def delete(self, bucket: str, key: str) -> None:
+        self._request(bucket, "delete", key)
+        self.buckets[bucket].pop(key, None)
+
+    def _request(self, bucket: str, operation: str, key: str) -> None:
+        self.requests.append((operation, key))
+        if bucket not in self.buckets:
+            raise AttemptError("404 NoSuchBucket", again=False)
+        code = self.faults.get((operation, key))
+        if code == "NoSuchKey" and operation == "get":
+            raise BadSourceError("MISSING")
+        if code is not None:
+            raise AttemptError(code, again=False)
+
+
+@dataclass(frozen=True)
+class FakeContext:
+    """Lambda's context with a fixed time left."""
+
+    remaining_ms: int = 900_000
+    aws_request_id: str = REQUEST_ID
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_ms
+
+
+def make_config(**settings: str) -> Config:
+    return read_config(
+        {"SRC_BUCKET": SOURCE, "DST_BUCKET": DESTINATION, "AWS_REGION": "us-east-1"} | settings
+    )
+
+
+def source_body(records: Sequence[object]) -> bytes:
+    """Gzip as CloudTrail delivers it."""
+    return gzip.compress(json.dumps({"Records": records}, separators=(",", ":")).encode(), mtime=0)
+
+
+def log_lines(output: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in output.splitlines()]

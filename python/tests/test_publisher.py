@@ -1,0 +1,101 @@
+import json
+
+import pytest
+from memory_store import DESTINATION, REQUEST_ID, MemoryStore, make_config
+
+from aggregator.attempts import Attempts
+from aggregator.errors import AggregationError
+from aggregator.publisher import Publisher
+from aggregator.trigger import parse_trigger
+from aggregator.writer import Chunk
+
+PREFIX = "2024/02/08/"
+MANIFEST = f"{PREFIX}_manifest.json"
+
+
+def publisher_of(
+    attempts: Attempts, *, force: bool = False
+) -> tuple[Publisher, MemoryStore, dict[str, bytes]]:
+    store = MemoryStore(page_size=2)
+    day = parse_trigger({"year": 2024, "month": 2, "day": 8, "force": force})
+    publisher = Publisher(store, attempts, make_config(), day)
+    return publisher, store, store.buckets[DESTINATION]
+
+
+def hidden_chunk(number: int, records: int, size: int) -> Chunk:
+    name = f"{number:06d}.ndjson.gz"
+    return Chunk(f"{PREFIX}_{REQUEST_ID}-{name}", name, records, size)
+
+
+def test_order_of_publishing(attempts: Attempts) -> None:
+    publisher, store, objects = publisher_of(attempts)
+    others = [
+        f"{PREFIX}_x-1.ndjson.gz",
+        f"{PREFIX}0000001.ndjson.gz",
+        f"{PREFIX}a/000003.ndjson.gz",
+    ]
+    kept = dict.fromkeys([*others, "2024/02/09/000003.ndjson.gz"], b"kept")
+    objects |= kept
+    stale = ("000003.ndjson.gz", "1000000.ndjson.gz", "_dead\n-000001.ndjson.gz")
+    objects |= dict.fromkeys((PREFIX + name for name in stale), b"stale")
+    chunks = [hidden_chunk(1, records=1, size=3), hidden_chunk(2, records=2, size=6)]
+    objects |= {chunk.hidden_key: chunk.name.encode() for chunk in chunks}
+    result = publisher.publish(chunks, sources=5, bad=1)
+    assert result == ("2024-02-08", 5, 1, 3, 9, 2, 2)
+    done = [(op, key.removeprefix(PREFIX)) for op, key in store.requests if op != "list"]
+    assert done[:3] == [
+        ("get", "_manifest.json"),
+        ("copy", "000002.ndjson.gz"),
+        ("copy", "000001.ndjson.gz"),
+    ]
+    assert {key for _, key in done[3:5]} == {"000003.ndjson.gz", "1000000.ndjson.gz"}
+    assert done[5] == ("put", "_manifest.json")
+    assert [op for op, _ in done[6:]] == ["delete"] * 3
+    assert store.content_types[MANIFEST] == "application/json"
+    assert json.loads(objects.pop(MANIFEST)) == {
+        "result": result._asdict(),
+        "chunks": [
+            {"key": f"{PREFIX}000001.ndjson.gz", "records": 1, "bytes": 3},
+            {"key": f"{PREFIX}000002.ndjson.gz", "records": 2, "bytes": 6},
+        ],
+    }
+    assert objects == kept | {PREFIX + chunk.name: chunk.name.encode() for chunk in chunks}
+
+
+def manifest(sources: object, bad: object) -> bytes:
+    return json.dumps({"result": {"sources": sources, "bad": bad}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("before", "message"),
+    [
+        (manifest(5, 1), None),
+        (manifest(4.0, 0), None),
+        (manifest(340, 0), "FEWER_SOURCES: published 340, readable 4"),
+        (manifest(-1, 0), f"BAD_MANIFEST: {MANIFEST}"),
+        (manifest(2**53, 2**53), None),
+        (manifest(2**54, 2**54), f"BAD_MANIFEST: {MANIFEST}"),
+        (manifest(True, 0), f"BAD_MANIFEST: {MANIFEST}"),
+        (manifest("1", 0), f"BAD_MANIFEST: {MANIFEST}"),
+        (manifest(1.5, 0), f"BAD_MANIFEST: {MANIFEST}"),
+        (b'{"result":{"sources":1}}', f"BAD_MANIFEST: {MANIFEST}"),
+        (b"[]", f"BAD_MANIFEST: {MANIFEST}"),
+        (b"\xff", f"BAD_MANIFEST: {MANIFEST}"),
+        (b"[" * 100_000, f"BAD_MANIFEST: {MANIFEST}"),
+    ],
+)
+def test_manifest_guards_what_is_published(
+    attempts: Attempts, before: bytes, message: str | None
+) -> None:
+    publisher, _, objects = publisher_of(attempts)
+    objects[MANIFEST] = before
+    if message is None:
+        publisher.publish([], sources=4, bad=0)
+    else:
+        with pytest.raises(AggregationError) as caught:
+            publisher.publish([], sources=4, bad=0)
+        assert str(caught.value) == message
+        assert objects == {MANIFEST: before}
+    publisher, _, objects = publisher_of(attempts, force=True)
+    objects[MANIFEST] = before
+    assert publisher.publish([], sources=0, bad=0).chunks == 0

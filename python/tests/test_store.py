@@ -1,0 +1,146 @@
+"""The SDK against a server of a few lines."""
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from memory_store import make_config
+
+from aggregator.attempts import AttemptError
+from aggregator.errors import BadSourceError
+from aggregator.store import Listed, Page, S3Store
+
+LISTING = """<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+<IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>
+<NextContinuationToken>next</NextContinuationToken>
+<Contents><Key>p/a+b%2B%2525%0A%E6%97%A5</Key><Size>7</Size>
+<LastModified>2024-02-08T00:00:00.000Z</LastModified></Contents>
+<CommonPrefixes><Prefix>p/%F0%9F%98%80/</Prefix></CommonPrefixes></ListBucketResult>"""
+FAULT = "<Error><Code>{}</Code><Message>m</Message></Error>"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers by what the path contains, and notes the request."""
+
+    protocol_version = "HTTP/1.1"
+    seen: list[tuple[str, dict[str, str]]]
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.seen.append((self.path, {k.lower(): v for k, v in self.headers.items()}))
+        status, body, length = 200, b"\x1f\x8bbody", None
+        if "list-type" in self.path:
+            body = LISTING.encode()
+        elif "short" in self.path:
+            length = 99
+        elif "credentials" in self.path:
+            expiration = f"{datetime.now(UTC) + timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
+            keys = {"AccessKeyId": f"key{len(self.seen)}", "SecretAccessKey": "s", "Token": "t"}
+            body = json.dumps({**keys, "Expiration": expiration}).encode()
+        elif "NoSuch" in self.path:
+            status, body = 404, FAULT.format(self.path.rpartition("/")[2]).encode()
+        elif "failing-copy" in self.path:
+            body = FAULT.format("InternalError").encode()
+        elif self.command != "GET":
+            body = b"<CopyObjectResult/>"
+        self.send_response(status)
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = length is not None
+
+    do_PUT = do_GET  # noqa: N815  # the base class has these names
+    do_DELETE = do_GET  # noqa: N815
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Handler]]:
+    class Noting(Handler):
+        seen = []  # noqa: RUF012  # one list per test
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Noting) as http:
+        threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{http.server_address[1]}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        yield Noting
+        http.shutdown()
+
+
+@pytest.fixture
+def store(server: type[Handler]) -> Iterator[S3Store]:
+    store = make_store()
+    yield store
+    store._client.close()
+
+
+def make_store() -> S3Store:
+    return S3Store(make_config(AWS_ENDPOINT_URL_S3=os.environ["AWS_ENDPOINT_URL_S3"]))
+
+
+def test_keys_arrive_as_they_are(server: type[Handler], store: S3Store) -> None:
+    assert store.get("bucket", "a/../b//c d+%41é\n/./", 99) == b"\x1f\x8bbody"  # not inflated
+    assert server.seen[0][0] == "/bucket/a/../b//c%20d%2B%2541%C3%A9%0A/./"
+    store.copy("bucket", "from +é\n", "to")
+    assert server.seen[1][1]["x-amz-copy-source"] == "bucket/from%20%2B%C3%A9%0A"
+
+
+def test_listing_is_decoded(server: type[Handler], store: S3Store) -> None:
+    page = store.list_page("bucket", "p/", "/", "token+1")
+    assert page == Page([Listed("p/a b+%25\n日", 7)], ["p/😀/"], "next")
+    path = server.seen[0][0]
+    for part in ("prefix=p%2F", "delimiter=%2F", "encoding-type=url", "token=token%2B1"):
+        assert part in path
+
+
+def test_put_has_its_type_and_no_encoding(server: type[Handler], store: S3Store) -> None:
+    store.put("bucket", "key", b"body", "application/gzip")
+    headers = server.seen[0][1]
+    assert headers["content-type"] == "application/gzip"
+    assert "content-encoding" not in headers
+    store.delete("bucket", "key")
+
+
+def test_faults(store: S3Store) -> None:
+    with pytest.raises(BadSourceError, match="MISSING"):
+        store.get("bucket", "NoSuchKey", 99)
+    with pytest.raises(AttemptError, match="404 NoSuchBucket") as caught:
+        store.get("bucket", "NoSuchBucket", 99)
+    assert not caught.value.again
+    with pytest.raises(BadSourceError, match="TOO_LARGE"):
+        store.get("bucket", "key", 5)
+    with pytest.raises(AttemptError, match="404 NoSuchKey"):
+        store.copy("bucket", "from", "NoSuchKey")
+    for attempt in (
+        lambda: store.get("bucket", "short", 99),
+        lambda: store.copy("bucket", "from", "failing-copy"),  # 200 with an error in it
+    ):
+        with pytest.raises(AttemptError) as caught:
+            attempt()
+        assert caught.value.again
+
+
+def test_container_credentials_are_renewed(
+    server: type[Handler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    endpoint = os.environ["AWS_ENDPOINT_URL_S3"]
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{endpoint}/credentials")
+    monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "secret")
+    monkeypatch.setenv("AWS_PROFILE", "is-no-source-of-credentials")
+    store = make_store()
+    store.get("bucket", "key", 99)
+    asked = [headers for path, headers in server.seen if "credentials" in path]
+    assert asked[0]["authorization"] == "secret"
+    assert len(asked) == 2  # what is left of five minutes is too little
+    assert f"Credential=key{len(server.seen) - 1}/" in server.seen[-1][1]["authorization"]
+    assert server.seen[-1][1]["x-amz-security-token"] == "t"
+    store._client.close()
