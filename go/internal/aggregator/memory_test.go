@@ -1,0 +1,233 @@
+// The store's twin in memory: the same order, pages and errors as S3, and the faults of
+// the vectors that a store without a network can have. Below it, what many tests use.
+
+package aggregator
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+)
+
+const (
+	testRequestID   = "test-request"
+	testSource      = "source-bucket"
+	testDestination = "destination-bucket"
+)
+
+type memoryStore struct {
+	mutex    sync.Mutex
+	buckets  map[string]map[string][]byte
+	faults   []memoryFault
+	pageSize int
+	calls    []string // "operation key", in the order of arrival
+	// before is called ahead of every operation; tests observe and delay by it.
+	before func(ctx context.Context, operation, key string) error
+}
+
+type memoryFault struct {
+	Operation, Key, Code string
+}
+
+func newMemoryStore(buckets ...string) *memoryStore {
+	m := &memoryStore{buckets: map[string]map[string][]byte{}, pageSize: 1000}
+	for _, name := range buckets {
+		m.buckets[name] = map[string][]byte{}
+	}
+	return m
+}
+
+var errNoBucket = errors.New("NoSuchBucket")
+
+// begin checks for faults and gives the bucket, locked until done is called.
+func (m *memoryStore) begin(ctx context.Context, operation, bucket, key string) (map[string][]byte, func(), error) {
+	StartClock(ctx)
+	if m.before != nil {
+		if err := m.before(ctx, operation, key); err != nil {
+			return nil, nil, err
+		}
+	}
+	m.mutex.Lock()
+	m.calls = append(m.calls, operation+" "+key)
+	err := context.Cause(ctx)
+	for _, fault := range m.faults {
+		if err == nil && fault.Operation == operation && fault.Key == key {
+			err = s3Failure(operation, key, errors.New(fault.Code))
+			if operation == "get" && fault.Code == "NoSuchKey" {
+				err = Missing
+			}
+		}
+	}
+	objects, ok := m.buckets[bucket]
+	if err == nil && !ok {
+		err = s3Failure(operation, key, errNoBucket)
+	}
+	if err != nil {
+		m.mutex.Unlock()
+		return nil, nil, err
+	}
+	return objects, m.mutex.Unlock, nil
+}
+
+func (m *memoryStore) ListPage(ctx context.Context, bucket, prefix, delimiter, token string) (Page, error) {
+	objects, done, err := m.begin(ctx, "list", bucket, prefix)
+	if err != nil {
+		return Page{}, err
+	}
+	defer done()
+	sizes := map[string]int{} // -1: a common prefix
+	for key, body := range objects {
+		rest, ok := strings.CutPrefix(key, prefix)
+		if !ok {
+			continue
+		}
+		entry, size := key, len(body)
+		if end := strings.Index(rest, delimiter); delimiter != "" && end >= 0 {
+			entry, size = prefix+rest[:end+1], -1
+		}
+		if entry > token {
+			sizes[entry] = size
+		}
+	}
+	var entries []string
+	for entry := range sizes {
+		entries = append(entries, entry)
+	}
+	slices.Sort(entries)
+	var page Page
+	if len(entries) > m.pageSize {
+		entries = entries[:m.pageSize]
+		page.Next = entries[m.pageSize-1]
+	}
+	for _, entry := range entries {
+		if size := sizes[entry]; size < 0 {
+			page.Prefixes = append(page.Prefixes, entry)
+		} else {
+			page.Objects = append(page.Objects, Object{entry, int64(size)})
+		}
+	}
+	return page, nil
+}
+
+func (m *memoryStore) Get(ctx context.Context, bucket, key string, limit int) ([]byte, error) {
+	objects, done, err := m.begin(ctx, "get", bucket, key)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	body, ok := objects[key]
+	switch {
+	case !ok:
+		return nil, Missing
+	case len(body) > limit:
+		return nil, TooLarge
+	}
+	return slices.Clone(body), nil // the splitter overwrites what it is given
+}
+
+func (m *memoryStore) Put(ctx context.Context, bucket, key string, body []byte, _ string) error {
+	objects, done, err := m.begin(ctx, "put", bucket, key)
+	if err != nil {
+		return err
+	}
+	defer done()
+	objects[key] = slices.Clone(body)
+	return nil
+}
+
+func (m *memoryStore) Copy(ctx context.Context, bucket, from, to string) error {
+	objects, done, err := m.begin(ctx, "copy", bucket, to)
+	if err != nil {
+		return err
+	}
+	defer done()
+	body, ok := objects[from]
+	if !ok {
+		return s3Failure("copy", to, errors.New("NoSuchKey"))
+	}
+	objects[to] = body
+	return nil
+}
+
+func (m *memoryStore) Delete(ctx context.Context, bucket, key string) error {
+	objects, done, err := m.begin(ctx, "delete", bucket, key)
+	if err != nil {
+		return err
+	}
+	defer done()
+	delete(objects, key)
+	return nil
+}
+
+func tree(t *testing.T, folder string) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	if _, err := os.Stat(folder); err != nil {
+		return files // both folders are optional
+	}
+	root := os.DirFS(folder)
+	check(t, fs.WalkDir(root, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		files[path], err = fs.ReadFile(root, path)
+		return err
+	}))
+	return files
+}
+
+func testContext(t *testing.T) context.Context {
+	return lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: testRequestID})
+}
+
+func lookup(env map[string]string) Lookup {
+	return func(name string) (string, bool) {
+		value, ok := env[name]
+		return value, ok
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func unhex(t *testing.T, digits string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(digits)
+	check(t, err)
+	return b
+}
+
+func zip(text []byte) []byte {
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	_, _ = w.Write(text)
+	_ = w.Close()
+	return zipped.Bytes()
+}
+
+func unzip(t *testing.T, body []byte) []byte {
+	t.Helper()
+	if !bytes.HasPrefix(body, []byte{0x1f, 0x8b}) {
+		return body
+	}
+	r, err := gzip.NewReader(bytes.NewReader(body))
+	check(t, err)
+	text, err := io.ReadAll(r)
+	check(t, err)
+	return text
+}
