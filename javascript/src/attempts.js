@@ -1,0 +1,106 @@
+// Step: attempts (SPEC.md E4, E5, P1): how often a request is tried, and how many at once. Knows no S3.
+// One per invocation; closing it cancels whatever is pending. Holds a place for each request, waiting or in flight.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AggregationError, describe, s3Error } from './errors.js';
+
+/** @import { Journal } from './journal.js' */
+
+const ATTEMPTS = 5;
+const FIRST_DELAY_MS = 100;
+
+/**
+ * One try. What limits its time is the store's.
+ * @template T
+ * @typedef {(abortSignal: AbortSignal) => Promise<T>} Attempt
+ */
+
+export class Attempts {
+  #journal;
+  #free;
+  /** @type {(() => void)[]} first come, first served */
+  #waiting = [];
+  /** @type {Set<AbortController>} */
+  #pending = new Set();
+  #closed = false;
+
+  /**
+   * @param {number} concurrency
+   * @param {Journal} journal
+   */
+  constructor(concurrency, journal) {
+    this.#free = concurrency;
+    this.#journal = journal;
+  }
+
+  close() {
+    this.#closed = true;
+    for (const controller of this.#pending) controller.abort();
+  }
+
+  /**
+   * Repeats an attempt until it succeeds, is refused or was the last.
+   * @template T
+   * @param {string} operation
+   * @param {string} key what an S3_ERROR names
+   * @param {Attempt<T>} attempt an AggregationError of it is an answer, not a failure
+   * @param {() => void} [onBegin] called when the first attempt may start (O3)
+   * @returns {Promise<T>}
+   */
+  async request(operation, key, attempt, onBegin) {
+    for (let number = 1; ; number++) {
+      try {
+        return await this.#inSlot(() => {
+          if (number === 1) onBegin?.();
+          return this.#cancellable(({ signal }) => attempt(signal));
+        });
+      } catch (error) {
+        if (this.#closed || error instanceof AggregationError) throw error;
+        const cause = describe(error);
+        if (number === ATTEMPTS || isFinal(error)) throw s3Error(operation, key, cause);
+        this.#journal.log('WARN', 'retry', { operation, key, attempt: number, cause });
+        const delayMs = FIRST_DELAY_MS * 2 ** (number - 1) * (0.5 + Math.random() / 2);
+        await this.#cancellable(({ signal }) => sleep(delayMs, undefined, { signal }));
+      }
+    }
+  }
+
+  /**
+   * @template T
+   * @param {() => Promise<T>} operation
+   * @returns {Promise<T>}
+   */
+  async #inSlot(operation) {
+    if (this.#free > 0) this.#free--;
+    else await new Promise((resolve) => this.#waiting.push(() => resolve(undefined)));
+    try {
+      return await operation();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#free++;
+    }
+  }
+
+  /**
+   * @template T
+   * @param {(controller: AbortController) => Promise<T>} operation
+   * @returns {Promise<T>}
+   */
+  async #cancellable(operation) {
+    if (this.#closed) throw new Error('the run has ended');
+    const controller = new AbortController();
+    this.#pending.add(controller);
+    try {
+      return await operation(controller);
+    } finally {
+      this.#pending.delete(controller);
+    }
+  }
+}
+
+/** @param {unknown} error */
+const isFinal = (error) => {
+  const { httpStatusCode: status = 0 } = /** @type {any} */ (error).$metadata ?? {};
+  return status >= 400 && status < 500 && status !== 408 && status !== 429;
+};

@@ -1,0 +1,67 @@
+// Step: errors (SPEC.md E1 to E4, B1): the one error type of all steps, and the texts that callers see.
+// Source codes (MISSING to NO_RECORDS) are thrown as the same type and caught by the handler. Holds nothing.
+
+const SOURCE_CODES = new Set(['MISSING', 'TOO_LARGE', 'BAD_GZIP', 'BAD_JSON', 'NO_RECORDS']);
+const NAMED_BAD_SOURCES = 10;
+
+/** An error of the contract. The message is complete: code, colon, text. `cause` is for the log only. */
+export class AggregationError extends Error {
+  /**
+   * @param {string} code one of E1
+   * @param {string} text
+   * @param {string} [cause] library wording
+   */
+  constructor(code, text, cause) {
+    super(`${code}: ${text}`, cause === undefined ? undefined : { cause });
+    this.name = 'AggregationError';
+    this.code = code;
+  }
+}
+
+/**
+ * The code when the error means that one source is bad, else null.
+ * @param {unknown} error
+ */
+export const sourceCode = (error) =>
+  error instanceof AggregationError && SOURCE_CODES.has(error.code) ? error.code : null;
+
+/**
+ * E3: a key as messages show it.
+ * @param {string} key
+ */
+export const escapeKey = (key) =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to escape
+  key.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/**
+ * E4.
+ * @param {string} operation
+ * @param {string} key
+ * @param {string} cause
+ */
+export const s3Error = (operation, key, cause) =>
+  new AggregationError('S3_ERROR', `${operation} ${escapeKey(key)}`, cause);
+
+/**
+ * B1.
+ * @param {number} sources
+ * @param {{key: string, code: string}[]} bad in key order
+ */
+export const badSourcesError = (sources, bad) => {
+  const named = bad.slice(0, NAMED_BAD_SOURCES).map(({ key, code }) => `${escapeKey(key)} (${code})`);
+  const rest = bad.length - named.length;
+  if (rest > 0) named.push(`and ${rest} more`);
+  return new AggregationError('BAD_SOURCES', `${bad.length} of ${sources}: ${named.join(', ')}`);
+};
+
+/**
+ * Library wording, for the log.
+ * @param {unknown} error
+ * @returns {string}
+ */
+export const describe = (error) => {
+  if (!(error instanceof Error)) return String(error);
+  // A connection that failed on several addresses says why only in its parts.
+  const parts = error instanceof AggregateError ? error.errors : [];
+  return [`${error.name}: ${error.message}`, ...parts.map(describe)].join('; ');
+};

@@ -1,0 +1,141 @@
+// Step: publisher (SPEC.md W2 to W10): a finished run's hidden chunks become what the day holds.
+// Holds a few words about each chunk, and the keys of the chunks below the day prefix that are of no use any more.
+
+import { AggregationError, escapeKey } from './errors.js';
+import { dayPrefix } from './trigger.js';
+
+/** @import { Chunk, Config, Day, Door, Result, TimeLimit } from './types.js' */
+
+const MANIFEST_LIMIT_BYTES = 64 * 1024 * 1024;
+const MOST_SOURCES = 2 ** 53;
+const CHUNK_NAME = /^(_.*-)?([0-9]{6}|[1-9][0-9]{6,})\.ndjson\.gz$/s;
+
+export class Publisher {
+  #store;
+  #bucket;
+  #day;
+  #deadline;
+  #dayPrefix;
+  #manifestKey;
+
+  /**
+   * @param {Door} store
+   * @param {Config} config
+   * @param {Day} day
+   * @param {TimeLimit} deadline
+   */
+  constructor(store, config, day, deadline) {
+    this.#store = store;
+    this.#bucket = config.dstBucket;
+    this.#day = day;
+    this.#deadline = deadline;
+    this.#dayPrefix = dayPrefix(day, config.dstPrefix);
+    this.#manifestKey = `${this.#dayPrefix}_manifest.json`;
+  }
+
+  /**
+   * W2 to W7, after the last chunk is put.
+   * @param {Chunk[]} chunks from number 1
+   * @param {number} sources
+   * @param {number} bad
+   * @returns {Promise<Result>}
+   * @throws {AggregationError} BAD_MANIFEST or FEWER_SOURCES, before anything visible has changed
+   */
+  async publish(chunks, sources, bad) {
+    const published = await this.#readManifest();
+    if (published > sources - bad && !this.#day.force)
+      throw new AggregationError('FEWER_SOURCES', `published ${published}, readable ${sources - bad}`);
+
+    this.#deadline.check();
+    this.#deadline.disarm();
+    for (const { hiddenKey, key } of chunks.toReversed()) await this.#store.copy(this.#bucket, hiddenKey, key);
+    const { hidden, surplus } = await this.#findLeftovers(chunks.length);
+    await this.#deleteAll(surplus);
+
+    /** @type {Result} */
+    const result = {
+      day: this.#day.date,
+      sources,
+      bad,
+      records: chunks.reduce((sum, chunk) => sum + chunk.records, 0),
+      bytes: chunks.reduce((sum, chunk) => sum + chunk.bytes, 0),
+      chunks: chunks.length,
+      deleted: surplus.length,
+    };
+    await this.#putManifest(result, chunks);
+    await this.#deleteAll(hidden);
+    return result;
+  }
+
+  /**
+   * W2: the readable sources of the last published run; 0 when there was none.
+   * @returns {Promise<number>}
+   */
+  async #readManifest() {
+    let cause;
+    try {
+      const body = await this.#store.get(this.#bucket, this.#manifestKey, MANIFEST_LIMIT_BYTES);
+      const readable = readableSources(body);
+      if (readable !== null) return readable;
+    } catch (error) {
+      if (!(error instanceof AggregationError) || error.code === 'S3_ERROR') throw error;
+      if (error.code === 'MISSING') return 0;
+      cause = error.message;
+    }
+    if (this.#day.force) return 0;
+    throw new AggregationError('BAD_MANIFEST', escapeKey(this.#manifestKey), cause);
+  }
+
+  /**
+   * W5, W7 and W8: what lies directly below the day prefix and is of no use any more.
+   * @param {number} highest number in use
+   */
+  async #findLeftovers(highest) {
+    /** @type {string[]} */
+    const hidden = [];
+    /** @type {string[]} */
+    const surplus = [];
+    /** @type {string | undefined} */
+    let token;
+    do {
+      const page = await this.#store.listPage(this.#bucket, this.#dayPrefix, '/', token);
+      for (const { key } of page.objects) {
+        const match = CHUNK_NAME.exec(key.slice(this.#dayPrefix.length));
+        if (match?.[1]) hidden.push(key);
+        else if (match && Number(match[2]) > highest) surplus.push(key);
+      }
+      token = page.nextToken;
+    } while (token !== undefined);
+    return { hidden, surplus };
+  }
+
+  /**
+   * W6.
+   * @param {Result} result
+   * @param {Chunk[]} chunks
+   */
+  async #putManifest(result, chunks) {
+    const listed = chunks.map(({ key, records, bytes }) => ({ key, records, bytes }));
+    const manifest = Buffer.from(JSON.stringify({ result, chunks: listed }));
+    await this.#store.put(this.#bucket, this.#manifestKey, manifest, 'application/json');
+  }
+
+  /** @param {string[]} keys */
+  async #deleteAll(keys) {
+    await Promise.all(keys.map((key) => this.#store.delete(this.#bucket, key)));
+  }
+}
+
+/**
+ * @param {Buffer} manifest
+ * @returns {number | null} null when it is not a manifest
+ */
+const readableSources = (manifest) => {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(manifest);
+    const { sources, bad } = JSON.parse(text).result;
+    return [sources, bad].every((n) => Number.isInteger(n) && n >= 0 && n <= MOST_SOURCES) ? sources - bad : null;
+  } catch {
+    return null;
+  }
+};

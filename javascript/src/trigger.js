@@ -1,0 +1,99 @@
+// Step: trigger (SPEC.md T1 to T7): the event becomes a Day. Holds nothing but the event.
+
+import { AggregationError } from './errors.js';
+
+/** @import { Day } from './types.js' */
+/** @typedef {Record<string, unknown>} Members */
+
+const TIME = /^([1-9]\d{3})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/;
+const ACCOUNT = /^\d{12}$/;
+const DAY_MS = 86_400_000;
+
+/**
+ * @param {unknown} value
+ * @returns {value is Members}
+ */
+const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
+ * @param {string} member
+ * @param {string} text
+ */
+const invalidEvent = (member, text) => new AggregationError('INVALID_EVENT', `${member}: ${text}`);
+
+const invalidDate = () => new AggregationError('INVALID_DATE', 'the calendar has no such day');
+
+/**
+ * T1: what the one SQS record's body holds.
+ * @param {unknown} records
+ * @returns {Members}
+ */
+const unwrap = (records) => {
+  const record = Array.isArray(records) && records.length === 1 ? records[0] : undefined;
+  const body = isObject(record) ? record.body : undefined;
+  if (typeof body === 'string') {
+    try {
+      const trigger = JSON.parse(body);
+      if (isObject(trigger)) return trigger;
+    } catch {
+      // not JSON: refused below like any other content
+    }
+  }
+  throw invalidEvent('Records', 'expected exactly one record whose body is a JSON object');
+};
+
+/**
+ * T2 and T3: the numbers that the trigger names, not yet a date.
+ * @param {Members} trigger
+ */
+const readNumbers = (trigger) => {
+  if (trigger.source === 'aws.scheduler') {
+    const match = typeof trigger.time === 'string' ? TIME.exec(trigger.time) : null;
+    if (!match) throw invalidEvent('time', 'expected yyyy-mm-ddThh:mm:ssZ');
+    return { year: Number(match[1]), month: Number(match[2]), day: Number(match[3]), daysBack: 1 };
+  }
+  const { year, month, day } = trigger;
+  if (typeof year !== 'number' || !Number.isInteger(year) || year < 1000 || year > 9999)
+    throw invalidEvent('year', 'expected an integer from 1000 to 9999');
+  if (typeof month !== 'number' || !Number.isInteger(month)) throw invalidEvent('month', 'expected an integer');
+  if (typeof day !== 'number' || !Number.isInteger(day)) throw invalidEvent('day', 'expected an integer');
+  return { year, month, day, daysBack: 0 };
+};
+
+/**
+ * T6. Date rolls a day that does not exist over into the next month, so the parts are compared.
+ * @param {{year: number, month: number, day: number, daysBack: number}} numbers
+ */
+const toDate = ({ year, month, day, daysBack }) => {
+  const named = new Date(Date.UTC(year, month - 1, day));
+  if (named.getUTCFullYear() !== year || named.getUTCMonth() + 1 !== month || named.getUTCDate() !== day)
+    throw invalidDate();
+  const meant = new Date(named.getTime() - daysBack * DAY_MS);
+  if (meant.getUTCFullYear() < 1000) throw invalidDate();
+  return meant.toISOString().slice(0, 10);
+};
+
+/**
+ * Reads the trigger out of an event.
+ * @param {unknown} event parsed JSON
+ * @returns {Day}
+ * @throws {AggregationError} INVALID_EVENT or INVALID_DATE
+ */
+export const parseTrigger = (event) => {
+  if (!isObject(event)) throw invalidEvent('event', 'expected a JSON object');
+  const trigger = Object.hasOwn(event, 'Records') ? unwrap(event.Records) : event;
+  const numbers = readNumbers(trigger);
+  const { force = false, account = null } = trigger;
+  if (typeof force !== 'boolean') throw invalidEvent('force', 'expected true or false');
+  if (Object.hasOwn(trigger, 'account') && !(typeof account === 'string' && ACCOUNT.test(account)))
+    throw invalidEvent('account', 'expected 12 digits in a string');
+  return { date: toDate(numbers), force, account: /** @type {string | null} */ (account) };
+};
+
+/**
+ * The day prefix: what stands before all of a day's keys in the destination (T7).
+ * @param {Day} day
+ * @param {string} dstPrefix
+ */
+export const dayPrefix = ({ date, account }, dstPrefix) =>
+  `${dstPrefix}${account === null ? '' : `${account}/`}${date.replaceAll('-', '/')}/`;

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readConfig } from '../src/config.js';
+import { createHandler, Deadline, handler } from '../src/handler.js';
+import { MemoryStore } from './memory-store.js';
+
+const ENV = { SRC_BUCKET: 'source', DST_BUCKET: 'destination', AWS_REGION: 'r' };
+const EVENT = { year: 2024, month: 2, day: 8 };
+const FOLDER = 'AWSLogs/111122223333/CloudTrail/eu-1/2024/02/08/';
+
+/**
+ * @param {MemoryStore} store
+ * @param {{event?: unknown, remainingMs?: number, env?: Record<string, string>}} [options]
+ */
+const invoke = async (store, { event = EVENT, remainingMs = 60_000, env = ENV } = {}) => {
+  /** @type {any[]} */
+  const log = [];
+  const invocation = createHandler({
+    settings: readConfig(env),
+    openStore: () => store,
+    write: (line) => log.push(JSON.parse(line)),
+  })(event, { awsRequestId: 'req', getRemainingTimeInMillis: () => remainingMs });
+  const error = await invocation.then(
+    () => null,
+    (reason) => reason,
+  );
+  return { error, log, end: log.at(-1) };
+};
+
+/** @param {Record<string, string>} sources */
+const stage = (sources) => {
+  const store = new MemoryStore();
+  store.bucket('destination');
+  for (const [name, text] of Object.entries(sources)) store.bucket('source').set(FOLDER + name, Buffer.from(text));
+  return store;
+};
+
+test('a run logs its start, its bad sources and, last, its end', async () => {
+  const { error, log, end } = await invoke(stage({ a: '{"Records":[{}]}', 'b\n': '{' }));
+  assert.equal(error.message, `BAD_SOURCES: 1 of 2: ${FOLDER}b\\u000a (BAD_JSON)`);
+  assert.equal(error.name, 'AggregationError');
+  assert.deepEqual(log.slice(0, -1), [
+    { level: 'INFO', event: 'start', request_id: 'req', day: '2024-02-08', account: null, force: false },
+    { level: 'WARN', event: 'bad_source', request_id: 'req', key: `${FOLDER}b\n`, code: 'BAD_JSON' },
+  ]);
+  assert.deepEqual([end.level, end.event, end.error, end.result], ['ERROR', 'end', error.message, null]);
+  const counts = Object.values(end.phases).map(({ count }) => count);
+  assert.deepEqual(counts, [3, 2, 2, 1, 1, 1]);
+});
+
+test('bad settings come before a bad event', async () => {
+  const { error, log } = await invoke(new MemoryStore(), { event: null, env: {} });
+  assert.equal(error.message, 'BAD_SETTINGS: SRC_BUCKET');
+  assert.equal(log.length, 1);
+});
+
+test('the module itself starts with bad settings', async () => {
+  const context = { awsRequestId: 'req', getRemainingTimeInMillis: () => 1000 };
+  await assert.rejects(handler(EVENT, context), { message: /^BAD_SETTINGS: / });
+});
+
+test('a fault that the contract does not name is told to the log only', async () => {
+  const store = stage({ a: '{"Records":[]}' });
+  store.put = () => Promise.reject(new TypeError('unforeseen'));
+  const { error, end } = await invoke(store);
+  assert.equal(error.message, 'INTERNAL: see the log');
+  assert.equal(end.cause, 'TypeError: unforeseen');
+});
+
+test('a hanging request ends the run in time, and its pending requests with it', async () => {
+  const store = stage({ a: '{"Records":[{}]}', b: '{"Records":[{}]}' });
+  const get = store.get.bind(store);
+  store.get = (bucket, key, limit) => (key.endsWith('b') ? new Promise(() => {}) : get(bucket, key, limit));
+  let closed = 0;
+  store.close = () => void closed++;
+  const { error } = await invoke(store, { remainingMs: 200 });
+  assert.equal(error.message, 'OUT_OF_TIME: 1 sources read');
+  assert.equal(closed, 1);
+  assert.equal(store.bucket('destination').size, 0);
+});
+
+test('a listing that hangs ends in time, too', async () => {
+  const store = stage({});
+  store.listPage = () => new Promise(() => {});
+  assert.equal((await invoke(store, { remainingMs: 50 })).error.message, 'OUT_OF_TIME: 0 sources read');
+});
+
+test('a run that publishes is not stopped', async () => {
+  const store = stage({ a: '{"Records":[{}]}' });
+  const copy = store.copy.bind(store);
+  store.copy = async (...names) => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await copy(...names);
+  };
+  assert.equal((await invoke(store, { remainingMs: 250 })).error, null);
+});
+
+test('the deadline passes for a busy thread as well', () => {
+  const deadline = new Deadline(10);
+  deadline.check();
+  const until = performance.now() + 10;
+  while (performance.now() < until);
+  assert.throws(() => deadline.check(), { message: 'OUT_OF_TIME: 0 sources read' });
+  deadline.disarm();
+  deadline.check();
+  deadline.end();
+  assert.throws(() => deadline.check());
+});
+
+test('what is left of a run that has ended writes nothing', async () => {
+  const store = stage({ a: '{"Records":[{}]}', b: '{' });
+  const get = store.get.bind(store);
+  store.get = async (bucket, key, limit) => {
+    if (key.endsWith('a')) await new Promise((resolve) => setTimeout(resolve, 150));
+    return get(bucket, key, limit);
+  };
+  const { log } = await invoke(store, { remainingMs: 100 });
+  const lines = log.length;
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(log.length, lines);
+  assert.equal(store.bucket('destination').size, 0);
+});

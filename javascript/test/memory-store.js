@@ -1,0 +1,94 @@
+// The in-memory twin of the store: buckets are maps, listings come in byte order and in pages.
+
+import { AggregationError, s3Error } from '../src/errors.js';
+import { inByteOrder } from '../src/lister.js';
+
+/** @import { Door } from '../src/types.js' */
+/** @typedef {{operation: string, key: string, code?: string}} Fault */
+
+/** @implements {Door} */
+export class MemoryStore {
+  /** @type {Map<string, Map<string, Buffer>>} */
+  buckets = new Map();
+  /** @type {Fault[]} */
+  faults = [];
+  /** @type {[operation: string, key: string][]} in the order in which they came */
+  requests = [];
+  pageSize;
+
+  /** @param {number} [pageSize] */
+  constructor(pageSize = 1000) {
+    this.pageSize = pageSize;
+  }
+
+  /** @param {string} name of a bucket, which is made if there is none */
+  bucket(name) {
+    const objects = this.buckets.get(name) ?? new Map();
+    this.buckets.set(name, objects);
+    return objects;
+  }
+
+  close() {}
+
+  /**
+   * @param {string} operation
+   * @param {string} bucket
+   * @param {string} key
+   * @returns {Promise<Map<string, Buffer>>} the bucket's objects
+   */
+  async #request(operation, bucket, key) {
+    this.requests.push([operation, key]);
+    await new Promise(setImmediate);
+    const fault = this.faults.find((candidate) => candidate.operation === operation && candidate.key === key);
+    if (operation === 'get' && fault?.code === 'NoSuchKey') throw new AggregationError('MISSING', key);
+    const objects = this.buckets.get(bucket);
+    if (fault || !objects) throw s3Error(operation, key, fault?.code ?? 'NoSuchBucket');
+    return objects;
+  }
+
+  /** @type {Door['listPage']} */
+  async listPage(bucket, prefix, delimiter, token) {
+    const objects = await this.#request('list', bucket, prefix);
+    const keys = [...objects.keys()].filter((key) => key.startsWith(prefix));
+    const entries = keys.map((key) => {
+      const end = delimiter ? key.indexOf(delimiter, prefix.length) : -1;
+      return end < 0 ? key : key.slice(0, end + 1);
+    });
+    const ordered = inByteOrder([...new Set(entries)]);
+    const start = token === undefined ? 0 : Number(token);
+    const page = ordered.slice(start, start + this.pageSize);
+    const isPrefix = (/** @type {string} */ entry) =>
+      Boolean(delimiter?.length) && entry.indexOf('/', prefix.length) >= 0;
+    return {
+      objects: page.filter((entry) => !isPrefix(entry)).map((key) => ({ key, size: objects.get(key)?.length ?? 0 })),
+      prefixes: page.filter(isPrefix),
+      nextToken: start + this.pageSize < ordered.length ? String(start + this.pageSize) : undefined,
+    };
+  }
+
+  /** @type {Door['get']} */
+  async get(bucket, key, limitBytes) {
+    const bytes = (await this.#request('get', bucket, key)).get(key);
+    if (!bytes) throw new AggregationError('MISSING', key);
+    if (bytes.length > limitBytes) throw new AggregationError('TOO_LARGE', key);
+    return Buffer.from(bytes);
+  }
+
+  /** @type {Door['put']} */
+  async put(bucket, key, bytes) {
+    (await this.#request('put', bucket, key)).set(key, Buffer.from(bytes));
+  }
+
+  /** @type {Door['copy']} */
+  async copy(bucket, fromKey, toKey) {
+    const objects = await this.#request('copy', bucket, toKey);
+    const bytes = objects.get(fromKey);
+    if (!bytes) throw s3Error('copy', toKey, 'NoSuchKey');
+    objects.set(toKey, bytes);
+  }
+
+  /** @type {Door['delete']} */
+  async delete(bucket, key) {
+    (await this.#request('delete', bucket, key)).delete(key);
+  }
+}

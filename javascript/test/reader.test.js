@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readConfig } from '../src/config.js';
+import { Journal } from '../src/journal.js';
+import { listSources, PagesAhead } from '../src/lister.js';
+import { readSources } from '../src/reader.js';
+import { MemoryStore } from './memory-store.js';
+
+const ENV = {
+  SRC_BUCKET: 'source',
+  DST_BUCKET: 'destination',
+  AWS_REGION: 'r',
+  CONCURRENCY: '3',
+  MAX_SOURCE_BYTES: '99',
+};
+const { config } = readConfig(ENV);
+assert.ok(config);
+const EMPTY = Buffer.from('{}');
+
+/**
+ * Reads all pages with a slow consumer.
+ * @param {import('../src/types.js').Source[][]} pages
+ */
+const read = async (pages, settings = config) => {
+  let [inFlight, most] = [0, 0];
+  const store = new MemoryStore();
+  store.get = async (_bucket, key) => {
+    most = Math.max(most, ++inFlight);
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 5));
+    inFlight--;
+    if (key === 'broken') throw new Error('broken');
+    return Buffer.from(key);
+  };
+  const found = [];
+  const listed = (async function* () {
+    yield* pages;
+  })();
+  for await (const { key, body, error } of readSources(
+    listed,
+    new PagesAhead(),
+    store,
+    settings,
+    new Journal('INFO', 'r'),
+  ))
+    found.push(body ? String(body) : `${key}: ${/** @type {Error} */ (error).message}`);
+  return { found, most };
+};
+
+test('bodies come in order, errors in their place', async () => {
+  const sources = ['a', 'broken', 'c', 'd', 'e', 'f'].map((key) => ({ key, size: 1 }));
+  sources.push({ key: 'large', size: 100 });
+  const { found, most } = await read([sources.slice(0, 1), [], sources.slice(1, 3), sources.slice(3)]);
+  assert.deepEqual(found, ['a', 'broken: broken', 'c', 'd', 'e', 'f', 'large: TOO_LARGE: large']);
+  assert.ok(most <= 3);
+});
+
+test('the window is bounded by listed size, but holds one', async () => {
+  const sizes = [70, 30, 30, 30].map((mib, n) => ({ key: `${n}`, size: mib << 20 }));
+  const { found, most } = await read([sizes], { ...config, maxSourceBytes: 1 << 29 });
+  assert.deepEqual(found, ['0', '1', '2', '3']);
+  assert.ok(most <= 2);
+});
+
+test('a failed listing fails the reading', async () => {
+  const pages = (async function* () {
+    yield [{ key: 'a', size: 1 }];
+    throw new Error('no list');
+  })();
+  const store = new MemoryStore();
+  store.bucket('source').set('a', Buffer.from('x'));
+  const reading = readSources(pages, new PagesAhead(), store, config, new Journal('INFO', 'r'));
+  assert.equal((await reading.next()).value?.key, 'a');
+  await assert.rejects(reading.next(), { message: 'no list' });
+});
+
+test('where each folder has one source, several are fetched at a time, and ten pages are ahead at most', async () => {
+  const store = new MemoryStore();
+  const keys = Array.from({ length: 40 }, (_, n) => `AWSLogs/111122223333/CloudTrail/r-${n + 100}/2024/02/08/a`);
+  // Every third folder has another day's source only.
+  const kept = keys.filter((_, n) => n % 3 !== 1);
+  for (const key of keys) store.bucket('source').set(kept.includes(key) ? key : key.replace('08/a', '09/a'), EMPTY);
+  const settings = { ...config, concurrency: 30 };
+  const { get, listPage } = store;
+  let [inFlight, most, listed, mostAhead] = [0, 0, 0, 0];
+  /** @type {string[]} */
+  const found = [];
+  store.listPage = async (bucket, prefix, delimiter, token) => {
+    if (delimiter === undefined) {
+      const consumed = found.length === 0 ? 0 : keys.indexOf(/** @type {string} */ (found.at(-1))) + 1;
+      mostAhead = Math.max(mostAhead, ++listed - consumed);
+    }
+    return listPage.call(store, bucket, prefix, delimiter, token);
+  };
+  store.get = async (...parameters) => {
+    most = Math.max(most, ++inFlight);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    inFlight--;
+    return get.call(store, ...parameters);
+  };
+  const journal = new Journal('INFO', 'r');
+  const pagesAhead = new PagesAhead();
+  const pages = listSources(store, settings, { date: '2024-02-08', force: false, account: null }, journal, pagesAhead);
+  for await (const { key } of readSources(pages, pagesAhead, store, settings, journal)) found.push(key);
+  assert.deepEqual(found, kept);
+  assert.equal(pagesAhead.count, 0);
+  assert.ok(most >= 5, `${most} in flight`);
+  // Beyond the consumer's own page, and the empty one that may stand before it.
+  assert.ok(mostAhead <= 10 + 2, `${mostAhead} ahead`);
+});

@@ -1,0 +1,226 @@
+// The real client against a server that shows what arrives and answers as told.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { readConfig } from '../src/config.js';
+import { Journal } from '../src/journal.js';
+import { connect, Store } from '../src/store.js';
+
+const ENV = { SRC_BUCKET: 'source', DST_BUCKET: 'destination', AWS_REGION: 'eu-west-1' };
+const KEYS = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret', AWS_SESSION_TOKEN: 'token' };
+
+/** @import { IncomingMessage, ServerResponse } from 'node:http' */
+
+/**
+ * @param {import('node:test').TestContext} t
+ * @param {(request: IncomingMessage, response: ServerResponse) => void} answer
+ * @param {(port: number) => Record<string, string>} [environment] where the credentials are
+ * @param {number} [idleMs]
+ */
+const open = async (t, answer, environment = () => KEYS, idleMs = 10_000) => {
+  /** @type {IncomingMessage[]} */
+  const requests = [];
+  const server = createServer((request, response) => {
+    requests.push(request);
+    request.resume().on('end', () => answer(request, response));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  const { config } = readConfig({ ...ENV, AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${port}` });
+  assert.ok(config);
+  const client = connect(config, environment(port), idleMs);
+  /** @type {any[]} */
+  const log = [];
+  const store = new Store(client, 4, new Journal('INFO', 'r', (line) => log.push(JSON.parse(line))));
+  t.after(() => {
+    store.close();
+    client.destroy();
+    server.closeAllConnections();
+    server.close();
+  });
+  return { store, requests, log };
+};
+
+/** @param {ServerResponse} response @param {number} status @param {string} code */
+const fail = (response, status, code) => {
+  response.writeHead(status, { 'content-type': 'application/xml' });
+  response.end(`<Error><Code>${code}</Code><Message>m</Message></Error>`);
+};
+
+for (const key of ['a b+c%2F', '/leading//double', 'a/../b/./c', 'é\u{1f600}\u0001\n', "!'()*~"])
+  test(`the key ${JSON.stringify(key)} arrives as it is`, async (t) => {
+    const { store, requests } = await open(t, (_, response) => response.end('body'));
+    await store.get('bucket', key, 10);
+    assert.equal(decodeURIComponent(requests[0]?.url?.split('?')[0] ?? ''), `/bucket/${key}`);
+    assert.match(requests[0]?.headers.authorization ?? '', /Credential=id\/.*x-amz-security-token/);
+  });
+
+test('without keys in the environment, the full URI alone is asked for them', async (t) => {
+  const others = {
+    AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/relative',
+    AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: '/nonexistent',
+  };
+  Object.assign(process.env, others);
+  t.after(() => {
+    for (const name of Object.keys(others)) delete process.env[name];
+  });
+  const keys = { AccessKeyId: 'given', SecretAccessKey: 's', Token: 't', Expiration: '2999-01-01T00:00:00Z' };
+  const { store, requests } = await open(
+    t,
+    (request, response) => response.end(request.url === '/keys' ? JSON.stringify(keys) : 'body'),
+    (port) => ({
+      ...others,
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${port}/keys`,
+      AWS_CONTAINER_AUTHORIZATION_TOKEN: 'Bearer x',
+    }),
+  );
+  await store.get('bucket', 'k', 10);
+  await store.get('bucket', 'k', 10);
+  assert.deepEqual(
+    requests.map(({ headers }) => headers.authorization?.replace(/\/.*/, '')),
+    ['Bearer x', 'AWS4-HMAC-SHA256 Credential=given', 'AWS4-HMAC-SHA256 Credential=given'],
+  );
+});
+
+test('a copy names its source encoded', async (t) => {
+  const { store, requests } = await open(t, (_, response) =>
+    response.end('<CopyObjectResult><ETag>e</ETag></CopyObjectResult>'),
+  );
+  await store.copy('bucket', 'a+b/é //%', 'to');
+  assert.equal(requests[0]?.headers['x-amz-copy-source'], 'bucket/a%2Bb/%C3%A9%20//%25');
+});
+
+test('a copy that fails behind its 200 is tried again', async (t) => {
+  let tries = 0;
+  const { store } = await open(t, (_, response) =>
+    response.end(++tries === 1 ? '<Error><Code>InternalError</Code></Error>' : '<CopyObjectResult/>'),
+  );
+  await store.copy('bucket', 'from', 'to');
+  assert.equal(tries, 2);
+});
+
+test('pages are decoded', async (t) => {
+  const { store, requests } = await open(t, (_, response) =>
+    response.end(
+      '<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t+/=</NextContinuationToken>' +
+        '<EncodingType>url</EncodingType><Contents><Key>p/a+b%2B%01%C3%A9</Key><Size>7</Size></Contents>' +
+        '<CommonPrefixes><Prefix>p/%E3%81%82+/</Prefix></CommonPrefixes></ListBucketResult>',
+    ),
+  );
+  assert.deepEqual(await store.listPage('bucket', 'p/', '/', 'u+/='), {
+    objects: [{ key: 'p/a b+\u0001é', size: 7 }],
+    prefixes: ['p/あ /'],
+    nextToken: 't+/=',
+  });
+  const query = new URL(`http://x${requests[0]?.url}`).searchParams;
+  assert.equal(query.get('continuation-token'), 'u+/=');
+  assert.equal(query.get('encoding-type'), 'url');
+});
+
+test('a body is taken as stored, whatever its encoding says', async (t) => {
+  const body = gzipSync('x');
+  const { store } = await open(t, (_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(body));
+  assert.deepEqual(await store.get('bucket', 'k', 1000), body);
+});
+
+test('a missing key is told from all other failures', async (t) => {
+  const { store, requests } = await open(t, (request, response) =>
+    fail(
+      response,
+      request.url?.includes('none') ? 404 : 403,
+      request.url?.includes('none') ? 'NoSuchKey' : 'AccessDenied',
+    ),
+  );
+  await assert.rejects(store.get('bucket', 'none', 10), { code: 'MISSING' });
+  await assert.rejects(store.get('bucket', 'secret', 10), { message: 'S3_ERROR: get secret' });
+  assert.equal(requests.length, 2);
+});
+
+test('a missing bucket is no missing key', async (t) => {
+  const { store } = await open(t, (_, response) => fail(response, 404, 'NoSuchBucket'));
+  await assert.rejects(store.get('bucket', 'k', 10), { message: 'S3_ERROR: get k' });
+});
+
+test('a body above the limit is too large', async (t) => {
+  const { store } = await open(t, (_, response) => response.end('12345'));
+  assert.equal((await store.get('bucket', 'k', 5)).length, 5);
+  await assert.rejects(store.get('bucket', 'k', 4), { code: 'TOO_LARGE' });
+});
+
+test('a short body and a reset are tried again', async (t) => {
+  let tries = 0;
+  const { store, log } = await open(t, (request, response) => {
+    if (++tries === 1) response.writeHead(200, { 'content-length': 10 }).write('half', () => request.socket.destroy());
+    else if (tries === 2) request.socket.destroy();
+    else response.end('whole body');
+  });
+  assert.equal(String(await store.get('bucket', 'k', 10)), 'whole body');
+  assert.deepEqual(
+    log.map(({ event }) => event),
+    ['retry', 'retry'],
+  );
+});
+
+test('closing ends a request that hangs in its body', async (t) => {
+  const { store } = await open(t, (_, response) => response.writeHead(200, { 'content-length': 10 }).write('half'));
+  const pending = store.get('bucket', 'k', 10);
+  setTimeout(() => store.close(), 50);
+  await assert.rejects(pending);
+});
+
+test('a put sends the bytes with their type and no encoding', async (t) => {
+  const { store, requests } = await open(t, (_, response) => response.end());
+  await store.put('bucket', 'k', Buffer.alloc(3_000_000), 'application/gzip');
+  const { headers, method } = /** @type {IncomingMessage} */ (requests[0]);
+  assert.equal(method, 'PUT');
+  assert.equal(headers['content-type'], 'application/gzip');
+  assert.equal(headers['content-length'], '3000000');
+  assert.equal(headers['content-encoding'], undefined);
+  assert.equal(headers.expect, undefined);
+});
+
+/** @type {Record<string, (store: Store) => Promise<unknown>>} */
+const OPERATIONS = {
+  list: (store) => store.listPage('bucket', 'k'),
+  get: (store) => store.get('bucket', 'k', 1000),
+  put: (store) => store.put('bucket', 'k', Buffer.alloc(1_000_000), 'application/gzip'),
+  copy: (store) => store.copy('bucket', 'from', 'k'),
+  delete: (store) => store.delete('bucket', 'k'),
+};
+for (const [operation, run] of Object.entries(OPERATIONS))
+  test(`${operation}: silence before an answer or in it fails an attempt, slowness does not`, async (t) => {
+    const bodies = { list: '<ListBucketResult></ListBucketResult>', get: 'some body', copy: '<CopyObjectResult/>' };
+    const body = bodies[/** @type {'list'} */ (operation)] ?? '';
+    /** @type {number[]} */
+    const arrivedMs = [];
+    const idleMs = 400;
+    const { store, log } = await open(
+      t,
+      async (_, response) => {
+        const tries = arrivedMs.push(performance.now());
+        if (tries === 1) return;
+        // An empty answer has no middle but its header.
+        if (tries === 2 && !body) return void response.socket?.write('HTTP/1.1 200 OK\r\n');
+        if (body) response.writeHead(200, { 'content-length': body.length }).write(body.slice(0, 3));
+        if (tries === 2) return;
+        for (const letter of body.slice(3, 6)) {
+          await new Promise((resolve) => setTimeout(resolve, idleMs / 2));
+          response.write(letter);
+        }
+        response.end(body.slice(6));
+      },
+      undefined,
+      idleMs,
+    );
+    await run(store);
+    assert.deepEqual(
+      log.map(({ event }) => event),
+      ['retry', 'retry'],
+    );
+    const [first = 0, second = 0, third = 0] = arrivedMs;
+    for (const elapsedMs of [second - first, third - second])
+      assert.ok(elapsedMs > idleMs - 50 && elapsedMs < 3 * idleMs, `${elapsedMs} ms`);
+  });
