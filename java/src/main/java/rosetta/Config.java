@@ -1,0 +1,102 @@
+// Step: config. SPEC S1 to S15: the environment becomes one immutable record, or the name of the
+// first bad setting. Holds no credentials: see S3Store.
+package rosetta;
+
+import java.net.URI;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The settings.
+ *
+ * @param endpoint where S3 is, or null for AWS's own
+ */
+record Config(
+    String srcBucket,
+    String srcPrefix,
+    String dstBucket,
+    String dstPrefix,
+    int chunkBytes,
+    int concurrency,
+    int gzipLevel,
+    int maxSourceBytes,
+    Journal.Level logLevel,
+    URI endpoint,
+    String region) {
+
+  private static final Pattern BUCKET = Pattern.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]");
+  private static final Pattern PREFIX = Pattern.compile("(.*/)?", Pattern.DOTALL);
+  private static final Pattern NUMBER = Pattern.compile("[0-9]{1,10}");
+  private static final Pattern LEVEL = Pattern.compile("DEBUG|INFO|WARN|ERROR");
+  private static final Pattern ENDPOINT =
+      Pattern.compile("(https?://([A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+\\])(:(?<port>[0-9]{1,5}))?/?)?");
+  private static final int MOST_PORT = 65535;
+  private static final Pattern REGION = Pattern.compile("[a-z0-9-]+");
+  private static final Pattern CLIENT = Pattern.compile("sdk");
+
+  /** Throws {@code BAD_SETTINGS: <name>} for the first bad setting in SPEC's order. */
+  static Config fromEnv(Map<String, String> env) {
+    String srcBucket = text(env, "SRC_BUCKET", null, BUCKET);
+    String srcPrefix = text(env, "SRC_PREFIX", "", PREFIX);
+    String dstBucket = text(env, "DST_BUCKET", null, BUCKET);
+    String dstPrefix = text(env, "DST_PREFIX", "", PREFIX);
+    if (srcBucket.equals(dstBucket) && dstPrefix.startsWith(srcPrefix + "AWSLogs/")) {
+      throw bad("DST_PREFIX");
+    }
+    int chunkBytes = number(env, "CHUNK_BYTES", 64 << 20, 1 << 30);
+    int concurrency = number(env, "CONCURRENCY", 16, 256);
+    int gzipLevel = number(env, "GZIP_LEVEL", 1, 9);
+    int maxSourceBytes = number(env, "MAX_SOURCE_BYTES", 128 << 20, 512 << 20);
+    Journal.Level logLevel = Journal.Level.valueOf(text(env, "LOG_LEVEL", "INFO", LEVEL));
+    URI endpoint = endpoint(env);
+    String region = text(env, "AWS_REGION", env.get("AWS_DEFAULT_REGION"), REGION);
+    text(env, "S3_CLIENT", "sdk", CLIENT);
+    return new Config(
+        srcBucket,
+        srcPrefix,
+        dstBucket,
+        dstPrefix,
+        chunkBytes,
+        concurrency,
+        gzipLevel,
+        maxSourceBytes,
+        logLevel,
+        endpoint,
+        region);
+  }
+
+  private static String text(
+      Map<String, String> env, String name, String defaultValue, Pattern allowed) {
+    String value = env.getOrDefault(name, defaultValue);
+    if (value == null || !allowed.matcher(value).matches()) {
+      throw bad(name);
+    }
+    return value;
+  }
+
+  private static int number(Map<String, String> env, String name, int defaultValue, int max) {
+    long value = Long.parseLong(text(env, name, Integer.toString(defaultValue), NUMBER));
+    if (value < 1 || value > max) {
+      throw bad(name);
+    }
+    return (int) value;
+  }
+
+  private static URI endpoint(Map<String, String> env) {
+    String name = "AWS_ENDPOINT_URL_S3";
+    Matcher parts = ENDPOINT.matcher(env.getOrDefault(name, ""));
+    if (!parts.matches()) {
+      throw bad(name);
+    }
+    String port = parts.group("port");
+    if (port != null && (Integer.parseInt(port) < 1 || Integer.parseInt(port) > MOST_PORT)) {
+      throw bad(name);
+    }
+    return parts.group().isEmpty() ? null : URI.create(parts.group());
+  }
+
+  private static AggregationException bad(String name) {
+    return new AggregationException(Errors.Code.BAD_SETTINGS, name);
+  }
+}

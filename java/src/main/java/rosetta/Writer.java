@@ -1,0 +1,161 @@
+// Step: writer. SPEC C1 to C3, W1: records become hidden chunks.
+// Holds one compressed chunk, in a buffer that serves all, and two numbers of each chunk put.
+package rosetta;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.zip.GZIPOutputStream;
+
+/** Used by the one consumer only. */
+final class Writer implements AutoCloseable {
+  private static final int DEFLATE_BYTES = 1 << 16;
+
+  /** What the manifest says of a chunk; its number is its place in the list, from 1. */
+  record Chunk(long records, long bytes) {}
+
+  /** Shows its array, so that a chunk isn't copied to be put. */
+  private static final class Buffer extends ByteArrayOutputStream {
+    byte[] bytes() {
+      return buf;
+    }
+  }
+
+  private static final class Gzip extends GZIPOutputStream {
+    Gzip(Buffer out, int level) throws IOException {
+      super(out, DEFLATE_BYTES);
+      def.setLevel(level);
+    }
+  }
+
+  private final Store store;
+  private final Config config;
+  private final Publisher.Keys keys;
+  private final ExecutorService tasks;
+  private final Deadline deadline;
+  private final Journal journal;
+  private final List<Chunk> chunks = new ArrayList<>();
+  private final Buffer compressed = new Buffer();
+  private Gzip gzip;
+  private long records;
+  private long bytes;
+  private long compressNanos;
+
+  Writer(
+      Store store,
+      Config config,
+      Publisher.Keys keys,
+      ExecutorService tasks,
+      Deadline deadline,
+      Journal journal) {
+    this.store = store.countedAs(Journal.Phase.PUT);
+    this.config = config;
+    this.keys = keys;
+    this.tasks = tasks;
+    this.deadline = deadline;
+    this.journal = journal;
+  }
+
+  /** Adds records; puts each chunk that this fills. */
+  void write(Splitter.Records added) {
+    int from = 0;
+    int left = added.count();
+    while (from < added.length()) {
+      int room = (int) (config.chunkBytes() - bytes); // at least 1: a full chunk is closed at once
+      boolean fills = added.length() - from >= room;
+      int to = fills ? lineEnd(added.lines(), from + room - 1) : added.length();
+      int taken = to == added.length() ? left : countLines(added.lines(), from, to);
+      compress(added.lines(), from, to - from);
+      records += taken;
+      bytes += to - from;
+      left -= taken;
+      from = to;
+      if (fills) {
+        put();
+      }
+    }
+  }
+
+  /** Puts the last chunk; returns all. */
+  List<Chunk> finish() {
+    if (bytes > 0) {
+      put();
+    }
+    return chunks;
+  }
+
+  /** Frees the compressor; a chunk that isn't put is given up. */
+  @Override
+  public void close() {
+    endGzip();
+  }
+
+  private static int lineEnd(byte[] lines, int position) {
+    int end = position;
+    while (lines[end] != '\n') {
+      end++;
+    }
+    return end + 1;
+  }
+
+  private static int countLines(byte[] lines, int from, int to) {
+    int count = 0;
+    for (int i = from; i < to; i++) {
+      if (lines[i] == '\n') {
+        count++;
+      }
+    }
+    return count;
+  }
+
+  private void compress(byte[] lines, int offset, int length) {
+    long started = System.nanoTime();
+    try {
+      if (gzip == null) {
+        compressed.reset();
+        gzip = new Gzip(compressed, config.gzipLevel());
+      }
+      gzip.write(lines, offset, length);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e); // a buffer has none
+    }
+    compressNanos += System.nanoTime() - started;
+  }
+
+  private void put() {
+    endGzip();
+    journal.count(Journal.Phase.COMPRESS, compressNanos);
+    compressNanos = 0;
+    String key = keys.hidden(chunks.size() + 1);
+    deadline.finish(
+        tasks.submit(
+            () ->
+                store.put(
+                    config.dstBucket(),
+                    key,
+                    compressed.bytes(),
+                    compressed.size(),
+                    "application/gzip")));
+    journal.log(
+        Journal.Level.DEBUG, "chunk", Json.object("key", key, "records", records, "bytes", bytes));
+    chunks.add(new Chunk(records, bytes));
+    records = 0;
+    bytes = 0;
+  }
+
+  private void endGzip() {
+    long started = System.nanoTime();
+    if (gzip != null) {
+      try {
+        gzip.close();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      gzip = null;
+    }
+    compressNanos += System.nanoTime() - started;
+  }
+}

@@ -1,0 +1,178 @@
+package rosetta;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.Semaphore;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import software.amazon.awssdk.core.exception.AbortedException;
+import software.amazon.awssdk.services.s3.model.NoSuchKeyException;
+import software.amazon.awssdk.services.s3.model.S3Exception;
+
+/** Attempts that are told how to fail. */
+class AttemptsTest {
+  private final ByteArrayOutputStream log = new ByteArrayOutputStream();
+  private final Semaphore permits = new Semaphore(1);
+  private final Attempts attempts =
+      new Attempts(permits, new Journal("id", Journal.Level.INFO, log));
+  private int made;
+
+  @AfterEach
+  void givesBackItsPermit() {
+    assertEquals(1, permits.availablePermits());
+  }
+
+  /** Fails so often, then gives 7. */
+  private Callable<Integer> failing(int times, Exception fault) {
+    return () -> {
+      assertEquals(0, permits.availablePermits());
+      if (made++ < times) {
+        throw fault;
+      }
+      return 7;
+    };
+  }
+
+  private static Exception answer(int status) {
+    return S3Exception.builder().statusCode(status).message("refused").build();
+  }
+
+  /** The numbers of the attempts that were logged as failed. */
+  private List<Integer> retries() throws IOException {
+    List<Integer> retries = new ArrayList<>();
+    for (String text : log.toString(StandardCharsets.UTF_8).lines().toList()) {
+      Map<?, ?> line = (Map<?, ?>) Json.parse(text);
+      assertEquals("retry", line.get("event"));
+      assertEquals("get", line.get("operation"));
+      assertEquals("key", line.get("key"));
+      retries.add(((Double) line.get("attempt")).intValue());
+    }
+    return retries;
+  }
+
+  @Test
+  void survivesFourFailures() throws IOException {
+    assertEquals(7, attempts.request("get", "key", failing(4, new IOException("short"))));
+    assertEquals(List.of(1, 2, 3, 4), retries());
+  }
+
+  @Test
+  void endsWithTheFifthFailure() throws IOException {
+    IOException fault = new IOException("short");
+    AggregationException e =
+        assertThrows(
+            AggregationException.class, () -> attempts.request("get", "key", failing(9, fault)));
+    assertEquals("S3_ERROR: get key", e.getMessage());
+    assertEquals(fault, e.getCause());
+    assertEquals(5, made);
+    assertEquals(List.of(1, 2, 3, 4), retries()); // none for the last: nothing follows it
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {400, 403, 404, 499})
+  void doesNotRepeatWhatWasRefused(int status) throws IOException {
+    assertThrows(
+        AggregationException.class,
+        () -> attempts.request("get", "key", failing(9, answer(status))));
+    assertEquals(1, made);
+    assertEquals(List.of(), retries());
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {408, 429, 500, 503})
+  void repeatsWhatMayPass(int status) throws IOException {
+    assertEquals(7, attempts.request("get", "key", failing(1, answer(status))));
+    assertEquals(List.of(1), retries());
+  }
+
+  @Test
+  void tellsAMissingSource() throws IOException {
+    Exception fault = NoSuchKeyException.builder().statusCode(404).build();
+    AggregationException e =
+        assertThrows(
+            AggregationException.class, () -> attempts.request("get", "key", failing(9, fault)));
+    assertEquals(Errors.Code.MISSING, e.code());
+    assertEquals(List.of(), retries());
+  }
+
+  @Test
+  void isGivenUpWithItsThread() throws IOException {
+    Callable<Integer> interrupted =
+        () -> {
+          made++;
+          Thread.currentThread().interrupt();
+          throw new IOException("reset");
+        };
+    assertThrows(CancellationException.class, () -> attempts.request("get", "key", interrupted));
+    assertTrue(Thread.interrupted()); // and cleared for the next test
+    assertEquals(1, made);
+    assertEquals(List.of(), retries());
+  }
+
+  @Test
+  void isGivenUpWhenTheSdkWasInterrupted() throws IOException {
+    Exception fault = AbortedException.create("Thread was interrupted");
+    assertThrows(
+        CancellationException.class, () -> attempts.request("get", "key", failing(9, fault)));
+    assertTrue(Thread.interrupted());
+    assertEquals(1, made);
+    assertEquals(List.of(), retries());
+  }
+
+  /** The fault of a run's last moment: its thread is interrupted in the pause. */
+  @Test
+  void tellsNoRetryThatDoesNotFollow() throws Exception {
+    Thread request =
+        Thread.ofVirtual()
+            .start(
+                () ->
+                    assertThrows(
+                        CancellationException.class,
+                        () ->
+                            attempts.request("get", "key", failing(9, new IOException("reset")))));
+    while (request.getState() != Thread.State.TIMED_WAITING) {
+      Thread.onSpinWait();
+    }
+    request.interrupt();
+    request.join();
+    assertEquals(1, made);
+    assertEquals(List.of(), retries());
+  }
+
+  @Test
+  void countsFromItsTurnAndFailuresToo() throws Exception {
+    permits.acquire();
+    Journal journal = new Journal("id", Journal.Level.INFO, log);
+    Attempts counted = new Attempts(permits, journal).countedAs(Journal.Phase.GET);
+    Thread request =
+        Thread.ofVirtual()
+            .start(
+                () ->
+                    assertThrows(
+                        AggregationException.class,
+                        () -> counted.request("get", "key", failing(9, answer(403)))));
+    while (request.getState() != Thread.State.WAITING) {
+      Thread.onSpinWait();
+    }
+    Thread.sleep(2000); // not counted
+    permits.release();
+    request.join();
+    journal.end(null, null, null, 0);
+    Map<?, ?> end = (Map<?, ?>) Json.parse(log.toByteArray());
+    Map<?, ?> get = (Map<?, ?>) ((Map<?, ?>) end.get("phases")).get("get");
+    assertEquals(1.0, get.get("count"));
+    assertTrue((Double) get.get("sum_ms") < 1000, get.toString());
+  }
+}

@@ -1,0 +1,108 @@
+package rosetta;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.net.URI;
+import java.util.HashMap;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ConfigTest {
+  private static Map<String, String> env() {
+    Map<String, String> env = new HashMap<>();
+    env.put("SRC_BUCKET", "source-bucket");
+    env.put("DST_BUCKET", "destination-bucket");
+    env.put("AWS_REGION", "eu-west-1");
+    return env;
+  }
+
+  @Test
+  void hasDefaults() {
+    Config config = Config.fromEnv(env());
+    assertEquals("", config.srcPrefix());
+    assertEquals(67108864, config.chunkBytes());
+    assertEquals(16, config.concurrency());
+    assertEquals(1, config.gzipLevel());
+    assertEquals(134217728, config.maxSourceBytes());
+    assertEquals(Journal.Level.INFO, config.logLevel());
+    assertNull(config.endpoint());
+  }
+
+  @Test
+  void takesTheDefaultRegionOnlyWhenThereIsNoRegion() {
+    Map<String, String> env = env();
+    env.put("AWS_DEFAULT_REGION", "us-east-1");
+    assertEquals("eu-west-1", Config.fromEnv(env).region());
+    env.remove("AWS_REGION");
+    assertEquals("us-east-1", Config.fromEnv(env).region());
+  }
+
+  @Test
+  void readsAnEndpoint() {
+    Map<String, String> env = env();
+    env.put("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:7070");
+    assertEquals(URI.create("http://127.0.0.1:7070"), Config.fromEnv(env).endpoint());
+    env.put("AWS_ENDPOINT_URL_S3", "https://[::1]:65535/");
+    assertEquals(URI.create("https://[::1]:65535/"), Config.fromEnv(env).endpoint());
+    env.put("AWS_ENDPOINT_URL_S3", "");
+    assertNull(Config.fromEnv(env).endpoint());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "SRC_BUCKET,A-bucket",
+    "SRC_BUCKET,ab",
+    "SRC_PREFIX,no-slash",
+    "DST_BUCKET,''",
+    "DST_PREFIX,no-slash",
+    "CHUNK_BYTES,0",
+    "CHUNK_BYTES,1073741825",
+    "CHUNK_BYTES,' 1'",
+    "CONCURRENCY,257",
+    "CONCURRENCY,''",
+    "GZIP_LEVEL,10",
+    "MAX_SOURCE_BYTES,536870913",
+    "LOG_LEVEL,info",
+    "AWS_ENDPOINT_URL_S3,127.0.0.1:7070",
+    "AWS_ENDPOINT_URL_S3,http://",
+    "AWS_ENDPOINT_URL_S3,http://bad host",
+    "AWS_ENDPOINT_URL_S3,http://under_score",
+    "AWS_ENDPOINT_URL_S3,http://user@host",
+    "AWS_ENDPOINT_URL_S3,http://host/path",
+    "AWS_ENDPOINT_URL_S3,http://host:",
+    "AWS_ENDPOINT_URL_S3,http://127.0.0.1:0",
+    "AWS_ENDPOINT_URL_S3,http://127.0.0.1:65536",
+    "AWS_ENDPOINT_URL_S3,http://127.0.0.1:99999",
+    "AWS_ENDPOINT_URL_S3,ftp://host",
+    "AWS_REGION,EU",
+    "S3_CLIENT,http",
+  })
+  void namesTheBadSetting(String name, String value) {
+    Map<String, String> env = env();
+    env.put(name, value);
+    assertBad(name, env);
+  }
+
+  @Test
+  void refusesOutputThatWouldBecomeInput() {
+    Map<String, String> env = env();
+    env.put("DST_BUCKET", "source-bucket");
+    env.put("SRC_PREFIX", "trail/");
+    env.put("DST_PREFIX", "trail/AWSLogs/");
+    assertBad("DST_PREFIX", env);
+  }
+
+  @Test
+  void namesTheFirstOfSeveral() {
+    assertBad("SRC_BUCKET", Map.of("CONCURRENCY", "x"));
+  }
+
+  private static void assertBad(String name, Map<String, String> env) {
+    AggregationException e = assertThrows(AggregationException.class, () -> Config.fromEnv(env));
+    assertEquals("BAD_SETTINGS: " + name, e.getMessage());
+  }
+}

@@ -1,0 +1,73 @@
+package rosetta;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class HandlerTest {
+  private static final Map<String, String> ENV =
+      Map.of("SRC_BUCKET", Runs.SOURCE, "DST_BUCKET", Runs.DESTINATION, "AWS_REGION", "eu-west-1");
+  private static final String EVENT = "{\"year\":2024,\"month\":2,\"day\":8}";
+
+  private final ByteArrayOutputStream log = new ByteArrayOutputStream();
+
+  private Map<String, Object> handle(Handler handler, long remainingMs) {
+    return handler.handle(
+        EVENT.getBytes(StandardCharsets.UTF_8), "id", new Deadline(remainingMs), log);
+  }
+
+  private String error(Handler handler, long remainingMs) {
+    return assertThrows(AggregationException.class, () -> handle(handler, remainingMs))
+        .getMessage();
+  }
+
+  @Test
+  void aggregatesADay() {
+    MemoryStore store = new MemoryStore();
+    store.bucket(Runs.DESTINATION);
+    String folder = "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08/";
+    store.with(Runs.SOURCE, folder + "a", "{\"Records\":[{\"n\":1},{\"n\":2}]}");
+    Map<String, Object> result = handle(new Handler(ENV, config -> journal -> store), 60_000);
+    assertEquals(
+        "{\"day\":\"2024-02-08\",\"sources\":1,\"bad\":0,\"records\":2,\"bytes\":16,\"chunks\":1,\"deleted\":0}",
+        Json.write(result));
+    assertTrue(log.toString(StandardCharsets.UTF_8).lines().toList().getLast().contains("\"end\""));
+  }
+
+  @Test
+  void reportsFaultsOfTheInitAtEachInvocation() {
+    Handler handler = new Handler(Map.of(), config -> journal -> new MemoryStore());
+    assertEquals("BAD_SETTINGS: SRC_BUCKET", error(handler, 60_000));
+    assertEquals("BAD_SETTINGS: SRC_BUCKET", error(handler, 60_000));
+    Handler broken =
+        new Handler(
+            ENV,
+            config -> {
+              throw new IllegalArgumentException("no client");
+            });
+    assertEquals("INTERNAL: see the log", error(broken, 60_000));
+    assertTrue(log.toString(StandardCharsets.UTF_8).contains("no client"));
+  }
+
+  @Test
+  void hidesUnforeseenFaults() {
+    Store.Opener broken =
+        journal -> {
+          throw new IllegalStateException("library wording");
+        };
+    assertEquals("INTERNAL: see the log", error(new Handler(ENV, config -> broken), 60_000));
+    assertTrue(log.toString(StandardCharsets.UTF_8).contains("library wording"));
+  }
+
+  @Test
+  void givesUpInTime() {
+    MemoryStore store = new MemoryStore();
+    assertEquals(
+        "OUT_OF_TIME: 0 sources read", error(new Handler(ENV, config -> journal -> store), 0));
+  }
+}

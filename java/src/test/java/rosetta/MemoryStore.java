@@ -1,0 +1,139 @@
+package rosetta;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.TreeMap;
+
+/**
+ * The store's twin in memory: buckets, pages, and requests that fail for good. It records what it
+ * was asked.
+ */
+final class MemoryStore implements Store {
+  final Map<String, NavigableMap<String, byte[]>> buckets = new HashMap<>();
+  final Map<String, String> contentTypes = new HashMap<>();
+  final List<String> requests = Collections.synchronizedList(new ArrayList<>());
+  private final Map<String, String> faults = new HashMap<>();
+  private final int pageSize;
+
+  MemoryStore() {
+    this(1000);
+  }
+
+  MemoryStore(int pageSize) {
+    this.pageSize = pageSize;
+  }
+
+  NavigableMap<String, byte[]> bucket(String name) {
+    return buckets.computeIfAbsent(name, unused -> new TreeMap<>(Lister.BYTE_ORDER));
+  }
+
+  MemoryStore with(String bucket, String key, String text) {
+    bucket(bucket).put(key, text.getBytes(StandardCharsets.UTF_8));
+    return this;
+  }
+
+  /** Lets every such request fail; {@code NoSuchKey} of a get is a missing source. */
+  MemoryStore failing(String operation, String key, String code) {
+    faults.put(operation + " " + key, code);
+    return this;
+  }
+
+  @Override
+  public Store countedAs(Journal.Phase phase) {
+    return this;
+  }
+
+  @Override
+  public synchronized Page listPage(String bucket, String prefix, String delimiter, String token) {
+    begin("list", bucket, prefix);
+    List<Entry> objects = new ArrayList<>();
+    List<String> prefixes = new ArrayList<>();
+    String after = token == null ? "" : token;
+    for (Map.Entry<String, byte[]> stored : bucket(bucket).tailMap(prefix, true).entrySet()) {
+      String key = stored.getKey();
+      if (!key.startsWith(prefix)) {
+        break;
+      }
+      int cut = delimiter == null ? -1 : key.indexOf(delimiter, prefix.length());
+      String item = cut < 0 ? key : key.substring(0, cut + 1);
+      boolean seen = !prefixes.isEmpty() && prefixes.get(prefixes.size() - 1).equals(item);
+      if (seen || Lister.BYTE_ORDER.compare(item, after) <= 0) {
+        continue;
+      }
+      if (objects.size() + prefixes.size() == pageSize) {
+        return new Page(objects, prefixes, last(objects, prefixes));
+      }
+      if (cut < 0) {
+        objects.add(new Entry(key, stored.getValue().length));
+      } else {
+        prefixes.add(item);
+      }
+    }
+    return new Page(objects, prefixes, null);
+  }
+
+  private static String last(List<Entry> objects, List<String> prefixes) {
+    String object = objects.isEmpty() ? "" : objects.get(objects.size() - 1).key();
+    String prefix = prefixes.isEmpty() ? "" : prefixes.get(prefixes.size() - 1);
+    return Lister.BYTE_ORDER.compare(object, prefix) > 0 ? object : prefix;
+  }
+
+  @Override
+  public synchronized byte[] get(String bucket, String key, int limitBytes) {
+    begin("get", bucket, key);
+    byte[] body = bucket(bucket).get(key);
+    if (body == null) {
+      throw Errors.ofSource(Errors.Code.MISSING, null);
+    }
+    if (body.length > limitBytes) {
+      throw Errors.ofSource(Errors.Code.TOO_LARGE, null);
+    }
+    return body.clone(); // the splitter overwrites it
+  }
+
+  @Override
+  public synchronized void put(
+      String bucket, String key, byte[] bytes, int length, String contentType) {
+    begin("put", bucket, key);
+    bucket(bucket).put(key, Arrays.copyOf(bytes, length));
+    contentTypes.put(key, contentType);
+  }
+
+  @Override
+  public synchronized void copy(String bucket, String fromKey, String toKey) {
+    begin("copy", bucket, toKey);
+    byte[] body = bucket(bucket).get(fromKey);
+    if (body == null) {
+      throw Errors.ofRequest("copy", toKey, null);
+    }
+    bucket(bucket).put(toKey, body);
+    contentTypes.put(toKey, contentTypes.get(fromKey));
+  }
+
+  @Override
+  public synchronized void delete(String bucket, String key) {
+    begin("delete", bucket, key);
+    bucket(bucket).remove(key);
+  }
+
+  private void begin(String operation, String bucket, String key) {
+    requests.add(operation + " " + key);
+    if (!buckets.containsKey(bucket)) {
+      throw Errors.ofRequest(operation, key, null);
+    }
+    String code = faults.get(operation + " " + key);
+    if (code == null) {
+      return;
+    }
+    if (operation.equals("get") && code.equals("NoSuchKey")) {
+      throw Errors.ofSource(Errors.Code.MISSING, null);
+    }
+    throw Errors.ofRequest(operation, key, null);
+  }
+}

@@ -1,0 +1,41 @@
+package rosetta;
+
+import java.io.OutputStream;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.TimeUnit;
+
+/** What the steps' tests need around a step. */
+final class Runs {
+  static final String SOURCE = "source-bucket";
+  static final String DESTINATION = "destination-bucket";
+
+  private Runs() {}
+
+  /** Defaults, and the settings given as name, value, name, value. */
+  static Config config(String... settings) {
+    Map<String, String> env = new HashMap<>();
+    env.put("SRC_BUCKET", SOURCE);
+    env.put("DST_BUCKET", DESTINATION);
+    env.put("AWS_REGION", "eu-west-1");
+    for (int i = 0; i < settings.length; i += 2) {
+      env.put(settings[i], settings[i + 1]);
+    }
+    return Config.fromEnv(env);
+  }
+
+  static Journal journal() {
+    return new Journal("test-request", Journal.Level.DEBUG, OutputStream.nullOutputStream());
+  }
+
+  /** Waits for all tasks submitted so far. */
+  static void quiesce(ExecutorService tasks) {
+    tasks.shutdown();
+    try {
+      tasks.awaitTermination(10, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,90 @@
+package rosetta;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class WriterTest {
+  private static final Publisher.Keys KEYS = new Publisher.Keys("2024/02/08/", "id");
+
+  private final ExecutorService tasks = Executors.newVirtualThreadPerTaskExecutor();
+  private final MemoryStore store = new MemoryStore();
+
+  @AfterEach
+  void stop() {
+    tasks.shutdownNow();
+  }
+
+  private Writer writer(String... settings) {
+    store.bucket(Runs.DESTINATION);
+    Config config = Runs.config(settings);
+    return new Writer(store, config, KEYS, tasks, new Deadline(60_000), Runs.journal());
+  }
+
+  private static Splitter.Records records(String lines) {
+    byte[] bytes = (lines + "beyond").getBytes(StandardCharsets.UTF_8);
+    return new Splitter.Records(bytes, lines.length(), (int) lines.lines().count());
+  }
+
+  private String chunk(int n) throws IOException {
+    byte[] body = store.bucket(Runs.DESTINATION).get(KEYS.hidden(n));
+    return new String(Vector.gunzip(body), StandardCharsets.UTF_8);
+  }
+
+  @Test
+  void closesAChunkOnceItHoldsTheBytes() throws IOException {
+    try (Writer writer = writer("CHUNK_BYTES", "8")) {
+      writer.write(records("{1}\n{2}\n")); // exactly the border
+      writer.write(records("{3}\n"));
+      writer.write(records("{44}\n{555555555}\n{6}\n"));
+      assertEquals(
+          List.of(
+              new Writer.Chunk(2, 8),
+              new Writer.Chunk(2, 9),
+              new Writer.Chunk(1, 12),
+              new Writer.Chunk(1, 4)),
+          writer.finish());
+    }
+    assertEquals("{1}\n{2}\n", chunk(1));
+    assertEquals("{3}\n{44}\n", chunk(2));
+    assertEquals("{555555555}\n", chunk(3));
+    assertEquals("{6}\n", chunk(4));
+  }
+
+  @Test
+  void putsAGzipHeaderWithoutTimeAndName() {
+    try (Writer writer = writer()) {
+      writer.write(records("{}\n"));
+      writer.finish();
+    }
+    byte[] body = store.bucket(Runs.DESTINATION).get("2024/02/08/_id-000001.ndjson.gz");
+    assertEquals("1f8b080000000000", HexFormat.of().formatHex(body, 0, 8));
+    assertEquals("application/gzip", store.contentTypes.get("2024/02/08/_id-000001.ndjson.gz"));
+  }
+
+  @Test
+  void makesNoEmptyChunk() {
+    try (Writer writer = writer("CHUNK_BYTES", "1")) {
+      writer.write(records(""));
+      assertEquals(List.of(), writer.finish());
+    }
+  }
+
+  @Test
+  void failsWithItsPut() {
+    store.failing("put", KEYS.hidden(1), "AccessDenied");
+    try (Writer writer = writer()) {
+      writer.write(records("{}\n"));
+      AggregationException e = assertThrows(AggregationException.class, writer::finish);
+      assertEquals("S3_ERROR: put 2024/02/08/_id-000001.ndjson.gz", e.getMessage());
+    }
+  }
+}
