@@ -108,6 +108,26 @@ def test_keys_that_expire_within_the_run_are_renewed(
     assert len(keys.given) >= 3
 
 
+@pytest.mark.parametrize("broken", ["down", "refused", "none at all"])
+def test_credentials_that_are_not_to_be_had_fail_every_attempt(
+    artefact: Artefact, s3: ScriptedS3, keys: KeyService, broken: str
+) -> None:
+    """E5, S16: a key id without its secret is no pair; the relative address has no say."""
+    s3.begin(day())
+    env = environment(s3) | {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/keys"}
+    del env["AWS_SECRET_ACCESS_KEY"]
+    port = 9 if broken == "down" else keys.server.server_address[1]
+    if broken != "none at all":
+        env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"http://127.0.0.1:{port}/keys"
+    with Sandbox(artefact, env) as sandbox:
+        invocation = sandbox.invoke(EVENT)
+    assert invocation.error == "S3_ERROR: list AWSLogs/"
+    retries = [line["attempt"] for line in invocation.log if line["event"] == "retry"]
+    assert retries == [1, 2, 3, 4]
+    assert s3.take_requests() == ([], 0)
+    assert not keys.given
+
+
 def test_a_session_token_of_the_environment_is_sent(artefact: Artefact, s3: ScriptedS3) -> None:
     s3.accepts = lambda key, token: (key, token) == ("KEY", "token/+=")
     s3.begin(day())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from harness.contract.judge import Function, judge
 from harness.contract.log_seen import PHASES
@@ -39,6 +41,7 @@ class Script:
     write_manifest: bool = True
     source_deletes: list[str] = field(default_factory=list)
     gets: int = 1
+    heads: int = 0
     answer: dict[str, Any] = field(default_factory=dict)
     end: dict[str, Any] = field(default_factory=dict)
     extra_log: list[dict[str, Any]] = field(default_factory=list)
@@ -80,6 +83,9 @@ class Actor:
         source = f"AWSLogs/111122223333/CloudTrail/eu-west-1/{DAY}a.json.gz"
         for _ in range(script.gets):
             self.s3.get_object(Bucket="source-bucket", Key=source)["Body"].read()
+        for _ in range(script.heads):
+            with contextlib.suppress(ClientError):
+                self.s3.head_object(Bucket="source-bucket", Key=source)
         for number, text in enumerate(script.texts, 1):
             body = gzip.compress(text, mtime=script.gzip_time)
             self.put(self.hidden(number), body, script.content_type)
@@ -180,6 +186,7 @@ WRONG: dict[str, tuple[Callable[[], Script], str]] = {
     "content type": (lambda: Script(content_type="text/plain"), "W1: _actor-000001"),
     "content encoding": (lambda: Script(content_encoding="gzip"), "W1: _actor-000001"),
     "time in the gzip header": (lambda: Script(gzip_time=1), "has a time or a name"),
+    "another request": (lambda: Script(heads=1), "E5: requests that no clause asks for: HEAD"),
     "six attempts": (lambda: Script(gets=6), "E5: 6 attempts to get"),
     "boolean for a number": (lambda: Script(answer={"bad": False}), 'result is {"day"'),
     "result off by one": (lambda: Script(answer={"records": 4}), 'result is {"day"'),

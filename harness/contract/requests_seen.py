@@ -26,6 +26,9 @@ def check_requests(step: Step, requests: Sequence[Request], most_in_flight: int)
     for (operation, _, key, _), count in attempts.items():
         if count > 5:
             yield f"E5: {count} attempts to {operation} {key!r}"
+    strange = {r.operation for r in requests} - {"list", "get", "put", "copy", "delete"}
+    if strange:
+        yield f"E5: requests that no clause asks for: {', '.join(sorted(strange))}"
     if step.settings.get("DST_BUCKET") != step.settings.get("SRC_BUCKET"):
         for request in requests:
             if request.bucket == SOURCE_BUCKET and request.operation not in ("list", "get"):
