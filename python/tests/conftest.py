@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -8,6 +9,7 @@ from aggregator.journal import Journal
 
 @pytest.fixture
 def attempts() -> Iterator[Attempts]:
-    attempts = Attempts(16, 60, Journal("id"))
-    yield attempts
-    attempts.close()
+    with ThreadPoolExecutor(16) as pool:
+        attempts = Attempts(pool, 60, Journal("id"))
+        yield attempts
+        attempts.close()

@@ -3,12 +3,14 @@
 import gzip
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from aggregator.attempts import AttemptError
 from aggregator.config import Config, read_config
 from aggregator.errors import BadSourceError
-from aggregator.store import Listed, Page
+from aggregator.handler import Prepared
+from aggregator.store import Listed, Page, Store
 
 SOURCE = "source-bucket"
 DESTINATION = "destination-bucket"
@@ -88,6 +90,10 @@ class FakeContext:
 
     def get_remaining_time_in_millis(self) -> int:
         return self.remaining_ms
+
+
+def prepared(config: Config, store: Store) -> Prepared:
+    return Prepared(config, store, ThreadPoolExecutor(config.concurrency))
 
 
 def make_config(**settings: str) -> Config:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from itertools import count
 
 import pytest
@@ -9,7 +10,7 @@ from memory_store import log_lines
 
 from aggregator import attempts as attempts_module
 from aggregator.attempts import AttemptError, Attempts, OutOfTimeError
-from aggregator.errors import AggregationError
+from aggregator.errors import AggregationError, BadSourceError
 from aggregator.journal import Journal
 
 
@@ -53,23 +54,59 @@ def test_failure_ends_the_request(
 
 
 def test_moment_passes_while_a_request_hangs() -> None:
-    attempts = Attempts(1, 0.2, Journal("id"))
     hanging = threading.Event()
-    with pytest.raises(OutOfTimeError):
-        attempts.run("get", "key", hanging.wait)
-    with pytest.raises(OutOfTimeError):
-        attempts.finish_whatever_the_time()
-    queued = attempts.start("get", "key", hanging.wait)
-    attempts.close()
-    assert queued.cancelled()
-    hanging.set()
+    with ThreadPoolExecutor(1) as pool:
+        attempts = Attempts(pool, 0.2, Journal("id"))
+        with pytest.raises(OutOfTimeError):
+            attempts.run("get", "key", hanging.wait)
+        with pytest.raises(OutOfTimeError):
+            attempts.finish_whatever_the_time()
+        attempts.close()
+        hanging.set()
+
+
+def test_what_is_left_behind_keeps_its_place() -> None:
+    hanging, made = threading.Event(), []
+    with ThreadPoolExecutor(1) as pool:
+        first, second = (Attempts(pool, 60, Journal("id")) for _ in range(2))
+        left = first.start("get", "left", hanging.wait)
+        dropped = first.start("get", "dropped", lambda: made.append("dropped"))
+        first.close()
+        waiting = second.start("get", "next", lambda: made.append("next"))
+        with pytest.raises(TimeoutError):
+            waiting.result(0.05)
+        hanging.set()
+        second.wait(waiting)
+        assert left.result() is True
+        with pytest.raises(CancelledError):
+            dropped.result()
+    assert made == ["next"]
 
 
 def test_closing_ends_retries(capsys: pytest.CaptureFixture[str]) -> None:
-    attempts = Attempts(1, 60, Journal("id"))
-    attempts.close()
     attempt, made = failing(99)
-    with pytest.raises(AggregationError):
-        attempts._persist("get", "key", attempt, None)
+    with ThreadPoolExecutor(1) as pool:
+        attempts = Attempts(pool, 60, Journal("id"))
+
+        def closing() -> int:
+            attempts.close()
+            return attempt()
+
+        with pytest.raises(AggregationError):
+            attempts.start("get", "key", closing).result()
     assert made() == 1
     assert capsys.readouterr().out == ""
+
+
+def test_a_failure_is_not_kept_waiting(attempts: Attempts) -> None:
+    hanging = threading.Event()
+    waiting = attempts.start("get", "first", hanging.wait)
+    attempts.start("get", "missing", missing)
+    attempts.start("get", "second", failing(99, again=False)[0])
+    with pytest.raises(AggregationError, match=r"^S3_ERROR: get second$"):
+        attempts.wait(waiting)
+    hanging.set()
+
+
+def missing() -> None:
+    raise BadSourceError("MISSING")

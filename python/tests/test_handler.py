@@ -11,21 +11,21 @@ from memory_store import (
     MemoryStore,
     log_lines,
     make_config,
+    prepared,
     source_body,
 )
 
 from aggregator import handler
-from aggregator.config import Config
 from aggregator.errors import AggregationError
-from aggregator.handler import run
+from aggregator.handler import Prepared, run
 from aggregator.store import Store
 
 FOLDER = "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08/"
 EVENT: dict[str, object] = {"year": 2024, "month": 2, "day": 8}
 
 
-def prepared(store: Store, **settings: str) -> Callable[[], tuple[Config, Store]]:
-    return lambda: (make_config(**settings), store)
+def preparing(store: Store, **settings: str) -> Callable[[], Prepared]:
+    return lambda: prepared(make_config(**settings), store)
 
 
 def store_of(*bodies: bytes) -> MemoryStore:
@@ -36,7 +36,7 @@ def store_of(*bodies: bytes) -> MemoryStore:
 
 def test_result_and_log(capsys: pytest.CaptureFixture[str]) -> None:
     store = store_of(source_body([{"a": 1}, {"b": 2}]), source_body([]))
-    result = run(EVENT, FakeContext(), prepared(store, LOG_LEVEL="DEBUG"))
+    result = run(EVENT, FakeContext(), preparing(store, LOG_LEVEL="DEBUG"))
     assert json.dumps(result, separators=(",", ":")) == (
         '{"day":"2024-02-08","sources":2,"bad":0,"records":2,"bytes":16,"chunks":1,"deleted":0}'
     )
@@ -58,12 +58,12 @@ def test_result_and_log(capsys: pytest.CaptureFixture[str]) -> None:
 def test_bad_sources_are_named_after_publishing() -> None:
     store = store_of(source_body([{}]), *[b"x"] * 12)
     with pytest.raises(AggregationError) as caught:
-        run(EVENT, FakeContext(), prepared(store))
+        run(EVENT, FakeContext(), preparing(store))
     message = str(caught.value)
     assert message.startswith(f"BAD_SOURCES: 12 of 13: {FOLDER}01 (BAD_JSON), {FOLDER}02 (")
     assert message.endswith(f"{FOLDER}10 (BAD_JSON), and 2 more")
     assert "2024/02/08/000001.ndjson.gz" in store.buckets[DESTINATION]
-    forced = run(EVENT | {"force": True}, FakeContext(), prepared(store))
+    forced = run(EVENT | {"force": True}, FakeContext(), preparing(store))
     assert (forced["sources"], forced["bad"]) == (13, 12)
 
 
@@ -75,7 +75,7 @@ def test_unforeseen_fault_is_internal(capsys: pytest.CaptureFixture[str]) -> Non
     store = Broken()
     store.buckets[SOURCE][f"{FOLDER}a"] = b""
     with pytest.raises(AggregationError, match=r"^INTERNAL: see the log$"):
-        run(EVENT, FakeContext(), prepared(store))
+        run(EVENT, FakeContext(), preparing(store))
     end = log_lines(capsys.readouterr().out)[-1]
     assert end["cause"] == "ZeroDivisionError: told in the log only"
 
@@ -92,10 +92,10 @@ def test_out_of_time_while_a_source_hangs() -> None:
     store = Hanging()
     store.buckets[SOURCE] = {f"{FOLDER}{n:02d}": source_body([{}]) for n in range(9)}
     with pytest.raises(AggregationError, match=r"^OUT_OF_TIME: 2 sources read$"):
-        run(EVENT, FakeContext(remaining_ms=1500), prepared(store))
+        run(EVENT, FakeContext(remaining_ms=1500), preparing(store))
     assert store.buckets[DESTINATION] == {}
     store.buckets[SOURCE] = {f"{FOLDER}a": source_body([{}])}
-    assert run(EVENT, FakeContext(), prepared(store))["sources"] == 1
+    assert run(EVENT, FakeContext(), preparing(store))["sources"] == 1
     hanging.set()
 
 
@@ -107,7 +107,7 @@ def test_publishing_is_not_stopped_by_the_time() -> None:
 
     store = Slow()
     store.buckets[SOURCE] = {f"{FOLDER}a": source_body([{}])}
-    assert run(EVENT, FakeContext(remaining_ms=1500), prepared(store))["chunks"] == 1
+    assert run(EVENT, FakeContext(remaining_ms=1500), preparing(store))["chunks"] == 1
 
 
 def test_bad_settings_fail_invocations_not_the_import(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,8 @@ class Handler(BaseHTTPRequestHandler):
             body = json.dumps({**keys, "Expiration": expiration}).encode()
         elif "NoSuch" in self.path:
             status, body = 404, FAULT.format(self.path.rpartition("/")[2]).encode()
+        elif "Redirect" in self.path:
+            status, body = 301, FAULT.format("PermanentRedirect").encode()
         elif "failing-copy" in self.path:
             body = FAULT.format("InternalError").encode()
         elif self.command != "GET":
@@ -136,11 +138,43 @@ def test_container_credentials_are_renewed(
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{endpoint}/credentials")
     monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "secret")
     monkeypatch.setenv("AWS_PROFILE", "is-no-source-of-credentials")
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/nor-is-this")
     store = make_store()
-    store.get("bucket", "key", 99)
+    assert server.seen == []  # a fault of theirs belongs to an attempt
+    for _ in range(2):
+        store.get("bucket", "key", 99)
     asked = [headers for path, headers in server.seen if "credentials" in path]
     assert asked[0]["authorization"] == "secret"
     assert len(asked) == 2  # what is left of five minutes is too little
     assert f"Credential=key{len(server.seen) - 1}/" in server.seen[-1][1]["authorization"]
     assert server.seen[-1][1]["x-amz-security-token"] == "t"
     store._client.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "cause"),
+    [(None, "NoCredentials"), ("NoSuchKey", "404"), ("object", "decode"), ("credentials", "host")],
+)
+def test_credentials_that_fail_are_a_failed_attempt(
+    server: type[Handler], monkeypatch: pytest.MonkeyPatch, path: str | None, cause: str
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "")  # half a pair is none
+    if path:
+        endpoint = os.environ["AWS_ENDPOINT_URL_S3"]
+        url = (
+            f"{endpoint.replace('127.0.0.1', '192.0.2.1') if cause == 'host' else endpoint}/{path}"
+        )
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
+    store = make_store()
+    with pytest.raises(AttemptError, match=cause) as caught:
+        store.get("bucket", "key", 99)
+    assert caught.value.again
+    assert len(server.seen) == (1 if path and cause != "host" else 0)
+    store._client.close()
+
+
+def test_redirects_are_not_followed(server: type[Handler], store: S3Store) -> None:
+    with pytest.raises(AttemptError, match="301 PermanentRedirect") as caught:
+        store.get("bucket", "PermanentRedirect", 99)
+    assert not caught.value.again
+    assert len(server.seen) == 1

@@ -11,12 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from memory_store import DESTINATION, REQUEST_ID, SOURCE, FakeContext, MemoryStore, log_lines
+from memory_store import (
+    DESTINATION,
+    REQUEST_ID,
+    SOURCE,
+    FakeContext,
+    MemoryStore,
+    log_lines,
+    prepared,
+)
 
-from aggregator.config import Config, read_config
+from aggregator.config import read_config
 from aggregator.errors import AggregationError
-from aggregator.handler import run
-from aggregator.store import Store
+from aggregator.handler import Prepared, run
 
 VECTORS = Path(__file__).parents[2] / "tests" / "vectors"
 CHUNK = r"(?:[0-9]{6}|[1-9][0-9]{6,})\.ndjson\.gz"
@@ -100,8 +107,8 @@ def settings_of(case: Any, step: Any) -> dict[str, str]:
 def check_step(step: Any, settings: dict[str, str], store: MemoryStore, output: Any) -> None:
     """Invoke once and compare the answer and the log (not ``retries``: those need HTTP)."""
 
-    def prepare() -> tuple[Config, Store]:
-        return read_config(settings), store
+    def prepare() -> Prepared:
+        return prepared(read_config(settings), store)
 
     event = json.loads(step["event_text"]) if "event_text" in step else step["event"]
     context = FakeContext(step.get("timeout_s", 900) * 1000)

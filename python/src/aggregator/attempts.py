@@ -1,17 +1,24 @@
 """Step: attempts (SPEC E4-E6, P1). One invocation's requests: side by side, repeated, in time.
 
-Knows no S3: a request is a function that makes one attempt. Holds a thread per request in flight.
+Knows no S3: a request is a function that makes one attempt. Holds what is queued.
 """
 
 import random
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
-from typing import Literal
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Executor,
+    Future,
+    InvalidStateError,
+    wait,
+)
+from contextlib import nullcontext, suppress
+from typing import Any, Literal
 
-from aggregator.errors import AggregationError
+from aggregator.errors import AggregationError, BadSourceError
 from aggregator.journal import Journal, Phase
 
 Operation = Literal["list", "get", "put", "copy", "delete"]
@@ -33,33 +40,46 @@ class OutOfTimeError(Exception):
 
 
 class Attempts:
-    """One invocation's requests, on as many threads as may be in flight (P1)."""
+    """One invocation's requests.
 
-    def __init__(self, concurrency: int, remaining_s: float, journal: Journal) -> None:
+    ``pool`` has as many threads as requests may be in flight and outlives the invocation, so that
+    a request which a failed run left behind keeps its place until it ends (P1).
+    """
+
+    def __init__(self, pool: Executor, remaining_s: float, journal: Journal) -> None:
         reserve = min(remaining_s * 0.1, 30)
         self._moment: float | None = time.monotonic() + remaining_s - reserve
         self._journal = journal
         self._stopped = threading.Event()
-        self._pool = ThreadPoolExecutor(concurrency)
+        self._failed: Future[None] = Future()  # by the first request that ends the run
+        self._pool = pool
 
     def start[T](
         self, operation: Operation, key: str, attempt: Callable[[], T], phase: Phase | None = None
     ) -> Future[T]:
         """Queue a request: ``attempt`` makes one attempt at it, ``phase`` gets its time."""
-        return self._pool.submit(self._persist, operation, key, attempt, phase)
+        request = self._pool.submit(self._persist, operation, key, attempt, phase)
+        request.add_done_callback(self._note_failure)
+        return request
 
     def run[T](self, operation: Operation, key: str, attempt: Callable[[], T]) -> T:
         """Queue a request and wait for it."""
         return self.wait(self.start(operation, key, attempt))
 
     def wait[T](self, future: Future[T]) -> T:
-        """Give the answer or raise its fault; ``OutOfTimeError`` when the moment passes first."""
+        """Give the answer or raise its fault; the run's end, if that comes first, is raised, too.
+
+        The end is any request's failure (E4), or the moment: ``OutOfTimeError``.
+        """
         self.check_time()
         timeout = None if self._moment is None else self._moment - time.monotonic()
-        try:
-            return future.result(timeout)
-        except TimeoutError:
-            raise OutOfTimeError from None
+        first: tuple[Future[Any], ...] = (future, self._failed)
+        done, _ = wait(first, timeout, FIRST_COMPLETED)
+        if not done:
+            raise OutOfTimeError
+        if self._failed in done:
+            self._failed.result()
+        return future.result()
 
     def check_time(self) -> None:
         """Raise ``OutOfTimeError`` once the moment has passed (E6)."""
@@ -74,11 +94,18 @@ class Attempts:
     def close(self) -> None:
         """Drop what is queued; a request on its way ends with its attempt, and nobody waits."""
         self._stopped.set()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _note_failure(self, request: Future[Any]) -> None:
+        error = request.exception()
+        if error is not None and not isinstance(error, BadSourceError):
+            with suppress(InvalidStateError):  # only the first counts
+                self._failed.set_exception(error)
 
     def _persist[T](
         self, operation: Operation, key: str, attempt: Callable[[], T], phase: Phase | None
     ) -> T:
+        if self._stopped.is_set():
+            raise CancelledError
         with self._journal.timed(phase) if phase else nullcontext():
             number = 0
             while True:

@@ -6,9 +6,10 @@ Holds one source's lines, and the key of every bad source.
 import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from aggregator.attempts import Attempts, OutOfTimeError
 from aggregator.config import Config, read_config
@@ -39,10 +40,18 @@ class Context(Protocol):
     def get_remaining_time_in_millis(self) -> int: ...
 
 
+class Prepared(NamedTuple):
+    """What the invocations of a sandbox share."""
+
+    config: Config
+    store: Store
+    pool: Executor  # of CONCURRENCY threads
+
+
 @cache
-def _prepare() -> tuple[Config, Store]:
+def _prepare() -> Prepared:
     config = read_config(os.environ)
-    return config, S3Store(config)
+    return Prepared(config, S3Store(config), ThreadPoolExecutor(config.concurrency))
 
 
 # Ready before the first event; a fault is not cached, so every invocation meets it again (S14).
@@ -55,16 +64,14 @@ def handle(event: object, context: Context) -> dict[str, object]:
     return run(event, context, _prepare)
 
 
-def run(
-    event: object, context: Context, prepare: Callable[[], tuple[Config, Store]]
-) -> dict[str, object]:
-    """One invocation with the settings and the store that ``prepare`` gives."""
+def run(event: object, context: Context, prepare: Callable[[], Prepared]) -> dict[str, object]:
+    """One invocation with what ``prepare`` gives; that reports bad settings (S14)."""
     journal = Journal(context.aws_request_id)
     try:
-        config, store = prepare()
-        journal.level = config.log_level
+        prepared = prepare()
+        journal.level = prepared.config.log_level
         day = parse_trigger(event)
-        result = _aggregate(config, store, day, context, journal)._asdict()
+        result = _aggregate(prepared, day, context, journal)._asdict()
     except AggregationError as error:
         journal.end(None, error)
         raise
@@ -77,10 +84,9 @@ def run(
     return result
 
 
-def _aggregate(
-    config: Config, store: Store, day: Day, context: Context, journal: Journal
-) -> Result:
-    attempts = Attempts(config.concurrency, context.get_remaining_time_in_millis() / 1000, journal)
+def _aggregate(prepared: Prepared, day: Day, context: Context, journal: Journal) -> Result:
+    config, store, pool = prepared
+    attempts = Attempts(pool, context.get_remaining_time_in_millis() / 1000, journal)
     lister = Lister(store, attempts, config, journal)
     reader = Reader(store, attempts, config, journal)
     writer = Writer(store, attempts, config, day, context.aws_request_id, journal)
