@@ -8,6 +8,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Consumer;
 import software.amazon.awssdk.core.exception.AbortedException;
 import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.services.s3.model.NoSuchKeyException;
@@ -20,21 +21,27 @@ final class Attempts {
 
   private final Semaphore permits;
   private final Journal journal;
+  private final Consumer<AggregationException> onFailure;
   private final Journal.Phase phase;
 
-  Attempts(Semaphore permits, Journal journal) {
-    this(permits, journal, null);
+  Attempts(Semaphore permits, Journal journal, Consumer<AggregationException> onFailure) {
+    this(permits, journal, onFailure, null);
   }
 
-  private Attempts(Semaphore permits, Journal journal, Journal.Phase phase) {
+  private Attempts(
+      Semaphore permits,
+      Journal journal,
+      Consumer<AggregationException> onFailure,
+      Journal.Phase phase) {
     this.permits = permits;
     this.journal = journal;
+    this.onFailure = onFailure;
     this.phase = phase;
   }
 
   /** The same attempts, for requests that count as this phase. */
   Attempts countedAs(Journal.Phase counted) {
-    return new Attempts(permits, journal, counted);
+    return new Attempts(permits, journal, onFailure, counted);
   }
 
   /**
@@ -51,13 +58,9 @@ final class Attempts {
 
   /** Comes with a permit, and gives it back after each attempt. */
   private <T> T repeat(String operation, String key, Callable<T> attempt) {
-    Exception fault = null;
     for (int n = 1; ; n++) {
       try {
         try {
-          if (fault != null) {
-            logRetry(operation, key, n - 1, fault); // only now: an attempt follows every line
-          }
           return attempt.call();
         } finally {
           permits.release();
@@ -69,9 +72,14 @@ final class Attempts {
           throw Errors.ofSource(Errors.Code.MISSING, e);
         }
         if (n == MOST || isFinal(e)) {
-          throw Errors.ofRequest(operation, key, e);
+          AggregationException failure = Errors.ofRequest(operation, key, e);
+          onFailure.accept(failure);
+          throw failure;
         }
-        fault = e;
+        if (Thread.currentThread().isInterrupted()) {
+          throw givenUp(e); // no attempt follows
+        }
+        logRetry(operation, key, n, e);
         pause(FIRST_DELAY.multipliedBy(1L << (n - 1)));
         awaitTurn();
       } catch (RuntimeException e) {
@@ -102,7 +110,7 @@ final class Attempts {
       return false;
     }
     int status = answer.statusCode();
-    return status >= 400 && status < 500 && status != 408 && status != 429;
+    return status >= 300 && status < 500 && status != 408 && status != 429;
   }
 
   private static void pause(Duration most) {

@@ -3,6 +3,7 @@
 package rosetta;
 
 import java.net.URI;
+import java.net.URISyntaxException;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -32,6 +33,7 @@ record Config(
   private static final Pattern ENDPOINT =
       Pattern.compile("(https?://([A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+\\])(:(?<port>[0-9]{1,5}))?/?)?");
   private static final int MOST_PORT = 65535;
+  private static final URI NOWHERE = URI.create("http://malformed-endpoint.invalid"); // RFC 6761
   private static final Pattern REGION = Pattern.compile("[a-z0-9-]+");
   private static final Pattern CLIENT = Pattern.compile("sdk");
 
@@ -93,7 +95,14 @@ record Config(
     if (port != null && (Integer.parseInt(port) < 1 || Integer.parseInt(port) > MOST_PORT)) {
       throw bad(name);
     }
-    return parts.group().isEmpty() ? null : URI.create(parts.group());
+    if (parts.group().isEmpty()) {
+      return null;
+    }
+    try {
+      return new URI(parts.group()).parseServerAuthority();
+    } catch (URISyntaxException e) {
+      return NOWHERE; // the SDK takes no host such as a..b; no request reaches this one either
+    }
   }
 
   private static AggregationException bad(String name) {

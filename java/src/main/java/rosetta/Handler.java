@@ -105,7 +105,7 @@ public final class Handler implements RequestStreamHandler {
 
     Map<String, Object> aggregate() throws InterruptedException {
       ExecutorService tasks = Executors.newVirtualThreadPerTaskExecutor();
-      Store store = stores.open(journal);
+      Store store = stores.open(journal, deadline::end);
       Publisher.Keys keys = Publisher.Keys.of(config, day, requestId);
       try (Inflater inflater = new Inflater(config.maxSourceBytes());
           Writer writer = new Writer(store, config, keys, tasks, deadline, journal)) {

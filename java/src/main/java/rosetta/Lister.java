@@ -1,23 +1,28 @@
 // Step: lister. SPEC L1 to L7, P4: the day's sources in key order.
-// Holds the day prefixes (accounts times regions), the page being read and at most ten pages ahead.
+// Holds the day prefixes (accounts times regions) and at most ten pages ahead of the consumer's.
 package rosetta;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
+import java.util.concurrent.Semaphore;
 import java.util.regex.Pattern;
 
-/** Yields sources one by one; used by the one consumer only. */
+/**
+ * Yields the sources by page. One thread asks for pages, and it alone takes room for them, in their
+ * order; the consumer gives room back.
+ */
 final class Lister {
   private static final int PAGES_AHEAD = 10;
+  private static final int ASKED_AHEAD = PAGES_AHEAD - 1; // a folder's next page finds room, too
   private static final Pattern ACCOUNT = Pattern.compile("[0-9]{12}/");
   private static final Pattern ORGANISATION = Pattern.compile("o-[a-z0-9]+/");
 
@@ -25,18 +30,22 @@ final class Lister {
   static final Comparator<String> BYTE_ORDER =
       Comparator.comparing(key -> key.getBytes(StandardCharsets.UTF_8), Arrays::compareUnsigned);
 
+  /** A page that was asked for. */
   private record Pending(String prefix, Future<Store.Page> page) {}
+
+  /** A folder's page that wasn't asked for yet. */
+  private record Rest(String prefix, String token) {}
 
   private final Store store;
   private final String bucket;
   private final ExecutorService tasks;
   private final Deadline deadline;
   private final Iterator<String> dayPrefixes;
+  private final Semaphore room = new Semaphore(1 + PAGES_AHEAD); // the consumer's page is one
   private final Deque<Pending> ahead = new ArrayDeque<>();
-  private Iterator<Store.Entry> page = Collections.emptyIterator();
-  private Store.Entry head;
+  private Rest rest;
 
-  /** Discovers the folders; throws NO_TRAIL when no region folder exists. */
+  /** Discovers the folders, on the consumer's thread; throws NO_TRAIL when no region exists. */
   Lister(Store store, Config config, Trigger.Day day, ExecutorService tasks, Deadline deadline) {
     this.store = store.countedAs(Journal.Phase.LIST);
     this.bucket = config.srcBucket();
@@ -53,43 +62,52 @@ final class Lister {
   }
 
   /**
-   * The next source, left in its place. Null at the end, and when its page isn't there yet and the
-   * caller may not wait.
+   * The next page's sources, perhaps none, or null after the last page. Waits for room and for the
+   * page; for one thread only.
+   *
+   * @throws ExecutionException with what the request threw
    */
-  Store.Entry peek(boolean mayWait) {
-    while (head == null) {
-      if (page.hasNext()) {
-        Store.Entry entry = page.next();
-        head = entry.key().endsWith("/") ? null : entry; // L5: a folder marker
-      } else if (ahead.isEmpty() || !(mayWait || ahead.element().page().isDone())) {
+  List<Store.Entry> nextPage() throws InterruptedException, ExecutionException {
+    if (rest != null) {
+      room.acquire();
+      askForRest();
+    } else if (ahead.isEmpty()) {
+      if (!dayPrefixes.hasNext()) {
         return null;
-      } else {
-        begin(ahead.remove());
       }
+      room.acquire();
+      ahead.add(request(dayPrefixes.next(), null));
     }
-    return head;
-  }
-
-  /** Takes what {@link #peek} showed. */
-  Store.Entry take() {
-    Store.Entry taken = head;
-    head = null;
-    return taken;
-  }
-
-  private void begin(Pending pending) {
-    Store.Page begun = deadline.await(pending.page());
-    page = begun.objects().iterator();
-    if (begun.next() != null) {
-      ahead.addFirst(request(pending.prefix(), begun.next()));
+    Pending first = ahead.remove();
+    Store.Page page = first.page().get();
+    if (page.next() != null) {
+      rest = new Rest(first.prefix(), page.next());
     }
     lookAhead();
+    return page.objects().stream().filter(entry -> !entry.key().endsWith("/")).toList(); // L5
   }
 
+  /** The consumer is done with one more page, in their order. */
+  void passed() {
+    room.release();
+  }
+
+  /** Asks for what there is room for now, in the order of the pages. */
   private void lookAhead() {
-    while (ahead.size() < PAGES_AHEAD && dayPrefixes.hasNext()) {
+    if (rest != null && room.tryAcquire()) {
+      askForRest();
+    }
+    while (rest == null
+        && ahead.size() < ASKED_AHEAD
+        && dayPrefixes.hasNext()
+        && room.tryAcquire()) {
       ahead.addLast(request(dayPrefixes.next(), null));
     }
+  }
+
+  private void askForRest() {
+    ahead.addFirst(request(rest.prefix(), rest.token()));
+    rest = null;
   }
 
   private Pending request(String prefix, String token) {

@@ -2,46 +2,65 @@
 // Holds at most CONCURRENCY bodies and 64 MiB by listed size, with the one being consumed.
 package rosetta;
 
-import java.util.ArrayDeque;
-import java.util.Deque;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
+import java.util.concurrent.Semaphore;
 
-/** Used by the one consumer only. */
+/** A thread of its own fills the window; the rest is for the one consumer only. */
 final class Reader {
-  private static final long WINDOW_BYTES = 64L << 20;
+  private static final int WINDOW_BYTES = 64 << 20;
 
-  /** A source on its way; its share of the window is 0 when it isn't fetched. */
-  private record Source(String key, long windowBytes, Future<byte[]> body) {}
+  /**
+   * A source on its way, or, without a key, the end of a page.
+   *
+   * @param windowBytes its share of the window
+   * @param next what follows it, null after the last
+   */
+  private record Item(
+      String key, int windowBytes, Future<byte[]> body, CompletableFuture<Item> next) {}
 
   private final Store store;
   private final Config config;
   private final Lister lister;
   private final ExecutorService tasks;
   private final Deadline deadline;
-  private final Deque<Source> window = new ArrayDeque<>();
-  private Source current;
-  private long windowBytes;
+  private final Semaphore places;
+  private final Semaphore bytes = new Semaphore(WINDOW_BYTES);
+  private CompletableFuture<Item> last = new CompletableFuture<>(); // the filling thread's
+  private CompletableFuture<Item> next = last;
+  private Item current;
 
+  /** Starts to fill the window. */
   Reader(Store store, Config config, Lister lister, ExecutorService tasks, Deadline deadline) {
     this.store = store.countedAs(Journal.Phase.GET);
     this.config = config;
     this.lister = lister;
     this.tasks = tasks;
     this.deadline = deadline;
+    this.places = new Semaphore(config.concurrency());
+    tasks.execute(this::fill);
   }
 
   /** The next source's key, or null after the last. The one before it must be written by now. */
   String next() {
     deadline.check();
     if (current != null) {
-      windowBytes -= current.windowBytes();
+      bytes.release(current.windowBytes());
+      places.release();
       current = null; // so that its body can go
     }
-    fill();
-    current = window.poll();
-    return current == null ? null : current.key();
+    for (Item item = deadline.await(next); item != null; item = deadline.await(next)) {
+      next = item.next();
+      if (item.key() != null) {
+        current = item;
+        return item.key();
+      }
+      lister.passed();
+    }
+    return null;
   }
 
   /** That source's body as stored; throws MISSING or TOO_LARGE. */
@@ -50,26 +69,38 @@ final class Reader {
   }
 
   private void fill() {
-    while (window.size() < config.concurrency()) {
-      Store.Entry next = lister.peek(window.isEmpty());
-      if (next == null || !(window.isEmpty() || windowBytes + next.size() <= WINDOW_BYTES)) {
-        return;
+    try {
+      for (List<Store.Entry> page = lister.nextPage(); page != null; page = lister.nextPage()) {
+        for (Store.Entry entry : page) {
+          request(entry);
+        }
+        add(null, 0, null);
       }
-      Source source = request(lister.take());
-      windowBytes += source.windowBytes();
-      window.add(source);
+      last.complete(null);
+    } catch (ExecutionException e) {
+      last.completeExceptionally(e.getCause());
+    } catch (Throwable e) { // else the consumer would wait for ever
+      last.completeExceptionally(e);
     }
   }
 
-  private Source request(Store.Entry entry) {
+  private void request(Store.Entry entry) throws InterruptedException {
     String key = entry.key();
-    if (entry.size() > config.maxSourceBytes()) {
-      return new Source(
-          key, 0, CompletableFuture.failedFuture(Errors.ofSource(Errors.Code.TOO_LARGE, null)));
-    }
-    return new Source(
+    boolean tooLarge = entry.size() > config.maxSourceBytes();
+    int share = tooLarge ? 0 : (int) Math.min(entry.size(), WINDOW_BYTES);
+    places.acquire();
+    bytes.acquire(share);
+    add(
         key,
-        entry.size(),
-        tasks.submit(() -> store.get(config.srcBucket(), key, config.maxSourceBytes())));
+        share,
+        tooLarge
+            ? CompletableFuture.failedFuture(Errors.ofSource(Errors.Code.TOO_LARGE, null))
+            : tasks.submit(() -> store.get(config.srcBucket(), key, config.maxSourceBytes())));
+  }
+
+  private void add(String key, int windowBytes, Future<byte[]> body) {
+    Item item = new Item(key, windowBytes, body, new CompletableFuture<>());
+    last.complete(item);
+    last = item.next();
   }
 }

@@ -63,7 +63,7 @@ final class S3Store implements Store {
             .overrideConfiguration(all -> all.retryStrategy(AwsRetryStrategy.doNotRetry()))
             .build();
     Semaphore permits = new Semaphore(config.concurrency());
-    return journal -> new S3Store(client, new Attempts(permits, journal));
+    return (journal, onFailure) -> new S3Store(client, new Attempts(permits, journal, onFailure));
   }
 
   private static AwsCredentialsProvider credentials(Map<String, String> env) {

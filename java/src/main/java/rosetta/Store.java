@@ -3,6 +3,7 @@
 package rosetta;
 
 import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * Five requests. Each throws {@code S3_ERROR} when it has failed for good; all may be called
@@ -23,7 +24,12 @@ interface Store {
   /** Opens the store for one invocation; the connections behind it live as long as the sandbox. */
   @FunctionalInterface
   interface Opener {
-    Store open(Journal journal);
+    /**
+     * The store.
+     *
+     * @param onFailure told of each S3_ERROR, by the thread that meets it
+     */
+    Store open(Journal journal, Consumer<AggregationException> onFailure);
   }
 
   /** The same store, whose requests count as this phase (O3); others count as none. */

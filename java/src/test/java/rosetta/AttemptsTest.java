@@ -25,8 +25,9 @@ import software.amazon.awssdk.services.s3.model.S3Exception;
 class AttemptsTest {
   private final ByteArrayOutputStream log = new ByteArrayOutputStream();
   private final Semaphore permits = new Semaphore(1);
+  private final List<AggregationException> failures = new ArrayList<>();
   private final Attempts attempts =
-      new Attempts(permits, new Journal("id", Journal.Level.INFO, log));
+      new Attempts(permits, new Journal("id", Journal.Level.INFO, log), failures::add);
   private int made;
 
   @AfterEach
@@ -75,13 +76,14 @@ class AttemptsTest {
         assertThrows(
             AggregationException.class, () -> attempts.request("get", "key", failing(9, fault)));
     assertEquals("S3_ERROR: get key", e.getMessage());
+    assertEquals(List.of(e), failures);
     assertEquals(fault, e.getCause());
     assertEquals(5, made);
     assertEquals(List.of(1, 2, 3, 4), retries()); // none for the last: nothing follows it
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {400, 403, 404, 499})
+  @ValueSource(ints = {301, 307, 400, 403, 404, 499})
   void doesNotRepeatWhatWasRefused(int status) throws IOException {
     assertThrows(
         AggregationException.class,
@@ -131,9 +133,9 @@ class AttemptsTest {
     assertEquals(List.of(), retries());
   }
 
-  /** The fault of a run's last moment: its thread is interrupted in the pause. */
+  /** What a run that is given up in the pause has logged. */
   @Test
-  void tellsNoRetryThatDoesNotFollow() throws Exception {
+  void tellsTheRetryBeforeThePause() throws Exception {
     Thread request =
         Thread.ofVirtual()
             .start(
@@ -145,17 +147,19 @@ class AttemptsTest {
     while (request.getState() != Thread.State.TIMED_WAITING) {
       Thread.onSpinWait();
     }
+    List<Integer> inThePause = retries();
     request.interrupt();
     request.join();
+    assertEquals(List.of(1), inThePause);
     assertEquals(1, made);
-    assertEquals(List.of(), retries());
+    assertEquals(List.of(1), retries());
   }
 
   @Test
   void countsFromItsTurnAndFailuresToo() throws Exception {
     permits.acquire();
     Journal journal = new Journal("id", Journal.Level.INFO, log);
-    Attempts counted = new Attempts(permits, journal).countedAs(Journal.Phase.GET);
+    Attempts counted = new Attempts(permits, journal, failures::add).countedAs(Journal.Phase.GET);
     Thread request =
         Thread.ofVirtual()
             .start(

@@ -10,6 +10,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ConfigTest {
   private static Map<String, String> env() {
@@ -85,6 +86,15 @@ class ConfigTest {
     Map<String, String> env = env();
     env.put(name, value);
     assertBad(name, env);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"http://[:::]", "https://[1.2]:7", "http://a..b", "http://-a", "http://1.2.3.4.5"})
+  void takesHostsThatCannotExist(String endpoint) {
+    assertEquals(
+        "malformed-endpoint.invalid",
+        Runs.config("AWS_ENDPOINT_URL_S3", endpoint).endpoint().getHost());
   }
 
   @Test

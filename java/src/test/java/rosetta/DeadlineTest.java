@@ -21,6 +21,21 @@ class DeadlineTest {
   }
 
   @Test
+  void endsAWaitWhenAnotherRequestHasFailed() throws InterruptedException {
+    AggregationException fault = Errors.ofRequest("get", "second", null);
+    for (int wait = 0; wait < 2; wait++) { // under way, and to come
+      Deadline deadline = new Deadline(60_000);
+      CompletableFuture<String> first = new CompletableFuture<>();
+      Thread failing = Thread.startVirtualThread(() -> deadline.end(fault));
+      if (wait == 1) {
+        failing.join();
+      }
+      assertSame(fault, assertThrows(AggregationException.class, () -> deadline.await(first)));
+      failing.join();
+    }
+  }
+
+  @Test
   void handsOverWhatATaskGivesOrThrows() {
     Deadline deadline = new Deadline(60_000);
     assertEquals("body", deadline.await(CompletableFuture.completedFuture("body")));

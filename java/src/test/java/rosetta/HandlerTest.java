@@ -32,7 +32,8 @@ class HandlerTest {
     store.bucket(Runs.DESTINATION);
     String folder = "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08/";
     store.with(Runs.SOURCE, folder + "a", "{\"Records\":[{\"n\":1},{\"n\":2}]}");
-    Map<String, Object> result = handle(new Handler(ENV, config -> journal -> store), 60_000);
+    Map<String, Object> result =
+        handle(new Handler(ENV, config -> (journal, onFailure) -> store), 60_000);
     assertEquals(
         "{\"day\":\"2024-02-08\",\"sources\":1,\"bad\":0,\"records\":2,\"bytes\":16,\"chunks\":1,\"deleted\":0}",
         Json.write(result));
@@ -41,7 +42,7 @@ class HandlerTest {
 
   @Test
   void reportsFaultsOfTheInitAtEachInvocation() {
-    Handler handler = new Handler(Map.of(), config -> journal -> new MemoryStore());
+    Handler handler = new Handler(Map.of(), config -> (journal, onFailure) -> new MemoryStore());
     assertEquals("BAD_SETTINGS: SRC_BUCKET", error(handler, 60_000));
     assertEquals("BAD_SETTINGS: SRC_BUCKET", error(handler, 60_000));
     Handler broken =
@@ -57,7 +58,7 @@ class HandlerTest {
   @Test
   void hidesUnforeseenFaults() {
     Store.Opener broken =
-        journal -> {
+        (journal, onFailure) -> {
           throw new IllegalStateException("library wording");
         };
     assertEquals("INTERNAL: see the log", error(new Handler(ENV, config -> broken), 60_000));
@@ -68,6 +69,7 @@ class HandlerTest {
   void givesUpInTime() {
     MemoryStore store = new MemoryStore();
     assertEquals(
-        "OUT_OF_TIME: 0 sources read", error(new Handler(ENV, config -> journal -> store), 0));
+        "OUT_OF_TIME: 0 sources read",
+        error(new Handler(ENV, config -> (journal, onFailure) -> store), 0));
   }
 }

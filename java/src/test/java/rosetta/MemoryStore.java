@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
+import java.util.function.BiConsumer;
 
 /**
  * The store's twin in memory: buckets, pages, and requests that fail for good. It records what it
@@ -20,6 +21,11 @@ final class MemoryStore implements Store {
   final List<String> requests = Collections.synchronizedList(new ArrayList<>());
   private final Map<String, String> faults = new HashMap<>();
   private final int pageSize;
+
+  /**
+   * Is told of each listing's prefix and each get's key before these are answered, and may wait.
+   */
+  BiConsumer<String, String> before = (operation, key) -> {};
 
   MemoryStore() {
     this(1000);
@@ -50,7 +56,12 @@ final class MemoryStore implements Store {
   }
 
   @Override
-  public synchronized Page listPage(String bucket, String prefix, String delimiter, String token) {
+  public Page listPage(String bucket, String prefix, String delimiter, String token) {
+    before.accept("list", prefix);
+    return page(bucket, prefix, delimiter, token);
+  }
+
+  private synchronized Page page(String bucket, String prefix, String delimiter, String token) {
     begin("list", bucket, prefix);
     List<Entry> objects = new ArrayList<>();
     List<String> prefixes = new ArrayList<>();
@@ -85,7 +96,12 @@ final class MemoryStore implements Store {
   }
 
   @Override
-  public synchronized byte[] get(String bucket, String key, int limitBytes) {
+  public byte[] get(String bucket, String key, int limitBytes) {
+    before.accept("get", key);
+    return body(bucket, key, limitBytes);
+  }
+
+  private synchronized byte[] body(String bucket, String key, int limitBytes) {
     begin("get", bucket, key);
     byte[] body = bucket(bucket).get(key);
     if (body == null) {

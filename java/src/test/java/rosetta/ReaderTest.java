@@ -2,21 +2,31 @@ package rosetta;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.charset.StandardCharsets;
 import java.time.LocalDate;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class ReaderTest {
   private static final String DAY = "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08/";
 
   private final ExecutorService tasks = Executors.newVirtualThreadPerTaskExecutor();
-  private final MemoryStore store = new MemoryStore();
+  private MemoryStore store = new MemoryStore();
 
   @AfterEach
   void stop() {
@@ -50,8 +60,118 @@ class ReaderTest {
     }
     Reader reader = reader(Runs.config("CONCURRENCY", "4"));
     reader.next();
-    Runs.quiesce(tasks);
+    settle();
     assertEquals(4, store.requests.stream().filter(request -> request.startsWith("get")).count());
+  }
+
+  @Test
+  void fetchesNoMoreThanSixtyFourMibAhead() {
+    byte[] half = new byte[30 << 20];
+    byte[] whole = new byte[65 << 20];
+    for (int n = 10; n < 20; n++) {
+      store.bucket(Runs.SOURCE).put(DAY + n, n < 15 ? half : whole);
+    }
+    AtomicInteger fetched = new AtomicInteger();
+    store.before = (operation, key) -> fetched.addAndGet(operation.equals("get") ? 1 : 0);
+    Reader reader = reader(Runs.config());
+    List<Integer> ahead = new ArrayList<>();
+    for (int n = 0; reader.next() != null; n++) {
+      settle();
+      ahead.add(fetched.get() - n);
+    }
+    assertEquals(List.of(2, 2, 2, 2, 1, 1, 1, 1, 1, 1), ahead);
+  }
+
+  /** SPEC P4: what is in the window was listed, too. Here a page is one source. */
+  @ParameterizedTest
+  @CsvSource({
+    "64, 74, 1, 11", // a source per folder
+    "4, 74, 1, 4", // few requests
+    "64, 30, 3, 4", // several pages a folder
+    "64, 1, 74, 11", // all pages in one folder
+  })
+  void listsTenPagesAheadWhileASourceStalls(
+      String concurrency, int folders, int perFolder, int fetchedAtOnce) throws Exception {
+    store = new MemoryStore(1);
+    for (int folder = 0; folder < folders; folder++) {
+      for (int n = 0; n < perFolder; n++) {
+        store.with(Runs.SOURCE, day(100 + folder) + (10 + n), "body");
+      }
+    }
+    AtomicInteger pages = new AtomicInteger();
+    AtomicInteger consumers = new AtomicInteger(1);
+    AtomicInteger mostAhead = new AtomicInteger();
+    Semaphore fetching = new Semaphore(0);
+    CountDownLatch proceed = new CountDownLatch(1);
+    store.before =
+        (operation, key) -> {
+          if (operation.equals("get")) {
+            fetching.release();
+            await(proceed);
+          } else if (key.endsWith("/2024/02/08/")) {
+            int ahead = pages.incrementAndGet() - consumers.get();
+            mostAhead.accumulateAndGet(ahead, Math::max);
+          }
+        };
+    Reader reader = reader(Runs.config("CONCURRENCY", concurrency));
+    assertNotNull(reader.next());
+    assertTrue(fetching.tryAcquire(fetchedAtOnce, 10, TimeUnit.SECONDS), "sources are fetched");
+    settle();
+    assertEquals(0, fetching.availablePermits());
+    assertEquals(10, mostAhead.get());
+    proceed.countDown();
+    do {
+      reader.body();
+      consumers.incrementAndGet();
+    } while (reader.next() != null);
+    assertEquals(folders * perFolder, consumers.get() - 1);
+    assertEquals(10, mostAhead.get());
+  }
+
+  @Test
+  void listsFoldersWithoutSourcesNoFartherAhead() {
+    store.with(Runs.SOURCE, day(100) + "1", "body").with(Runs.SOURCE, day(199) + "1", "body");
+    for (int folder = 101; folder < 199; folder++) {
+      store.with(Runs.SOURCE, day(folder), "");
+    }
+    Reader reader = reader(Runs.config("CONCURRENCY", "4"));
+    List<Long> pages = new ArrayList<>();
+    while (reader.next() != null) {
+      settle();
+      pages.add(store.requests.stream().filter(r -> r.endsWith("/2024/02/08/")).count());
+    }
+    assertEquals(List.of(11L, 100L), pages);
+  }
+
+  @Test
+  void tellsAListingThatFailed() {
+    store.with(Runs.SOURCE, day(100) + "1", "body").with(Runs.SOURCE, day(101) + "1", "body");
+    store.failing("list", day(101), "AccessDenied");
+    Reader reader = reader(Runs.config());
+    assertNotNull(reader.next());
+    AggregationException e = assertThrows(AggregationException.class, reader::next);
+    assertEquals("S3_ERROR: list " + day(101), e.getMessage());
+  }
+
+  private static String day(int folder) {
+    return DAY.replace("eu-west-1", "r" + folder);
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Time for what should not happen. */
+  private static void settle() {
+    try {
+      Thread.sleep(100);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   @Test

@@ -3,8 +3,6 @@ package rosetta;
 import java.io.OutputStream;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.TimeUnit;
 
 /** What the steps' tests need around a step. */
 final class Runs {
@@ -27,15 +25,5 @@ final class Runs {
 
   static Journal journal() {
     return new Journal("test-request", Journal.Level.DEBUG, OutputStream.nullOutputStream());
-  }
-
-  /** Waits for all tasks submitted so far. */
-  static void quiesce(ExecutorService tasks) {
-    tasks.shutdown();
-    try {
-      tasks.awaitTermination(10, TimeUnit.SECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
   }
 }

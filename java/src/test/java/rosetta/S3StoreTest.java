@@ -35,7 +35,7 @@ class S3StoreTest {
     Config config =
         Runs.config("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:" + server.getAddress().getPort());
     Map<String, String> keys = Map.of("AWS_ACCESS_KEY_ID", "id", "AWS_SECRET_ACCESS_KEY", "secret");
-    store = S3Store.opener(config, keys).open(Runs.journal());
+    store = S3Store.opener(config, keys).open(Runs.journal(), failure -> {});
   }
 
   @AfterEach
@@ -130,6 +130,23 @@ class S3StoreTest {
         assertThrows(AggregationException.class, () -> store.get(Runs.SOURCE, "a", 6)).code());
     assertEquals("S3_ERROR: get a", message(() -> store.get(Runs.SOURCE, "a", 6)));
     assertEquals(3, requests.size());
+  }
+
+  @Test
+  void doesNotFollowToAnotherRegion() {
+    answer(
+        exchange -> {
+          exchange.getResponseHeaders().set("x-amz-bucket-region", "us-west-2");
+          exchange.getResponseHeaders().set("Location", "/elsewhere");
+          error(301, "PermanentRedirect").to(exchange);
+        });
+    assertEquals("S3_ERROR: get a", message(() -> store.get(Runs.SOURCE, "a", 6)));
+    assertEquals("S3_ERROR: list p", message(() -> store.listPage(Runs.SOURCE, "p", null, null)));
+    assertEquals("S3_ERROR: delete a", message(() -> store.delete(Runs.SOURCE, "a")));
+    assertEquals("S3_ERROR: copy a", message(() -> store.copy(Runs.SOURCE, "b", "a")));
+    assertEquals(
+        "S3_ERROR: put a", message(() -> store.put(Runs.SOURCE, "a", BODY, 6, "text/plain")));
+    assertEquals(5, requests.size());
   }
 
   @Test

@@ -136,7 +136,7 @@ class VectorsTest {
     String error = null;
     try {
       Map<String, Object> value =
-          new Handler(settings, config -> journal -> store)
+          new Handler(settings, config -> (journal, onFailure) -> store)
               .handle(event, REQUEST_ID, new Deadline(900_000), log);
       result = Json.parse(Json.write(value));
     } catch (AggregationException e) {
