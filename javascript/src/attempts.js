@@ -23,6 +23,7 @@ export class Attempts {
   /** @type {Set<AbortController>} */
   #pending = new Set();
   #closed = false;
+  #failure = /** @type {PromiseWithResolvers<never>} */ (Promise.withResolvers());
 
   /**
    * @param {number} concurrency
@@ -31,6 +32,13 @@ export class Attempts {
   constructor(concurrency, journal) {
     this.#free = concurrency;
     this.#journal = journal;
+    // It may come while nobody races for it.
+    this.failed.catch(() => {});
+  }
+
+  /** @type {Promise<never>} rejects as soon as a request has failed for good (E4) */
+  get failed() {
+    return this.#failure.promise;
   }
 
   close() {
@@ -57,7 +65,11 @@ export class Attempts {
       } catch (error) {
         if (this.#closed || error instanceof AggregationError) throw error;
         const cause = describe(error);
-        if (number === ATTEMPTS || isFinal(error)) throw s3Error(operation, key, cause);
+        if (number === ATTEMPTS || isFinal(error)) {
+          const failure = s3Error(operation, key, cause);
+          this.#failure.reject(failure);
+          throw failure;
+        }
         this.#journal.log('WARN', 'retry', { operation, key, attempt: number, cause });
         const delayMs = FIRST_DELAY_MS * 2 ** (number - 1) * (0.5 + Math.random() / 2);
         await this.#cancellable(({ signal }) => sleep(delayMs, undefined, { signal }));
@@ -99,8 +111,11 @@ export class Attempts {
   }
 }
 
-/** @param {unknown} error */
+/**
+ * A redirect, too: it names another region, and asking again here would change nothing.
+ * @param {unknown} error
+ */
 const isFinal = (error) => {
   const { httpStatusCode: status = 0 } = /** @type {any} */ (error).$metadata ?? {};
-  return status >= 400 && status < 500 && status !== 408 && status !== 429;
+  return status >= 300 && status < 500 && status !== 408 && status !== 429;
 };

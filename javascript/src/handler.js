@@ -47,7 +47,7 @@ export const createHandler = (sandbox) => async (event, context) => {
     journal.log('INFO', 'start', { day: day.date, account: day.account, force: day.force });
     store = sandbox.openStore(config, journal);
     const run = aggregate(store, config, day, context.awsRequestId, journal, deadline);
-    const result = await Promise.race([run, deadline.passed]);
+    const result = await Promise.race([run, deadline.passed, store.failed]);
     journal.end({ error: null, cause: null, result });
     return result;
   } catch (error) {

@@ -21,16 +21,18 @@ const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [91, 93, 123, 125];
 /**
  * Cuts a file into its records.
  * @param {Buffer} file inflated; its bytes are overwritten
+ * @param {number} [segmentBytes] how much is parsed at a time, at least
  * @returns {Lines} a part of the file's memory
  * @throws {AggregationError} BAD_JSON or NO_RECORDS
  */
-export const splitRecords = (file) => {
+export const splitRecords = (file, segmentBytes = SEGMENT_BYTES) => {
   if (!isUtf8(file)) throw badJson();
-  return new Scan(file).run();
+  return new Scan(file, segmentBytes).run();
 };
 
 class Scan {
   #file;
+  #segmentBytes;
   #breaks;
   /** The opening bytes of the containers around the present byte. */
   #stack = new Uint8Array(MAX_DEPTH);
@@ -55,9 +57,13 @@ class Scan {
   #linesEnd = 0;
   #count = 0;
 
-  /** @param {Buffer} file */
-  constructor(file) {
+  /**
+   * @param {Buffer} file
+   * @param {number} segmentBytes
+   */
+  constructor(file, segmentBytes) {
     this.#file = file;
+    this.#segmentBytes = segmentBytes;
     this.#breaks = file.includes(LF) || file.includes(CR);
   }
 
@@ -72,7 +78,7 @@ class Scan {
         for (; at < file.length && file[at] !== QUOTE; at++) if (file[at] === BACKSLASH) at++;
         if (this.#depth === 1) this.#key = { start, end: at + 1 };
       } else if (byte === COMMA) {
-        if (at - this.#segmentStart >= SEGMENT_BYTES) this.#cut(at);
+        if (at - this.#segmentStart >= this.#segmentBytes) this.#cut(at);
       } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) this.#open(at, byte);
       else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) this.#close(at);
       else if (byte === COLON && this.#depth === 1) this.#member(at);

@@ -99,6 +99,11 @@ export class Store {
     this.#attempts = new Attempts(concurrency, journal);
   }
 
+  /** @type {Door['failed']} */
+  get failed() {
+    return this.#attempts.failed;
+  }
+
   close() {
     this.#attempts.close();
   }

@@ -53,6 +53,7 @@
  * @property {(bucket: string, key: string, bytes: Buffer, contentType: string, onBegin?: OnBegin) => Promise<void>} put
  * @property {(bucket: string, fromKey: string, toKey: string) => Promise<void>} copy
  * @property {(bucket: string, key: string) => Promise<void>} delete
+ * @property {Promise<never>} failed rejects with the first S3_ERROR, whoever waits for that request
  * @property {() => void} close cancels what is pending; every later call fails
  */
 

@@ -22,6 +22,8 @@ test('five attempts, each retry logged', async () => {
     throw answer(503);
   });
   await assert.rejects(failing, { message: 'S3_ERROR: get k\\u000a', cause: 'Error: status 503' });
+  await assert.rejects(attempts.failed, { message: 'S3_ERROR: get k\\u000a' });
+  await assert.rejects(attempts.failed, { message: 'S3_ERROR: get k\\u000a' });
   assert.equal(tries, 5);
   assert.deepEqual(
     log.map(({ event, operation, key, attempt }) => [event, operation, key, attempt]),
@@ -34,9 +36,10 @@ test('five attempts, each retry logged', async () => {
   );
 });
 
-test('a 4xx answer is final, but for 408 and 429', async () => {
+test('a 3xx or 4xx answer is final, but for 408 and 429; no other failure is', async () => {
   for (const [status, expected] of [
     [400, 1],
+    [301, 1],
     [403, 1],
     [404, 1],
     [408, 2],

@@ -51,3 +51,14 @@ test('the level is used', async () => {
   );
   assert.ok((sizes[0] ?? 0) > (sizes[1] ?? 0));
 });
+
+test('a chunk counts once, however often it is fed', async () => {
+  /** @type {any[]} */
+  const log = [];
+  const counted = new Journal('INFO', 'r', (line) => log.push(JSON.parse(line)));
+  const compressor = new Compressor(1, counted);
+  for (let n = 0; n < 3; n++) await compressor.add(Buffer.alloc(600_000), 1);
+  await compressor.close();
+  counted.end({ error: null, cause: null, result: null });
+  assert.equal(log[0].phases.compress.count, 1);
+});

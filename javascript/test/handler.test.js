@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readConfig } from '../src/config.js';
+import { s3Error } from '../src/errors.js';
 import { createHandler, Deadline, handler } from '../src/handler.js';
 import { MemoryStore } from './memory-store.js';
 
@@ -77,6 +78,25 @@ test('a hanging request ends the run in time, and its pending requests with it',
   assert.equal(error.message, 'OUT_OF_TIME: 1 sources read');
   assert.equal(closed, 1);
   assert.equal(store.bucket('destination').size, 0);
+});
+
+test('a request that fails for good ends the run, though one before it hangs', async () => {
+  const store = stage({ a: '{"Records":[{}]}', b: '{"Records":[{}]}' });
+  const { promise, reject } = /** @type {PromiseWithResolvers<never>} */ (Promise.withResolvers());
+  store.failed = promise;
+  store.get = async (_, key) => {
+    if (key.endsWith('b')) reject(s3Error('get', key, '403'));
+    return new Promise(() => {});
+  };
+  const { error } = await invoke(store, { remainingMs: 5_000 });
+  assert.equal(error.message, `S3_ERROR: get ${FOLDER}b`);
+});
+
+test('a source whose chunk is being put is not yet read', async () => {
+  const store = stage({ a: '{"Records":[{}]}' });
+  store.put = () => new Promise(() => {});
+  const { error } = await invoke(store, { remainingMs: 200, env: { ...ENV, CHUNK_BYTES: '1' } });
+  assert.equal(error.message, 'OUT_OF_TIME: 0 sources read');
 });
 
 test('a listing that hangs ends in time, too', async () => {

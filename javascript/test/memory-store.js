@@ -15,6 +15,8 @@ export class MemoryStore {
   /** @type {[operation: string, key: string][]} in the order in which they came */
   requests = [];
   pageSize;
+  /** @type {Promise<never>} a request that fails is met when its turn comes */
+  failed = new Promise(() => {});
 
   /** @param {number} [pageSize] */
   constructor(pageSize = 1000) {

@@ -224,3 +224,41 @@ for (const [operation, run] of Object.entries(OPERATIONS))
     for (const elapsedMs of [second - first, third - second])
       assert.ok(elapsedMs > idleMs - 50 && elapsedMs < 3 * idleMs, `${elapsedMs} ms`);
   });
+
+// S3 names the right region in these answers; the SDK could follow them, and would then ask for what nobody asked for.
+for (const [status, code, attempts] of /** @type {[number, string, number][]} */ ([
+  [301, 'PermanentRedirect', 1],
+  [307, 'TemporaryRedirect', 1],
+  [400, 'AuthorizationHeaderMalformed', 1],
+]))
+  test(`${code} is a failed attempt and no reason for another request`, async (t) => {
+    const { store, requests } = await open(t, (request, response) => {
+      const location = `http://${request.headers.host}/elsewhere`;
+      response.writeHead(status, { location, 'x-amz-bucket-region': 'us-west-2' });
+      response.end(`<Error><Code>${code}</Code><Message>m</Message><Region>us-west-2</Region></Error>`);
+    });
+    await Promise.all(
+      Object.entries(OPERATIONS).map(([operation, run]) =>
+        assert.rejects(run(store), { message: `S3_ERROR: ${operation} k` }),
+      ),
+    );
+    const asked = Object.groupBy(requests, ({ method, url }) => `${method} ${url}`);
+    assert.deepEqual(
+      Object.values(asked).map((same) => same?.length),
+      Object.keys(OPERATIONS).map(() => attempts),
+    );
+  });
+
+// S10's pattern allows them. None needs a name to be looked up.
+for (const endpoint of ['http://[:::]', 'http://[::1]:1', 'http://[1.2.3.4]', 'http://1.2.3.4.5', 'http://256.1.1.1'])
+  test(`${endpoint}, where nothing can be, fails a request and nothing else`, async (t) => {
+    const { config } = readConfig({ ...ENV, AWS_ENDPOINT_URL_S3: endpoint });
+    assert.ok(config);
+    const client = connect(config, KEYS);
+    /** @type {any[]} */
+    const log = [];
+    const store = new Store(client, 4, new Journal('INFO', 'r', (line) => log.push(JSON.parse(line))));
+    t.after(() => client.destroy());
+    await assert.rejects(store.listPage('bucket', 'AWSLogs/'), { message: 'S3_ERROR: list AWSLogs/' });
+    assert.equal(log.length, 4);
+  });
