@@ -66,12 +66,12 @@ func (a *attempts) inSlot(ctx context.Context, attempt func() error) error {
 	}
 }
 
-// retryable is every failure but an answer 4xx other than 408 and 429.
+// retryable is every failure but an answer 3xx, or 4xx other than 408 and 429.
 func retryable(err error) bool {
 	answer, ok := errors.AsType[*awshttp.ResponseError](err)
 	if !ok {
 		return true
 	}
 	status := answer.HTTPStatusCode()
-	return status/100 != 4 || status == http.StatusRequestTimeout || status == http.StatusTooManyRequests
+	return status/100 != 3 && status/100 != 4 || status == http.StatusRequestTimeout || status == http.StatusTooManyRequests
 }

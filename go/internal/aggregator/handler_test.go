@@ -121,3 +121,13 @@ func TestInvokeRunsOutOfTimeWhilePutting(t *testing.T) {
 		}
 	}
 }
+
+func TestASourceWithoutABodyIsNotDecoded(t *testing.T) {
+	run := run{journal: quiet()}
+	if _, err := run.decode(Fetched{Fault: Missing}); !errors.Is(err, Missing) {
+		t.Errorf("error is %v", err)
+	}
+	if count := run.journal.phases[PhaseDecode].count; count != 0 {
+		t.Errorf("%d bodies are decoded", count)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -55,6 +56,22 @@ func TestJournalEndGivesTheCause(t *testing.T) {
 	if !strings.Contains(out.String(), `"error":"S3_ERROR: get k","cause":"short body"`) {
 		t.Errorf("line is %s", out.String())
 	}
+}
+
+func TestJournalSumsTheWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		journal := NewJournal(&out, slog.LevelInfo, "id")
+		for range 2 {
+			started := time.Now()
+			time.Sleep(20 * time.Millisecond)
+			journal.Waited(started)
+		}
+		journal.End(&Result{}, nil)
+		if !strings.HasSuffix(out.String(), `"wait_ms":40}`+"\n") {
+			t.Errorf("line is %s", out.String())
+		}
+	})
 }
 
 // quiet is a journal for tests that don't look at it.

@@ -170,7 +170,7 @@ func (m *memoryStore) Delete(ctx context.Context, bucket, key string) error {
 	return nil
 }
 
-func tree(t *testing.T, folder string) map[string][]byte {
+func tree(t testing.TB, folder string) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
 	if _, err := os.Stat(folder); err != nil {
@@ -198,14 +198,14 @@ func lookup(env map[string]string) Lookup {
 	}
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func unhex(t *testing.T, digits string) []byte {
+func unhex(t testing.TB, digits string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(digits)
 	check(t, err)

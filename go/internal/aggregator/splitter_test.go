@@ -1,7 +1,6 @@
 package aggregator
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -44,28 +43,4 @@ func TestSplitFaults(t *testing.T) {
 			t.Errorf("%.80s gives %v, expected %v", text, err, want)
 		}
 	}
-}
-
-func FuzzSplit(f *testing.F) {
-	f.Add(`{"Records":[{"a":"\u00e9"},{}],"b":[1,-2.5e+3,null]}`)
-	f.Add("{\"a\":{},\r\n\"Records\": [ {\"Records\" : [{}]}\n]}")
-	f.Fuzz(func(t *testing.T, text string) {
-		var s Splitter
-		lines, err := s.Split([]byte(text))
-		if err != nil {
-			return
-		}
-		whole, ok := object([]byte(text))
-		var records []json.RawMessage
-		if err := json.Unmarshal(whole["Records"], &records); !ok || err != nil {
-			t.Fatalf("%q is taken, and encoding/json refuses it: %v", text, err)
-		}
-		var want strings.Builder
-		for _, record := range records {
-			want.WriteString(strings.NewReplacer("\r", "", "\n", "").Replace(string(record)) + "\n")
-		}
-		if string(lines) != want.String() {
-			t.Fatalf("%q gives %q, expected %q", text, lines, want.String())
-		}
-	})
 }

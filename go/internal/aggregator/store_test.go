@@ -134,3 +134,24 @@ func TestCopyThatFailsWithStatus200(t *testing.T) {
 		t.Errorf("error is %v after %d attempts", err, attempts)
 	}
 }
+
+// S10 allows hosts that no SDK or resolver takes: they can't be reached, which is no fault of the code.
+func TestEndpointsThatCannotBeReached(t *testing.T) {
+	for _, endpoint := range []string{"http://[:::]", "http://[::1]:1", "http://[1]", "http://a..b", "https://..."} {
+		if !isEndpoint(endpoint) {
+			t.Errorf("%s is a bad setting", endpoint)
+		}
+		var log bytes.Buffer
+		client := newClient(Config{
+			Endpoint: endpoint, Region: "eu-west-1", Concurrency: 1,
+			Credentials: Credentials{AccessKeyID: "id", SecretAccessKey: "secret"},
+		})
+		store := newS3Store(client, 1, NewJournal(&log, 0, testRequestID))
+		store.attempts.backoff = time.Microsecond
+		_, err := store.ListPage(t.Context(), testSource, "AWSLogs/", "/", "")
+		retries := strings.Count(log.String(), `"event":"retry"`)
+		if err == nil || err.Error() != "S3_ERROR: list AWSLogs/" || retries != 4 {
+			t.Errorf("%s gives %v after %d retries", endpoint, err, retries)
+		}
+	}
+}

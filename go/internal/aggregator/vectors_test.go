@@ -206,8 +206,9 @@ func checkPublished(t *testing.T, written map[string][]byte, prefix string, publ
 	t.Helper()
 	want := Manifest{published, []Chunk{}}
 	for _, key := range slices.Sorted(maps.Keys(written)) {
-		name := chunkName.FindStringSubmatch(strings.TrimPrefix(key, prefix))
-		if !strings.HasPrefix(key, prefix) || name == nil {
+		below, isBelow := strings.CutPrefix(key, prefix)
+		name := chunkName.FindStringSubmatch(below)
+		if !isBelow || name == nil || strings.Contains(below, "/") {
 			continue
 		}
 		if name[1] != "" {
@@ -255,7 +256,7 @@ func checkLog(t *testing.T, log string, bad [][2]string) {
 	}
 }
 
-func stage(t *testing.T, bucket map[string][]byte, objects []vectorObject, folder string) {
+func stage(t testing.TB, bucket map[string][]byte, objects []vectorObject, folder string) {
 	t.Helper()
 	for _, object := range objects {
 		body, count := object.Body.build(t, folder), 1
@@ -268,7 +269,7 @@ func stage(t *testing.T, bucket map[string][]byte, objects []vectorObject, folde
 	}
 }
 
-func (b *vectorBody) build(t *testing.T, folder string) []byte {
+func (b *vectorBody) build(t testing.TB, folder string) []byte {
 	t.Helper()
 	switch {
 	case b.Text != nil:
