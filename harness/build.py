@@ -45,24 +45,39 @@ _BUILD_ENVIRONMENT = {
 def build(
     implementations: Sequence[Implementation],
     progress: toolchain.Progress = toolchain.to_stderr,
+    template: Path = TEMPLATE,
 ) -> dict[str, Artefact | NotReady]:
     """language -> its artefact, or the reason why there is none.
 
-    Rebuilds only what changed since its last build. Raises ``NotReady`` itself only when
-    nothing at all can be built on this machine.
+    ``template`` is where the functions are from. Rebuilds only what changed since its last
+    build. Raises ``NotReady`` itself only when nothing at all can be built on this machine.
     """
-    architecture = toolchain.host_architecture()
+    origin = _Origin(template, toolchain.host_architecture())
     built: dict[str, Artefact | NotReady] = {}
     for implementation in implementations:
         try:
-            built[implementation.language] = _build_one(implementation, architecture, progress)
+            built[implementation.language] = _build_one(implementation, origin, progress)
         except NotReady as error:
             built[implementation.language] = error
     return built
 
 
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    template: Path
+    architecture: str
+
+
+def builds_of(template: Path) -> Path:
+    """Where a template's builds are: another's languages may have the names of the project's."""
+    if template == TEMPLATE:
+        return BUILDS
+    name = hashlib.sha256(str(template).encode()).hexdigest()[:8]
+    return BUILDS.with_name(f"{BUILDS.name}-{name}")
+
+
 def _build_one(
-    implementation: Implementation, architecture: str, progress: toolchain.Progress
+    implementation: Implementation, origin: _Origin, progress: toolchain.Progress
 ) -> Artefact:
     language = implementation.language
     for finding in toolchain.check(implementation):
@@ -70,15 +85,15 @@ def _build_one(
             raise NotReady(f"{language}: {finding.detail}: {finding.remedy}")
     if not implementation.code.is_dir():
         raise NotReady(f"{language}: the code folder {implementation.code} does not exist")
-    work = BUILDS / language
+    work = builds_of(origin.template) / language
     with toolchain.locked(work / "lock"):
         record = work / "record.json"
-        key = _content_hash(implementation, architecture)
+        key = _content_hash(implementation, origin)
         made = _read_record(record, key)
         if made is None:
             progress(f"building {language} with sam build")
             record.unlink(missing_ok=True)
-            folder = _sam_build(implementation, architecture, work)
+            folder = _sam_build(implementation, origin, work)
             made = _Made(folder, zip_bytes=_zip_bytes(folder), unzipped_bytes=_size(folder))
             _write_record(record, key, made)
     # what the runtime needs is fetched now, so that its lack is this language's failure too
@@ -86,7 +101,7 @@ def _build_one(
     return Artefact(implementation, made.folder, made.zip_bytes, made.unzipped_bytes)
 
 
-def _sam_build(implementation: Implementation, architecture: str, work: Path) -> Path:
+def _sam_build(implementation: Implementation, origin: _Origin, work: Path) -> Path:
     maven = f"{os.environ.get('MAVEN_OPTS', '')} -DskipTests=true".strip()
     environment = {
         **os.environ,
@@ -100,8 +115,8 @@ def _sam_build(implementation: Implementation, architecture: str, work: Path) ->
             [
                 sys.executable,
                 *("-m", "samcli", "build", implementation.function),
-                *("--template-file", TEMPLATE),
-                *("--parameter-overrides", f"Architecture={architecture}"),
+                *("--template-file", origin.template),
+                *("--parameter-overrides", f"Architecture={origin.architecture}"),
                 *("--build-dir", work / "build"),
                 *("--cached", "--cache-dir", work / "cache"),
                 "--beta-features",  # the build method python-uv
@@ -161,9 +176,13 @@ def _write_record(record: Path, key: str, made: _Made) -> None:
     record.write_text(json.dumps(text, indent=2))
 
 
-def _content_hash(implementation: Implementation, architecture: str) -> str:
-    digest = hashlib.sha256(architecture.encode())
-    for path in (TEMPLATE, toolchain.ROOT / "requirements.txt", *_sources(implementation.code)):
+def _content_hash(implementation: Implementation, origin: _Origin) -> str:
+    digest = hashlib.sha256(origin.architecture.encode())
+    for path in (
+        origin.template,
+        toolchain.ROOT / "requirements.txt",
+        *_sources(implementation.code),
+    ):
         digest.update(f"\0{path}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -13,8 +13,9 @@ import platform
 import random
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,9 +47,11 @@ def main(argv: Sequence[str], doors: Doors | None = None) -> int:
                 "verify": _verify,
                 "mutants": _mutants,
                 "fuzz": _fuzz,
+                "trail": _trail,
                 "doctor": _doctor,
             }
-            return commands[arguments.command](arguments, doors or _real_doors())
+            template = getattr(arguments, "template", None)
+            return commands[arguments.command](arguments, doors or _real_doors(template))
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
     except UsageError as error:
@@ -94,7 +97,18 @@ def _parser() -> argparse.ArgumentParser:
     fuzz.add_argument("--seed", type=int, metavar="S", help="repeats its rounds; default random")
     fuzz.add_argument("--languages", type=_names, default=(), metavar="A,B", help="only these")
     fuzz.add_argument("--keep", type=Path, metavar="DIR", help="for drafts; default .build/fuzz")
-    commands.add_parser("doctor", help="check what compare needs, with remedies")
+    trail = commands.add_parser("trail", help="what is odd in a trail of your own; builds nothing")
+    trail.add_argument("--source", type=Path, metavar="DIR", required=True, help="has AWSLogs/")
+    trail.add_argument("--day", type=_day, metavar="YYYY-MM-DD", help="without: lists the days")
+    trail.add_argument("--export-json", type=Path, metavar="FILE")
+    doctor = commands.add_parser("doctor", help="check what compare needs, with remedies")
+    for command in (compare, verify, fuzz, doctor):
+        command.add_argument(
+            "--template",
+            type=Path,
+            metavar="FILE",
+            help="of other functions; default template.yaml",
+        )
     return parser
 
 
@@ -128,8 +142,11 @@ def _names(text: str) -> tuple[str, ...]:
 def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
     from harness.compare import Request, compare
     from harness.fixtures.recipe import Recipe
+    from harness.fixtures.survey import survey
+    from harness.fixtures.trail import find_trail
     from harness.report import render, to_json
     from harness.terminal import progress_on
+    from harness.trail_report import render_oddities
 
     if arguments.source is None:
         given = {name: getattr(arguments, name) for name in ("objects", "seed", "day")}
@@ -154,14 +171,54 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
     )
     with progress_on(sys.stderr) as progress:
         comparison = compare(request, doors, progress)
+        oddities = None
+        if arguments.source is not None:
+            limit = int(str(comparison.settings["MAX_SOURCE_BYTES"]))
+            oddities = survey(find_trail(arguments.source), arguments.day, limit, progress)
     render(comparison, sys.stdout)
-    if arguments.export_json is not None:
-        text = json.dumps(to_json(comparison), indent=2, ensure_ascii=False)
-        try:
-            arguments.export_json.write_text(text + "\n")
-        except OSError as error:
-            raise UsageError(f"{arguments.export_json} can't be written: {error}") from error
+    exported = to_json(comparison)
+    if oddities is not None:
+        print()
+        render_oddities(oddities, sys.stdout)
+        exported["oddities"] = oddities.to_json()
+    _export(exported, arguments.export_json)
     return _exit_code(comparison, required=bool(arguments.languages or arguments.require_all))
+
+
+def _trail(arguments: argparse.Namespace, _: Doors) -> int:
+    from harness.fixtures.survey import survey
+    from harness.fixtures.trail import find_trail
+    from harness.terminal import progress_on
+    from harness.trail_report import days_to_json, render_days, render_oddities
+
+    if arguments.export_json is not None:
+        _require_writable(arguments.export_json)
+    with progress_on(sys.stderr) as progress:
+        progress(f"looking through {arguments.source}")
+        trail = find_trail(arguments.source)
+        if arguments.day is None:
+            oddities = None
+        else:
+            oddities = survey(trail, arguments.day, progress=progress)
+    exported: dict[str, object] = {"schema": 1}
+    if oddities is None:
+        render_days(trail, sys.stdout)
+        exported |= {"days": days_to_json(trail), "elsewhere": trail.elsewhere}
+    else:
+        render_oddities(oddities, sys.stdout)
+        exported["oddities"] = oddities.to_json()
+    _export(exported, arguments.export_json)
+    return OK
+
+
+def _export(value: Mapping[str, object], path: Path | None) -> None:
+    if path is None:
+        return
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} can't be written: {error}") from error
 
 
 def _verify(arguments: argparse.Namespace, doors: Doors) -> int:
@@ -174,11 +231,13 @@ def _verify(arguments: argparse.Namespace, doors: Doors) -> int:
     if not cases:
         raise UsageError(f"no vector's id matches {arguments.case}")
     chosen = choose(doors.load(), arguments.languages)
+    lacking = {each.language for each in chosen if not all(f.ok for f in doors.check(each))}
     with progress_on(sys.stderr) as progress:
         all_done = list(conformance(doors.build(chosen, progress), cases, progress))
     for done in all_done:
         print("\n".join(describe(done)))
-    if any(done.failed for done in all_done):
+    # With its tools there, what can't be built or started is the implementation's own fault.
+    if any(done.failed or (done.not_ready and done.language not in lacking) for done in all_done):
         return DIFFERENT
     return NOT_READY if any(done.not_ready for done in all_done) else OK
 
@@ -268,13 +327,21 @@ def _print_findings(title: str, findings: Sequence[Finding]) -> None:
         print("  ok       needs nothing more")
 
 
-def _real_doors() -> Doors:
+def _real_doors(template: Path | None) -> Doors:
     from harness.bench import Doors
     from harness.build import build
     from harness.local.s3server import S3Server
     from harness.local.sandbox import Sandbox
     from harness.machine import describe
-    from harness.template import load_implementations
+    from harness.template import TEMPLATE, load_implementations
     from harness.toolchain import check
 
-    return Doors(load_implementations, check, build, S3Server, Sandbox, describe)
+    file = TEMPLATE if template is None else template.absolute()
+    return Doors(
+        partial(load_implementations, file),
+        check,
+        partial(build, template=file),
+        S3Server,
+        Sandbox,
+        describe,
+    )

@@ -283,8 +283,9 @@ def check(implementation: Implementation) -> list[Finding]:
     if runtime.startswith("nodejs"):
         return [*common, _finding("npm", find_npm)]
     if runtime.startswith("provided"):
-        return common  # Go is there already
-    return [*common, Finding(runtime, False, f"the harness can't run {runtime}", "not supported")]
+        return common  # the build says what its language needs; Go is there already
+    remedy = "use provided.al2023, or teach harness/local/runtimes.py and harness/toolchain.py"
+    return [*common, Finding(runtime, False, f"the harness can't run {runtime}", remedy)]
 
 
 def _finding(name: str, look: Callable[[], object]) -> Finding:

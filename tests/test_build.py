@@ -35,7 +35,7 @@ class Sam:
         self.built: list[str] = []
         self.failing: set[str] = set()
 
-    def __call__(self, implementation: Implementation, architecture: str, work: Path) -> Path:
+    def __call__(self, implementation: Implementation, _: object, work: Path) -> Path:
         self.built.append(implementation.language)
         if implementation.language in self.failing:
             raise NotReady(f"{implementation.language}: no")

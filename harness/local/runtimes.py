@@ -56,4 +56,4 @@ def runtime_command(
         ]
     if runtime.startswith("provided"):
         return [folder / "bootstrap"]
-    raise NotReady(f"the local target can't run {runtime}")
+    raise NotReady(f"the local target can't run {runtime}: use provided.al2023")
