@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from dataclasses import replace
@@ -17,6 +18,8 @@ from harness.template import load_implementations
 
 SPEC = Path(__file__).parent.parent / "SPEC.md"
 MUTANTS = load_mutants()
+LANGUAGES = sorted({mutant.language for mutant in MUTANTS})
+SEED = int(os.environ.get("MUTANTS_SEED", "20"))
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.language}-{mutant.id}")
@@ -41,6 +44,14 @@ def test_a_text_without_a_place_is_refused() -> None:
 def test_a_language_without_mutants_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["mutants", "--languages", "cobol"]) == 2
     assert "no mutants for cobol" in capsys.readouterr().err
+
+
+@pytest.mark.timeout(2400)  # a survivor of a language's own tests is built and judged
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_mutant_drawn_by_the_seed_is_killed(language: str) -> None:
+    drawn = Random(SEED).choice(load_mutants([language]))
+    (outcome,) = run_mutants([drawn])
+    assert outcome.fate is Fate.KILLED, f"seed {SEED}: {describe(outcome)}"
 
 
 @pytest.mark.timeout(600)
