@@ -103,6 +103,12 @@ def _common_settings(chosen: Sequence[Implementation]) -> Mapping[str, str]:
                 f"template.yaml gives {each.language} other settings than {first.language}: "
                 "memory, time-out and variables have to be the same for all"
             )
+    for name in ("CHUNK_BYTES", "MAX_SOURCE_BYTES"):
+        if not first.environment.get(name, "").isdecimal():
+            raise UsageError(
+                f"{first.function} has no number {name} among its variables: what it should "
+                "write depends on it; set it in the template"
+            )
     return first.environment
 
 

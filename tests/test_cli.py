@@ -17,7 +17,7 @@ from typing import Never
 
 import psutil
 import pytest
-from fake_bench import FakeBench
+from fake_bench import FakeBench, implementation
 
 from harness.cli import main
 
@@ -54,6 +54,24 @@ def test_a_mismatch_shows_the_first_difference(
     assert results["java"]["samples"] == []
     assert len(results["go"]["samples"]) == 2
     assert results["go"]["output"]["sources"] == 30
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "message"),
+    [
+        ({"MAX_SOURCE_BYTES": "1000"}, 2, "goFunction has no number CHUNK_BYTES"),
+        ({"CHUNK_BYTES": "1000", "MAX_SOURCE_BYTES": ""}, 2, "no number MAX_SOURCE_BYTES"),
+        (None, 1, "gives python other settings than go"),
+    ],
+)
+def test_settings_that_a_comparison_lacks(
+    capsys: pytest.CaptureFixture[str], settings: dict[str, str] | None, code: int, message: str
+) -> None:
+    chosen = [implementation("go", settings)]
+    if settings is None:
+        chosen.append(implementation("python", {"CHUNK_BYTES": "1", "MAX_SOURCE_BYTES": "1"}))
+    assert main(SMALL, replace(FakeBench().doors(), load=lambda: chosen)) == code
+    assert message in capsys.readouterr().err
 
 
 def test_chunks_are_cut_as_the_template_says(tmp_path: Path) -> None:
@@ -157,7 +175,7 @@ def test_another_system_is_told_so_in_one_sentence(
 
 SCRIPT = """
     import subprocess, sys, time
-    from fake_bench import FakeBench
+    from fake_bench import FakeBench, implementation
     from harness.cli import main
 
     class Slow(FakeBench):
