@@ -100,7 +100,7 @@ def test_closing_ends_retries(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_failure_is_not_kept_waiting(attempts: Attempts) -> None:
     hanging = threading.Event()
-    waiting = attempts.start("get", "first", hanging.wait)
+    waiting = attempts.start("get", "first", lambda: hanging.wait(5))
     attempts.start("get", "missing", missing)
     attempts.start("get", "second", failing(99, again=False)[0])
     with pytest.raises(AggregationError, match=r"^S3_ERROR: get second$"):
