@@ -24,11 +24,11 @@ setup: .venv/made ## make .venv and the tools in .tools (the first time takes mi
 compare: .venv/made ## build all, check that the outputs agree, compare: make compare ARGS="..."
 	@$(BIN)/python -m harness compare $(ARGS)
 
-mutants: .venv/made ## check that the vectors find faults: make mutants ARGS="--languages go"
+mutants: .venv/made javascript/node_modules/.package-lock.json ## check that the vectors find faults: make mutants ARGS="--languages go"
 	@$(BIN)/python -m harness mutants $(ARGS)
 
 SECONDS ?= 60
-fuzz: .venv/made ## look for bodies on which they disagree: make fuzz SECONDS=600 ARGS="--seed 1"
+fuzz: .venv/made ## look for bodies and lakes on which they disagree: make fuzz SECONDS=600 ARGS="--seed 1"
 	@$(BIN)/python -m harness fuzz --seconds $(SECONDS) $(ARGS)
 
 test: lint types test-unit ## every check and every test

@@ -13,7 +13,7 @@ import platform
 import random
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from harness.bench import Doors, Finding
 
 OK, DIFFERENT, USAGE, NOT_READY, INTERRUPTED = 0, 1, 2, 3, 130
+
+_SHARE_OF_BODIES = 0.5  # of a fuzzer's time; the rest is for lakes
 
 
 def main(argv: Sequence[str], doors: Doors | None = None) -> int:
@@ -92,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     mutants.add_argument("--languages", type=_names, default=(), metavar="A,B", help="only these")
     mutants.add_argument("--sample", type=_positive, metavar="N", help="only N of them, by chance")
     mutants.add_argument("--seed", type=int, default=1, help="of the sample, default 1")
-    fuzz = commands.add_parser("fuzz", help="look for bodies on which they disagree")
+    fuzz = commands.add_parser("fuzz", help="look for bodies and lakes on which they disagree")
     fuzz.add_argument("--seconds", type=_positive, default=60, metavar="N", help="default 60")
     fuzz.add_argument("--seed", type=int, metavar="S", help="repeats its rounds; default random")
     fuzz.add_argument("--languages", type=_names, default=(), metavar="A,B", help="only these")
@@ -263,6 +265,8 @@ def _fuzz(arguments: argparse.Namespace, doors: Doors) -> int:
     from harness.compare import choose
     from harness.contract.fuzz import describe, fuzz
     from harness.contract.fuzz_days import subjects
+    from harness.contract.lake_rounds import describe_lakes, fuzz_lakes, lake_functions
+    from harness.contract.scripted_s3 import ScriptedS3
     from harness.terminal import progress_on
     from harness.toolchain import ROOT
 
@@ -274,14 +278,18 @@ def _fuzz(arguments: argparse.Namespace, doors: Doors) -> int:
         if reasons:
             raise NotReady("\n".join(reasons))
         artefacts = [each for each in built.values() if not isinstance(each, NotReady)]
+        keep = arguments.keep or ROOT / ".build/fuzz"
+        begin = time.monotonic()
+        middle = begin + arguments.seconds * _SHARE_OF_BODIES
         with subjects(artefacts) as each:
-            begin = time.monotonic()
-            end = begin + arguments.seconds
-            keep = arguments.keep or ROOT / ".build/fuzz"
-            tally = fuzz(each, seed, keep, lambda _: time.monotonic() < end, progress)
-            seconds = time.monotonic() - begin
-    print("\n".join(describe(tally, seed, seconds)))
-    return DIFFERENT if tally.disagreements else OK
+            tally = fuzz(each, seed, keep, lambda _: time.monotonic() < middle, progress)
+        print("\n".join(describe(tally, seed, time.monotonic() - begin)))
+        begin_lakes, end = time.monotonic(), begin + arguments.seconds
+        with ScriptedS3() as s3, lake_functions(artefacts) as functions:
+            go_on: Callable[[int], bool] = lambda _: time.monotonic() < end  # noqa: E731
+            lakes = fuzz_lakes(s3, functions, seed, keep, go_on, progress)
+        print("\n".join(describe_lakes(lakes, seed, time.monotonic() - begin_lakes)))
+    return DIFFERENT if tally.disagreements or lakes.drafts else OK
 
 
 def _require_writable(path: Path) -> None:

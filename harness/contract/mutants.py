@@ -195,6 +195,9 @@ _TOOLS: Mapping[str, _Tools] = {
     "java": _Tools(
         (*_MAVEN, "test-compile"),
         ((*_MAVEN, "test", "-Dtest=VectorsTest"), (*_MAVEN, "test")),
-        re.compile(r"^\[ERROR\]\s+(\w+Test\.[^:\n]+)", re.MULTILINE),
+        re.compile(
+            r"^\[ERROR\]\s+(?:VectorsTest\.\S+:\d+ )?(\w+Test\.[^:\n]+|[a-z0-9-]+(?=: ))",
+            re.MULTILINE,
+        ),
     ),
 }

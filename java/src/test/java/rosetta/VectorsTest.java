@@ -40,7 +40,18 @@ class VectorsTest {
     }
     assertTrue(folders.size() > 100, "no vectors");
     return folders.stream()
-        .map(folder -> DynamicTest.dynamicTest(folder.getFileName().toString(), () -> run(folder)));
+        .map(
+            folder ->
+                DynamicTest.dynamicTest(folder.getFileName().toString(), () -> named(folder)));
+  }
+
+  /** Surefire's summary names the factory only, so the message has the vector's id. */
+  private static void named(Path folder) throws IOException {
+    try {
+      run(folder);
+    } catch (AssertionError e) {
+      throw new AssertionError(folder.getFileName() + ": " + e.getMessage(), e);
+    }
   }
 
   private static void run(Path folder) throws IOException {
