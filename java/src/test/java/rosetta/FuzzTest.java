@@ -150,7 +150,7 @@ class FuzzTest {
     return HexFormat.of().parseHex(HEX_PIECES.get(random.nextInt(HEX_PIECES.size())));
   }
 
-  private void checkSplit(byte[] text) {
+  static void checkSplit(byte[] text) {
     String expected = Oracle.split(text);
     String found;
     try {
@@ -162,7 +162,7 @@ class FuzzTest {
     assertEquals(expected, found, () -> HexFormat.of().formatHex(text));
   }
 
-  private void checkInflate(byte[] body) {
+  static void checkInflate(byte[] body) {
     Oracle.Inflated expected = Oracle.inflate(body, LIMIT);
     Errors.Code code = null;
     byte[] found = null;
