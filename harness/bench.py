@@ -5,10 +5,11 @@ Everything that touches the machine comes through ``Doors``.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,6 +48,7 @@ class Store(Protocol):
     ) -> None: ...
     def read_tree(self, bucket: str, prefix: str = "") -> Mapping[str, bytes]: ...
     def clear(self, bucket: str) -> None: ...
+    def cpu_s(self) -> float | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +73,39 @@ class Bench:
     store: Store
     env: Mapping[str, str]
     expected: ExpectedDay
+    matched: set[bytes] = field(default_factory=set)
 
     def clear(self) -> None:
         self.store.clear(_DESTINATION_BUCKET)
 
     def judge(self, invocation: Invocation) -> str | None:
-        difference = verify_destination(self.expected, self.store.read_tree(_DESTINATION_BUCKET))
-        if difference is not None:
-            return str(difference)
+        objects = self.store.read_tree(_DESTINATION_BUCKET)
+        if (found := _digest(objects)) not in self.matched:  # the same bytes match again
+            difference = verify_destination(self.expected, objects)
+            if difference is not None:
+                return str(difference)
+            self.matched.add(found)
         want = self.expected.result()
         if same_json(invocation.result, want):
             return None
         return f"result is {json.dumps(invocation.result)}, expected {json.dumps(want)}"
+
+    def stored_bytes(self) -> int:
+        objects = self.store.read_tree(_DESTINATION_BUCKET)
+        return sum(len(body) for key, body in objects.items() if key.endswith(".gz"))
+
+    def server_cpu_ms(self) -> float | None:
+        spent = self.store.cpu_s()
+        return None if spent is None else spent * 1000
+
+
+def _digest(objects: Mapping[str, bytes]) -> bytes:
+    """Of all keys and bodies, each with its length."""
+    digest = hashlib.sha256()
+    for key, body in sorted(objects.items()):
+        for part in (key.encode(), body):
+            digest.update(len(part).to_bytes(8) + part)
+    return digest.digest()
 
 
 @contextmanager
@@ -122,8 +145,8 @@ class LocalTarget:
     doors: Doors
 
     @property
-    def language(self) -> str:
-        return self.artefact.implementation.language
+    def name(self) -> str:
+        return f"{self.artefact.implementation.language} {self.artefact.implementation.client}"
 
     def start(self) -> AbstractContextManager[RunningSandbox]:
         env = {**self.artefact.implementation.environment, **self.env}

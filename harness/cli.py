@@ -83,8 +83,15 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--day", type=_day, metavar="YYYY-MM-DD", help="needed with --source")
     compare.add_argument("--languages", type=_names, default=(), metavar="A,B", help="only these")
     compare.add_argument("--require-all", action="store_true", help="fail if one can't run")
-    compare.add_argument("--cold", type=_count, default=3, metavar="N", help="default %(default)s")
-    compare.add_argument("--warm", type=_count, default=5, metavar="N", help="default %(default)s")
+    compare.add_argument("--cold", type=_count, metavar="N", help="cold samples, default 5")
+    compare.add_argument("--warm", type=_count, metavar="N", help="warm samples, default 8")
+    compare.add_argument("--rerun", type=_count, metavar="N", help="re-runs, default 3")
+    compare.add_argument(
+        "--seconds", type=_positive, metavar="N", help="measure for so long instead of by counts"
+    )
+    compare.add_argument(
+        "--order-seed", type=int, default=1, metavar="S", help="of the order of samples, default 1"
+    )
     compare.add_argument("--export-json", type=Path, metavar="FILE")
     verify = commands.add_parser("verify", help="judge the implementations by the vectors")
     verify.add_argument("--case", default="*", metavar="GLOB", help="only these case ids")
@@ -170,6 +177,9 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
         arguments.require_all,
         arguments.cold,
         arguments.warm,
+        arguments.rerun,
+        arguments.seconds,
+        arguments.order_seed,
     )
     with progress_on(sys.stderr) as progress:
         comparison = compare(request, doors, progress)
@@ -177,13 +187,16 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
         if arguments.source is not None:
             limit = int(str(comparison.settings["MAX_SOURCE_BYTES"]))
             oddities = survey(find_trail(arguments.source), arguments.day, limit, progress)
-    render(comparison, sys.stdout)
     exported = to_json(comparison)
+    if oddities is not None:
+        exported["oddities"] = oddities.to_json()
+    _export(exported, arguments.export_json)
+    render(comparison, sys.stdout)
     if oddities is not None:
         print()
         render_oddities(oddities, sys.stdout)
-        exported["oddities"] = oddities.to_json()
-    _export(exported, arguments.export_json)
+    if comparison.interrupted:
+        return _complain("interrupted: the samples up to here are above", INTERRUPTED)
     return _exit_code(comparison, required=bool(arguments.languages or arguments.require_all))
 
 

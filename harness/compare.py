@@ -5,6 +5,7 @@ Whatever can be refused is refused before anything is started.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,14 +15,16 @@ from harness.bench import Doors, LocalTarget, staged
 from harness.fixtures.recipe import Recipe, make_day
 from harness.fixtures.sources import source_day
 from harness.fixtures.staging import ExpectedDay, StagedObject
-from harness.measure import Outcome, Plan, Progress, run_plan
+from harness.measure import Measured, Plan, Progress, run_plan
 from harness.model import (
+    Again,
     Artefact,
     Comparison,
     HarnessError,
     Implementation,
     NotReady,
     Row,
+    SampleKind,
     UsageError,
     Verdict,
     VerdictKind,
@@ -40,8 +43,12 @@ class Request:
     source: Path | None = None
     languages: tuple[str, ...] = ()
     require_all: bool = False
-    cold: int = 3
-    warm: int = 5
+    cold: int | None = None
+    warm: int | None = None
+    rerun: int | None = None
+    seconds: float | None = None
+    order_seed: int = 1
+    again: bool = True
 
 
 def compare(request: Request, doors: Doors, progress: Progress) -> Comparison:
@@ -65,21 +72,23 @@ def compare(request: Request, doors: Doors, progress: Progress) -> Comparison:
         else:
             # The tools are there, so this is the build's own failure.
             verdicts[language] = Verdict(VerdictKind.FAILED, str(built))
-    outcomes: dict[str, Outcome] = {}
+    measured = Measured()
+    plan = _plan(request)
     fixture: Mapping[str, object] = {}
     if artefacts:
         with staged(
             doors, objects, request.recipe.day, int(settings["CHUNK_BYTES"]), progress
         ) as bench:
-            plan = Plan(_event(request), request.cold, request.warm)
             targets = [LocalTarget(each, bench.env, doors) for each in artefacts.values()]
-            outcomes = run_plan(plan, targets, bench, progress)
+            measured = run_plan(plan, targets, bench, progress, time.monotonic)
             fixture = _describe_fixture(request, bench.expected)
     return Comparison(
         environment=doors.describe(),
-        settings=_describe_settings(request, settings, chosen[0]),
+        settings=_describe_settings(plan, settings, chosen[0]),
         fixture=fixture,
-        rows=tuple(_row(each, verdicts, artefacts, outcomes) for each in chosen),
+        rows=tuple(_row(each, verdicts, artefacts, measured) for each in chosen),
+        again=_again(measured),
+        interrupted=measured.interrupted,
     )
 
 
@@ -126,6 +135,18 @@ def _not_ready(chosen: Sequence[Implementation], doors: Doors) -> Iterator[tuple
             yield each.language, Verdict(VerdictKind.SKIPPED, reason)
 
 
+def _plan(request: Request) -> Plan:
+    return Plan(
+        _event(request),
+        request.cold,
+        request.warm,
+        request.rerun,
+        request.seconds,
+        request.order_seed,
+        request.again,
+    )
+
+
 def _event(request: Request) -> dict[str, object]:
     day: date = request.recipe.day
     event: dict[str, object] = {"year": day.year, "month": day.month, "day": day.day}
@@ -138,13 +159,12 @@ def _row(
     implementation: Implementation,
     verdicts: Mapping[str, Verdict],
     artefacts: Mapping[str, Artefact],
-    outcomes: Mapping[str, Outcome],
+    measured: Measured,
 ) -> Row:
-    language = implementation.language
-    client = implementation.environment.get("S3_CLIENT", "sdk")
+    language, client = implementation.language, implementation.client
     if language in verdicts:
         return Row(language, client, verdicts[language])
-    artefact, outcome = artefacts[language], outcomes[language]
+    artefact, outcome = artefacts[language], measured.outcomes[f"{language} {client}"]
     return Row(
         language,
         client,
@@ -152,20 +172,29 @@ def _row(
         artefact.zip_bytes,
         artefact.unzipped_bytes,
         outcome.output,
-        outcome.phases,
+        outcome.output_zip_bytes,
         tuple(outcome.samples),
     )
 
 
+def _again(measured: Measured) -> Again | None:
+    if measured.again is None:
+        return None
+    name, outcome = measured.again
+    return Again(name, tuple(outcome.samples))
+
+
 def _describe_settings(
-    request: Request, settings: Mapping[str, str], implementation: Implementation
+    plan: Plan, settings: Mapping[str, str], implementation: Implementation
 ) -> dict[str, object]:
     numbers = {name: int(value) if value.isdigit() else value for name, value in settings.items()}
+    most = {str(kind): plan.most(kind) for kind in SampleKind}
     return {
         "memory_mb": implementation.memory_mb,
         "timeout_s": implementation.timeout_s,
-        "cold": request.cold,
-        "warm": request.warm,
+        **{kind: None if count == float("inf") else int(count) for kind, count in most.items()},
+        "seconds": plan.seconds,
+        "order_seed": plan.seed,
         **numbers,
     }
 

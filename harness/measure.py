@@ -1,7 +1,9 @@
 """The order of invocations: first everything is verified, then what matched is measured.
 
-Samples go round the languages, so that a machine that slows down slows all of them.
-Every measured invocation finds an empty destination.
+Samples go round the targets in an order that is shuffled anew, so that a machine that slows down
+slows all of them. Every measured invocation finds an empty destination, but for re-runs, and every
+output is verified where it was written before the next one begins. The pass that verifies also
+fills the page cache; warming up is apart. Whoever is not asked is frozen, as Lambda does it.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from random import Random
 from typing import Protocol
 
 from harness.model import (
@@ -20,22 +23,26 @@ from harness.model import (
     Verdict,
     VerdictKind,
 )
-from harness.verify import same_json
 
 Progress = Callable[[str], None]
+Clock = Callable[[], float]
+
+COLD, WARM, RERUN = 5, 8, 3
 
 
 class RunningSandbox(Protocol):
     """One execution environment: its first invocation is the cold one."""
 
     def invoke(self, event: object) -> Invocation: ...
+    def freeze(self) -> None: ...
+    def thaw(self) -> None: ...
 
 
 class Target(Protocol):
-    """Where one implementation runs."""
+    """Where one implementation runs; ``name`` tells it from all others of a plan."""
 
     @property
-    def language(self) -> str: ...
+    def name(self) -> str: ...
 
     def start(self) -> AbstractContextManager[RunningSandbox]:
         """A fresh sandbox; leaving the context ends its processes."""
@@ -43,7 +50,7 @@ class Target(Protocol):
 
 
 class Destination(Protocol):
-    """The bucket that a run writes to."""
+    """The bucket that a run writes to, and the server that it is on."""
 
     def clear(self) -> None: ...
 
@@ -51,23 +58,52 @@ class Destination(Protocol):
         """What is wrong with the result and the objects there; ``None`` for a match."""
         ...
 
+    def stored_bytes(self) -> int:
+        """The size of all chunks as they are stored."""
+        ...
+
+    def server_cpu_ms(self) -> float | None:
+        """The server's CPU time since its start."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How often each language is invoked, by what event."""
+    """How often each target is invoked, by what event.
+
+    ``seconds`` is the time that rounds may take: it decides the counts, which are then the same for
+    all; ``cold`` and ``warm`` still bound them. ``seed`` decides the order. With ``again`` the
+    fastest target is measured twice, to learn what a difference means.
+    """
 
     event: Mapping[str, object]
-    cold: int = 3
-    warm: int = 5
+    cold: int | None = None
+    warm: int | None = None
+    rerun: int | None = None
+    seconds: float | None = None
+    seed: int = 1
+    again: bool = True
+
+    def most(self, kind: SampleKind) -> float:
+        """How many samples of a kind there may be."""
+        default = {SampleKind.COLD: COLD, SampleKind.WARM: WARM, SampleKind.RERUN: RERUN}[kind]
+        given = {
+            SampleKind.COLD: self.cold,
+            SampleKind.WARM: self.warm,
+            SampleKind.RERUN: self.rerun,
+        }[kind]
+        if given is not None:
+            return given
+        return float("inf") if self.seconds and kind is not SampleKind.RERUN else default
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a plan found out about one language; no samples unless the verdict is a match."""
+    """What a plan found out about one target; no samples unless the verdict is a match."""
 
     verdict: Verdict
     output: Mapping[str, object] | None = None
-    phases: Mapping[str, object] | None = None
+    output_zip_bytes: int | None = None
     samples: list[Sample] = field(default_factory=list)
 
     @property
@@ -75,22 +111,35 @@ class Outcome:
         return self.verdict.kind is VerdictKind.MATCH
 
 
+@dataclass(slots=True)
+class Measured:
+    """One outcome per target; ``again`` names the target measured twice and its second samples."""
+
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    again: tuple[str, Outcome] | None = None
+    interrupted: bool = False
+
+
 def run_plan(
-    plan: Plan, targets: Sequence[Target], destination: Destination, progress: Progress
-) -> dict[str, Outcome]:
-    """Verify every target, then measure those that matched; one outcome per language."""
-    outcomes: dict[str, Outcome] = {}
+    plan: Plan,
+    targets: Sequence[Target],
+    destination: Destination,
+    progress: Progress,
+    clock: Clock,
+) -> Measured:
+    """Verify every target, then measure those that matched.
+
+    Ctrl-C during the measuring ends it: what was measured is kept. ``clock`` counts seconds.
+    """
+    measured = Measured()
     for target in targets:
-        progress(f"verifying {target.language}")
-        outcomes[target.language] = _verify(plan, target, destination)
-    measurement = _Measurement(plan, destination, outcomes)
-    for number in range(1, plan.cold + 1):
-        for target in measurement.still_matching(targets):
-            progress(f"measuring {target.language}: cold {number} of {plan.cold}")
-            measurement.cold(target)
-    if plan.warm:
-        measurement.warm_rounds(targets, progress)
-    return outcomes
+        progress(f"verifying {target.name}")
+        measured.outcomes[target.name] = _verify(plan, target, destination)
+    try:
+        _Measurement(plan, targets, destination, measured, progress, clock).run()
+    except KeyboardInterrupt:
+        measured.interrupted = True
+    return measured
 
 
 def _verify(plan: Plan, target: Target, destination: Destination) -> Outcome:
@@ -107,82 +156,171 @@ def _verify(plan: Plan, target: Target, destination: Destination) -> Outcome:
     output = invocation.result if isinstance(invocation.result, dict) else None
     reason = destination.judge(invocation)
     kind = VerdictKind.MATCH if reason is None else VerdictKind.MISMATCH
-    return Outcome(Verdict(kind, reason), output, _phases(invocation))
+    return Outcome(Verdict(kind, reason), output, destination.stored_bytes())
+
+
+class _MismatchError(HarnessError):
+    """An output that was right before is wrong now."""
+
+
+@dataclass(slots=True)
+class _Warm:
+    """A warm sandbox and where its samples go."""
+
+    target: Target
+    sandbox: RunningSandbox
+    outcome: Outcome
 
 
 class _Measurement:
-    """Takes samples into the outcomes; a language that fails once is asked no more."""
+    """Takes samples into the outcomes; a target that fails once is asked no more."""
 
     def __init__(
-        self, plan: Plan, destination: Destination, outcomes: Mapping[str, Outcome]
+        self,
+        plan: Plan,
+        targets: Sequence[Target],
+        destination: Destination,
+        measured: Measured,
+        progress: Progress,
+        clock: Clock,
     ) -> None:
         self._plan = plan
+        self._targets = targets
         self._destination = destination
-        self._outcomes = outcomes
+        self._measured = measured
+        self._progress = progress
+        self._clock = clock
+        self._random = Random(plan.seed)
+        self._round = 0
+        self._left = ""
 
-    def still_matching(self, targets: Sequence[Target]) -> Iterator[Target]:
-        return (target for target in targets if self._outcomes[target.language].matched)
-
-    def cold(self, target: Target) -> None:
-        with self._failing(target), target.start() as sandbox:
-            self._sample(target, sandbox, SampleKind.COLD)
-
-    def warm_rounds(self, targets: Sequence[Target], progress: Progress) -> None:
-        """One sandbox for each language, alive through all rounds: idle ones cost memory only."""
+    def run(self) -> None:
         with ExitStack() as sandboxes:
-            running: dict[str, RunningSandbox] = {}
-            for target in self.still_matching(targets):
-                progress(f"warming up {target.language}")
-                with self._failing(target):
-                    running[target.language] = sandboxes.enter_context(target.start())
-                    self._invoke(target, running[target.language])
-            for number in range(1, self._plan.warm + 1):
-                for target in self.still_matching(targets):
-                    progress(f"measuring {target.language}: warm {number} of {self._plan.warm}")
-                    with self._failing(target):
-                        self._sample(target, running[target.language], SampleKind.WARM)
+            warm = self._warm_up(sandboxes) if self._plan.most(SampleKind.WARM) else []
+            begin, longest = self._clock(), 0.0
+            while self._goes_on(begin, longest):
+                self._round += 1
+                before = self._clock()
+                self._one_round(warm)
+                longest = max(longest, self._clock() - before)
 
-    def _sample(self, target: Target, sandbox: RunningSandbox, kind: SampleKind) -> None:
-        invocation = self._invoke(target, sandbox)
+    def _goes_on(self, begin: float, longest: float) -> bool:
+        spent, seconds = self._clock() - begin, self._plan.seconds
+        rounds = max(self._plan.most(SampleKind.COLD), self._plan.most(SampleKind.WARM))
+        if self._round >= rounds or not any(o.matched for o in self._measured.outcomes.values()):
+            return False
+        if seconds is not None:
+            left: float | None = seconds - spent
+            go_on = self._round == 0 or spent + longest <= seconds
+        else:
+            left = spent / self._round * (rounds - self._round) if self._round else None
+            go_on = True
+        self._left = "" if left is None else f", about {max(left, 0):.0f} s left"
+        return go_on
+
+    def _one_round(self, warm: Sequence[_Warm]) -> None:
+        if self._round <= self._plan.most(SampleKind.COLD):
+            for target in self._shuffled(self._targets):
+                if (outcome := self._measured.outcomes[target.name]).matched:
+                    self._tell(target, SampleKind.COLD)
+                    with _failing(outcome), target.start() as sandbox:
+                        self._sample(_Warm(target, sandbox, outcome), SampleKind.COLD)
+        if self._round > self._plan.most(SampleKind.WARM):
+            return
+        for each in self._shuffled(warm):
+            if not each.outcome.matched:
+                continue
+            is_again = self._measured.again is not None and each.outcome is self._measured.again[1]
+            self._tell(each.target, SampleKind.WARM, " again" if is_again else "")
+            with _failing(each.outcome):
+                self._sample(each, SampleKind.WARM)
+                if self._round <= self._plan.most(SampleKind.RERUN) and not is_again:
+                    self._sample(each, SampleKind.RERUN)
+
+    def _shuffled[T](self, each: Sequence[T]) -> list[T]:
+        return self._random.sample(each, len(each))
+
+    def _tell(self, target: Target, kind: SampleKind, again: str = "") -> None:
+        self._progress(f"round {self._round}: {kind} {target.name}{again}{self._left}")
+
+    def _warm_up(self, sandboxes: ExitStack) -> list[_Warm]:
+        warm, times = [], []
+        for target in self._targets:
+            outcome = self._measured.outcomes[target.name]
+            if not outcome.matched:
+                continue
+            with _failing(outcome):
+                each, time_ms = self._warmed(target, outcome, sandboxes)
+                warm.append(each)
+                times.append(time_ms)
+        if self._plan.again and warm:
+            fastest = warm[times.index(min(times))]
+            second = Outcome(fastest.outcome.verdict, fastest.outcome.output)
+            with _failing(second):
+                warm.append(self._warmed(fastest.target, second, sandboxes)[0])
+                self._measured.again = (fastest.target.name, second)
+        return warm
+
+    def _warmed(
+        self, target: Target, outcome: Outcome, sandboxes: ExitStack
+    ) -> tuple[_Warm, float]:
+        self._progress(f"warming up {target.name}")
+        sandbox = sandboxes.enter_context(target.start())
+        each = _Warm(target, sandbox, outcome)
+        for _ in range(2):  # the cold one, and one more for what compiles late
+            self._destination.clear()
+            invocation = self._invoke(each)
+        sandbox.freeze()
+        return each, invocation.duration_ms or 0.0
+
+    def _sample(self, each: _Warm, kind: SampleKind) -> None:
+        if kind is not SampleKind.RERUN:
+            self._destination.clear()
+        before = self._destination.server_cpu_ms()
+        each.sandbox.thaw()
+        invocation = self._invoke(each)
+        each.sandbox.freeze()
+        after = self._destination.server_cpu_ms()
         if invocation.cold != (kind is SampleKind.COLD):
             raise HarnessError(
                 f"a {kind} invocation was expected: the sandbox was not as it should"
             )
-        outcome = self._outcomes[target.language]
-        outcome.phases = _phases(invocation) or outcome.phases
-        outcome.samples.append(
+        if (reason := self._destination.judge(invocation)) is not None:
+            raise _MismatchError(reason)
+        end = _end_line(invocation)
+        phases, wait = end.get("phases"), end.get("wait_ms")
+        each.outcome.samples.append(
             Sample(
                 kind,
+                self._round,
                 invocation.init_ms,
                 invocation.duration_ms,
                 invocation.cpu_ms,
+                None if before is None or after is None else after - before,
                 invocation.peak_rss_bytes,
+                float(wait) if isinstance(wait, int | float) else None,
+                phases if isinstance(phases, dict) else None,
             )
         )
 
-    def _invoke(self, target: Target, sandbox: RunningSandbox) -> Invocation:
-        self._destination.clear()
-        invocation = sandbox.invoke(self._plan.event)
+    def _invoke(self, each: _Warm) -> Invocation:
+        invocation = each.sandbox.invoke(self._plan.event)
         if invocation.error is not None:
             raise HarnessError(f"while it was measured: {invocation.error}")
-        if not same_json(invocation.result, self._outcomes[target.language].output):
-            raise HarnessError(f"another result while it was measured: {invocation.result}")
         return invocation
 
-    @contextmanager
-    def _failing(self, target: Target) -> Iterator[None]:
-        try:
-            yield
-        except HarnessError as error:
-            outcome = self._outcomes[target.language]
-            outcome.verdict = Verdict(VerdictKind.FAILED, str(error))
-            outcome.samples.clear()
+
+@contextmanager
+def _failing(outcome: Outcome) -> Iterator[None]:
+    try:
+        yield
+    except HarnessError as error:
+        mismatch = isinstance(error, _MismatchError)
+        kind = VerdictKind.MISMATCH if mismatch else VerdictKind.FAILED
+        outcome.verdict = Verdict(kind, str(error))
+        outcome.samples.clear()
 
 
-def _phases(invocation: Invocation) -> Mapping[str, object] | None:
-    """O3, from the ``end`` line of the function's own log."""
-    for line in reversed(invocation.log):
-        if line.get("event") == "end":
-            phases = line.get("phases")
-            return phases if isinstance(phases, dict) else None
-    return None
+def _end_line(invocation: Invocation) -> Mapping[str, object]:
+    """O2's last line of the function's own log; empty where it wrote none."""
+    return next((line for line in reversed(invocation.log) if line.get("event") == "end"), {})

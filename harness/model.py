@@ -41,6 +41,10 @@ class Implementation:
     timeout_s: int
     environment: Mapping[str, str]
 
+    @property
+    def client(self) -> str:
+        return self.environment.get("S3_CLIENT", "sdk")
+
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
@@ -72,19 +76,35 @@ class Invocation:
 
 
 class SampleKind(StrEnum):
-    COLD = "cold"
+    COLD = "cold"  # the first invocation of a fresh sandbox
     WARM = "warm"
+    RERUN = "rerun"  # warm, over a day that is already published
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One measured invocation."""
+    """One measured invocation; ``round`` counts from 1.
+
+    ``cpu_ms`` is the function's, ``server_cpu_ms`` the S3 server's. ``phases`` (O3) and
+    ``wait_ms`` (O4) are from the function's own log.
+    """
 
     kind: SampleKind
+    round: int
     init_ms: float | None
     duration_ms: float | None
     cpu_ms: float | None
+    server_cpu_ms: float | None
     peak_rss_bytes: int | None
+    wait_ms: float | None = None
+    phases: Mapping[str, object] | None = None
+
+    @property
+    def first_ms(self) -> float | None:
+        """What the first caller waits for: init and duration."""
+        if self.init_ms is None or self.duration_ms is None:
+            return None
+        return self.init_ms + self.duration_ms
 
 
 class VerdictKind(StrEnum):
@@ -112,8 +132,20 @@ class Row:
     zip_bytes: int | None = None
     unzipped_bytes: int | None = None
     output: Mapping[str, object] | None = None
-    phases: Mapping[str, object] | None = None
+    output_zip_bytes: int | None = None
     samples: tuple[Sample, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f"{self.language} {self.client}"
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The A/A run: the row of that name once more, in a sandbox of its own."""
+
+    name: str
+    samples: tuple[Sample, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +156,5 @@ class Comparison:
     settings: Mapping[str, object]
     fixture: Mapping[str, object]
     rows: tuple[Row, ...] = field(default_factory=tuple)
+    again: Again | None = None
+    interrupted: bool = False

@@ -1,10 +1,9 @@
-"""What a comparison looks like: a table for people, JSON for everything else."""
+"""What a comparison looks like: tables for people, JSON for everything else."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from statistics import median
 from typing import IO, Any
 
 from rich import box
@@ -12,12 +11,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.model import Comparison, Row, Sample, SampleKind, VerdictKind
+from harness.figures import Figures, Ranking, figures, ranking
+from harness.model import Comparison, Row, Sample, VerdictKind
+from harness.statistics import Interval, Summary, noise_floor
+from harness.warnings import find_warnings
 
 NOT_MEASURED = "-"
 ABOUT = (
-    "Times are the emulator's platform lines, init that of a fresh sandbox; CPU and memory are of "
-    "the runtime process, memory its peak RSS. Compare rows with each other, not with AWS."
+    "Times are the emulator's platform lines: init of a fresh sandbox, first with init. A median "
+    "has its 95 % bootstrap interval. CPU is the function's and the S3 server's. Memory is the "
+    "runtime process's peak RSS."
+)
+ABOUT_PHASES = (
+    "Wait is that of the one ordered consumer. From list on: sums of operations that overlap, so "
+    "they are no parts of the duration."
 )
 _FULL_WIDTH, _MIN_WIDTH = 98, 80
 _STYLES = {
@@ -46,17 +53,37 @@ def render(comparison: Comparison, stream: IO[str], width: int | None = None) ->
         if line:
             console.print(f"[bold]{title}[/]  {escape(line)}")
     wide = Console(file=stream, width=max(console.width, _MIN_WIDTH), highlight=False)
-    wide.print(_table(comparison.rows, compact=console.width < _FULL_WIDTH))
-    for row in comparison.rows:
+    compact = console.width < _FULL_WIDTH
+    rows = [(row, figures(row, comparison.fixture)) for row in comparison.rows]
+    wide.print(_main_table(rows, compact=compact))
+    for row, _ in rows:
         if row.verdict.reason is not None:
             style = _STYLES[row.verdict.kind]
             console.print(f"[{style}]{row.language}: {row.verdict.kind}[/]", end=" ")
             console.print(row.verdict.reason, markup=False, soft_wrap=True)
-    if any(row.samples for row in comparison.rows):
-        console.print(ABOUT)
+    if not any(row.samples for row, _ in rows):
+        return
+    console.print(ABOUT)
+    standing = ranking(comparison)
+    if standing.fastest is not None:
+        console.print()
+        for line in _standing_lines(standing):
+            console.print(line)
+    wide.print(_detail_table(rows, compact=compact))
+    console.print(ABOUT_PHASES)
+    for warning in find_warnings(comparison, standing):
+        code = f"[yellow]warning {warning.code}[/]"
+        console.print(f"{code}: {escape(warning.what)}; {escape(warning.advice)}")
 
 
-def _table(rows: Iterable[Row], *, compact: bool) -> Table:
+def _dense_table(headings: Iterable[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    for number, heading in enumerate(headings):
+        table.add_column(escape(heading), justify="right" if number else "left", no_wrap=True)
+    return table
+
+
+def _main_table(rows: Iterable[tuple[Row, Figures]], *, compact: bool) -> Table:
     """``compact`` leaves the client to the export and breaks what is long into two lines."""
     gap = "\n" if compact else " "
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0 if compact else 1, 0, 0))
@@ -67,46 +94,103 @@ def _table(rows: Iterable[Row], *, compact: bool) -> Table:
     for heading in (
         "init\nms",
         "first\nms",
-        f"warm ms\nmedian{gap}[min-max] n",
-        "warm\nCPU ms",
+        f"warm ms\nmedian{gap}[95 %] n",
+        "CPU ms\nown/S3",
         "memory\nMiB",
         f"MB\nzip /{gap}unzipped",
     ):
         table.add_column(escape(heading), justify="right")
-    for row in rows:
-        cold = [sample for sample in row.samples if sample.kind is SampleKind.COLD]
-        warm = [sample for sample in row.samples if sample.kind is SampleKind.WARM]
+    for row, found in rows:
         table.add_row(
             row.language,
             f"[{_STYLES[row.verdict.kind]}]{row.verdict.kind}[/]",
             *([] if compact else [row.client]),
-            _median(_values(cold, "init_ms")),
-            _median(_values(cold, "duration_ms")),
-            _spread(_values(warm, "duration_ms"), gap),
-            _median(_values(warm, "cpu_ms")),
-            _peak(_values(row.samples, "peak_rss_bytes")),
+            _median(found.init),
+            _median(found.first),
+            _with_interval(found.warm, gap),
+            f"{_median(found.cpu)}/{_median(found.server_cpu)}",
+            _mebibytes(found.peak_rss_bytes),
             f"{_megabytes(row.zip_bytes)} / {_megabytes(row.unzipped_bytes)}",
         )
     return table
 
 
-def _values(samples: Iterable[Sample], name: str) -> list[float]:
-    found = (getattr(sample, name) for sample in samples)
-    return [value for value in found if value is not None]
+def _standing_lines(found: Ranking) -> Iterable[str]:
+    """Who is faster, by pairs of the same round."""
+    if found.noise is None:
+        yield f"warm, against {found.fastest}; not ranked (see below)"
+    else:
+        low, high = noise_floor(found.noise)
+        yield (
+            f"warm, against {found.fastest} in the same round; {low:.2f} to {high:.2f} is noise "
+            "(one language against itself)"
+        )
+    for name, each in sorted(
+        found.standings.items(),
+        key=lambda item: item[1].to_fastest.estimate if item[1].to_fastest else 0,
+    ):
+        rank = NOT_MEASURED if each.rank is None else str(each.rank)
+        ratio = "1.00" if name == found.fastest else _ratio(each.to_fastest)
+        yield escape(f"  {rank:>2}  {name:16} {ratio}")
 
 
-def _median(values: list[float]) -> str:
-    return f"{median(values):,.0f}" if values else NOT_MEASURED
-
-
-def _spread(values: list[float], gap: str) -> str:
-    if not values:
+def _ratio(interval: Interval | None) -> str:
+    if interval is None:
         return NOT_MEASURED
-    return f"{median(values):,.0f}{gap}[{min(values):,.0f}-{max(values):,.0f}] {len(values)}"
+    return f"{interval.estimate:.2f} [{interval.low:.2f}-{interval.high:.2f}]"
 
 
-def _peak(values: list[float]) -> str:
-    return f"{max(values) / 2**20:,.0f}" if values else NOT_MEASURED
+def _detail_table(rows: Sequence[tuple[Row, Figures]], *, compact: bool) -> Table:
+    phases = next((found.phases for _, found in rows if found.phases), {})
+    table = _dense_table(
+        (
+            "warm",
+            "min-max\nms",
+            *([] if compact else ["MAD\nms"]),
+            "re-run\nms",
+            "sources\n/s",
+            "wait\nms",
+            *(f"{name}\nms" for name in phases),
+            "output\nMB",
+        ),
+    )
+    for row, found in rows:
+        if found.warm is None:
+            continue
+        table.add_row(
+            row.language,
+            f"{found.warm.min:,.0f}-{found.warm.max:,.0f}",
+            *([] if compact else [f"{found.warm.mad:,.0f}"]),
+            _median(found.rerun),
+            _number(found.sources_per_s),
+            _number(found.wait_ms),
+            *(
+                _number(found.phases[name].sum_ms if name in found.phases else None)
+                for name in phases
+            ),
+            _megabytes(row.output_zip_bytes),
+        )
+    return table
+
+
+def _median(summary: Summary | None) -> str:
+    return _number(None if summary is None else summary.median)
+
+
+def _number(value: float | None) -> str:
+    return NOT_MEASURED if value is None else f"{value:,.0f}"
+
+
+def _with_interval(summary: Summary | None, gap: str) -> str:
+    if summary is None:
+        return NOT_MEASURED
+    interval = summary.interval
+    between = "" if interval is None else f"{gap}[{interval.low:,.0f}-{interval.high:,.0f}]"
+    return f"{summary.median:,.0f}{between} {summary.n}"
+
+
+def _mebibytes(size: int | None) -> str:
+    return NOT_MEASURED if size is None else f"{size / 2**20:,.0f}"
 
 
 def _megabytes(size: int | None) -> str:
@@ -130,7 +214,16 @@ def _settings(settings: Mapping[str, Any]) -> str:
     variables = (f"{name}={value}" for name, value in settings.items() if name.isupper())
     return (
         f"{settings['memory_mb']:,} MB of memory, time-out {settings['timeout_s']} s, "
-        f"{settings['cold']} cold and {settings['warm']} warm samples; {' '.join(variables)}"
+        f"{_plan(settings)}; {' '.join(variables)}"
+    )
+
+
+def _plan(settings: Mapping[str, Any]) -> str:
+    if settings["seconds"] is not None:
+        return f"rounds for {settings['seconds']} s"
+    return (
+        f"{settings['cold']} cold and {settings['warm']} warm samples, "
+        f"{_counted(settings['rerun'], 're-run')}"
     )
 
 
@@ -149,18 +242,34 @@ def _counted(number: int, noun: str) -> str:
 
 
 def to_json(comparison: Comparison) -> dict[str, object]:
-    """The export, schema 1: ``null`` is what was not measured."""
+    """The export, schema 2: raw samples, what follows from them, and the warnings.
+
+    ``null`` is what was not measured.
+    """
+    standing = ranking(comparison)
+    again = comparison.again
     return {
-        "schema": 1,
+        "schema": 2,
+        "interrupted": comparison.interrupted,
         "environment": dict(comparison.environment),
         "settings": dict(comparison.settings),
         "fixture": dict(comparison.fixture),
-        "results": [_result(row) for row in comparison.rows],
+        "results": [_result(row, comparison, standing) for row in comparison.rows],
+        "again": None
+        if again is None
+        else {
+            "name": again.name,
+            "ratio": None if standing.noise is None else asdict(standing.noise),
+            "samples": [_sample(each) for each in again.samples],
+        },
+        "warnings": [asdict(each) for each in find_warnings(comparison, standing)],
     }
 
 
-def _result(row: Row) -> dict[str, object]:
+def _result(row: Row, comparison: Comparison, found: Ranking) -> dict[str, object]:
+    standing = found.standings.get(row.name)
     return {
+        "name": row.name,
         "language": row.language,
         "client": row.client,
         "verdict": row.verdict.kind.value,
@@ -168,6 +277,15 @@ def _result(row: Row) -> dict[str, object]:
         "package_zip_bytes": row.zip_bytes,
         "package_unzipped_bytes": row.unzipped_bytes,
         "output": None if row.output is None else dict(row.output),
-        "phases": None if row.phases is None else dict(row.phases),
-        "samples": [{**asdict(sample), "kind": sample.kind.value} for sample in row.samples],
+        "output_zip_bytes": row.output_zip_bytes,
+        "figures": asdict(figures(row, comparison.fixture)),
+        "rank": None if standing is None else standing.rank,
+        "ratio_to_fastest": None
+        if standing is None or standing.to_fastest is None
+        else asdict(standing.to_fastest),
+        "samples": [_sample(each) for each in row.samples],
     }
+
+
+def _sample(sample: Sample) -> dict[str, object]:
+    return {**asdict(sample), "kind": sample.kind.value, "first_ms": sample.first_ms}

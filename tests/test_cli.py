@@ -34,7 +34,7 @@ def test_all_match(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(SMALL, bench.doors()) == 0
     out, err = capsys.readouterr()
     assert out.count(" match ") == 4
-    assert "measuring go: warm 1 of 1" in err.splitlines()
+    assert "round 1: warm go sdk" in err.splitlines()
     assert "measuring" not in out
     assert bench.done.count("start go") == bench.done.count("stop go") == 3
     assert bench.done[-1] == "stop serving"
@@ -52,7 +52,7 @@ def test_a_mismatch_shows_the_first_difference(
     results = {each["language"]: each for each in json.loads(export.read_text())["results"]}
     assert results["java"]["verdict"] == "mismatch"
     assert results["java"]["samples"] == []
-    assert len(results["go"]["samples"]) == 2
+    assert len(results["go"]["samples"]) == 3
     assert results["go"]["output"]["sources"] == 30
 
 

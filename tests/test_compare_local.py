@@ -36,7 +36,7 @@ def check(table: str, exported: dict[str, object], **output: int) -> None:
     for row in results:
         assert row["verdict"] == "match", row["reason"]
         assert {name: row["output"][name] for name in output} == output
-        assert [sample["kind"] for sample in row["samples"]] == ["cold", "warm"]
+        assert [sample["kind"] for sample in row["samples"]] == ["cold", "warm", "rerun"]
         assert all(sample["peak_rss_bytes"] > 0 for sample in row["samples"])
         assert row["language"] in table
 

@@ -2,129 +2,170 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections import Counter
+from itertools import batched
 
-from harness.measure import Outcome, Plan, run_plan
-from harness.model import HarnessError, Invocation, NotReady, SampleKind, VerdictKind
+import pytest
+from fake_targets import RESULT, FakeTarget, Stage
 
-RESULT: Mapping[str, object] = {"day": "2024-02-08", "records": 7}
+from harness.measure import Measured, Outcome, Plan, run_plan
+from harness.model import HarnessError, NotReady, SampleKind, VerdictKind
 
-
-@dataclass
-class Stage:
-    """Everything that happens, in order, and a clock that each invocation moves on."""
-
-    done: list[str] = field(default_factory=list)
-    now_ms: float = 0
-    written: bool = False
-    wrong: frozenset[str] = frozenset()
-    running: str = ""
-
-    def clear(self) -> None:
-        self.written = False
-
-    def judge(self, invocation: Invocation) -> str | None:
-        self.done.append(f"judge {self.running}")
-        return "line 3 differs" if self.running in self.wrong else None
+QUIET = Plan({}, rerun=0, again=False)
 
 
-@dataclass
-class FakeTarget:
-    """``answers`` are errors or results by the number of the invocation, from 1."""
-
-    stage: Stage
-    language: str
-    answers: Mapping[int, object] = field(default_factory=dict)
-    starts: int = 0
-    invocations: int = 0
-    start_error: HarnessError | None = None
-    always_cold: bool = False
-
-    @contextmanager
-    def start(self) -> Iterator[FakeRun]:
-        if self.start_error is not None:
-            raise self.start_error
-        self.starts += 1
-        self.stage.done.append(f"start {self.language}")
-        try:
-            yield FakeRun(self)
-        finally:
-            self.stage.done.append(f"stop {self.language}")
-
-
-class FakeRun:
-    def __init__(self, target: FakeTarget) -> None:
-        self._target = target
-        self._cold = True
-
-    def invoke(self, event: object) -> Invocation:
-        target, stage = self._target, self._target.stage
-        assert not stage.written, "the destination was not empty"
-        cold, self._cold = self._cold or target.always_cold, False
-        stage.written, stage.running = True, target.language
-        stage.now_ms += 500 if cold else 100
-        stage.done.append(f"invoke {target.language}{' cold' if cold else ''}")
-        target.invocations += 1
-        answer = target.answers.get(target.invocations, RESULT)
-        error = answer if isinstance(answer, str) else None
-        end = {"event": "end", "phases": {"get": {"count": target.invocations}}}
-        init, result = (40.0 if cold else None), (None if error else answer)
-        return Invocation(result, error, cold, init, stage.now_ms, 5, 9, ({"event": "start"}, end))
+def measured(plan: Plan, *targets: FakeTarget) -> Measured:
+    stage = targets[0].stage
+    return run_plan(plan, targets, stage, lambda _: None, stage.clock)
 
 
 def run(plan: Plan, *targets: FakeTarget) -> dict[str, Outcome]:
-    return run_plan(plan, targets, targets[0].stage, lambda _: None)
+    return measured(plan, *targets).outcomes
 
 
 def invoked(stage: Stage) -> list[str]:
     return [step.removeprefix("invoke ") for step in stage.done if step.startswith("invoke")]
 
 
-def test_all_are_verified_before_any_is_measured_and_samples_go_round() -> None:
+def plan(cold: int, warm: int, **others: object) -> Plan:
+    return Plan({}, cold, warm, **{"rerun": 0, "again": False, **others})  # type: ignore[arg-type]
+
+
+def test_all_are_verified_then_warmed_up_then_measured_in_rounds() -> None:
     stage = Stage()
-    targets = [FakeTarget(stage, "go"), FakeTarget(stage, "java")]
-    outcomes = run(Plan({}, cold=2, warm=2), *targets)
-    cold_round = ["go cold", "java cold"]
-    assert invoked(stage) == cold_round * 4 + ["go", "java"] * 2
-    assert stage.done[:4] == ["start go", "invoke go cold", "stop go", "judge go"]
+    outcomes = run(plan(2, 2), FakeTarget(stage, "go"), FakeTarget(stage, "java"))
+    done = invoked(stage)
+    assert done[:6] == ["go cold", "java cold", "go cold", "go", "java cold", "java"]
+    rounds = [Counter(each) for each in batched(done[6:], 2, strict=True)]
+    assert rounds == [Counter(("go cold", "java cold")), Counter(("go", "java"))] * 2
     for outcome in outcomes.values():
-        assert [sample.kind for sample in outcome.samples] == ["cold"] * 2 + ["warm"] * 2
-        assert outcome.output == RESULT
+        assert [(sample.kind, sample.round) for sample in outcome.samples] == [
+            *(("cold", 1), ("warm", 1), ("cold", 2), ("warm", 2)),
+        ]
+        assert (outcome.output, outcome.output_zip_bytes) == (RESULT, 77)
+
+
+def orders(seed: int) -> list[tuple[str, ...]]:
+    stage = Stage()
+    run(plan(0, 12, seed=seed), *(FakeTarget(stage, name) for name in "abc"))
+    return list(batched(invoked(stage)[9:], 3, strict=True))
+
+
+def test_the_order_within_a_round_is_shuffled_by_the_seed() -> None:
+    assert orders(1) == orders(1)
+    assert orders(1) != orders(2)
+    assert len(set(orders(1))) > 2
+    assert all(sorted(each) == ["a", "b", "c"] for each in orders(1))
+
+
+def test_every_measured_output_is_judged_before_the_next() -> None:
+    stage = Stage()
+    run(plan(3, 4), FakeTarget(stage, "go"))
+    verified, warming_up, samples = 1, 2, 7
+    assert stage.done.count("judge go") == verified + samples
+    assert len(invoked(stage)) == verified + warming_up + samples
 
 
 def test_each_cold_sample_has_a_fresh_sandbox_and_all_are_stopped() -> None:
     stage = Stage()
     target = FakeTarget(stage, "go")
-    run(Plan({}, cold=3, warm=5), target)
+    run(plan(3, 5), target)
     assert target.starts == 5  # verification, three cold ones, one for all warm ones
     assert stage.done.count("start go") == stage.done.count("stop go")
     assert stage.done[-1] == "stop go"
 
 
+def test_a_re_run_finds_the_day_and_counts_apart() -> None:
+    stage = Stage()
+    outcome = run(plan(0, 3, rerun=2), FakeTarget(stage, "go"))["go"]
+    assert invoked(stage)[3:] == ["go", "go rerun", "go", "go rerun", "go"]
+    kinds = [sample.kind for sample in outcome.samples]
+    assert kinds == ["warm", "rerun", "warm", "rerun", "warm"]
+
+
+def test_the_fastest_is_measured_against_itself() -> None:
+    stage = Stage()
+    slow = FakeTarget(stage, "java", time_ms=lambda _: 300)
+    found = measured(plan(1, 3, again=True, rerun=3), slow, FakeTarget(stage, "go"))
+    assert found.again is not None
+    name, second = found.again
+    assert name == "go"
+    assert [sample.kind for sample in second.samples] == [SampleKind.WARM] * 3
+    assert len(found.outcomes["go"].samples) == 1 + 3 + 3
+    last_round = Counter(invoked(stage)[-5:])
+    assert last_round == {"go": 2, "go rerun": 1, "java": 1, "java rerun": 1}
+
+
 def test_samples_carry_the_figures_as_they_came() -> None:
-    outcome = run(Plan({}, cold=1, warm=1), FakeTarget(Stage(), "go"))["go"]
-    cold, warm = outcome.samples
-    assert (cold.init_ms, cold.duration_ms, cold.cpu_ms, cold.peak_rss_bytes) == (40, 1000, 5, 9)
-    assert (warm.init_ms, warm.duration_ms) == (None, 1600)
-    assert outcome.phases == {"get": {"count": 4}}
+    cold, warm = run(plan(1, 1), FakeTarget(Stage(), "go"))["go"].samples
+    assert (cold.init_ms, cold.duration_ms, cold.first_ms) == (100, 400, 500)
+    assert (cold.cpu_ms, cold.server_cpu_ms, cold.peak_rss_bytes) == (5, 30, 9)
+    assert (warm.init_ms, warm.duration_ms, warm.first_ms) == (None, 100, None)
+    assert (warm.wait_ms, warm.phases) == (12.5, {"get": {"count": 3, "sum_ms": 5}})
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 7])
+def test_a_time_budget_decides_the_counts(seconds: int) -> None:
+    stage = Stage()
+    targets = [FakeTarget(stage, "go"), FakeTarget(stage, "java")]
+    outcomes = run(Plan({}, rerun=0, seconds=seconds, again=False), *targets)
+    kinds = [Counter(sample.kind for sample in each.samples) for each in outcomes.values()]
+    rounds = max(1, int(seconds / 1.2))  # two cold ones of 500 ms and two warm ones of 100
+    assert kinds == [{"cold": rounds, "warm": rounds}] * 2
+
+
+def test_counts_bound_a_time_budget() -> None:
+    outcome = run(Plan({}, cold=0, warm=3, seconds=99), FakeTarget(Stage(), "go"))["go"]
+    assert Counter(sample.kind for sample in outcome.samples) == {"warm": 3, "rerun": 3}
+
+
+def test_an_interruption_keeps_what_was_measured() -> None:
+    stage = Stage()
+    targets = [FakeTarget(stage, "go"), FakeTarget(stage, "java", interrupt_at=7)]
+    found = measured(plan(0, 8), *targets)
+    assert found.interrupted
+    assert len(found.outcomes["java"].samples) == 3
+    assert len(found.outcomes["go"].samples) in (3, 4)
+    assert stage.done.count("start go") == stage.done.count("stop go")
+
+
+def test_progress_tells_what_runs_and_the_time_left() -> None:
+    stage, told = Stage(), list[str]()
+    run_plan(plan(0, 3), [FakeTarget(stage, "go")], stage, told.append, stage.clock)
+    assert told == [
+        *("verifying go", "warming up go", "round 1: warm go"),
+        *("round 2: warm go, about 0 s left", "round 3: warm go, about 0 s left"),
+    ]
+    slow = FakeTarget(Stage(), "go", time_ms=lambda _: 60_000)
+    run_plan(plan(0, 3), [slow], slow.stage, told.append, slow.stage.clock)
+    assert told[-2:] == [
+        "round 2: warm go, about 120 s left",
+        "round 3: warm go, about 60 s left",
+    ]
 
 
 def test_a_mismatch_keeps_its_reason_and_gets_no_samples() -> None:
-    stage = Stage(wrong=frozenset({"java"}))
-    outcomes = run(Plan({}), FakeTarget(stage, "java"), FakeTarget(stage, "go"))
+    stage = Stage(wrong={"java": {1}})
+    outcomes = run(QUIET, FakeTarget(stage, "java"), FakeTarget(stage, "go"))
     assert (outcomes["java"].verdict.kind, outcomes["java"].verdict.reason) == (
         VerdictKind.MISMATCH,
         "line 3 differs",
     )
     assert outcomes["java"].samples == []
     assert invoked(stage).count("java cold") == 1
-    assert len(outcomes["go"].samples) == 8
+    assert len(outcomes["go"].samples) == 13
+
+
+def test_an_output_that_is_wrong_once_while_measuring_is_a_mismatch() -> None:
+    stage = Stage(wrong={"java": {6}})
+    outcomes = run(QUIET, FakeTarget(stage, "java"), FakeTarget(stage, "go"))
+    assert outcomes["java"].verdict.kind is VerdictKind.MISMATCH
+    assert outcomes["java"].samples == []
+    assert len(outcomes["go"].samples) == 13
 
 
 def test_an_error_in_verification_is_a_failed_run() -> None:
-    outcome = run(Plan({}), FakeTarget(Stage(), "go", {1: "NO_TRAIL: AWSLogs/"}))["go"]
+    outcome = run(QUIET, FakeTarget(Stage(), "go", {1: "NO_TRAIL: AWSLogs/"}))["go"]
     assert (outcome.verdict.kind, outcome.verdict.reason) == ("failed", "NO_TRAIL: AWSLogs/")
     assert outcome.output is None
 
@@ -132,36 +173,30 @@ def test_an_error_in_verification_is_a_failed_run() -> None:
 def test_an_error_while_measuring_ends_that_language_only() -> None:
     stage = Stage()
     target = FakeTarget(stage, "java", {6: "S3_ERROR: get a"})
-    outcomes = run(Plan({}), target, FakeTarget(stage, "go"))
+    outcomes = run(QUIET, target, FakeTarget(stage, "go"))
     assert outcomes["java"].verdict.kind is VerdictKind.FAILED
     assert "S3_ERROR: get a" in str(outcomes["java"].verdict.reason)
     assert outcomes["java"].samples == []
     assert target.invocations == 6
-    assert len(outcomes["go"].samples) == 8
+    assert len(outcomes["go"].samples) == 13
     assert stage.done.count("start java") == stage.done.count("stop java")
 
 
 def test_an_error_in_the_warming_up_is_a_failed_run() -> None:
-    target = FakeTarget(Stage(), "go", {5: "INTERNAL: see the log"})
-    assert run(Plan({}), target)["go"].verdict.kind is VerdictKind.FAILED
-    assert target.invocations == 5
-
-
-def test_another_result_while_measuring_is_a_failed_run() -> None:
-    outcome = run(Plan({}), FakeTarget(Stage(), "go", {7: {"records": 6}}))["go"]
-    assert outcome.verdict.kind is VerdictKind.FAILED
-    assert "another result" in str(outcome.verdict.reason)
+    target = FakeTarget(Stage(), "go", {3: "INTERNAL: see the log"})
+    assert run(QUIET, target)["go"].verdict.kind is VerdictKind.FAILED
+    assert target.invocations == 3
 
 
 def test_a_sandbox_that_died_between_warm_samples_is_noticed() -> None:
-    outcome = run(Plan({}), FakeTarget(Stage(), "go", always_cold=True))["go"]
+    outcome = run(QUIET, FakeTarget(Stage(), "go", always_cold=True))["go"]
     assert outcome.verdict.kind is VerdictKind.FAILED
 
 
 def test_a_sandbox_that_does_not_start() -> None:
     stage = Stage()
     outcomes = run(
-        Plan({}),
+        QUIET,
         FakeTarget(stage, "java", start_error=NotReady("no JDK 25")),
         FakeTarget(stage, "go", start_error=HarnessError("no port")),
     )
@@ -169,15 +204,8 @@ def test_a_sandbox_that_does_not_start() -> None:
     assert outcomes["go"].verdict.kind is VerdictKind.FAILED
 
 
-def test_warm_samples_without_cold_ones_are_warm() -> None:
-    stage = Stage()
-    outcome = run(Plan({}, cold=0, warm=2), FakeTarget(stage, "go"))["go"]
-    assert [sample.kind for sample in outcome.samples] == [SampleKind.WARM] * 2
-    assert invoked(stage) == ["go cold", "go cold", "go", "go"]
-
-
 def test_without_samples_everything_is_verified_all_the_same() -> None:
     stage = Stage()
-    outcome = run(Plan({}, cold=0, warm=0), FakeTarget(stage, "go"))["go"]
+    outcome = run(plan(0, 0), FakeTarget(stage, "go"))["go"]
     assert outcome.matched
     assert invoked(stage) == ["go cold"]

@@ -12,18 +12,33 @@ import jsonschema
 import pytest
 from fake_bench import ENVIRONMENT
 
-from harness.model import Comparison, Row, Sample, SampleKind, Verdict, VerdictKind
+from harness.model import Again, Comparison, Row, Sample, SampleKind, Verdict, VerdictKind
 from harness.report import render, to_json
 
 MATCH = Verdict(VerdictKind.MATCH)
 
 
-def cold(init: float, duration: float) -> Sample:
-    return Sample(SampleKind.COLD, init, duration, 900.4, 80 << 20)
+PHASES = {
+    "list": {"count": 9, "sum_ms": 12.5},
+    "get": {"count": 2000, "sum_ms": 6000},
+    "publish": {"count": 1, "sum_ms": 20.25},
+}
 
 
-def warm(duration: float, cpu: float | None = 150.0) -> Sample:
-    return Sample(SampleKind.WARM, None, duration, cpu, 90 << 20)
+def cold(number: int, init: float, duration: float) -> Sample:
+    return Sample(SampleKind.COLD, number, init, duration, 900.4, 480, 80 << 20)
+
+
+def warm(number: int, duration: float, cpu: float | None = 150.0) -> Sample:
+    return Sample(SampleKind.WARM, number, None, duration, cpu, 420, 90 << 20, 33.4, PHASES)
+
+
+def rerun(number: int, duration: float) -> Sample:
+    return Sample(SampleKind.RERUN, number, None, duration, None, None, 90 << 20)
+
+
+def eight(*durations: float) -> tuple[Sample, ...]:
+    return tuple(warm(number, duration) for number, duration in enumerate(durations, 1))
 
 
 OUTPUT = {
@@ -37,7 +52,16 @@ OUTPUT = {
 }
 COMPARISON = Comparison(
     environment=ENVIRONMENT,
-    settings={"memory_mb": 1769, "timeout_s": 900, "cold": 3, "warm": 3, "CHUNK_BYTES": 67108864},
+    settings={
+        "memory_mb": 1769,
+        "timeout_s": 900,
+        "cold": 3,
+        "warm": 8,
+        "rerun": 1,
+        "seconds": None,
+        "order_seed": 1,
+        "CHUNK_BYTES": 67108864,
+    },
     fixture={
         "kind": "generated",
         "seed": 1,
@@ -58,13 +82,23 @@ COMPARISON = Comparison(
             19_400_000,
             61_000_000,
             OUTPUT,
-            {"get": {"count": 2000, "sum_ms": 12.5}},
+            2_870_000,
             (
-                *(cold(310.2, 2100), cold(290, 1900), cold(300, 2000)),
-                *(warm(1180.5), warm(1234.4, None), warm(1100)),
+                *(cold(1, 310.2, 2100), cold(2, 290, 1900), cold(3, 300, 2000)),
+                *eight(1180.5, 1234.4, 1100, 1190, 1210, 1185, 1175, 1900),
+                rerun(1, 1300),
             ),
         ),
-        Row("go", "sdk", MATCH, 4_100_000, 9_000_000, OUTPUT, None, (cold(9.4, 400),)),
+        Row(
+            "go",
+            "sdk",
+            MATCH,
+            4_100_000,
+            9_000_000,
+            OUTPUT,
+            2_900_000,
+            (cold(1, 9.4, 400), *eight(500, 510, 490, 505, 495, 500, 502, 700)),
+        ),
         Row(
             "javascript",
             "sdk",
@@ -78,39 +112,69 @@ COMPARISON = Comparison(
         ),
         Row("java", "sdk", Verdict(VerdictKind.SKIPPED, "JDK 25 was not found: install it")),
     ),
+    again=Again("go sdk", eight(510, 500, 500, 510, 500, 490, 500, 710)),
 )
 
 FULL = """\
 day  2024-02-08, generated from seed 1: 2,000 sources, 4.3 MB, 44% under 1,000 bytes; 14,475
 records, 18.7 MB in 1 chunk
-settings  1,769 MB of memory, time-out 900 s, 3 cold and 3 warm samples; CHUNK_BYTES=67108864
+settings  1,769 MB of memory, time-out 900 s, 3 cold and 8 warm samples, 1 re-run;
+CHUNK_BYTES=67108864
 machine  2 cores of abacus [8], 24 GB, Linux 6.1 x86_64; aws-sam-cli 1.2.3; commit -
 
-                               init  first                warm ms    warm  memory              MB
- language    verdict   client    ms     ms     median [min-max] n  CPU ms     MiB  zip / unzipped
- ────────────────────────────────────────────────────────────────────────────────────────────────
- python      match     sdk      300  2,000  1,180 [1,100-1,234] 3     150      90     19.4 / 61.0
- go          match     sdk        9    400                      -       -      80       4.1 / 9.0
- javascript  mismatch  sdk        -      -                      -       -       -       1.0 / 3.0
- java        skipped   sdk        -      -                      -       -       -           - / -
+                               init  first                warm ms   CPU ms  memory              MB
+ language    verdict   client    ms     ms        median [95 %] n   own/S3     MiB  zip / unzipped
+ ─────────────────────────────────────────────────────────────────────────────────────────────────
+ python      match     sdk      300  2,300  1,188 [1,175-1,234] 8  150/420      90     19.4 / 61.0
+ go          match     sdk        9    409        501 [495-510] 8  150/420      90       4.1 / 9.0
+ javascript  mismatch  sdk        -      -                      -      -/-       -       1.0 / 3.0
+ java        skipped   sdk        -      -                      -      -/-       -           - / -
 
 javascript: mismatch 2024/02/08/000001.ndjson.gz, line 3, byte 7: differs
   expected: {"a":[1]}
 java: skipped JDK 25 was not found: install it
-Times are the emulator's platform lines, init that of a fresh sandbox; CPU and memory are of the
-runtime process, memory its peak RSS. Compare rows with each other, not with AWS.
+Times are the emulator's platform lines: init of a fresh sandbox, first with init. A median has its
+95 % bootstrap interval. CPU is the function's and the S3 server's. Memory is the runtime process's
+peak RSS.
+
+warm, against go sdk in the same round; 0.98 to 1.02 is noise (one language against itself)
+   1  go sdk           1.00
+   2  python sdk       2.37 [2.34-2.44]
+
+            min-max MAD re-run sources wait list   get publish output
+ warm            ms  ms     ms      /s   ms   ms    ms      ms     MB
+ ────────────────────────────────────────────────────────────────────
+ python 1,100-1,900  18  1,300   1,684   33   12 6,000      20    2.9
+ go         490-700   5      -   3,992   33   12 6,000      20    2.9
+
+Wait is that of the one ordered consumer. From list on: sums of operations that overlap, so they are
+no parts of the duration.
+warning outliers: python sdk: 1 of 8 warm samples are far off (up to 1,900 ms, median 1,188); look
+for what else ran; medians and intervals bear a few
+warning outliers: go sdk: 1 of 8 warm samples are far off (up to 700 ms, median 501); look for what
+else ran; medians and intervals bear a few
+warning limits-not-enforced: Lambda's limits of CPU and memory are not enforced here; compare rows
+with each other, not with AWS
 """
 
 COMPACT = """\
-                                        warm ms                        MB
-                     init first          median   warm memory       zip /
- language   verdict    ms    ms     [min-max] n CPU ms    MiB    unzipped
- ────────────────────────────────────────────────────────────────────────
- python     match     300 2,000           1,180    150     90 19.4 / 61.0
-                                [1,100-1,234] 3
- go         match       9   400               -      -     80   4.1 / 9.0
- javascript mismatch    -     -               -      -      -   1.0 / 3.0
- java       skipped     -     -               -      -      -       - / -"""
+                                        warm ms                         MB
+                     init first          median  CPU ms memory       zip /
+ language   verdict    ms    ms        [95 %] n  own/S3    MiB    unzipped
+ ─────────────────────────────────────────────────────────────────────────
+ python     match     300 2,300           1,188 150/420     90 19.4 / 61.0
+                                [1,175-1,234] 8
+ go         match       9   409             501 150/420     90   4.1 / 9.0
+                                    [495-510] 8
+ javascript mismatch    -     -               -     -/-      -   1.0 / 3.0
+ java       skipped     -     -               -     -/-      -       - / -"""
+
+COMPACT_DETAILS = """\
+            min-max re-run sources wait list   get publish output
+ warm            ms     ms      /s   ms   ms    ms      ms     MB
+ ────────────────────────────────────────────────────────────────
+ python 1,100-1,900  1,300   1,684   33   12 6,000      20    2.9
+ go         490-700      -   3,992   33   12 6,000      20    2.9"""
 
 
 def rendered(width: int = 100, comparison: Comparison = COMPARISON) -> str:
@@ -125,12 +189,13 @@ def test_the_table_as_it_is_read() -> None:
 
 def test_no_figure_is_a_dash_and_never_a_nought() -> None:
     row = next(line for line in rendered().splitlines() if line.startswith(" java "))
-    assert row.split() == ["java", "skipped", "sdk", *"-----", "-", "/", "-"]
+    assert row.split() == ["java", "skipped", "sdk", *"---", "-/-", *"--", "/", "-"]
     assert not re.search(r"\b0\b", row)
 
 
 def test_a_narrow_terminal_gets_the_compact_table_with_every_figure() -> None:
     assert rendered(width=80).split("\n\n")[1] == COMPACT
+    assert rendered(width=80).split("\n\n")[4] == COMPACT_DETAILS
     assert rendered(width=40).splitlines().count(COMPACT.splitlines()[4]) == 1
 
 
@@ -142,8 +207,9 @@ def test_reasons_stand_below_the_table_uncut() -> None:
 
 def test_the_sentence_about_the_figures_needs_figures() -> None:
     assert "not with AWS" in rendered()
-    bare = replace(COMPARISON, fixture={}, rows=(COMPARISON.rows[3],))
+    bare = replace(COMPARISON, fixture={}, rows=(COMPARISON.rows[3],), again=None)
     assert "not with AWS" not in rendered(comparison=bare)
+    assert "fastest" not in rendered(comparison=bare)
 
 
 def test_no_colour_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,13 +235,44 @@ def closed(kind: str | list[str], members: dict[str, Any]) -> dict[str, Any]:
 
 COUNTS = ("sources", "bad", "records", "bytes", "chunks", "deleted")
 SAMPLE = {
-    "kind": {"enum": ["cold", "warm"]},
+    "kind": {"enum": ["cold", "warm", "rerun"]},
+    "round": {"type": "integer", "minimum": 1},
     "init_ms": NUMBER,
+    "first_ms": NUMBER,
     "duration_ms": NUMBER,
     "cpu_ms": NUMBER,
+    "server_cpu_ms": NUMBER,
     "peak_rss_bytes": INTEGER,
+    "wait_ms": NUMBER,
+    "phases": {"type": ["object", "null"]},
 }
+INTERVAL = closed(
+    ["object", "null"], {"estimate": NUMBER, "low": NUMBER, "high": NUMBER, "n": INTEGER}
+)
+SUMMARY = closed(
+    ["object", "null"],
+    {
+        **dict.fromkeys(("median", "min", "max", "mad", "p95"), NUMBER),
+        "n": INTEGER,
+        "interval": INTERVAL,
+    },
+)
+FIGURES = closed(
+    "object",
+    {
+        **dict.fromkeys(("init", "first", "warm", "rerun", "cpu", "server_cpu"), SUMMARY),
+        "peak_rss_bytes": INTEGER,
+        "sources_per_s": NUMBER,
+        "megabytes_per_s": NUMBER,
+        "wait_ms": NUMBER,
+        "phases": {
+            "type": "object",
+            "additionalProperties": closed("object", {"count": INTEGER, "sum_ms": NUMBER}),
+        },
+    },
+)
 RESULT = {
+    "name": {"type": "string"},
     "language": {"type": "string"},
     "client": {"enum": ["sdk"]},
     "verdict": {"enum": ["match", "mismatch", "failed", "skipped"]},
@@ -185,17 +282,35 @@ RESULT = {
     "output": closed(
         ["object", "null"], {"day": {"type": "string"}, **dict.fromkeys(COUNTS, INTEGER)}
     ),
-    "phases": {"type": ["object", "null"]},
+    "output_zip_bytes": INTEGER,
+    "figures": FIGURES,
+    "rank": INTEGER,
+    "ratio_to_fastest": INTERVAL,
     "samples": {"type": "array", "items": closed("object", SAMPLE)},
 }
 SCHEMA = closed(
     "object",
     {
-        "schema": {"const": 1},
+        "schema": {"const": 2},
+        "interrupted": {"type": "boolean"},
         "environment": {"type": "object"},
         "settings": {"type": "object"},
         "fixture": {"type": "object"},
         "results": {"type": "array", "items": closed("object", RESULT)},
+        "again": closed(
+            ["object", "null"],
+            {
+                "name": {"type": "string"},
+                "ratio": INTERVAL,
+                "samples": {"type": "array", "items": closed("object", SAMPLE)},
+            },
+        ),
+        "warnings": {
+            "type": "array",
+            "items": closed(
+                "object", {key: {"type": "string"} for key in ("code", "what", "advice")}
+            ),
+        },
     },
 )
 
@@ -212,13 +327,28 @@ def test_the_export_holds_exactly_its_schema() -> None:
 
 
 def test_the_export_keeps_raw_samples_and_nulls() -> None:
-    python, _, _, java = json.loads(json.dumps(to_json(COMPARISON)))["results"]
+    python, go, _, java = json.loads(json.dumps(to_json(COMPARISON)))["results"]
     assert python["samples"][4] == {
         "kind": "warm",
+        "round": 2,
         "init_ms": None,
+        "first_ms": None,
         "duration_ms": 1234.4,
-        "cpu_ms": None,
+        "cpu_ms": 150.0,
+        "server_cpu_ms": 420,
         "peak_rss_bytes": 94371840,
+        "wait_ms": 33.4,
+        "phases": PHASES,
     }
     assert python["reason"] is None
+    assert (python["rank"], go["rank"], java["rank"]) == (2, 1, None)
+    assert go["ratio_to_fastest"] is None
+    assert 2.3 < python["ratio_to_fastest"]["low"] < python["ratio_to_fastest"]["high"] < 2.5
     assert (java["output"], java["samples"], java["package_zip_bytes"]) == (None, [], None)
+    assert java["figures"] == {**dict.fromkeys(java["figures"]), "phases": {}}
+
+
+def test_throughput_is_that_of_the_warm_median() -> None:
+    _, go, _, _ = json.loads(json.dumps(to_json(COMPARISON)))["results"]
+    assert go["figures"]["sources_per_s"] == pytest.approx(2000 / 0.501)
+    assert go["figures"]["megabytes_per_s"] == pytest.approx(4.27 / 0.501)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -127,6 +128,18 @@ def test_cpu_time_and_peak_memory_are_the_runtimes(sandbox: Sandbox) -> None:
     assert idle.peak_rss_bytes < 100 << 20
     assert held.peak_rss_bytes is not None
     assert held.peak_rss_bytes >= 100 << 20
+
+
+def test_a_frozen_sandbox_stands_still_and_goes_on_when_it_is_thawed(sandbox: Sandbox) -> None:
+    sandbox.invoke({})
+    family = processes.descendants(os.getpid())
+    runtimes = [each for each in family if each.cmdline()[1:3] == ["-m", "awslambdaric"]]
+    sandbox.freeze()
+    assert [each.status() for each in runtimes] == [psutil.STATUS_STOPPED] * len(runtimes)
+    sandbox.thaw()
+    answer = sandbox.invoke({})
+    assert (answer.error, answer.cold) == (None, False)
+    assert len(runtimes) == 1
 
 
 def test_the_function_gets_lambdas_environment_and_nothing_of_the_users(

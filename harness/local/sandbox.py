@@ -7,10 +7,12 @@ runtime starts, its Max Memory Used is the configured size).
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -20,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import psutil
 
 from harness import toolchain
 from harness.local import processes
@@ -138,6 +142,13 @@ class Sandbox:
             log=tuple(seen.log),
         )
 
+    def freeze(self) -> None:
+        """Stop the runtime until the next :meth:`thaw`, as Lambda does between invocations."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
     def output_tail(self) -> str:
         """The last lines of all that the emulator and the function printed."""
         if self._scratch is None or not self._output.exists():
@@ -209,6 +220,11 @@ class Sandbox:
         peaks = [processes.peak_rss_bytes(pid) for pid in self._runtime_pids()]
         measured = [peak for peak in peaks if peak is not None]
         return sum(measured) if measured else None
+
+    def _signal(self, number: signal.Signals) -> None:
+        for each in [] if self._process is None else processes.descendants(self._process.pid):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.send_signal(number)
 
     def _runtime_pids(self) -> list[int]:
         if self._process is None:

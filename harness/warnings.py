@@ -1,0 +1,119 @@
+"""What a reader has to know before believing a figure: a closed list, each with a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from harness.figures import Ranking, by_round, figures
+from harness.model import Comparison
+from harness.statistics import LEAST_ROUNDS, noise_floor
+
+_NOISY = 1.10
+_OUTLIER_MADS = 8  # about five standard deviations of a normal distribution
+_OUTLIER_SHARE = 1.2
+_BUSY = 0.9
+
+
+class Code(StrEnum):
+    INTERRUPTED = "interrupted"
+    TOO_FEW_SAMPLES = "too-few-samples"
+    NO_NOISE_FLOOR = "no-noise-floor"
+    NOISY_MACHINE = "noisy-machine"
+    OUTLIERS = "outliers"
+    SERVER_BUSY = "server-busy"
+    ONE_CORE = "one-core"
+    LIMITS_NOT_ENFORCED = "limits-not-enforced"
+    DIRTY_CHECKOUT = "dirty-checkout"
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:
+    """``what`` was seen, ``advice`` is what to do about it."""
+
+    code: Code
+    what: str
+    advice: str
+
+
+def find_warnings(comparison: Comparison, ranking: Ranking) -> tuple[Warning, ...]:
+    """All that holds for this run, in the order of :class:`Code`."""
+    if not any(row.samples for row in comparison.rows):
+        return ()
+    return tuple(
+        sorted(
+            (*_of_samples(comparison, ranking), *_of_machine(comparison)),
+            key=lambda found: list(Code).index(found.code),
+        )
+    )
+
+
+def _of_samples(comparison: Comparison, ranking: Ranking) -> Iterator[Warning]:
+    if comparison.interrupted:
+        yield Warning(Code.INTERRUPTED, "the run was interrupted", "run it again to its end")
+    counts = [len(by_round(row.samples)) for row in comparison.rows if row.samples]
+    if min(counts) < LEAST_ROUNDS:
+        yield Warning(
+            Code.TOO_FEW_SAMPLES,
+            f"{min(counts)} warm samples: no ranking below {LEAST_ROUNDS}",
+            f"--warm {LEAST_ROUNDS} or more",
+        )
+    elif ranking.noise is None:
+        yield Warning(
+            Code.NO_NOISE_FLOOR,
+            "no language was measured against itself: nobody knows what a difference means",
+            "let the A/A run come to its end",
+        )
+    else:
+        low, high = noise_floor(ranking.noise)
+        if high > _NOISY:
+            yield Warning(
+                Code.NOISY_MACHINE,
+                f"one language against itself: {low:.2f} to {high:.2f}",
+                "end other work on this machine, or take more samples (--warm 30)",
+            )
+    for row in comparison.rows:
+        warm = figures(row, comparison.fixture).warm
+        if warm is None:
+            continue
+        limit = max(warm.median + _OUTLIER_MADS * warm.mad, warm.median * _OUTLIER_SHARE)
+        far = [each for each in by_round(row.samples).values() if each > limit]
+        if far:
+            yield Warning(
+                Code.OUTLIERS,
+                f"{row.name}: {len(far)} of {warm.n} warm samples are far off (up to "
+                f"{max(far):,.0f} ms, median {warm.median:,.0f})",
+                "look for what else ran; medians and intervals bear a few",
+            )
+
+
+def _of_machine(comparison: Comparison) -> Iterator[Warning]:
+    for row in comparison.rows:
+        of_row = figures(row, comparison.fixture)
+        if of_row.warm is None or of_row.server_cpu is None:
+            continue
+        share = of_row.server_cpu.median / of_row.warm.median
+        if share > _BUSY:
+            yield Warning(
+                Code.SERVER_BUSY,
+                f"{row.name}: the S3 server was busy for {share:.0%} of the time",
+                "differences behind a busy server are smaller than real ones",
+            )
+    if comparison.environment.get("cores") == 1:
+        yield Warning(
+            Code.ONE_CORE,
+            "function and S3 server share one core",
+            "use a machine with two cores or more",
+        )
+    yield Warning(
+        Code.LIMITS_NOT_ENFORCED,
+        "Lambda's limits of CPU and memory are not enforced here",
+        "compare rows with each other, not with AWS",
+    )
+    if comparison.environment.get("clean") is False:
+        yield Warning(
+            Code.DIRTY_CHECKOUT,
+            "the checkout has uncommitted changes",
+            "commit them, so that the figures belong to a commit",
+        )
