@@ -46,6 +46,7 @@ def main(argv: Sequence[str], doors: Doors | None = None) -> int:
         with interruptible():
             commands = {
                 "compare": _compare,
+                "report": _report,
                 "verify": _verify,
                 "mutants": _mutants,
                 "fuzz": _fuzz,
@@ -93,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
         "--order-seed", type=int, default=1, metavar="S", help="of the order of samples, default 1"
     )
     compare.add_argument("--export-json", type=Path, metavar="FILE")
+    _add_report_files(compare)
+    report = commands.add_parser("report", help="show exports of compare again")
+    report.add_argument("files", type=Path, nargs="+", metavar="FILE", help="by --export-json")
+    _add_report_files(report)
     verify = commands.add_parser("verify", help="judge the implementations by the vectors")
     verify.add_argument("--case", default="*", metavar="GLOB", help="only these case ids")
     verify.add_argument("--languages", type=_names, default=(), metavar="A,B", help="only these")
@@ -119,6 +124,12 @@ def _parser() -> argparse.ArgumentParser:
             help="of other functions; default template.yaml",
         )
     return parser
+
+
+def _add_report_files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--html", type=Path, metavar="FILE", help="a page with plots")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="tables for a README")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="the samples")
 
 
 def _count(text: str, least: int = 0) -> int:
@@ -150,10 +161,11 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
     from harness.compare import Request, compare
+    from harness.export import to_json
     from harness.fixtures.recipe import Recipe
     from harness.fixtures.survey import survey
     from harness.fixtures.trail import find_trail
-    from harness.report import render, to_json
+    from harness.report import render
     from harness.terminal import progress_on
     from harness.trail_report import render_oddities
 
@@ -168,8 +180,9 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
         raise UsageError(f"{generated} are of a generated day: not with --source")
     else:
         recipe = Recipe(day=arguments.day)
-    if arguments.export_json is not None:
-        _require_writable(arguments.export_json)
+    for file in (arguments.export_json, arguments.html, arguments.markdown, arguments.csv):
+        if file is not None:
+            _require_writable(file)
     request = Request(
         recipe,
         arguments.source,
@@ -191,6 +204,7 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
     if oddities is not None:
         exported["oddities"] = oddities.to_json()
     _export(exported, arguments.export_json)
+    _write_reports(comparison, arguments)
     render(comparison, sys.stdout)
     if oddities is not None:
         print()
@@ -198,6 +212,38 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
     if comparison.interrupted:
         return _complain("interrupted: the samples up to here are above", INTERRUPTED)
     return _exit_code(comparison, required=bool(arguments.languages or arguments.require_all))
+
+
+def _report(arguments: argparse.Namespace, _: Doors) -> int:
+    from harness.export import read_export
+    from harness.report import render, render_side_by_side
+
+    comparisons = {file.name: read_export(file) for file in arguments.files}
+    if len(comparisons) < len(arguments.files):
+        raise UsageError("two of the files have the same name: the columns would, too")
+    if len(comparisons) > 1:
+        if arguments.html or arguments.markdown or arguments.csv:
+            raise UsageError("--html, --markdown and --csv are of one file")
+        render_side_by_side(comparisons, sys.stdout)
+        return OK
+    (comparison,) = comparisons.values()
+    _write_reports(comparison, arguments)
+    render(comparison, sys.stdout)
+    return OK
+
+
+def _write_reports(comparison: Comparison, arguments: argparse.Namespace) -> None:
+    if arguments.html is not None:
+        from harness.page.page import render_page
+
+        _write(arguments.html, render_page(comparison))
+    if arguments.markdown is not None or arguments.csv is not None:
+        from harness.text_report import markdown, samples_csv
+
+        if arguments.markdown is not None:
+            _write(arguments.markdown, markdown(comparison))
+        if arguments.csv is not None:
+            _write(arguments.csv, samples_csv(comparison))
 
 
 def _trail(arguments: argparse.Namespace, _: Doors) -> int:
@@ -229,9 +275,12 @@ def _trail(arguments: argparse.Namespace, _: Doors) -> int:
 def _export(value: Mapping[str, object], path: Path | None) -> None:
     if path is None:
         return
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    _write(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text + "\n", encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path} can't be written: {error}") from error
 

@@ -10,110 +10,11 @@ from typing import Any
 
 import jsonschema
 import pytest
-from fake_bench import ENVIRONMENT
+from fake_comparison import COMPARISON, PHASES
 
-from harness.model import Again, Comparison, Row, Sample, SampleKind, Verdict, VerdictKind
-from harness.report import render, to_json
-
-MATCH = Verdict(VerdictKind.MATCH)
-
-
-PHASES = {
-    "list": {"count": 9, "sum_ms": 12.5},
-    "get": {"count": 2000, "sum_ms": 6000},
-    "publish": {"count": 1, "sum_ms": 20.25},
-}
-
-
-def cold(number: int, init: float, duration: float) -> Sample:
-    return Sample(SampleKind.COLD, number, init, duration, 900.4, 480, 80 << 20)
-
-
-def warm(number: int, duration: float, cpu: float | None = 150.0) -> Sample:
-    return Sample(SampleKind.WARM, number, None, duration, cpu, 420, 90 << 20, 33.4, PHASES)
-
-
-def rerun(number: int, duration: float) -> Sample:
-    return Sample(SampleKind.RERUN, number, None, duration, None, None, 90 << 20)
-
-
-def eight(*durations: float) -> tuple[Sample, ...]:
-    return tuple(warm(number, duration) for number, duration in enumerate(durations, 1))
-
-
-OUTPUT = {
-    "day": "2024-02-08",
-    "sources": 2000,
-    "bad": 0,
-    "records": 14475,
-    "bytes": 18729644,
-    "chunks": 1,
-    "deleted": 0,
-}
-COMPARISON = Comparison(
-    environment=ENVIRONMENT,
-    settings={
-        "memory_mb": 1769,
-        "timeout_s": 900,
-        "cold": 3,
-        "warm": 8,
-        "rerun": 1,
-        "seconds": None,
-        "order_seed": 1,
-        "CHUNK_BYTES": 67108864,
-    },
-    fixture={
-        "kind": "generated",
-        "seed": 1,
-        "day": "2024-02-08",
-        "sources": 2000,
-        "bad": 0,
-        "source_bytes": 4_270_000,
-        "small_share": 0.438,
-        "records": 14475,
-        "record_bytes": 18_729_644,
-        "chunks": 1,
-    },
-    rows=(
-        Row(
-            "python",
-            "sdk",
-            MATCH,
-            19_400_000,
-            61_000_000,
-            OUTPUT,
-            2_870_000,
-            (
-                *(cold(1, 310.2, 2100), cold(2, 290, 1900), cold(3, 300, 2000)),
-                *eight(1180.5, 1234.4, 1100, 1190, 1210, 1185, 1175, 1900),
-                rerun(1, 1300),
-            ),
-        ),
-        Row(
-            "go",
-            "sdk",
-            MATCH,
-            4_100_000,
-            9_000_000,
-            OUTPUT,
-            2_900_000,
-            (cold(1, 9.4, 400), *eight(500, 510, 490, 505, 495, 500, 502, 700)),
-        ),
-        Row(
-            "javascript",
-            "sdk",
-            Verdict(
-                VerdictKind.MISMATCH,
-                '2024/02/08/000001.ndjson.gz, line 3, byte 7: differs\n  expected: {"a":[1]}',
-            ),
-            1_000_000,
-            3_000_000,
-            OUTPUT,
-        ),
-        Row("java", "sdk", Verdict(VerdictKind.SKIPPED, "JDK 25 was not found: install it")),
-    ),
-    again=Again("go sdk", eight(510, 500, 500, 510, 500, 490, 500, 710)),
-)
+from harness.export import to_json
+from harness.model import Comparison
+from harness.report import render
 
 FULL = """\
 day  2024-02-08, generated from seed 1: 2,000 sources, 4.3 MB, 44% under 1,000 bytes; 14,475

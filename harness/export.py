@@ -1,0 +1,124 @@
+"""A comparison as JSON, schema 2, and back: reports are made again from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harness.figures import Ranking, figures, ranking
+from harness.model import (
+    Again,
+    Comparison,
+    Row,
+    Sample,
+    SampleKind,
+    UsageError,
+    Verdict,
+    VerdictKind,
+)
+from harness.warnings import find_warnings
+
+SCHEMA = 2
+
+
+def to_json(comparison: Comparison) -> dict[str, object]:
+    """Raw samples, what follows from them, and the warnings; ``null`` is what was not measured."""
+    standing = ranking(comparison)
+    again = comparison.again
+    return {
+        "schema": SCHEMA,
+        "interrupted": comparison.interrupted,
+        "environment": dict(comparison.environment),
+        "settings": dict(comparison.settings),
+        "fixture": dict(comparison.fixture),
+        "results": [_result(row, comparison, standing) for row in comparison.rows],
+        "again": None
+        if again is None
+        else {
+            "name": again.name,
+            "ratio": None if standing.noise is None else asdict(standing.noise),
+            "samples": [_sample(each) for each in again.samples],
+        },
+        "warnings": [asdict(each) for each in find_warnings(comparison, standing)],
+    }
+
+
+def _result(row: Row, comparison: Comparison, found: Ranking) -> dict[str, object]:
+    standing = found.standings.get(row.name)
+    return {
+        "name": row.name,
+        "language": row.language,
+        "client": row.client,
+        "verdict": row.verdict.kind.value,
+        "reason": row.verdict.reason,
+        "package_zip_bytes": row.zip_bytes,
+        "package_unzipped_bytes": row.unzipped_bytes,
+        "output": None if row.output is None else dict(row.output),
+        "output_zip_bytes": row.output_zip_bytes,
+        "figures": asdict(figures(row, comparison.fixture)),
+        "rank": None if standing is None else standing.rank,
+        "ratio_to_fastest": None
+        if standing is None or standing.to_fastest is None
+        else asdict(standing.to_fastest),
+        "samples": [_sample(each) for each in row.samples],
+    }
+
+
+def _sample(sample: Sample) -> dict[str, object]:
+    return {**asdict(sample), "kind": sample.kind.value, "first_ms": sample.first_ms}
+
+
+def read_export(file: Path) -> Comparison:
+    """The comparison that ``to_json`` wrote; ``UsageError`` for anything else.
+
+    Only what was measured is read: everything derived is derived anew.
+    """
+    try:
+        exported = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file}: can't be read: {error}") from error
+    if not isinstance(exported, dict) or exported.get("schema") != SCHEMA:
+        raise UsageError(f"{file}: not an export of `compare --export-json` of schema {SCHEMA}")
+    try:
+        return _from_json(exported)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{file}: broken: {type(error).__name__} {error}") from error
+
+
+def _from_json(exported: Mapping[str, Any]) -> Comparison:
+    again = exported["again"]
+    return Comparison(
+        exported["environment"],
+        exported["settings"],
+        exported["fixture"],
+        tuple(_row_from_json(each) for each in exported["results"]),
+        None if again is None else Again(again["name"], _samples_from_json(again["samples"])),
+        exported["interrupted"],
+    )
+
+
+def _row_from_json(result: Mapping[str, Any]) -> Row:
+    return Row(
+        result["language"],
+        result["client"],
+        Verdict(VerdictKind(result["verdict"]), result["reason"]),
+        result["package_zip_bytes"],
+        result["package_unzipped_bytes"],
+        result["output"],
+        result["output_zip_bytes"],
+        _samples_from_json(result["samples"]),
+    )
+
+
+def _samples_from_json(samples: list[dict[str, Any]]) -> tuple[Sample, ...]:
+    derived = {"kind", "first_ms"}
+    return tuple(
+        Sample(
+            SampleKind(each["kind"]),
+            **{name: value for name, value in each.items() if name not in derived},
+        )
+        for each in samples
+    )

@@ -1,0 +1,81 @@
+"""How a plot looks: light and dark, wide and narrow, as SVG text that needs no network.
+
+Matplotlib can't follow a reader's colour scheme or width, so each plot is drawn once for each and
+the page lets the browser choose.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Okabe and Ito 2008: told apart with any kind of colour vision, on white and on black
+_COLOURS = ("#0072B2", "#D55E00", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
+_WIDTHS_IN = {"wide": 7.4, "narrow": 3.7}
+_INK = {"light": "#24292f", "dark": "#e6edf3"}
+_GRID = {"light": "#d0d7de", "dark": "#3d444d"}
+
+Draw = Callable[[Axes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """One plot and the same figures as a table. ``images`` maps scheme and width, such as
+    ``("dark", "narrow")``, to an SVG as a data URI; ``text`` says what is to be seen.
+    """
+
+    id: str
+    title: str
+    text: str
+    images: Mapping[tuple[str, str], str]
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def colour(place: int) -> str:
+    """The colour of the n-th row, the same in every plot."""
+    return _COLOURS[place % len(_COLOURS)]
+
+
+def draw(height_in: float, axes: Draw) -> dict[tuple[str, str], str]:
+    """The images of a plot that ``axes`` draws."""
+    return {
+        (scheme, width): _data_uri(_svg(_WIDTHS_IN[width], height_in, scheme, axes))
+        for scheme in _INK
+        for width in _WIDTHS_IN
+    }
+
+
+def _svg(width_in: float, height_in: float, scheme: str, draw_on: Draw) -> str:
+    ink, grid = _INK[scheme], _GRID[scheme]
+    style: Any = {
+        "svg.fonttype": "none",  # text stays text: the reader's own sans-serif
+        "svg.hashsalt": "rosetta",  # the same comparison gives the same page
+        "font.family": "sans-serif",
+        "font.size": 10,
+        **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), ink),
+        **dict.fromkeys(("axes.edgecolor", "grid.color"), grid),
+        **dict.fromkeys(("axes.spines.top", "axes.spines.right", "axes.spines.left"), False),
+        "axes.axisbelow": True,
+        "ytick.left": False,
+        "legend.frameon": False,
+    }
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(width_in, height_in), layout="constrained")
+        axes = figure.add_subplot()
+        axes.grid(axis="x")
+        draw_on(axes)
+        text = io.StringIO()
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    return text.getvalue()
+
+
+def _data_uri(svg: str) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()

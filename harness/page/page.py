@@ -1,0 +1,42 @@
+"""The page: one file, no script, nothing from a network."""
+
+from __future__ import annotations
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from harness.cells import (
+    ABOUT,
+    MAIN_HEADINGS,
+    describe_run,
+    main_cells,
+    standing_rows,
+    standing_title,
+)
+from harness.figures import figures, ranking
+from harness.model import Comparison
+from harness.page.plots import plots
+from harness.warnings import find_warnings
+
+
+def render_page(comparison: Comparison) -> str:
+    """The HTML of a comparison."""
+    environment = Environment(
+        loader=PackageLoader("harness", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    rows = [(row, figures(row, comparison.fixture)) for row in comparison.rows]
+    standing = ranking(comparison)
+    return environment.get_template("page.html.jinja").render(
+        run=list(describe_run(comparison)),
+        about=ABOUT,
+        headings=("row", "verdict", *MAIN_HEADINGS),
+        rows=[(row, main_cells(row, found)) for row, found in rows],
+        standing=None
+        if standing.fastest is None
+        else (standing_title(standing), list(standing_rows(standing))),
+        warnings=find_warnings(comparison, standing),
+        plots=list(plots(rows)),
+    )

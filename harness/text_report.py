@@ -1,0 +1,83 @@
+"""A comparison as Markdown, for a README or a pull request, and as CSV, for a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from harness.cells import (
+    ABOUT,
+    MAIN_HEADINGS,
+    NOT_MEASURED,
+    describe_run,
+    main_cells,
+    standing_rows,
+    standing_title,
+)
+from harness.figures import Ranking, figures, ranking
+from harness.model import Comparison
+from harness.warnings import find_warnings
+
+_SAMPLE = (
+    *("kind", "round", "init_ms", "first_ms", "duration_ms", "cpu_ms", "server_cpu_ms"),
+    *("peak_rss_bytes", "wait_ms"),
+)
+
+
+def markdown(comparison: Comparison) -> str:
+    """The tables, the reasons and the warnings."""
+    standing = ranking(comparison)
+    lines = [f"- **{title}**: {_inline(line)}" for title, line in describe_run(comparison)]
+    lines += [
+        "",
+        *_table(("row", "verdict", *MAIN_HEADINGS), _main_rows(comparison)),
+        "",
+        ABOUT,
+        "",
+    ]
+    for row in comparison.rows:
+        if row.verdict.reason is not None:
+            lines += [f"**{row.name}: {row.verdict.kind}**", "", "```"]
+            lines += [*row.verdict.reason.splitlines(), "```", ""]
+    if standing.fastest is not None:
+        ranks = [(name, rank, ratio) for rank, name, ratio in standing_rows(standing)]
+        lines += [f"{_inline(standing_title(standing))}:", ""]
+        lines += [*_table(("row", "rank", "ratio [95 %]"), ranks), ""]
+    lines += _warnings(comparison, standing)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _main_rows(comparison: Comparison) -> Iterable[tuple[str, ...]]:
+    for row in comparison.rows:
+        found = figures(row, comparison.fixture)
+        yield (row.name, str(row.verdict.kind), *main_cells(row, found))
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    rule = ["---", *["---:"] * (len(headings) - 1)]
+    return [f"| {' | '.join(map(_inline, each))} |" for each in (headings, rule, *rows)]
+
+
+def _inline(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("_", "\\_")
+
+
+def _warnings(comparison: Comparison, standing: Ranking) -> list[str]:
+    return [
+        f"- **{found.code}**: {_inline(found.what)}; {_inline(found.advice)}"
+        for found in find_warnings(comparison, standing)
+    ]
+
+
+def samples_csv(comparison: Comparison) -> str:
+    """One line for each sample of each row; what was not measured is ``-``."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("language", "client", *_SAMPLE))
+    for row in comparison.rows:
+        for sample in row.samples:
+            values = (getattr(sample, name) for name in _SAMPLE)
+            cells = (NOT_MEASURED if value is None else str(value) for value in values)
+            writer.writerow((row.language, row.client, *cells))
+    return text.getvalue()

@@ -1,0 +1,103 @@
+"""Markdown and CSV, and reports that are made again from an export."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fake_comparison import COMPARISON
+
+from harness.cli import main
+from harness.export import read_export, to_json
+from harness.model import UsageError
+from harness.text_report import markdown, samples_csv
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    file = tmp_path / "one.json"
+    file.write_text(json.dumps(to_json(COMPARISON)))
+    return file
+
+
+def test_markdown_has_the_tables_the_reasons_and_the_warnings() -> None:
+    text = markdown(COMPARISON)
+    assert "| python sdk | match | 300 | 2,300 | 1,188 | 1,175-1,234 | 8 | 150 | 420 | 90 |" in text
+    assert "| python sdk | 2 | 2.37 [2.34-2.44] |" in text
+    assert (
+        '```\n2024/02/08/000001.ndjson.gz, line 3, byte 7: differs\n  expected: {"a":[1]}\n```'
+        in text
+    )
+    assert "- **outliers**: go sdk: 1 of 8" in text
+    widths = {line.count("|") for line in text.splitlines() if line.startswith("|")}
+    assert widths == {13, 4}
+
+
+def test_csv_has_a_line_for_each_sample() -> None:
+    lines = list(csv.DictReader(io.StringIO(samples_csv(COMPARISON))))
+    assert len(lines) == sum(len(row.samples) for row in COMPARISON.rows)
+    assert (lines[0]["kind"], lines[0]["first_ms"], lines[3]["init_ms"]) == ("cold", "2410.2", "-")
+
+
+def test_an_export_is_read_as_it_was(export: Path) -> None:
+    assert read_export(export) == COMPARISON
+
+
+def test_a_report_is_made_again_from_an_export(
+    export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {name: tmp_path / f"report.{name}" for name in ("html", "markdown", "csv")}
+    options = [text for name, file in files.items() for text in (f"--{name}", str(file))]
+    assert main(["report", str(export), *options]) == 0
+    assert "2.37 [2.34-2.44]" in capsys.readouterr().out
+    assert files["html"].read_text().startswith("<!doctype html>")
+    assert files["markdown"].read_text() == markdown(COMPARISON)
+    assert files["csv"].read_text() == samples_csv(COMPARISON)
+
+
+def test_two_exports_stand_side_by_side(
+    export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "two.json"
+    rows = (*COMPARISON.rows[1:2], replace(COMPARISON.rows[0], language="cobol"))
+    fixture = {**COMPARISON.fixture, "sources": 4000}
+    other.write_text(json.dumps(to_json(replace(COMPARISON, rows=rows, fixture=fixture))))
+    assert main(["report", str(export), str(other)]) == 0
+    out = capsys.readouterr().out
+    lines = {line.split()[0]: line.split()[2:] for line in out.splitlines() if " sdk " in line}
+    assert lines["go"] == ["501,", "1.00", "501,", "1.00"]
+    assert lines["python"] == ["1,188,", "2.37", "[2.34-2.44]", "-,", "-"]
+    assert lines["cobol"][:2] == ["-,", "-"]
+    assert "different days" in out
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (None, "can't be read"),
+        ("{", "can't be read"),
+        ("[]", "not an export"),
+        ('{"schema": 1}', "not an export"),
+        ('{"schema": 2}', "broken: KeyError"),
+    ],
+)
+def test_what_is_no_export_is_refused(text: str | None, reason: str, tmp_path: Path) -> None:
+    file = tmp_path / "no.json"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(UsageError, match=reason):
+        read_export(file)
+
+
+def test_a_page_of_two_files_is_wrong_usage(
+    export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "two.json"
+    other.write_text(export.read_text())
+    assert main(["report", str(export), str(other), "--html", str(tmp_path / "x")]) == 2
+    assert "are of one file" in capsys.readouterr().err
+    assert main(["report", str(export), str(export)]) == 2
