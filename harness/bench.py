@@ -14,14 +14,17 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from harness.fixtures.staging import ExpectedDay, StagedObject, stage
+from harness.local.latency import Latency, delayed
 from harness.measure import Progress, RunningSandbox
-from harness.model import Artefact, Implementation, Invocation, NotReady
+from harness.model import Artefact, Implementation, Invocation, NotReady, Variant
 from harness.verify import same_json, verify_destination
 
 _SOURCE_BUCKET = "source-bucket"
 _DESTINATION_BUCKET = "destination-bucket"
+_ENDPOINT = "AWS_ENDPOINT_URL_S3"
 
 
 class Finding(Protocol):
@@ -61,6 +64,7 @@ class Doors:
     serve: Callable[[], AbstractContextManager[Store]]
     sandbox: Callable[[Artefact, Mapping[str, str]], AbstractContextManager[RunningSandbox]]
     describe: Callable[[], Mapping[str, object]]
+    delay: Callable[[int, Latency], AbstractContextManager[int]] = delayed
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,10 @@ class Bench:
     def server_cpu_ms(self) -> float | None:
         spent = self.store.cpu_s()
         return None if spent is None else spent * 1000
+
+    def later(self, doors: Doors, latency: Latency) -> AbstractContextManager[Mapping[str, str]]:
+        """``env`` with the way to the store made longer."""
+        return _later(self.env, doors, latency)
 
 
 def _digest(objects: Mapping[str, bytes]) -> bytes:
@@ -136,6 +144,14 @@ def staged(
         yield Bench(store, env, expected)
 
 
+@contextmanager
+def _later(env: Mapping[str, str], doors: Doors, latency: Latency) -> Iterator[Mapping[str, str]]:
+    port = urlsplit(env[_ENDPOINT]).port
+    assert port is not None
+    with doors.delay(port, latency) as late:
+        yield {**env, _ENDPOINT: f"http://127.0.0.1:{late}"}
+
+
 @dataclass(frozen=True, slots=True)
 class LocalTarget:
     """Runs an artefact here, with the template's settings and the store's addresses."""
@@ -143,11 +159,15 @@ class LocalTarget:
     artefact: Artefact
     env: Mapping[str, str]
     doors: Doors
+    variant: Variant = field(default_factory=Variant)
 
     @property
     def name(self) -> str:
-        return f"{self.artefact.implementation.language} {self.artefact.implementation.client}"
+        each = self.artefact.implementation
+        return f"{each.language} {each.client} {self.variant}".rstrip()
 
     def start(self) -> AbstractContextManager[RunningSandbox]:
         env = {**self.artefact.implementation.environment, **self.env}
+        if self.variant.concurrency is not None:
+            env["CONCURRENCY"] = str(self.variant.concurrency)
         return self.doors.sandbox(self.artefact, env)

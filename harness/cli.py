@@ -23,6 +23,7 @@ from harness.model import Comparison, HarnessError, NotReady, UsageError, Verdic
 
 if TYPE_CHECKING:
     from harness.bench import Doors, Finding
+    from harness.local.latency import Latency
 
 OK, DIFFERENT, USAGE, NOT_READY, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -94,6 +95,12 @@ def _parser() -> argparse.ArgumentParser:
         "--order-seed", type=int, default=1, metavar="S", help="of the order of samples, default 1"
     )
     compare.add_argument("--export-json", type=Path, metavar="FILE")
+    compare.add_argument(
+        "--concurrency", type=_positives, default=(), metavar="1,4,16", help="sweep CONCURRENCY"
+    )
+    compare.add_argument(
+        "--s3-latency", type=_latencies, default=(), metavar="0ms,20ms+-5ms", help="added to S3"
+    )
     _add_report_files(compare)
     report = commands.add_parser("report", help="show exports of compare again")
     report.add_argument("files", type=Path, nargs="+", metavar="FILE", help="by --export-json")
@@ -140,6 +147,19 @@ def _count(text: str, least: int = 0) -> int:
 
 def _positive(text: str) -> int:
     return _count(text, least=1)
+
+
+def _positives(text: str) -> tuple[int, ...]:
+    return tuple(_positive(each) for each in text.split(","))
+
+
+def _latencies(text: str) -> tuple[Latency, ...]:
+    from harness.local.latency import parse_latency
+
+    try:
+        return tuple(parse_latency(each) for each in text.split(","))
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _day(text: str) -> date:
@@ -193,6 +213,8 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
         arguments.rerun,
         arguments.seconds,
         arguments.order_seed,
+        concurrency=arguments.concurrency,
+        s3_latency=arguments.s3_latency,
     )
     with progress_on(sys.stderr) as progress:
         comparison = compare(request, doors, progress)

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from harness.bench import Doors, LocalTarget, staged
+from harness.bench import Bench, Doors, LocalTarget, staged
 from harness.fixtures.recipe import Recipe, make_day
 from harness.fixtures.sources import source_day
 from harness.fixtures.staging import ExpectedDay, StagedObject
+from harness.local.latency import Latency
 from harness.measure import Measured, Plan, Progress, run_plan
 from harness.model import (
     Again,
@@ -26,6 +28,7 @@ from harness.model import (
     Row,
     SampleKind,
     UsageError,
+    Variant,
     Verdict,
     VerdictKind,
 )
@@ -49,6 +52,16 @@ class Request:
     seconds: float | None = None
     order_seed: int = 1
     again: bool = True
+    concurrency: tuple[int, ...] = ()
+    s3_latency: tuple[Latency, ...] = ()
+
+    def variants(self) -> list[tuple[Variant, Latency | None]]:
+        """Every combination that is swept; one that changes nothing if none is."""
+        return [
+            (Variant(concurrency, None if latency is None else str(latency)), latency)
+            for latency in dict.fromkeys(self.s3_latency) or (None,)
+            for concurrency in dict.fromkeys(self.concurrency) or (None,)
+        ]
 
 
 def compare(request: Request, doors: Doors, progress: Progress) -> Comparison:
@@ -79,17 +92,38 @@ def compare(request: Request, doors: Doors, progress: Progress) -> Comparison:
         with staged(
             doors, objects, request.recipe.day, int(settings["CHUNK_BYTES"]), progress
         ) as bench:
-            targets = [LocalTarget(each, bench.env, doors) for each in artefacts.values()]
-            measured = run_plan(plan, targets, bench, progress, time.monotonic)
+            with _targets(request, artefacts, bench, doors) as targets:
+                measured = run_plan(plan, targets, bench, progress, time.monotonic)
             fixture = _describe_fixture(request, bench.expected)
     return Comparison(
         environment=doors.describe(),
         settings=_describe_settings(plan, settings, chosen[0]),
         fixture=fixture,
-        rows=tuple(_row(each, verdicts, artefacts, measured) for each in chosen),
+        rows=tuple(
+            _row(each, variant, verdicts, artefacts, measured)
+            for variant, _ in request.variants()
+            for each in chosen
+        ),
         again=_again(measured),
         interrupted=measured.interrupted,
     )
+
+
+@contextmanager
+def _targets(
+    request: Request, artefacts: Mapping[str, Artefact], bench: Bench, doors: Doors
+) -> Iterator[list[LocalTarget]]:
+    with ExitStack() as proxies:
+        targets = []
+        envs: dict[Latency, Mapping[str, str]] = {}
+        for variant, latency in request.variants():
+            env = bench.env
+            if latency is not None and latency.latency_ms:
+                if latency not in envs:
+                    envs[latency] = proxies.enter_context(bench.later(doors, latency))
+                env = envs[latency]
+            targets += [LocalTarget(each, env, doors, variant) for each in artefacts.values()]
+        yield targets
 
 
 def choose(known: Sequence[Implementation], languages: Sequence[str]) -> list[Implementation]:
@@ -157,14 +191,16 @@ def _event(request: Request) -> dict[str, object]:
 
 def _row(
     implementation: Implementation,
+    variant: Variant,
     verdicts: Mapping[str, Verdict],
     artefacts: Mapping[str, Artefact],
     measured: Measured,
 ) -> Row:
     language, client = implementation.language, implementation.client
     if language in verdicts:
-        return Row(language, client, verdicts[language])
-    artefact, outcome = artefacts[language], measured.outcomes[f"{language} {client}"]
+        return Row(language, client, verdicts[language], variant=variant)
+    artefact = artefacts[language]
+    outcome = measured.outcomes[f"{language} {client} {variant}".rstrip()]
     return Row(
         language,
         client,
@@ -174,6 +210,7 @@ def _row(
         outcome.output,
         outcome.output_zip_bytes,
         tuple(outcome.samples),
+        variant,
     )
 
 

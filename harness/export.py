@@ -16,6 +16,7 @@ from harness.model import (
     Sample,
     SampleKind,
     UsageError,
+    Variant,
     Verdict,
     VerdictKind,
 )
@@ -52,6 +53,7 @@ def _result(row: Row, comparison: Comparison, found: Ranking) -> dict[str, objec
         "name": row.name,
         "language": row.language,
         "client": row.client,
+        "variant": asdict(row.variant),
         "verdict": row.verdict.kind.value,
         "reason": row.verdict.reason,
         "package_zip_bytes": row.zip_bytes,
@@ -110,6 +112,7 @@ def _row_from_json(result: Mapping[str, Any]) -> Row:
         result["output"],
         result["output_zip_bytes"],
         _samples_from_json(result["samples"]),
+        Variant(**result["variant"]),
     )
 
 

@@ -123,6 +123,24 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """What a sweep sets otherwise than the template; ``None`` is not swept.
+
+    ``s3_latency`` is the one that was added on the way to S3, such as ``20ms``, ``0ms`` none.
+    """
+
+    concurrency: int | None = None
+    s3_latency: str | None = None
+
+    def __str__(self) -> str:
+        parts = (
+            None if self.concurrency is None else f"c={self.concurrency}",
+            None if self.s3_latency is None else f"+{self.s3_latency}",
+        )
+        return " ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One line of the comparison."""
 
@@ -134,10 +152,11 @@ class Row:
     output: Mapping[str, object] | None = None
     output_zip_bytes: int | None = None
     samples: tuple[Sample, ...] = ()
+    variant: Variant = field(default_factory=Variant)
 
     @property
     def name(self) -> str:
-        return f"{self.language} {self.client}"
+        return f"{self.language} {self.client} {self.variant}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

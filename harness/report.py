@@ -65,8 +65,10 @@ def render(comparison: Comparison, stream: IO[str], width: int | None = None) ->
     if standing.fastest is not None:
         console.print()
         console.print(standing_title(standing))
-        for rank, name, ratio in standing_rows(standing):
-            console.print(escape(f"  {rank:>2}  {name:16} {ratio}"))
+        ranks = list(standing_rows(standing))
+        longest = max(len(name) for _, name, _ in ranks)
+        for rank, name, ratio in ranks:
+            console.print(escape(f"  {rank:>2}  {name:{longest}}  {ratio}"))
     wide.print(_detail_table(rows, compact=compact))
     console.print(ABOUT_PHASES)
     for warning in find_warnings(comparison, standing):
@@ -103,7 +105,7 @@ def render_side_by_side(comparisons: Mapping[str, Comparison], stream: IO[str]) 
 def _dense_table(headings: Iterable[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     for place, heading in enumerate(headings):
-        table.add_column(escape(heading), justify="right" if place else "left", no_wrap=True)
+        table.add_column(escape(heading), justify="right" if place else "left", no_wrap=place > 0)
     return table
 
 
@@ -126,7 +128,7 @@ def _main_table(rows: Iterable[tuple[Row, Figures]], *, compact: bool) -> Table:
         table.add_column(escape(heading), justify="right")
     for row, found in rows:
         table.add_row(
-            row.language,
+            f"{row.language} {row.variant}".rstrip(),
             f"[{_STYLES[row.verdict.kind]}]{row.verdict.kind}[/]",
             *([] if compact else [row.client]),
             median(found.init),
@@ -157,7 +159,7 @@ def _detail_table(rows: Sequence[tuple[Row, Figures]], *, compact: bool) -> Tabl
         if found.warm is None:
             continue
         table.add_row(
-            row.language,
+            f"{row.language} {row.variant}".rstrip(),
             f"{found.warm.min:,.0f}-{found.warm.max:,.0f}",
             *([] if compact else [f"{found.warm.mad:,.0f}"]),
             median(found.rerun),

@@ -166,21 +166,32 @@ def find_node(major: int = 24, progress: Progress = to_stderr) -> Path:
 
 def s3_server_binary(progress: Progress = to_stderr) -> Path:
     """versitygw, built from the Go module in ``tools/s3``."""
-    source = SOURCES / "s3"
     package = "github.com/versity/versitygw/cmd/versitygw"
+    what = "the S3 server versitygw: two to five minutes, this once"
+    return _go_tool("s3", "versitygw", package, what, progress)
+
+
+def toxiproxy_binary(progress: Progress = to_stderr) -> Path:
+    """toxiproxy's server, built from the Go module in ``tools/toxiproxy``."""
+    package = "github.com/Shopify/toxiproxy/v2/cmd/server"
+    return _go_tool("toxiproxy", "toxiproxy", package, "toxiproxy, this once", progress)
+
+
+def _go_tool(folder_name: str, name: str, package: str, what: str, progress: Progress) -> Path:
+    source = SOURCES / folder_name
 
     def make(folder: Path) -> None:
         go = find_go()
-        progress("building the S3 server versitygw: two to five minutes, this once")
+        progress(f"building {what}")
         run(
-            [go, "build", "-trimpath", "-ldflags=-s -w", "-o", folder / "versitygw", package],
-            "building versitygw",
+            [go, "build", "-trimpath", "-ldflags=-s -w", "-o", folder / name, package],
+            f"building {name}",
             cwd=source,
             env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"},
         )
 
     key = _hash(source / "go.mod", source / "go.sum", host_architecture())
-    return _made("s3", key, make) / "versitygw"
+    return _made(folder_name, key, make) / name
 
 
 def rie_binary() -> Path:
@@ -375,6 +386,7 @@ DOORS: Mapping[str, Callable[[], Path]] = {
     "node": find_node,
     "java-ric": java_ric_jars,
     "s3": s3_server_binary,
+    "toxiproxy": toxiproxy_binary,
 }
 
 

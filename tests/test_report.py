@@ -39,8 +39,8 @@ Times are the emulator's platform lines: init of a fresh sandbox, first with ini
 peak RSS.
 
 warm, against go sdk in the same round; 0.98 to 1.02 is noise (one language against itself)
-   1  go sdk           1.00
-   2  python sdk       2.37 [2.34-2.44]
+   1  go sdk      1.00
+   2  python sdk  2.37 [2.34-2.44]
 
             min-max MAD re-run sources wait list   get publish output
  warm            ms  ms     ms      /s   ms   ms    ms      ms     MB
@@ -176,6 +176,9 @@ RESULT = {
     "name": {"type": "string"},
     "language": {"type": "string"},
     "client": {"enum": ["sdk"]},
+    "variant": closed(
+        "object", {"concurrency": INTEGER, "s3_latency": {"type": ["string", "null"]}}
+    ),
     "verdict": {"enum": ["match", "mismatch", "failed", "skipped"]},
     "reason": {"type": ["string", "null"]},
     "package_zip_bytes": INTEGER,

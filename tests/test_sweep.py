@@ -1,0 +1,104 @@
+"""Sweeps: which rows there are, what each function gets, and that they are measured together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from fake_bench import FakeBench, FakeSandbox
+
+from harness.bench import Doors
+from harness.cli import main
+from harness.local.latency import Latency
+from harness.model import Artefact
+
+
+@dataclass
+class Sweep(FakeBench):
+    """Remembers the environment of every sandbox and the proxies that were open."""
+
+    environments: list[tuple[str, str, str]] = field(default_factory=list)
+    proxies: list[str] = field(default_factory=list)
+
+    def doors(self) -> Doors:
+        return replace(super().doors(), delay=self._delay)
+
+    @contextmanager
+    def _delay(self, port: int, latency: Latency) -> Iterator[int]:
+        self.proxies.append(f"open {latency} to {port}")
+        yield 4242
+        self.proxies.append("close")
+
+    @contextmanager
+    def _sandbox(self, artefact: Artefact, env: Mapping[str, str]) -> Iterator[FakeSandbox]:
+        language = artefact.implementation.language
+        self.environments.append(
+            (language, env.get("CONCURRENCY", "-"), env["AWS_ENDPOINT_URL_S3"])
+        )
+        with super()._sandbox(artefact, env) as sandbox:
+            yield sandbox
+
+
+def compare(sweep: Sweep, tmp_path: Path, *arguments: str) -> list[dict[str, object]]:
+    file = tmp_path / "out.json"
+    few = ("--objects", "20", "--languages", "go,java", "--cold", "0", "--warm", "1")
+    assert main(["compare", *few, "--export-json", str(file), *arguments], sweep.doors()) == 0
+    results: list[dict[str, object]] = json.loads(file.read_text())["results"]
+    return results
+
+
+def test_every_combination_is_a_row(tmp_path: Path) -> None:
+    sweep = Sweep()
+    rows = compare(sweep, tmp_path, "--concurrency", "1,4", "--s3-latency", "0ms,20ms+-5ms")
+    assert [row["name"] for row in rows] == [
+        f"{language} sdk c={concurrency} +{latency}"
+        for latency in ("0ms", "20ms+-5ms")
+        for concurrency in (1, 4)
+        for language in ("java", "go")
+    ]
+    assert rows[-1]["variant"] == {"concurrency": 4, "s3_latency": "20ms+-5ms"}
+    assert all(len(row["samples"]) == 2 for row in rows)  # type: ignore[arg-type]
+
+
+def test_functions_get_what_is_swept(tmp_path: Path) -> None:
+    sweep = Sweep()
+    compare(sweep, tmp_path, "--concurrency", "1,4", "--s3-latency", "0ms,20ms+-5ms")
+    direct, late = "http://127.0.0.1:1", "http://127.0.0.1:4242"
+    assert set(sweep.environments) == {
+        (language, concurrency, endpoint)
+        for language in ("go", "java")
+        for concurrency in ("1", "4")
+        for endpoint in (direct, late)
+    }
+    assert sweep.proxies == ["open 20ms+-5ms to 1", "close"]
+
+
+def test_without_a_sweep_the_template_holds(tmp_path: Path) -> None:
+    sweep = Sweep()
+    rows = compare(sweep, tmp_path)
+    assert [row["name"] for row in rows] == ["java sdk", "go sdk"]
+    assert {each[1:] for each in sweep.environments} == {("-", "http://127.0.0.1:1")}
+    assert sweep.proxies == []
+
+
+def test_a_value_given_twice_is_one_row(tmp_path: Path) -> None:
+    assert len(compare(Sweep(), tmp_path, "--concurrency", "4,4")) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--concurrency", "0"), "0 is no whole number of at least 1"),
+        (("--concurrency", "1,,2"), "is no whole number"),
+        (("--s3-latency", "20"), "20 is no latency"),
+    ],
+)
+def test_what_can_not_be_swept_is_refused(
+    arguments: tuple[str, ...], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", *arguments], FakeBench().doors()) == 2
+    assert reason in capsys.readouterr().err
