@@ -101,6 +101,14 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--s3-latency", type=_latencies, default=(), metavar="0ms,20ms+-5ms", help="added to S3"
     )
+    compare.add_argument("--baseline", type=Path, metavar="FILE", help="an earlier export")
+    compare.add_argument(
+        "--max-slowdown",
+        type=_slowdown,
+        default=1.15,
+        metavar="X",
+        help="against the baseline, as a ratio of ratios; default 1.15",
+    )
     _add_report_files(compare)
     report = commands.add_parser("report", help="show exports of compare again")
     report.add_argument("files", type=Path, nargs="+", metavar="FILE", help="by --export-json")
@@ -149,6 +157,16 @@ def _positive(text: str) -> int:
     return _count(text, least=1)
 
 
+def _slowdown(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no number") from error
+    if not value >= 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return value
+
+
 def _positives(text: str) -> tuple[int, ...]:
     return tuple(_positive(each) for each in text.split(","))
 
@@ -181,10 +199,11 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
     from harness.compare import Request, compare
-    from harness.export import to_json
+    from harness.export import read_export, to_json
     from harness.fixtures.recipe import Recipe
     from harness.fixtures.survey import survey
     from harness.fixtures.trail import find_trail
+    from harness.gate import judge_slowdown
     from harness.report import render
     from harness.terminal import progress_on
     from harness.trail_report import render_oddities
@@ -203,6 +222,7 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
     for file in (arguments.export_json, arguments.html, arguments.markdown, arguments.csv):
         if file is not None:
             _require_writable(file)
+    baseline = None if arguments.baseline is None else read_export(arguments.baseline)
     request = Request(
         recipe,
         arguments.source,
@@ -233,7 +253,12 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
         render_oddities(oddities, sys.stdout)
     if comparison.interrupted:
         return _complain("interrupted: the samples up to here are above", INTERRUPTED)
-    return _exit_code(comparison, required=bool(arguments.languages or arguments.require_all))
+    code = _exit_code(comparison, required=bool(arguments.languages or arguments.require_all))
+    if baseline is not None:
+        judgements = list(judge_slowdown(baseline, comparison, arguments.max_slowdown))
+        print("\nagainst the baseline", *judgements, sep="\n")
+        code = max(code, DIFFERENT if any(each.failed for each in judgements) else OK)
+    return code
 
 
 def _report(arguments: argparse.Namespace, _: Doors) -> int:
@@ -370,7 +395,8 @@ def _fuzz(arguments: argparse.Namespace, doors: Doors) -> int:
         print("\n".join(describe(tally, seed, time.monotonic() - begin)))
         begin_lakes, end = time.monotonic(), begin + arguments.seconds
         with ScriptedS3() as s3, lake_functions(artefacts) as functions:
-            go_on: Callable[[int], bool] = lambda _: time.monotonic() < end  # noqa: E731
+            # one round at least, however long the bodies took
+            go_on: Callable[[int], bool] = lambda n: n == 0 or time.monotonic() < end  # noqa: E731
             lakes = fuzz_lakes(s3, functions, seed, keep, go_on, progress)
         print("\n".join(describe_lakes(lakes, seed, time.monotonic() - begin_lakes)))
     return DIFFERENT if tally.disagreements or lakes.drafts else OK

@@ -1,0 +1,136 @@
+"""The gate: another machine passes, a slower language does not, and noise is not a slowdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from fake_bench import FakeBench, FakeSandbox
+
+from harness.cli import main
+from harness.export import to_json
+from harness.gate import judge_slowdown
+from harness.model import (
+    Artefact,
+    Comparison,
+    Invocation,
+    Row,
+    Sample,
+    SampleKind,
+    UsageError,
+    Verdict,
+    VerdictKind,
+)
+
+
+def comparison(seed: int, rounds: int = 12, machine: float = 1, **median_ms: float) -> Comparison:
+    """Times with 3 % noise; ``machine`` slows all of them."""
+    rng = Random(seed)
+    rows = tuple(
+        Row(
+            name,
+            "sdk",
+            Verdict(VerdictKind.MATCH),
+            samples=tuple(
+                Sample(
+                    *(SampleKind.WARM, number, None, ms * machine * rng.lognormvariate(0, 0.03)),
+                    *(None, None, None),
+                )
+                for number in range(rounds)
+            ),
+        )
+        for name, ms in median_ms.items()
+    )
+    return Comparison({}, {}, {"sources": 9, "source_bytes": 9}, rows)
+
+
+BASELINE = comparison(1, floor=100, go=120, java=200)
+
+
+def failed(now: Comparison, max_slowdown: float = 1.15) -> list[str]:
+    return [each.name for each in judge_slowdown(BASELINE, now, max_slowdown) if each.failed]
+
+
+def test_a_slower_machine_is_no_slowdown() -> None:
+    assert failed(comparison(2, machine=3, floor=100, go=120, java=200)) == []
+
+
+def test_a_slower_language_is_named() -> None:
+    assert failed(comparison(2, machine=3, floor=100, go=120, java=260)) == ["java sdk"]
+
+
+def test_less_than_the_limit_passes() -> None:
+    now = comparison(2, floor=100, go=120, java=220)
+    assert failed(now) == []
+    assert failed(now, 1.05) == ["java sdk"]
+
+
+def test_a_faster_one_passes() -> None:
+    assert failed(comparison(2, floor=100, go=60, java=100)) == []
+
+
+def test_the_floor_is_the_reference_else_the_fastest() -> None:
+    assert {each.reference for each in judge_slowdown(BASELINE, BASELINE, 1.15)} == {"floor sdk"}
+    bare = comparison(1, go=120, java=200)
+    assert {each.reference for each in judge_slowdown(bare, bare, 1.15)} == {"go sdk"}
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (comparison(1, rounds=7, floor=100, go=120), "8 warm samples"),
+        (comparison(1, java=100), "was not measured now"),
+        (replace(BASELINE, fixture={"sources": 10}), "another day"),
+    ],
+)
+def test_what_can_not_be_judged_is_an_error(now: Comparison, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        list(judge_slowdown(BASELINE, now, 1.15))
+
+
+@dataclass
+class SlowedBench(FakeBench):
+    """Java takes so many times as long as the others' 200 ms."""
+
+    slowed: float = 1
+
+    @contextmanager
+    def _sandbox(self, artefact: Artefact, env: object) -> Iterator[FakeSandbox]:
+        with super()._sandbox(artefact, env) as sandbox:  # type: ignore[arg-type]
+            if artefact.implementation.language == "java":
+                invoke = sandbox.invoke
+
+                def slow(event: object) -> Invocation:
+                    done = invoke(event)
+                    assert done.duration_ms is not None
+                    return replace(done, duration_ms=done.duration_ms * self.slowed)
+
+                sandbox.invoke = slow  # type: ignore[method-assign]
+            yield sandbox
+
+
+def test_the_command_ends_in_1_for_a_slowed_function(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    baseline = tmp_path / "baseline.json"
+    few = ("compare", "--objects", "10", "--cold", "0", "--rerun", "0")
+    assert main([*few, "--export-json", str(baseline)], SlowedBench().doors()) == 0
+    gate = (*few, "--baseline", str(baseline))
+    assert main(gate, SlowedBench().doors()) == 0
+    assert "ok     java sdk: 1.00" in capsys.readouterr().out
+    assert main(gate, SlowedBench(slowed=1.5).doors()) == 1
+    assert "slower java sdk: 1.50" in capsys.readouterr().out
+    assert main([*gate, "--max-slowdown", "1.6"], SlowedBench(slowed=1.5).doors()) == 0
+
+
+def test_a_baseline_is_read_before_anything_is_built(tmp_path: Path) -> None:
+    bench = FakeBench()
+    assert main(["compare", "--baseline", str(tmp_path / "none.json")], bench.doors()) == 2
+    assert bench.done == []
+    (tmp_path / "old.json").write_text(json.dumps(to_json(BASELINE)).replace(": 2,", ": 1,", 1))
+    assert main(["compare", "--max-slowdown", "0.9"], bench.doors()) == 2
