@@ -172,8 +172,9 @@ def test_a_fault_is_caught_made_small_and_can_be_run_again(fault: Change, tmp_pa
     for draft, title in tally.drafts.items():
         assert ": wrong: " in title
         (case,) = load_cases(tmp_path, draft.name)
-        assert len(case.steps) <= 2
-        assert sum(len(step.add) for step in case.steps) + len(case.destination) <= 3
+        # of up to four runs and forty objects; how far shrinking comes is a matter of time, too
+        assert len(case.steps) <= 3
+        assert sum(len(step.add) for step in case.steps) + len(case.destination) <= 6
         assert judged(case, fault)
         assert not judged(case, faithful)
 
