@@ -1,0 +1,134 @@
+"""The kernel's files of control groups: where they are, and how they are read and written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+_REMOVE_TIMEOUT_S = 2.0
+_NAME = re.compile(r"rosetta-(\d+)-(\d+)-[0-9a-f]+")
+
+
+def own_groups(pid: int | None = None) -> Mapping[str, Path]:
+    """Controller -> folder of a process's group (the caller's); ``""`` is cgroup v2's."""
+    process = Path("/proc") / ("self" if pid is None else str(pid))
+    try:
+        lines = (process / "cgroup").read_text().splitlines()
+    except OSError:
+        return {}
+    paths = {
+        controller: path
+        for _, controllers, path in (line.split(":", 2) for line in lines)
+        for controller in controllers.split(",")
+    }
+    found: dict[str, Path] = {}
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        left, _, right = line.partition(" - ")  # proc_pid_mountinfo(5)
+        root, mount = left.split()[3:5]
+        kind, _, options = right.split(" ", 2)
+        controllers = {"cgroup": options.split(","), "cgroup2": [""]}.get(kind, [])
+        for controller in set(controllers) & paths.keys():
+            inside = paths[controller].removeprefix(root.rstrip("/")).lstrip("/")
+            found[controller] = Path(mount) / inside
+    return found
+
+
+def new_name() -> str:
+    return f"rosetta-{_pid_namespace()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _pid_namespace() -> int:
+    return Path("/proc/self/ns/pid").stat().st_ino
+
+
+def make(folder: Path) -> None:
+    for stale in _stale(folder.parent):
+        with contextlib.suppress(OSError):  # it may be in use after all, or another's
+            stale.rmdir()
+    folder.mkdir()
+
+
+def _stale(parent: Path) -> Iterator[Path]:
+    for each in parent.glob("rosetta-*"):
+        match = _NAME.fullmatch(each.name)
+        is_ours = match is not None and int(match[1]) == _pid_namespace()
+        if match and is_ours and not Path(f"/proc/{match[2]}").exists():
+            yield each
+
+
+def remove(folder: Path) -> None:
+    end = time.monotonic() + _REMOVE_TIMEOUT_S
+    while folder.exists():
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError:  # someone is inside
+            for pid in _members(folder):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            if time.monotonic() > end:
+                return
+            time.sleep(0.005)
+
+
+def _members(folder: Path) -> list[int]:
+    try:
+        return [int(pid) for pid in (folder / "cgroup.procs").read_text().split()]
+    except OSError:
+        return []
+
+
+def hands_down(folder: Path) -> bool:
+    try:
+        handed = (folder / "cgroup.subtree_control").read_text().split()
+    except OSError:
+        return False
+    return {"cpu", "memory"} <= set(handed)
+
+
+def open_door(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+
+
+def write(path: Path, value: object) -> None:
+    # not write_text(): O_CREAT and O_TRUNC mean nothing here, and an error must name the file
+    door = open_door(path)
+    try:
+        os.write(door, str(value).encode())
+    finally:
+        os.close(door)
+
+
+def try_write(path: Path, value: object) -> bool:
+    try:
+        write(path, value)
+    except OSError:
+        return False
+    return True
+
+
+def read_flat(path: Path) -> dict[str, int]:
+    """A file of ``name number`` lines; empty where there is none."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return {}
+    return {name: int(value) for name, value in (line.split() for line in lines)}
+
+
+def read_int(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except OSError:
+        return None
+
+
+def words(error: OSError) -> str:
+    return f"{error.strerror} ({error.filename})" if error.filename else str(error)
