@@ -20,19 +20,31 @@ _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
 def start(
-    command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], output: IO[bytes]
+    command: Sequence[str | Path],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    output: IO[bytes],
+    cores: frozenset[int] | None = None,
+    join: Callable[[], None] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a child in a process group of its own; both of its outputs go to ``output``.
 
+    It runs on ``cores`` where given, and calls ``join`` before the command, which may only make
+    system calls: its children inherit what both set.
     The kernel kills it when the thread that called this ends: call it in a thread that
     outlives the child.
     """
     parent = os.getpid()
 
-    def die_with_parent() -> None:
+    def prepare() -> None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it died before the call above
             os._exit(1)
+        if cores is not None:
+            os.sched_setaffinity(0, cores)
+        if join is not None:
+            join()
 
     return subprocess.Popen(
         command,
@@ -42,7 +54,7 @@ def start(
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=die_with_parent,
+        preexec_fn=prepare,
     )
 
 
@@ -88,7 +100,7 @@ def cpu_ms(pid: int) -> float | None:
 
 
 def peak_rss_bytes(pid: int) -> int | None:
-    """The largest resident set of a process since its start."""
+    """The largest resident set of a process since its start or :func:`reset_peak_rss`."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -97,6 +109,15 @@ def peak_rss_bytes(pid: int) -> int | None:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     return None  # a zombie has none
+
+
+def reset_peak_rss(pid: int) -> bool:
+    """Begin the peak anew; ``False`` where the kernel refuses it (proc_pid_clear_refs(5))."""
+    try:
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
 
 
 def free_ports(count: int) -> list[int]:

@@ -33,13 +33,15 @@ class S3Server:
     """A context manager around one server process; start it in a lasting thread.
 
     ``folder`` is kept if given and else a temporary one. Its file system must take user
-    extended attributes (ext4, xfs, btrfs, tmpfs since Linux 6.6).
+    extended attributes (ext4, xfs, btrfs, tmpfs since Linux 6.6). The server runs on ``cores``
+    where given.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, cores: frozenset[int] | None = None) -> None:
         self.access_key = "rosetta"
         self.secret_key = secrets.token_urlsafe(24)
         self._given = folder
+        self._cores = cores
         self._work: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
@@ -84,6 +86,7 @@ class S3Server:
                         "HOME": str(self._work),
                     },
                     output=output,
+                    cores=self._cores,
                 )
             if not processes.wait_until(self._healthy, self._process, _START_TIMEOUT_S):
                 raise NotReady(f"the S3 server did not start: {log.read_text()[-2000:]}")
