@@ -56,13 +56,37 @@ class Artefact:
     unzipped_bytes: int
 
 
+class FailureKind(StrEnum):
+    ERROR = "error"  # the function's own answer
+    TIMED_OUT = "timed out"
+    OUT_OF_MEMORY = "out of memory"  # killed by the kernel at the limit of its group
+    DIED = "died"  # any other end of the runtime or of the emulator
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an invocation gave no result; ``reason`` is fit for a verdict."""
+
+    kind: FailureKind
+    reason: str
+
+
+class PeakSince(StrEnum):
+    """The begin of the time whose peak was measured."""
+
+    INVOCATION = "invocation"
+    START = "start"  # of the runtime's processes
+
+
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """One invocation as the target saw it.
 
     ``result`` is the parsed JSON result or ``None``; ``error`` is the error message that
-    a caller sees, or ``None``. ``init_ms`` belongs to a cold invocation only.
-    ``log`` holds the function's own JSON log lines of this invocation.
+    a caller sees, or ``None``; ``failure`` tells then of what kind it is. ``init_ms`` belongs to a
+    cold invocation only. ``log`` holds the function's own JSON log lines of this invocation.
+    ``peak_since`` tells what ``peak_rss_bytes`` is the peak of. ``throttled_ms`` is how long the
+    CPU quota held the function up, summed over cores; ``None`` without limits.
     """
 
     result: object | None
@@ -73,6 +97,9 @@ class Invocation:
     cpu_ms: float | None
     peak_rss_bytes: int | None
     log: tuple[Mapping[str, object], ...] = ()
+    failure: Failure | None = None
+    peak_since: PeakSince | None = None
+    throttled_ms: float | None = None
 
 
 class SampleKind(StrEnum):

@@ -10,15 +10,14 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import re
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,16 +26,22 @@ import psutil
 
 from harness import toolchain
 from harness.local import processes
+from harness.local.emulator_output import Answer, is_end, read_answer, read_output
+from harness.local.limits import Enforcement, Limited, Limits, limited, unlimited
 from harness.local.runtimes import runtime_command
-from harness.model import Artefact, HarnessError, Invocation, NotReady
+from harness.model import (
+    Artefact,
+    Failure,
+    FailureKind,
+    HarnessError,
+    Invocation,
+    NotReady,
+    PeakSince,
+)
 
 _ROUTE = "/2015-03-31/functions/function/invocations"
 _START_TIMEOUT_S = 20
 _TAIL_LINES = 50
-
-_INIT = re.compile(r"\(rapid\) INIT REPORT\(durationMs: ([\d.]+)\)")
-_DONE = re.compile(r"\(rapid\) INVOKE RTDONE\(.*duration: ([\d.]+)ms\)")
-_END = re.compile(r"^REPORT RequestId: |\(rapid\) Invoke DONE failed")
 
 
 class Sandbox:
@@ -44,6 +49,11 @@ class Sandbox:
 
     ``env`` is what the function gets beside Lambda's own variables: nothing of the user's
     environment reaches it. Memory (MB) and time-out (s) default to the template's.
+
+    With ``limits`` the emulator and its runtime get Lambda's share of CPU and memory, as far as
+    the machine allows: ``enforcement`` tells. They run on ``cores`` where given. With
+    ``reset_peak`` the peak memory of a warm invocation is its own, and else that since the
+    runtime's start; ``Invocation.peak_since`` tells.
     """
 
     def __init__(
@@ -52,12 +62,21 @@ class Sandbox:
         env: Mapping[str, str],
         memory_mb: int | None = None,
         timeout_s: int | None = None,
+        *,
+        limits: Limits | None = None,
+        cores: frozenset[int] | None = None,
+        reset_peak: bool = False,
     ) -> None:
         self._implementation = artefact.implementation
         self._folder = artefact.folder.resolve()
         self._env = dict(env)
         self._memory_mb = memory_mb or self._implementation.memory_mb
         self._timeout_s = timeout_s or self._implementation.timeout_s
+        self._asked = limits
+        self._cores = cores
+        self._reset_peak = reset_peak
+        self._limits = unlimited(self._memory_mb)
+        self._held = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self._scratch: Path | None = None
         self._read = 0  # how much of the emulator's output has been read
@@ -81,9 +100,12 @@ class Sandbox:
         self._scratch = Path(tempfile.mkdtemp(prefix="sandbox-"))
         self._port, runtime_port = processes.free_ports(2)
         try:
+            if self._asked is not None:
+                self._limits = self._held.enter_context(self._limited(self._asked))
             with self._output.open("wb") as output:
                 self._process = processes.start(
                     [
+                        *self._limits.prefix,
                         emulator,
                         *("--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"),
                         *("--runtime-api-address", f"127.0.0.1:{runtime_port}"),
@@ -92,7 +114,10 @@ class Sandbox:
                     cwd=self._folder,
                     env=self._environment(),
                     output=output,
+                    cores=self._cores,
+                    join=self._limits.join,
                 )
+            self._limits.started(self._process.pid)
             if not processes.wait_until(self._listens, self._process, _START_TIMEOUT_S):
                 raise NotReady(f"the Lambda emulator did not start: {self.output_tail()}")
         except BaseException:
@@ -104,6 +129,7 @@ class Sandbox:
         if self._process is not None:
             processes.stop(self._process)
             self._process = None
+        self._held.close()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
             self._scratch = None
@@ -117,30 +143,44 @@ class Sandbox:
         if self._process is None:
             raise HarnessError("the sandbox is not started")
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()
-        before = self._cpu_by_process()
-        answer: bytes | None
+        pids = self._runtime_pids()
+        if not pids:
+            self._limits.init_begins(self._output, self._read)
+        peak_since = self._begin_peak(pids)
+        before, pressed = self._cpu_by_process(), self._limits.pressure()
         try:
-            answer = self._post(payload)
-            failure = None
+            answer = read_answer(self._post(payload))
         except (OSError, http.client.HTTPException) as error:
-            answer, failure = None, f"{type(error).__name__}: {error}"
-        lines = self._new_lines(wait=answer is not None)
-        seen = _read_output(lines)
-        result, message = (None, None) if answer is None else _read_answer(answer)
-        if failure is not None:
-            message = f"the Lambda emulator gave no answer ({failure})\n{self.output_tail()}"
+            words = f"the Lambda emulator gave no answer ({type(error).__name__}: {error})"
+            answer = Answer(None, f"{words}\n{self.output_tail()}", FailureKind.DIED)
+            seen = read_output(self._new_lines(wait=False))
+        else:
+            seen = read_output(self._new_lines(wait=True))
+        self._limits.init_ended()
+        pressure = self._limits.pressure().since(pressed)
+        failure = self._failure(answer, pressure.oom_kills)
         after = self._cpu_by_process()
         spent = [now - before.get(pid, 0.0) for pid, now in after.items()]
+        peak = self._peak_rss_bytes()
+        killed = failure is not None and failure.kind is FailureKind.OUT_OF_MEMORY
         return Invocation(
-            result=result,
-            error=message,
+            result=answer.result,
+            error=f"{failure.reason}: {answer.error}" if failure and killed else answer.error,
             cold=seen.init_ms is not None,
             init_ms=seen.init_ms,
             duration_ms=seen.duration_ms,
             cpu_ms=sum(spent) if spent else None,
-            peak_rss_bytes=self._peak_rss_bytes(),
+            peak_rss_bytes=peak,
             log=tuple(seen.log),
+            failure=failure,
+            peak_since=None if peak is None else peak_since,
+            throttled_ms=pressure.throttled_ms,
         )
+
+    @property
+    def enforcement(self) -> Enforcement:
+        """What holds the function to its memory size, or why nothing does."""
+        return self._limits.enforcement
 
     def freeze(self) -> None:
         """Stop the runtime until the next :meth:`thaw`, as Lambda does between invocations."""
@@ -205,16 +245,38 @@ class Sandbox:
                 data = file.read()
             # not splitlines(): a log line may hold U+0085 or U+2028 as they are
             lines = data.decode(errors="replace").split("\n")
-            if any(_END.search(line) for line in lines) or time.monotonic() >= end:
+            if any(is_end(line) for line in lines) or time.monotonic() >= end:
                 self._read += len(data)
                 return lines
             time.sleep(0.002)
+
+    # ---- the limits ----
+
+    def _limited(self, asked: Limits) -> AbstractContextManager[Limited]:
+        cores = None if self._cores is None else len(self._cores)
+        return limited(self._memory_mb, cores, throttle_init=asked.throttle_init)
+
+    def _failure(self, answer: Answer, oom_kills: int | None) -> Failure | None:
+        if answer.error is None or answer.kind is None:
+            return None
+        if answer.kind is FailureKind.TIMED_OUT:
+            return Failure(answer.kind, f"timed out after {self._timeout_s} s")
+        if oom_kills:
+            kind = FailureKind.OUT_OF_MEMORY
+            return Failure(kind, f"out of memory at {self._memory_mb} MB")
+        return Failure(answer.kind, answer.error)
 
     # ---- the runtime's processes: all that the emulator started ----
 
     def _cpu_by_process(self) -> dict[int, float]:
         times = {pid: processes.cpu_ms(pid) for pid in self._runtime_pids()}
         return {pid: value for pid, value in times.items() if value is not None}
+
+    def _begin_peak(self, pids: Sequence[int]) -> PeakSince:
+        if not pids:
+            return PeakSince.INVOCATION  # it starts the processes
+        reset = self._reset_peak and all(map(processes.reset_peak_rss, pids))
+        return PeakSince.INVOCATION if reset else PeakSince.START
 
     def _peak_rss_bytes(self) -> int | None:
         peaks = [processes.peak_rss_bytes(pid) for pid in self._runtime_pids()]
@@ -230,41 +292,3 @@ class Sandbox:
         if self._process is None:
             return []
         return [each.pid for each in processes.descendants(self._process.pid)]
-
-
-@dataclass(slots=True)
-class _Seen:
-    init_ms: float | None = None
-    duration_ms: float | None = None
-    log: list[Mapping[str, object]] = field(default_factory=list)
-
-
-def _read_output(lines: Iterable[str]) -> _Seen:
-    seen = _Seen()
-    for line in lines:
-        if match := _INIT.search(line):
-            seen.init_ms = float(match[1])
-        elif match := _DONE.search(line):
-            seen.duration_ms = float(match[1])
-        elif line.startswith("{"):
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(entry, dict) and "event" in entry:
-                seen.log.append(entry)
-    return seen
-
-
-def _read_answer(answer: bytes) -> tuple[object | None, str | None]:
-    """(result, error message) of an emulator's answer; it answers 200 for both."""
-    text = answer.decode(errors="replace")
-    if text.startswith("Task timed out after"):
-        return None, text
-    try:
-        result = json.loads(text)
-    except ValueError:
-        return None, f"the answer is not JSON: {text[:200]}"
-    if isinstance(result, dict) and "errorMessage" in result:
-        return None, str(result["errorMessage"])
-    return result, None

@@ -1,0 +1,73 @@
+"""What the Runtime Interface Emulator prints and answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from harness.model import FailureKind
+
+_INIT = re.compile(r"\(rapid\) INIT REPORT\(durationMs: ([\d.]+)\)")
+_DONE = re.compile(r"\(rapid\) INVOKE RTDONE\(.*duration: ([\d.]+)ms\)")
+_END = re.compile(r"^REPORT RequestId: |\(rapid\) Invoke DONE failed")
+_ENDED = ("Runtime.ExitError",)
+
+
+def is_end(line: str) -> bool:
+    """Whether the line ends an invocation."""
+    return _END.search(line) is not None
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was printed during one invocation; ``log`` are the function's own JSON lines."""
+
+    init_ms: float | None = None
+    duration_ms: float | None = None
+    log: list[Mapping[str, object]] = field(default_factory=list)
+
+
+def read_output(lines: Iterable[str]) -> Seen:
+    """Pick the emulator's platform lines and the function's log from what was printed."""
+    seen = Seen()
+    for line in lines:
+        if match := _INIT.search(line):
+            seen.init_ms = float(match[1])
+        elif match := _DONE.search(line):
+            seen.duration_ms = float(match[1])
+        elif line.startswith("{"):
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(entry, dict) and "event" in entry:
+                seen.log.append(entry)
+    return seen
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The body of an emulator's answer, which is 200 for a result as for an error."""
+
+    result: object | None
+    error: str | None
+    kind: FailureKind | None = None
+
+
+def read_answer(answer: bytes) -> Answer:
+    text = answer.decode(errors="replace")
+    if text.startswith("Task timed out after"):
+        return Answer(None, text, FailureKind.TIMED_OUT)
+    try:
+        result = json.loads(text)
+    except ValueError:
+        # empty when the runtime ended before it was ready
+        kind = FailureKind.ERROR if text else FailureKind.DIED
+        return Answer(None, f"the answer is not JSON: {text[:200]}", kind)
+    if isinstance(result, dict) and "errorMessage" in result:
+        ended = result.get("errorType") in _ENDED
+        kind = FailureKind.DIED if ended else FailureKind.ERROR
+        return Answer(None, str(result["errorMessage"]), kind)
+    return Answer(result, None)
