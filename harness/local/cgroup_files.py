@@ -40,6 +40,7 @@ def own_groups(pid: int | None = None) -> Mapping[str, Path]:
 
 
 def new_name() -> str:
+    """A folder's name that is unique, and tells its maker's process id and namespace."""
     return f"rosetta-{_pid_namespace()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
@@ -48,6 +49,7 @@ def _pid_namespace() -> int:
 
 
 def make(folder: Path) -> None:
+    """Make a group's folder, and remove those of dead runs beside it. Raises ``OSError``."""
     for stale in _stale(folder.parent):
         with contextlib.suppress(OSError):  # it may be in use after all, or another's
             stale.rmdir()
@@ -63,6 +65,7 @@ def _stale(parent: Path) -> Iterator[Path]:
 
 
 def remove(folder: Path) -> None:
+    """Kill all that is in a group, and remove its folder; one that does not go is left behind."""
     end = time.monotonic() + _REMOVE_TIMEOUT_S
     while folder.exists():
         try:
@@ -80,12 +83,14 @@ def remove(folder: Path) -> None:
 
 def _members(folder: Path) -> list[int]:
     try:
-        return [int(pid) for pid in (folder / "cgroup.procs").read_text().split()]
+        pids = map(int, (folder / "cgroup.procs").read_text().split())
     except OSError:
         return []
+    return [pid for pid in pids if pid > 0]  # 0 is one of another namespace, and kills oneself
 
 
 def hands_down(folder: Path) -> bool:
+    """Whether groups below a cgroup v2 folder have the cpu and the memory controller."""
     try:
         handed = (folder / "cgroup.subtree_control").read_text().split()
     except OSError:
@@ -94,10 +99,12 @@ def hands_down(folder: Path) -> bool:
 
 
 def open_door(path: Path) -> int:
+    """A descriptor to write to; it is closed when another program is run."""
     return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
 
 
 def write(path: Path, value: object) -> None:
+    """Write one value; raises ``OSError`` where the kernel refuses it."""
     # not write_text(): O_CREAT and O_TRUNC mean nothing here, and an error must name the file
     door = open_door(path)
     try:

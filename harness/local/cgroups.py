@@ -21,6 +21,7 @@ from harness.local import cgroup_files as files
 
 _PROBE_TIMEOUT_S = 10.0
 _SCOPE_TIMEOUT_S = 5.0
+_ENV = "/usr/bin/env"
 
 
 class NoGroupError(Exception):
@@ -204,13 +205,18 @@ class ScopeGroup(V2Group):
         self._unit = f"{files.new_name()}.scope"
         self._folder, self._door = None, None
         self._swap_is_off = True
+        is_root = os.geteuid() == 0
+        # the function's environment does not lead to the user's systemd
+        runtime = f"XDG_RUNTIME_DIR={os.environ.get('XDG_RUNTIME_DIR', '')}"
         self.prefix = (
+            *(() if is_root else (_ENV, runtime)),
             systemd_run,
-            *(() if os.geteuid() == 0 else ("--user",)),
+            *(() if is_root else ("--user",)),
             *("--scope", "--quiet", "--collect", f"--unit={self._unit}"),
             # a quota of some kind has systemd hand down the cpu controller
             *("-p", "CPUQuota=10000%", "-p", "CPUQuotaPeriodSec=20ms"),
             *("-p", f"MemoryMax={memory_bytes}", "-p", "MemorySwapMax=0", "--"),
+            *(() if is_root else (_ENV, "--unset=XDG_RUNTIME_DIR")),
         )
 
     def started(self, pid: int) -> None:
@@ -256,6 +262,7 @@ def _probe(kind: type[V1Group | V2Group]) -> None:
     try:
         with subprocess.Popen(
             [*group.prefix, "cat"],
+            env={"PATH": os.defpath},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

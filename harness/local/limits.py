@@ -2,8 +2,8 @@
 
 1,769 MB are one vCPU and the share is in proportion
 (docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html); MB are MiB, as Lambda counts
-them. The quota is per 20 ms, which AWS does not document: it is what functions observe of their
-pauses. As on AWS init has the full CPU: the quota comes when the emulator says that init is over.
+them. The quota is per 20 ms: AWS documents no period.
+As on AWS init has the full CPU: the quota comes when the emulator says that init is over.
 
 The group holds the emulator and all that it starts, but not the harness. The emulator's own part
 counts along: 1 to 2 ms of CPU per invocation and 3 to 5 MiB of memory, as measured on 2 cores of

@@ -11,7 +11,6 @@ import contextlib
 import http.client
 import json
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -22,13 +21,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import psutil
-
 from harness import toolchain
 from harness.local import processes
 from harness.local.emulator_output import Answer, is_end, read_answer, read_output
 from harness.local.limits import Enforcement, Limited, Limits, limited, unlimited
-from harness.local.runtimes import runtime_command
+from harness.local.runtime_processes import RuntimeProcesses
+from harness.local.runtimes import runtime_command, runtime_environment
 from harness.model import (
     Artefact,
     Failure,
@@ -36,7 +34,6 @@ from harness.model import (
     HarnessError,
     Invocation,
     NotReady,
-    PeakSince,
 )
 
 _ROUTE = "/2015-03-31/functions/function/invocations"
@@ -143,11 +140,11 @@ class Sandbox:
         if self._process is None:
             raise HarnessError("the sandbox is not started")
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()
-        pids = self._runtime_pids()
-        if not pids:
+        is_new = not self._runtime.pids()
+        if is_new:
             self._limits.init_begins(self._output, self._read)
-        peak_since = self._begin_peak(pids)
-        before, pressed = self._cpu_by_process(), self._limits.pressure()
+        peak_since = self._runtime.begin_peak(reset=self._reset_peak)
+        before, pressed = self._runtime.cpu_by_process(), self._limits.pressure()
         try:
             answer = read_answer(self._post(payload))
         except (OSError, http.client.HTTPException) as error:
@@ -159,9 +156,9 @@ class Sandbox:
         self._limits.init_ended()
         pressure = self._limits.pressure().since(pressed)
         failure = self._failure(answer, pressure.oom_kills)
-        after = self._cpu_by_process()
+        after = self._runtime.cpu_by_process()
         spent = [now - before.get(pid, 0.0) for pid, now in after.items()]
-        peak = self._peak_rss_bytes()
+        peak = self._runtime.peak_rss_bytes()
         killed = failure is not None and failure.kind is FailureKind.OUT_OF_MEMORY
         return Invocation(
             result=answer.result,
@@ -184,10 +181,10 @@ class Sandbox:
 
     def freeze(self) -> None:
         """Stop the runtime until the next :meth:`thaw`, as Lambda does between invocations."""
-        self._signal(signal.SIGSTOP)
+        self._runtime.stop()
 
     def thaw(self) -> None:
-        self._signal(signal.SIGCONT)
+        self._runtime.resume()
 
     def output_tail(self) -> str:
         """The last lines of all that the emulator and the function printed."""
@@ -218,6 +215,7 @@ class Sandbox:
             "TMPDIR": str(temporary),
             "LANG": "C.UTF-8",
             "TZ": "UTC",
+            **runtime_environment(self._implementation, self._memory_mb),
             **self._env,
         }
 
@@ -250,6 +248,10 @@ class Sandbox:
                 return lines
             time.sleep(0.002)
 
+    @property
+    def _runtime(self) -> RuntimeProcesses:
+        return RuntimeProcesses(None if self._process is None else self._process.pid)
+
     # ---- the limits ----
 
     def _limited(self, asked: Limits) -> AbstractContextManager[Limited]:
@@ -265,30 +267,3 @@ class Sandbox:
             kind = FailureKind.OUT_OF_MEMORY
             return Failure(kind, f"out of memory at {self._memory_mb} MB")
         return Failure(answer.kind, answer.error)
-
-    # ---- the runtime's processes: all that the emulator started ----
-
-    def _cpu_by_process(self) -> dict[int, float]:
-        times = {pid: processes.cpu_ms(pid) for pid in self._runtime_pids()}
-        return {pid: value for pid, value in times.items() if value is not None}
-
-    def _begin_peak(self, pids: Sequence[int]) -> PeakSince:
-        if not pids:
-            return PeakSince.INVOCATION  # it starts the processes
-        reset = self._reset_peak and all(map(processes.reset_peak_rss, pids))
-        return PeakSince.INVOCATION if reset else PeakSince.START
-
-    def _peak_rss_bytes(self) -> int | None:
-        peaks = [processes.peak_rss_bytes(pid) for pid in self._runtime_pids()]
-        measured = [peak for peak in peaks if peak is not None]
-        return sum(measured) if measured else None
-
-    def _signal(self, number: signal.Signals) -> None:
-        for each in [] if self._process is None else processes.descendants(self._process.pid):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                each.send_signal(number)
-
-    def _runtime_pids(self) -> list[int]:
-        if self._process is None:
-            return []
-        return [each.pid for each in processes.descendants(self._process.pid)]
