@@ -14,7 +14,7 @@ import pytest
 
 from harness.local import processes
 from harness.local.sandbox import Sandbox
-from harness.model import Artefact, Implementation, NotReady
+from harness.model import Artefact, Implementation, NotReady, PeakSince
 
 HELLO = """
 import json, os, time
@@ -128,6 +128,23 @@ def test_cpu_time_and_peak_memory_are_the_runtimes(sandbox: Sandbox) -> None:
     assert idle.peak_rss_bytes < 100 << 20
     assert held.peak_rss_bytes is not None
     assert held.peak_rss_bytes >= 100 << 20
+
+
+def test_peak_memory_is_the_invocations_where_it_can_be_reset(
+    artefact: Artefact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: dict[str, object] = {"hold": 60 << 20}
+    with Sandbox(artefact, {}, reset_peak=True) as sandbox:
+        cold, large, small = (sandbox.invoke(event) for event in ({}, held, {}))
+        monkeypatch.setattr(processes, "reset_peak_rss", lambda pid: False)
+        refused = sandbox.invoke({})
+    with Sandbox(artefact, {}) as sandbox:
+        _, _, since_start = (sandbox.invoke(event) for event in ({}, held, {}))
+
+    assert {cold.peak_since, large.peak_since, small.peak_since} == {PeakSince.INVOCATION}
+    assert (large.peak_rss_bytes or 0) >= 60 << 20 > (small.peak_rss_bytes or 0) > 0
+    assert refused.peak_since is since_start.peak_since is PeakSince.START
+    assert (since_start.peak_rss_bytes or 0) >= 60 << 20
 
 
 def test_a_frozen_sandbox_stands_still_and_goes_on_when_it_is_thawed(sandbox: Sandbox) -> None:
