@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.local import cgroup_files, cgroups
+from harness.local import cgroup_files, cgroup_probe, cgroups
 from harness.local.limits import limited
 
 type OwnGroups = Callable[[Mapping[str, Path]], None]
@@ -99,7 +99,7 @@ def test_every_kind_that_fails_has_its_reason(
     own_groups({"cpu": tmp_path, "": tmp_path})
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert cgroups.find_kind.__wrapped__() == (
+    assert cgroup_probe.find_kind.__wrapped__() == (
         None,
         "cgroup v1: no memory controller is mounted; "
         "cgroup v2: the cpu and memory controllers are not handed down to this group; "
@@ -151,7 +151,7 @@ def test_where_the_groups_of_a_process_are_is_read_from_its_mounts() -> None:
             assert str(os.getpid()) in members, controller
 
 
-@pytest.mark.skipif(cgroups.find_kind()[0] is None, reason=str(cgroups.find_kind()[1]))
+@pytest.mark.skipif(cgroup_probe.find_kind()[0] is None, reason=str(cgroup_probe.find_kind()[1]))
 def test_what_a_killed_run_left_behind_goes_with_the_next() -> None:
     script = (
         "import time; from harness.local import limits\n"

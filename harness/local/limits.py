@@ -20,8 +20,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.local import cgroups
-from harness.model import NotReady
+from harness.local import cgroup_probe, cgroups
+from harness.model import HarnessError, NotReady
 
 VCPU_MB = 1769
 PERIOD_US = 20_000
@@ -43,7 +43,7 @@ class Limits:
 class Enforcement:
     """What holds a sandbox to its memory size: for the report.
 
-    ``mechanism`` is one of ``cgroups.KINDS``, or ``None`` with a ``reason``, and then nothing is
+    ``mechanism`` is one of ``cgroup_probe.KINDS``, or ``None`` with a ``reason``, and then nothing is
     limited and the figures below are ``None``. A ``reason`` beside a mechanism tells what it
     can't give. ``vcpus`` is the share. ``quota_delay_ms`` is from the emulator's line at the end
     of the last init to the quota: up to 1 ms too large, for the line has whole milliseconds;
@@ -85,7 +85,7 @@ def quota_us(memory_mb: int) -> int:
 
 def support() -> tuple[str | None, str | None]:
     """(mechanism, ``None``) or (``None``, why there is none) of this machine; tried once."""
-    return cgroups.find_kind()
+    return cgroup_probe.find_kind()
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def limited(
     group: cgroups.Group | None = None
     if mechanism is not None:
         try:
-            group = cgroups.KINDS[mechanism](memory_mb << 20)
+            group = cgroup_probe.KINDS[mechanism](memory_mb << 20)
         except cgroups.NoGroupError as error:
             mechanism, reason = None, f"{mechanism}: {error}"
     if group is None:
@@ -125,10 +125,8 @@ def limited(
     try:
         yield limits
     finally:
-        try:
-            limits.init_ended()
-        finally:
-            group.remove()
+        limits.close()
+        group.remove()
 
 
 class Limited:
@@ -167,18 +165,31 @@ class Limited:
         """Lift the quota until the emulator's ``output``, read from ``offset``, ends an init."""
         if self._group is None or self.enforcement.throttle_init:
             return
-        self.init_ended()  # of an invocation that was broken off
-        self._group.set_quota(None, PERIOD_US)
+        self.close()  # what an invocation that was broken off left
+        self._set_quota(self._group, None)
         self._watch = _InitWatch(self._group, self.enforcement.quota_us, output, offset)
         self._watch.start()
 
     def init_ended(self) -> None:
-        """End the watch. The quota is set, also when no line ended the init."""
-        if self._watch is None:
+        """End the watch. The quota is set then, also when no line ended the init."""
+        if self._group is None or self._watch is None:
             return
         delay_ms = self._watch.end()
         self._watch = None
+        self._set_quota(self._group, self.enforcement.quota_us)
         self.enforcement = replace(self.enforcement, quota_delay_ms=delay_ms)
+
+    def close(self) -> None:
+        """End the watch and set nothing."""
+        if self._watch is not None:
+            self._watch.end()
+            self._watch = None
+
+    def _set_quota(self, group: cgroups.Group, quota: int | None) -> None:
+        try:
+            group.set_quota(quota, PERIOD_US)
+        except OSError as error:
+            raise HarnessError(f"{self.enforcement.mechanism}: no quota set: {error}") from error
 
     def cpu_use(self) -> cgroups.CpuUse | None:
         return None if self._group is None else self._group.cpu_use()
@@ -210,13 +221,12 @@ class _InitWatch(threading.Thread):
                 self._group.set_quota(self._quota, PERIOD_US)
                 self._delay_ms = _since_ms(line)
         except OSError:
-            return  # end() tries once more, in the caller's thread
+            return  # init_ended() tries once more, and tells
 
     def end(self) -> float | None:
-        """The delay in ms; ``None`` if there was no line. Raises ``OSError``."""
+        """The delay in ms; ``None`` if there was no line."""
         self._over.set()
         self.join()
-        self._group.set_quota(self._quota, PERIOD_US)
         return self._delay_ms
 
     def _wait_for_line(self) -> bytes | None:
