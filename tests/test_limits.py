@@ -118,7 +118,19 @@ def test_a_function_that_burns_gets_its_share(limited_artefact: Artefact, memory
     assert (invocation.throttled_ms or 0) > 0
 
 
-def test_init_has_the_full_cpu_and_the_first_handler_has_not(limited_artefact: Artefact) -> None:
+def test_the_first_handler_has_its_share_only(limited_artefact: Artefact) -> None:
+    with Sandbox(limited_artefact, {}, limits=Limits()) as sandbox:
+        first = sandbox.invoke({"burn": 0.05})
+
+    assert first.cold
+    assert first.throttled_ms is not None
+    assert first.duration_ms is not None
+    assert first.throttled_ms > first.duration_ms * 0.5
+
+
+def test_every_init_has_the_full_cpu_and_the_next_handler_has_not(
+    limited_artefact: Artefact,
+) -> None:
     (limited_artefact.folder / "burn").touch()
     with Sandbox(limited_artefact, {}, limits=Limits()) as sandbox:
         cold = sandbox.invoke({})
