@@ -45,9 +45,9 @@ class Enforcement:
 
     ``mechanism`` is a name of ``cgroup_probe.KINDS``, or ``None`` with a ``reason``, and then
     nothing is limited and the figures below are ``None``. A ``reason`` beside a mechanism tells
-    what it can't give. ``vcpus`` is the share. ``quota_delay_ms`` is from the emulator's line at the end
-    of the last init to the quota: up to 1 ms too large, for the line has whole milliseconds;
-    ``None`` before an init and with ``throttle_init``.
+    what it can't give. ``vcpus`` is the share. ``quota_delay_ms`` is from the emulator's line at
+    the end of the last init to the quota: up to 1 ms too large, as the line has whole
+    milliseconds; ``None`` before an init and with ``throttle_init``.
     """
 
     memory_mb: int
