@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 from harness.fixtures.staging import ExpectedDay, StagedObject, stage
 from harness.local.latency import Latency, delayed
+from harness.local.limits import VCPU_MB, Limits
+from harness.local.placement import Placement, pinned, place
 from harness.measure import Progress, RunningSandbox
 from harness.model import Artefact, Implementation, Invocation, NotReady, Variant
 from harness.verify import same_json, verify_destination
@@ -54,6 +56,21 @@ class Store(Protocol):
     def cpu_s(self) -> float | None: ...
 
 
+class StartsSandbox(Protocol):
+    """Makes a sandbox that is not started yet; as ``harness.local.sandbox.Sandbox``."""
+
+    def __call__(
+        self,
+        artefact: Artefact,
+        env: Mapping[str, str],
+        memory_mb: int | None = None,
+        *,
+        limits: Limits | None = None,
+        cores: frozenset[int] | None = None,
+        reset_peak: bool = False,
+    ) -> AbstractContextManager[RunningSandbox]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Doors:
     """All that touches the machine; tests hand in others."""
@@ -61,10 +78,11 @@ class Doors:
     load: Callable[[], Sequence[Implementation]]
     check: Callable[[Implementation], Sequence[Finding]]
     build: Callable[[Sequence[Implementation], Progress], Mapping[str, Artefact | NotReady]]
-    serve: Callable[[], AbstractContextManager[Store]]
-    sandbox: Callable[[Artefact, Mapping[str, str]], AbstractContextManager[RunningSandbox]]
+    serve: Callable[[frozenset[int] | None], AbstractContextManager[Store]]
+    sandbox: StartsSandbox
     describe: Callable[[], Mapping[str, object]]
     delay: Callable[[int, Latency], AbstractContextManager[int]] = delayed
+    place: Callable[[], Placement] = place
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +140,18 @@ def staged(
     objects: Iterable[StagedObject],
     day: date,
     chunk_bytes: int,
+    placement: Placement,
     progress: Progress,
 ) -> Iterator[Bench]:
-    """A running store that holds the day; leaving the context ends and removes everything."""
+    """A running store that holds the day, on the cores that are not the sandbox's, as this thread
+    is meanwhile; leaving the context ends and removes everything.
+    """
     progress("starting the S3 server")
-    with TemporaryDirectory(prefix="expected-") as folder, doors.serve() as store:
+    with (
+        TemporaryDirectory(prefix="expected-") as folder,
+        pinned(placement.others),
+        doors.serve(placement.others) as store,
+    ):
         store.bucket_path(_DESTINATION_BUCKET)
         progress("staging the day")
 
@@ -160,6 +185,8 @@ class LocalTarget:
     env: Mapping[str, str]
     doors: Doors
     variant: Variant = field(default_factory=Variant)
+    limits: Limits | None = None
+    cores: frozenset[int] | None = None
 
     @property
     def name(self) -> str:
@@ -170,4 +197,12 @@ class LocalTarget:
         env = {**self.artefact.implementation.environment, **self.env}
         if self.variant.concurrency is not None:
             env["CONCURRENCY"] = str(self.variant.concurrency)
-        return self.doors.sandbox(self.artefact, env)
+        memory_mb = self.variant.memory_mb or self.artefact.implementation.memory_mb
+        return self.doors.sandbox(
+            self.artefact,
+            env,
+            memory_mb,
+            limits=self.limits,
+            cores=self.cores if memory_mb <= VCPU_MB else None,  # it may use more than its core
+            reset_peak=True,
+        )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from harness.figures import Figures, Ranking
+from harness.figures import Figures, Ranking, figures
 from harness.model import Comparison, Row
 from harness.statistics import Interval, Summary, noise_floor
 
@@ -13,7 +14,7 @@ NOT_MEASURED = "-"
 ABOUT = (
     "Times are the emulator's platform lines: init of a fresh sandbox, first with init. A median "
     "has its 95 % bootstrap interval. CPU is the function's and the S3 server's. Memory is the "
-    "runtime process's peak RSS."
+    "runtime processes' peak RSS of one invocation."
 )
 ABOUT_PHASES = (
     "Wait is that of the one ordered consumer. From list on: sums of operations that overlap, so "
@@ -21,6 +22,7 @@ ABOUT_PHASES = (
 )
 #: What `main_cells` gives, for reports with room.
 MAIN_HEADINGS = (
+    "vCPU",
     "init ms",
     "first ms",
     "warm ms",
@@ -38,6 +40,7 @@ def main_cells(row: Row, found: Figures) -> tuple[str, ...]:
     """One cell for each of ``MAIN_HEADINGS``."""
     warm = found.warm
     return (
+        vcpus(row),
         median(found.init),
         median(found.first),
         median(warm),
@@ -51,15 +54,70 @@ def main_cells(row: Row, found: Figures) -> tuple[str, ...]:
     )
 
 
+def vcpus(row: Row) -> str:
+    """The share of CPU that the row was held to; ``*`` where it had no core for itself."""
+    if row.enforcement is None or row.enforcement.mechanism is None:
+        return NOT_MEASURED
+    return f"{row.enforcement.vcpus:.2f}{'*' if row.is_contended else ''}"
+
+
 def describe_run(comparison: Comparison) -> Iterator[tuple[str, str]]:
     """What was run, and on what: (title, line)."""
     for title, line in (
         ("day", _day(comparison.fixture)),
         ("settings", _settings(comparison.settings)),
+        ("limits", _limits(comparison)),
         ("machine", _machine(comparison.environment)),
     ):
         if line:
             yield title, line
+
+
+def _limits(comparison: Comparison) -> str:
+    held = [row.enforcement for row in comparison.rows if row.enforcement is not None]
+    if not held:
+        return ""
+    if held[0].mechanism is None:
+        return f"none: {held[0].reason}"
+    when = "from the start" if held[0].throttle_init else "after init"
+    delays = [each.quota_delay_ms for each in held if each.quota_delay_ms is not None]
+    late = f", {max(delays):.1f} ms late at most" if delays else ""
+    swap = "no swap" if held[0].swap_off else "swap could not be switched off"
+    own = "; * has more than a core and shares it" if any(map(_contended, comparison.rows)) else ""
+    return f"{held[0].mechanism}: memory, {swap}; share of CPU {when}{late}{own}"
+
+
+def _contended(row: Row) -> bool:
+    return row.is_contended
+
+
+def best_memory(comparison: Comparison) -> Iterator[str]:
+    """For each language of a memory sweep the cheapest size, by GB-seconds, and the fastest.
+
+    Sizes above one core are left out: they shared it with the S3 server.
+    """
+    by_name: dict[str, list[tuple[int, float]]] = {}
+    for row in comparison.rows:
+        warm = figures(row, comparison.fixture).warm
+        memory_mb = row.variant.memory_mb
+        if memory_mb is None or warm is None or row.is_contended:
+            continue
+        title = str(replace(row.variant, memory_mb=None))
+        name = f"{row.language} {row.client} {title}".rstrip()
+        by_name.setdefault(name, []).append((memory_mb, warm.median))
+    for name, sizes in by_name.items():
+        if len(sizes) < 2:
+            continue
+        cheapest = min(sizes, key=lambda each: _gb_seconds(*each))
+        fastest = min(sizes, key=lambda each: each[1])
+        yield (
+            f"{name}: cheapest at {cheapest[0]:,} MB ({_gb_seconds(*cheapest):.3f} GB-s), "
+            f"fastest at {fastest[0]:,} MB ({fastest[1]:,.0f} ms)"
+        )
+
+
+def _gb_seconds(memory_mb: int, duration_ms: float) -> float:
+    return memory_mb / 1024 * duration_ms / 1000
 
 
 def standing_title(found: Ranking) -> str:

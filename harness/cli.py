@@ -96,6 +96,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     compare.add_argument("--export-json", type=Path, metavar="FILE")
     compare.add_argument(
+        "--memory", type=_positives, default=(), metavar="512,1769", help="sweep the MB of memory"
+    )
+    compare.add_argument(
+        "--no-limits", action="store_true", help="the whole machine instead of Lambda's share"
+    )
+    compare.add_argument(
+        "--throttle-init", action="store_true", help="the share of CPU from the start on"
+    )
+    compare.add_argument(
         "--concurrency", type=_positives, default=(), metavar="1,4,16", help="sweep CONCURRENCY"
     )
     compare.add_argument(
@@ -204,10 +213,13 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
     from harness.fixtures.survey import survey
     from harness.fixtures.trail import find_trail
     from harness.gate import judge_slowdown
+    from harness.local.limits import Limits
     from harness.report import render
     from harness.terminal import progress_on
     from harness.trail_report import render_oddities
 
+    if arguments.no_limits and (arguments.memory or arguments.throttle_init):
+        raise UsageError("--memory and --throttle-init need the limits: not with --no-limits")
     if arguments.source is None:
         given = {name: getattr(arguments, name) for name in ("objects", "seed", "day")}
         given = {name: value for name, value in given.items() if value is not None}
@@ -233,6 +245,8 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
         arguments.rerun,
         arguments.seconds,
         arguments.order_seed,
+        memory_mb=arguments.memory,
+        limits=None if arguments.no_limits else Limits(arguments.throttle_init),
         concurrency=arguments.concurrency,
         s3_latency=arguments.s3_latency,
     )
@@ -409,8 +423,14 @@ def _require_writable(path: Path) -> None:
 
 
 def _exit_code(comparison: Comparison, *, required: bool) -> int:
-    kinds = [row.verdict.kind for row in comparison.rows]
-    if VerdictKind.MISMATCH in kinds or VerdictKind.FAILED in kinds:
+    at_limits = {VerdictKind.TIMED_OUT, VerdictKind.OUT_OF_MEMORY}
+    kinds = [
+        row.verdict.kind
+        for row in comparison.rows
+        # what a sweep of memory finds out is no failure
+        if row.variant.memory_mb is None or row.verdict.kind not in at_limits
+    ]
+    if (at_limits | {VerdictKind.MISMATCH, VerdictKind.FAILED}) & {*kinds}:
         return DIFFERENT
     skipped = kinds.count(VerdictKind.SKIPPED)
     # Nothing that ran is nothing that matched.
@@ -459,7 +479,7 @@ def _real_doors(template: Path | None) -> Doors:
         partial(load_implementations, file),
         check,
         partial(build, template=file),
-        S3Server,
+        lambda cores: S3Server(cores=cores),
         Sandbox,
         describe,
     )

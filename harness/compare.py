@@ -17,6 +17,8 @@ from harness.fixtures.recipe import Recipe, make_day
 from harness.fixtures.sources import source_day
 from harness.fixtures.staging import ExpectedDay, StagedObject
 from harness.local.latency import Latency
+from harness.local.limits import Limits
+from harness.local.placement import Placement
 from harness.measure import Measured, Plan, Progress, run_plan
 from harness.model import (
     Again,
@@ -52,13 +54,16 @@ class Request:
     seconds: float | None = None
     order_seed: int = 1
     again: bool = True
+    memory_mb: tuple[int, ...] = ()
     concurrency: tuple[int, ...] = ()
     s3_latency: tuple[Latency, ...] = ()
+    limits: Limits | None = field(default_factory=Limits)
 
     def variants(self) -> list[tuple[Variant, Latency | None]]:
         """Every combination that is swept; one that changes nothing if none is."""
         return [
-            (Variant(concurrency, None if latency is None else str(latency)), latency)
+            (Variant(memory_mb, concurrency, None if latency is None else str(latency)), latency)
+            for memory_mb in dict.fromkeys(self.memory_mb) or (None,)
             for latency in dict.fromkeys(self.s3_latency) or (None,)
             for concurrency in dict.fromkeys(self.concurrency) or (None,)
         ]
@@ -89,10 +94,10 @@ def compare(request: Request, doors: Doors, progress: Progress) -> Comparison:
     plan = _plan(request)
     fixture: Mapping[str, object] = {}
     if artefacts:
-        with staged(
-            doors, objects, request.recipe.day, int(settings["CHUNK_BYTES"]), progress
-        ) as bench:
-            with _targets(request, artefacts, bench, doors) as targets:
+        placement = doors.place()
+        chunk_bytes = int(settings["CHUNK_BYTES"])
+        with staged(doors, objects, request.recipe.day, chunk_bytes, placement, progress) as bench:
+            with _targets(request, artefacts, bench, doors, placement) as targets:
                 measured = run_plan(plan, targets, bench, progress, time.monotonic)
             fixture = _describe_fixture(request, bench.expected)
     return Comparison(
@@ -111,7 +116,11 @@ def compare(request: Request, doors: Doors, progress: Progress) -> Comparison:
 
 @contextmanager
 def _targets(
-    request: Request, artefacts: Mapping[str, Artefact], bench: Bench, doors: Doors
+    request: Request,
+    artefacts: Mapping[str, Artefact],
+    bench: Bench,
+    doors: Doors,
+    placement: Placement,
 ) -> Iterator[list[LocalTarget]]:
     with ExitStack() as proxies:
         targets = []
@@ -122,7 +131,10 @@ def _targets(
                 if latency not in envs:
                     envs[latency] = proxies.enter_context(bench.later(doors, latency))
                 env = envs[latency]
-            targets += [LocalTarget(each, env, doors, variant) for each in artefacts.values()]
+            targets += [
+                LocalTarget(each, env, doors, variant, request.limits, placement.sandbox)
+                for each in artefacts.values()
+            ]
         yield targets
 
 
@@ -211,6 +223,7 @@ def _row(
         outcome.output_zip_bytes,
         tuple(outcome.samples),
         variant,
+        outcome.enforcement,
     )
 
 

@@ -12,6 +12,8 @@ from harness.figures import Ranking, figures, ranking
 from harness.model import (
     Again,
     Comparison,
+    Enforcement,
+    PeakSince,
     Row,
     Sample,
     SampleKind,
@@ -54,6 +56,7 @@ def _result(row: Row, comparison: Comparison, found: Ranking) -> dict[str, objec
         "language": row.language,
         "client": row.client,
         "variant": asdict(row.variant),
+        "enforcement": None if row.enforcement is None else asdict(row.enforcement),
         "verdict": row.verdict.kind.value,
         "reason": row.verdict.reason,
         "package_zip_bytes": row.zip_bytes,
@@ -113,14 +116,16 @@ def _row_from_json(result: Mapping[str, Any]) -> Row:
         result["output_zip_bytes"],
         _samples_from_json(result["samples"]),
         Variant(**result["variant"]),
+        None if result["enforcement"] is None else Enforcement(**result["enforcement"]),
     )
 
 
 def _samples_from_json(samples: list[dict[str, Any]]) -> tuple[Sample, ...]:
-    derived = {"kind", "first_ms"}
+    derived = {"kind", "first_ms", "peak_since"}
     return tuple(
         Sample(
             SampleKind(each["kind"]),
+            peak_since=None if each["peak_since"] is None else PeakSince(each["peak_since"]),
             **{name: value for name, value in each.items() if name not in derived},
         )
         for each in samples

@@ -15,6 +15,9 @@ from random import Random
 from typing import Protocol
 
 from harness.model import (
+    Enforcement,
+    Failure,
+    FailureKind,
     HarnessError,
     Invocation,
     NotReady,
@@ -36,6 +39,11 @@ class RunningSandbox(Protocol):
     def invoke(self, event: object) -> Invocation: ...
     def freeze(self) -> None: ...
     def thaw(self) -> None: ...
+
+    @property
+    def enforcement(self) -> Enforcement:
+        """What holds it to its memory size."""
+        ...
 
 
 class Target(Protocol):
@@ -104,6 +112,7 @@ class Outcome:
     verdict: Verdict
     output: Mapping[str, object] | None = None
     output_zip_bytes: int | None = None
+    enforcement: Enforcement | None = None
     samples: list[Sample] = field(default_factory=list)
 
     @property
@@ -147,20 +156,36 @@ def _verify(plan: Plan, target: Target, destination: Destination) -> Outcome:
     try:
         with target.start() as sandbox:
             invocation = sandbox.invoke(plan.event)
+            enforcement = sandbox.enforcement
     except NotReady as error:
         return Outcome(Verdict(VerdictKind.SKIPPED, str(error)))
     except HarnessError as error:
         return Outcome(Verdict(VerdictKind.FAILED, str(error)))
     if invocation.error is not None:
-        return Outcome(Verdict(VerdictKind.FAILED, invocation.error))
+        verdict = _verdict_of(invocation.error, invocation.failure)
+        return Outcome(verdict, enforcement=enforcement)
     output = invocation.result if isinstance(invocation.result, dict) else None
     reason = destination.judge(invocation)
     kind = VerdictKind.MATCH if reason is None else VerdictKind.MISMATCH
-    return Outcome(Verdict(kind, reason), output, destination.stored_bytes())
+    return Outcome(Verdict(kind, reason), output, destination.stored_bytes(), enforcement)
 
 
-class _MismatchError(HarnessError):
-    """An output that was right before is wrong now."""
+def _verdict_of(error: str, failure: Failure | None) -> Verdict:
+    kinds = {
+        FailureKind.TIMED_OUT: VerdictKind.TIMED_OUT,
+        FailureKind.OUT_OF_MEMORY: VerdictKind.OUT_OF_MEMORY,
+    }
+    if failure is None or failure.kind not in kinds:
+        return Verdict(VerdictKind.FAILED, error)
+    return Verdict(kinds[failure.kind], failure.reason)
+
+
+class _VerdictError(HarnessError):
+    """What a target that matched before ends in while it is measured."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.reason)
+        self.verdict = verdict
 
 
 @dataclass(slots=True)
@@ -286,7 +311,7 @@ class _Measurement:
                 f"a {kind} invocation was expected: the sandbox was not as it should"
             )
         if (reason := self._destination.judge(invocation)) is not None:
-            raise _MismatchError(reason)
+            raise _VerdictError(Verdict(VerdictKind.MISMATCH, reason))
         end = _end_line(invocation)
         phases, wait = end.get("phases"), end.get("wait_ms")
         each.outcome.samples.append(
@@ -300,13 +325,16 @@ class _Measurement:
                 invocation.peak_rss_bytes,
                 float(wait) if isinstance(wait, int | float) else None,
                 phases if isinstance(phases, dict) else None,
+                invocation.peak_since,
+                invocation.throttled_ms,
             )
         )
 
     def _invoke(self, each: _Warm) -> Invocation:
         invocation = each.sandbox.invoke(self._plan.event)
         if invocation.error is not None:
-            raise HarnessError(f"while it was measured: {invocation.error}")
+            verdict = _verdict_of(invocation.error, invocation.failure)
+            raise _VerdictError(Verdict(verdict.kind, f"while it was measured: {verdict.reason}"))
         return invocation
 
 
@@ -315,9 +343,8 @@ def _failing(outcome: Outcome) -> Iterator[None]:
     try:
         yield
     except HarnessError as error:
-        mismatch = isinstance(error, _MismatchError)
-        kind = VerdictKind.MISMATCH if mismatch else VerdictKind.FAILED
-        outcome.verdict = Verdict(kind, str(error))
+        failed = Verdict(VerdictKind.FAILED, str(error))
+        outcome.verdict = error.verdict if isinstance(error, _VerdictError) else failed
         outcome.samples.clear()
 
 

@@ -102,6 +102,28 @@ class Invocation:
     throttled_ms: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Enforcement:
+    """What holds a sandbox to its memory size: for the report.
+
+    ``mechanism`` is one of ``harness.local.cgroup_probe.KINDS``, or ``None`` with a ``reason``:
+    then nothing is limited and the figures below are ``None``. A ``reason`` beside a mechanism
+    tells what it can't give. ``vcpus`` is the share. ``quota_delay_ms`` is from the emulator's
+    line at the end of the last init to the quota: up to 1 ms too large, for the line has whole
+    milliseconds; ``None`` before an init and with ``throttle_init``.
+    """
+
+    memory_mb: int
+    vcpus: float
+    mechanism: str | None
+    reason: str | None
+    quota_us: int | None = None
+    period_us: int | None = None
+    swap_off: bool | None = None
+    throttle_init: bool = False
+    quota_delay_ms: float | None = None
+
+
 class SampleKind(StrEnum):
     COLD = "cold"  # the first invocation of a fresh sandbox
     WARM = "warm"
@@ -125,6 +147,8 @@ class Sample:
     peak_rss_bytes: int | None
     wait_ms: float | None = None
     phases: Mapping[str, object] | None = None
+    peak_since: PeakSince | None = None
+    throttled_ms: float | None = None
 
     @property
     def first_ms(self) -> float | None:
@@ -138,6 +162,8 @@ class VerdictKind(StrEnum):
     MATCH = "match"
     MISMATCH = "mismatch"
     FAILED = "failed"
+    TIMED_OUT = "timed out"
+    OUT_OF_MEMORY = "out of memory"
     SKIPPED = "skipped"
 
 
@@ -156,11 +182,13 @@ class Variant:
     ``s3_latency`` is the one that was added on the way to S3, such as ``20ms``, ``0ms`` none.
     """
 
+    memory_mb: int | None = None
     concurrency: int | None = None
     s3_latency: str | None = None
 
     def __str__(self) -> str:
         parts = (
+            None if self.memory_mb is None else f"{self.memory_mb} MB",
             None if self.concurrency is None else f"c={self.concurrency}",
             None if self.s3_latency is None else f"+{self.s3_latency}",
         )
@@ -180,10 +208,16 @@ class Row:
     output_zip_bytes: int | None = None
     samples: tuple[Sample, ...] = ()
     variant: Variant = field(default_factory=Variant)
+    enforcement: Enforcement | None = None
 
     @property
     def name(self) -> str:
         return f"{self.language} {self.client} {self.variant}".rstrip()
+
+    @property
+    def is_contended(self) -> bool:
+        """Whether its share is more than the one core that it would have for itself."""
+        return self.enforcement is not None and self.enforcement.vcpus > 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from harness.cells import (
     ABOUT,
     ABOUT_PHASES,
     NOT_MEASURED,
+    best_memory,
     between,
     describe_run,
     mebibytes,
@@ -22,17 +23,20 @@ from harness.cells import (
     number,
     standing_rows,
     standing_title,
+    vcpus,
 )
 from harness.figures import Figures, figures, ranking
 from harness.model import Comparison, Row, VerdictKind
 from harness.statistics import Summary
 from harness.warnings import find_warnings
 
-_FULL_WIDTH, _MIN_WIDTH = 98, 80
+_FULL_WIDTH, _MIN_WIDTH = 97, 80
 _STYLES = {
     VerdictKind.MATCH: "green",
     VerdictKind.MISMATCH: "red",
     VerdictKind.FAILED: "red",
+    VerdictKind.TIMED_OUT: "red",
+    VerdictKind.OUT_OF_MEMORY: "red",
     VerdictKind.SKIPPED: "yellow",
 }
 
@@ -56,7 +60,7 @@ def render(comparison: Comparison, stream: IO[str], width: int | None = None) ->
     for row, _ in rows:
         if row.verdict.reason is not None:
             style = _STYLES[row.verdict.kind]
-            console.print(f"[{style}]{row.language}: {row.verdict.kind}[/]", end=" ")
+            console.print(f"[{style}]{row.name}: {row.verdict.kind}[/]", end=" ")
             console.print(row.verdict.reason, markup=False, soft_wrap=True)
     if not any(row.samples for row, _ in rows):
         return
@@ -69,6 +73,8 @@ def render(comparison: Comparison, stream: IO[str], width: int | None = None) ->
         longest = max(len(name) for _, name, _ in ranks)
         for rank, name, ratio in ranks:
             console.print(escape(f"  {rank:>2}  {name:{longest}}  {ratio}"))
+    for line in best_memory(comparison):
+        console.print(escape(line))
     wide.print(_detail_table(rows, compact=compact))
     console.print(ABOUT_PHASES)
     for warning in find_warnings(comparison, standing):
@@ -110,33 +116,32 @@ def _dense_table(headings: Iterable[str]) -> Table:
 
 
 def _main_table(rows: Iterable[tuple[Row, Figures]], *, compact: bool) -> Table:
-    """``compact`` leaves the client to the export and breaks what is long into two lines."""
+    """``compact`` breaks what is long into two lines."""
     gap = "\n" if compact else " "
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0 if compact else 1, 0, 0))
-    table.add_column("language")
+    table.add_column("row")
     table.add_column("verdict")
-    if not compact:
-        table.add_column("client")
     for heading in (
+        "vCPU",
         "init\nms",
         "first\nms",
         f"warm ms\nmedian{gap}[95 %] n",
         "CPU ms\nown/S3",
         "memory\nMiB",
-        f"MB\nzip /{gap}unzipped",
+        "MB zip/\nunzipped",
     ):
         table.add_column(escape(heading), justify="right")
     for row, found in rows:
         table.add_row(
-            f"{row.language} {row.variant}".rstrip(),
+            row.name,
             f"[{_STYLES[row.verdict.kind]}]{row.verdict.kind}[/]",
-            *([] if compact else [row.client]),
+            vcpus(row),
             median(found.init),
             median(found.first),
             _with_interval(found.warm, gap),
             f"{median(found.cpu)}/{median(found.server_cpu)}",
             mebibytes(found.peak_rss_bytes),
-            f"{megabytes(row.zip_bytes)} / {megabytes(row.unzipped_bytes)}",
+            f"{megabytes(row.zip_bytes)}/{megabytes(row.unzipped_bytes)}",
         )
     return table
 
@@ -159,7 +164,7 @@ def _detail_table(rows: Sequence[tuple[Row, Figures]], *, compact: bool) -> Tabl
         if found.warm is None:
             continue
         table.add_row(
-            f"{row.language} {row.variant}".rstrip(),
+            row.name,
             f"{found.warm.min:,.0f}-{found.warm.max:,.0f}",
             *([] if compact else [f"{found.warm.mad:,.0f}"]),
             median(found.rerun),

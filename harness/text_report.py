@@ -10,6 +10,7 @@ from harness.cells import (
     ABOUT,
     MAIN_HEADINGS,
     NOT_MEASURED,
+    best_memory,
     describe_run,
     main_cells,
     standing_rows,
@@ -44,6 +45,8 @@ def markdown(comparison: Comparison) -> str:
         ranks = [(name, rank, ratio) for rank, name, ratio in standing_rows(standing)]
         lines += [f"{_inline(standing_title(standing))}:", ""]
         lines += [*_table(("row", "rank", "ratio [95 %]"), ranks), ""]
+    if sizes := list(best_memory(comparison)):
+        lines += [*(f"- {line}" for line in sizes), ""]
     lines += _warnings(comparison, standing)
     return "\n".join(lines).rstrip() + "\n"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.figures import Ranking, by_round, figures
-from harness.model import Comparison
+from harness.model import Comparison, PeakSince, SampleKind
 from harness.statistics import LEAST_ROUNDS, noise_floor
 
 _NOISY = 1.10
@@ -25,6 +25,8 @@ class Code(StrEnum):
     SERVER_BUSY = "server-busy"
     ONE_CORE = "one-core"
     LIMITS_NOT_ENFORCED = "limits-not-enforced"
+    CONTENDED = "contended"
+    PEAK_SINCE_START = "peak-since-start"
     DIRTY_CHECKOUT = "dirty-checkout"
 
 
@@ -106,14 +108,40 @@ def _of_machine(comparison: Comparison) -> Iterator[Warning]:
             "function and S3 server share one core",
             "use a machine with two cores or more",
         )
-    yield Warning(
-        Code.LIMITS_NOT_ENFORCED,
-        "Lambda's limits of CPU and memory are not enforced here",
-        "compare rows with each other, not with AWS",
-    )
+    yield from _of_limits(comparison)
     if comparison.environment.get("clean") is False:
         yield Warning(
             Code.DIRTY_CHECKOUT,
             "the checkout has uncommitted changes",
             "commit them, so that the figures belong to a commit",
+        )
+
+
+def _of_limits(comparison: Comparison) -> Iterator[Warning]:
+    held = [row.enforcement for row in comparison.rows if row.enforcement is not None]
+    free = [each for each in held if each.mechanism is None]
+    if free:
+        yield Warning(
+            Code.LIMITS_NOT_ENFORCED,
+            f"Lambda's limits of CPU and memory are not enforced: {free[0].reason}",
+            "run it as root or under systemd; compare rows with each other, not with AWS",
+        )
+    contended = [row.name for row in comparison.rows if row.samples and row.is_contended]
+    if contended:
+        yield Warning(
+            Code.CONTENDED,
+            f"more than one vCPU, shared with the S3 server: {', '.join(contended)}",
+            "they are not ranked as best memory; on AWS they will be faster",
+        )
+    since_start = {
+        row.name
+        for row in comparison.rows
+        for sample in row.samples
+        if sample.peak_since is PeakSince.START and sample.kind is not SampleKind.COLD
+    }
+    if since_start:
+        yield Warning(
+            Code.PEAK_SINCE_START,
+            "peak memory is that since the sandbox's start, not of one invocation",
+            "run it as root, so that the peak can be reset",
         )

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from harness.bench import Doors
 from harness.fixtures.sources import read_records
-from harness.model import Artefact, Implementation, Invocation, NotReady
+from harness.local.limits import Limits
+from harness.local.placement import Placement
+from harness.model import Artefact, Enforcement, Implementation, Invocation, NotReady
 
 LANGUAGES = ("python", "java", "javascript", "go")
 
@@ -72,6 +74,13 @@ class FakeFinding:
     remedy: str | None = None
 
 
+def enforcement(memory_mb: int, limits: Limits | None = None) -> Enforcement:
+    vcpus = memory_mb / 1769
+    if limits is None:
+        return Enforcement(memory_mb, vcpus, None, "not asked for")
+    return Enforcement(memory_mb, vcpus, "abacus", None, 20_000, 20_000, True)
+
+
 type Spoil = Callable[[list[bytes]], list[bytes]]
 
 
@@ -95,6 +104,7 @@ class FakeBench:
             serve=self._serve,
             sandbox=self._sandbox,
             describe=lambda: ENVIRONMENT,
+            place=lambda: Placement(None, None),
         )
 
     def _check(self, each: Implementation) -> list[FakeFinding]:
@@ -116,7 +126,7 @@ class FakeBench:
         }
 
     @contextmanager
-    def _serve(self) -> Iterator[FakeStore]:
+    def _serve(self, cores: frozenset[int] | None = None) -> Iterator[FakeStore]:
         self.done.append("serve")
         try:
             yield self.store
@@ -124,11 +134,20 @@ class FakeBench:
             self.done.append("stop serving")
 
     @contextmanager
-    def _sandbox(self, artefact: Artefact, env: Mapping[str, str]) -> Iterator[FakeSandbox]:
+    def _sandbox(
+        self,
+        artefact: Artefact,
+        env: Mapping[str, str],
+        memory_mb: int | None = None,
+        *,
+        limits: Limits | None = None,
+        cores: frozenset[int] | None = None,
+        reset_peak: bool = False,
+    ) -> Iterator[FakeSandbox]:
         language = artefact.implementation.language
         self.done.append(f"start {language}")
         try:
-            yield FakeSandbox(self, language, env)
+            yield FakeSandbox(self, language, env, enforcement(memory_mb or 1769, limits))
         finally:
             self.done.append(f"stop {language}")
 
@@ -136,7 +155,10 @@ class FakeBench:
 class FakeSandbox:
     """Aggregates with the slow oracle's reading."""
 
-    def __init__(self, bench: FakeBench, language: str, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, bench: FakeBench, language: str, env: Mapping[str, str], enforcement: Enforcement
+    ) -> None:
+        self.enforcement = enforcement
         self._bench = bench
         self._language = language
         self._env = env

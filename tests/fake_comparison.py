@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from fake_bench import ENVIRONMENT
 
-from harness.model import Again, Comparison, Row, Sample, SampleKind, Verdict, VerdictKind
+from harness.model import (
+    Again,
+    Comparison,
+    Enforcement,
+    Row,
+    Sample,
+    SampleKind,
+    Verdict,
+    VerdictKind,
+)
 
 MATCH = Verdict(VerdictKind.MATCH)
 
@@ -41,6 +50,7 @@ OUTPUT = {
     "chunks": 1,
     "deleted": 0,
 }
+HELD = Enforcement(1769, 1.0, "cgroup v1", None, 20_000, 20_000, True, False, 0.8)
 COMPARISON = Comparison(
     environment=ENVIRONMENT,
     settings={
@@ -79,6 +89,7 @@ COMPARISON = Comparison(
                 *eight(1180.5, 1234.4, 1100, 1190, 1210, 1185, 1175, 1900),
                 rerun(1, 1300),
             ),
+            enforcement=HELD,
         ),
         Row(
             "go",
@@ -89,6 +100,7 @@ COMPARISON = Comparison(
             OUTPUT,
             2_900_000,
             (cold(1, 9.4, 400), *eight(500, 510, 490, 505, 495, 500, 502, 700)),
+            enforcement=HELD,
         ),
         Row(
             "javascript",

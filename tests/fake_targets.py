@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from harness.model import HarnessError, Invocation
+from harness.model import Enforcement, Failure, HarnessError, Invocation
 
 RESULT: Mapping[str, object] = {"day": "2024-02-08", "records": 7}
 
@@ -76,6 +76,7 @@ class FakeRun:
         self._target = target
         self._cold = True
         self.frozen = False
+        self.enforcement = Enforcement(1769, 1.0, "abacus", None)
 
     def freeze(self) -> None:
         self.frozen = True
@@ -97,8 +98,10 @@ class FakeRun:
         stage.server_ms += 30
         stage.done.append(f"invoke {target.name}{kind}")
         answer = target.answers.get(target.invocations, RESULT)
-        error = answer if isinstance(answer, str) else None
+        failure = answer if isinstance(answer, Failure) else None
+        error = failure.reason if failure else answer if isinstance(answer, str) else None
         phases = {"get": {"count": 3, "sum_ms": target.invocations}}
         end = {"event": "end", "phases": phases, "wait_ms": 12.5}
         init, result = (100.0 if cold else None), (None if error else answer)
-        return Invocation(result, error, cold, init, duration, 5, 9, ({"event": "start"}, end))
+        log = ({"event": "start"}, end)
+        return Invocation(result, error, cold, init, duration, 5, 9, log, failure)

@@ -47,7 +47,7 @@ def test_a_mismatch_shows_the_first_difference(
     bench = FakeBench(spoil={"java": drop_one})
     assert main([*SMALL, "--export-json", str(export)], bench.doors()) == 1
     out = capsys.readouterr().out
-    assert "java: mismatch 2024/02/08/" in out
+    assert "java sdk: mismatch 2024/02/08/" in out
     assert "the chunk ends too early" in out
     results = {each["language"]: each for each in json.loads(export.read_text())["results"]}
     assert results["java"]["verdict"] == "mismatch"
@@ -85,7 +85,7 @@ def test_chunks_are_cut_as_the_template_says(tmp_path: Path) -> None:
 def test_a_missing_tool_skips_its_language(capsys: pytest.CaptureFixture[str]) -> None:
     bench = FakeBench(missing={"java": "mvn"})
     assert main(SMALL, bench.doors()) == 0
-    assert "java: skipped mvn is not on PATH: install mvn" in capsys.readouterr().out
+    assert "java sdk: skipped mvn is not on PATH: install mvn" in capsys.readouterr().out
     assert bench.done[0] == "build python javascript go"
 
 
@@ -114,7 +114,7 @@ def test_nothing_that_can_run_is_not_a_match() -> None:
 def test_a_failed_build_is_a_failed_run(capsys: pytest.CaptureFixture[str]) -> None:
     bench = FakeBench(unbuildable={"go": "main.go:7: undefined: x"})
     assert main(SMALL, bench.doors()) == 1
-    assert "go: failed main.go:7: undefined: x" in capsys.readouterr().out
+    assert "go sdk: failed main.go:7: undefined: x" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ SCRIPT = """
             subprocess.run(["sh", "-c", "sleep 300 & echo built; sleep 300"])
 
     class Stuck(FakeBench):
-        def _sandbox(self, artefact, env):
+        def _sandbox(self, artefact, env, *others, **options):
             print("invoking", flush=True)
             time.sleep(300)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.local.limits import support
 from harness.template import load_implementations
 
 ROOT = Path(__file__).parent.parent
@@ -39,6 +40,8 @@ def check(table: str, exported: dict[str, object], **output: int) -> None:
         assert [sample["kind"] for sample in row["samples"]] == ["cold", "warm", "rerun"]
         assert all(sample["peak_rss_bytes"] > 0 for sample in row["samples"])
         assert row["language"] in table
+        # what can be limited here has to be
+        assert row["enforcement"]["mechanism"] == support()[0]
 
 
 @pytest.mark.timeout(900)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from fake_bench import FakeBench, FakeSandbox
@@ -100,8 +101,8 @@ class SlowedBench(FakeBench):
     slowed: float = 1
 
     @contextmanager
-    def _sandbox(self, artefact: Artefact, env: object) -> Iterator[FakeSandbox]:
-        with super()._sandbox(artefact, env) as sandbox:  # type: ignore[arg-type]
+    def _sandbox(self, artefact: Artefact, *others: Any, **options: Any) -> Iterator[FakeSandbox]:
+        with super()._sandbox(artefact, *others, **options) as sandbox:
             if artefact.implementation.language == "java":
                 invoke = sandbox.invoke
 

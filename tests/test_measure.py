@@ -9,7 +9,7 @@ import pytest
 from fake_targets import RESULT, FakeTarget, Stage
 
 from harness.measure import Measured, Outcome, Plan, run_plan
-from harness.model import HarnessError, NotReady, SampleKind, VerdictKind
+from harness.model import Failure, FailureKind, HarnessError, NotReady, SampleKind, VerdictKind
 
 QUIET = Plan({}, rerun=0, again=False)
 
@@ -180,6 +180,25 @@ def test_an_error_while_measuring_ends_that_language_only() -> None:
     assert target.invocations == 6
     assert len(outcomes["go"].samples) == 13
     assert stage.done.count("start java") == stage.done.count("stop java")
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict"),
+    [
+        (FailureKind.OUT_OF_MEMORY, VerdictKind.OUT_OF_MEMORY),
+        (FailureKind.TIMED_OUT, VerdictKind.TIMED_OUT),
+        (FailureKind.DIED, VerdictKind.FAILED),
+    ],
+)
+def test_ends_at_a_limit_have_verdicts_of_their_own(
+    kind: FailureKind, verdict: VerdictKind
+) -> None:
+    at_once = FakeTarget(Stage(), "go", {1: Failure(kind, "at its limit")})
+    assert run(QUIET, at_once)["go"].verdict.kind is verdict
+    later = FakeTarget(Stage(), "go", {6: Failure(kind, "at its limit")})
+    outcome = run(QUIET, later)["go"]
+    assert (outcome.verdict.kind, outcome.samples) == (verdict, [])
+    assert "at its limit" in str(outcome.verdict.reason)
 
 
 def test_an_error_in_the_warming_up_is_a_failed_run() -> None:

@@ -75,7 +75,7 @@ def test_the_tables_hold_the_figures() -> None:
     figures = dict(zip(main[0], main[1], strict=True))
     assert (figures["row"], figures["verdict"]) == ("python sdk", "match")
     assert (figures["warm ms"], figures["95 %"], figures["n"]) == ("1,188", "1,175-1,234", "8")
-    assert main[4][2:] == ["-"] * 10
+    assert main[4][2:] == ["-"] * 11
     assert standing[1:] == [["go sdk", "1", "1.00"], ["python sdk", "2", "2.37 [2.34-2.44]"]]
     assert warm[2][:3] == ["go sdk", "8", "501"]
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import jsonschema
 import pytest
-from fake_comparison import COMPARISON, PHASES
+from fake_comparison import COMPARISON, PHASES, eight
 
 from harness.export import to_json
-from harness.model import Comparison
+from harness.model import Comparison, Enforcement, Row, Variant
 from harness.report import render
 
 FULL = """\
@@ -21,32 +21,33 @@ day  2024-02-08, generated from seed 1: 2,000 sources, 4.3 MB, 44% under 1,000 b
 records, 18.7 MB in 1 chunk
 settings  1,769 MB of memory, time-out 900 s, 3 cold and 8 warm samples, 1 re-run;
 CHUNK_BYTES=67108864
+limits  cgroup v1: memory, no swap; share of CPU after init, 0.8 ms late at most
 machine  2 cores of abacus [8], 24 GB, Linux 6.1 x86_64; aws-sam-cli 1.2.3; commit -
 
-                               init  first                warm ms   CPU ms  memory              MB
- language    verdict   client    ms     ms        median [95 %] n   own/S3     MiB  zip / unzipped
- ─────────────────────────────────────────────────────────────────────────────────────────────────
- python      match     sdk      300  2,300  1,188 [1,175-1,234] 8  150/420      90     19.4 / 61.0
- go          match     sdk        9    409        501 [495-510] 8  150/420      90       4.1 / 9.0
- javascript  mismatch  sdk        -      -                      -      -/-       -       1.0 / 3.0
- java        skipped   sdk        -      -                      -      -/-       -           - / -
+                                 init  first                warm ms   CPU ms  memory    MB zip/
+ row             verdict   vCPU    ms     ms        median [95 %] n   own/S3     MiB   unzipped
+ ──────────────────────────────────────────────────────────────────────────────────────────────
+ python sdk      match     1.00   300  2,300  1,188 [1,175-1,234] 8  150/420      90  19.4/61.0
+ go sdk          match     1.00     9    409        501 [495-510] 8  150/420      90    4.1/9.0
+ javascript sdk  mismatch     -     -      -                      -      -/-       -    1.0/3.0
+ java sdk        skipped      -     -      -                      -      -/-       -        -/-
 
-javascript: mismatch 2024/02/08/000001.ndjson.gz, line 3, byte 7: differs
+javascript sdk: mismatch 2024/02/08/000001.ndjson.gz, line 3, byte 7: differs
   expected: {"a":[1]}
-java: skipped JDK 25 was not found: install it
+java sdk: skipped JDK 25 was not found: install it
 Times are the emulator's platform lines: init of a fresh sandbox, first with init. A median has its
-95 % bootstrap interval. CPU is the function's and the S3 server's. Memory is the runtime process's
-peak RSS.
+95 % bootstrap interval. CPU is the function's and the S3 server's. Memory is the runtime processes'
+peak RSS of one invocation.
 
 warm, against go sdk in the same round; 0.98 to 1.02 is noise (one language against itself)
    1  go sdk      1.00
    2  python sdk  2.37 [2.34-2.44]
 
-            min-max MAD re-run sources wait list   get publish output
- warm            ms  ms     ms      /s   ms   ms    ms      ms     MB
- ────────────────────────────────────────────────────────────────────
- python 1,100-1,900  18  1,300   1,684   33   12 6,000      20    2.9
- go         490-700   5      -   3,992   33   12 6,000      20    2.9
+                min-max MAD re-run sources wait list   get publish output
+ warm                ms  ms     ms      /s   ms   ms    ms      ms     MB
+ ────────────────────────────────────────────────────────────────────────
+ python sdk 1,100-1,900  18  1,300   1,684   33   12 6,000      20    2.9
+ go sdk         490-700   5      -   3,992   33   12 6,000      20    2.9
 
 Wait is that of the one ordered consumer. From list on: sums of operations that overlap, so they are
 no parts of the duration.
@@ -54,28 +55,27 @@ warning outliers: python sdk: 1 of 8 warm samples are far off (up to 1,900 ms, m
 for what else ran; medians and intervals bear a few
 warning outliers: go sdk: 1 of 8 warm samples are far off (up to 700 ms, median 501); look for what
 else ran; medians and intervals bear a few
-warning limits-not-enforced: Lambda's limits of CPU and memory are not enforced here; compare rows
-with each other, not with AWS
 """
 
 COMPACT = """\
-                                        warm ms                         MB
-                     init first          median  CPU ms memory       zip /
- language   verdict    ms    ms        [95 %] n  own/S3    MiB    unzipped
- ─────────────────────────────────────────────────────────────────────────
- python     match     300 2,300           1,188 150/420     90 19.4 / 61.0
-                                [1,175-1,234] 8
- go         match       9   409             501 150/420     90   4.1 / 9.0
-                                    [495-510] 8
- javascript mismatch    -     -               -     -/-      -   1.0 / 3.0
- java       skipped     -     -               -     -/-      -       - / -"""
+                                               warm ms
+                              init first        median  CPU ms memory   MB zip/
+ row            verdict  vCPU   ms    ms      [95 %] n  own/S3    MiB  unzipped
+ ──────────────────────────────────────────────────────────────────────────────
+ python sdk     match    1.00  300 2,300         1,188 150/420     90 19.4/61.0
+                                         [1,175-1,234]
+                                                     8
+ go sdk         match    1.00    9   409           501 150/420     90   4.1/9.0
+                                           [495-510] 8
+ javascript sdk mismatch    -    -     -             -     -/-      -   1.0/3.0
+ java sdk       skipped     -    -     -             -     -/-      -       -/-"""
 
 COMPACT_DETAILS = """\
-            min-max re-run sources wait list   get publish output
- warm            ms     ms      /s   ms   ms    ms      ms     MB
- ────────────────────────────────────────────────────────────────
- python 1,100-1,900  1,300   1,684   33   12 6,000      20    2.9
- go         490-700      -   3,992   33   12 6,000      20    2.9"""
+                min-max re-run sources wait list   get publish output
+ warm                ms     ms      /s   ms   ms    ms      ms     MB
+ ────────────────────────────────────────────────────────────────────
+ python sdk 1,100-1,900  1,300   1,684   33   12 6,000      20    2.9
+ go sdk         490-700      -   3,992   33   12 6,000      20    2.9"""
 
 
 def rendered(width: int = 100, comparison: Comparison = COMPARISON) -> str:
@@ -90,7 +90,7 @@ def test_the_table_as_it_is_read() -> None:
 
 def test_no_figure_is_a_dash_and_never_a_nought() -> None:
     row = next(line for line in rendered().splitlines() if line.startswith(" java "))
-    assert row.split() == ["java", "skipped", "sdk", *"---", "-/-", *"--", "/", "-"]
+    assert row.split() == ["java", "sdk", "skipped", *"----", "-/-", "-", "-/-"]
     assert not re.search(r"\b0\b", row)
 
 
@@ -103,13 +103,40 @@ def test_a_narrow_terminal_gets_the_compact_table_with_every_figure() -> None:
 def test_reasons_stand_below_the_table_uncut() -> None:
     text = rendered(width=60)
     assert 'line 3, byte 7: differs\n  expected: {"a":[1]}\n' in text
-    assert "java: skipped JDK 25 was not found: install it\n" in text
+    assert "java sdk: skipped JDK 25 was not found: install it\n" in text
+
+
+def sized(memory_mb: int, *durations: float) -> Row:
+    held = Enforcement(memory_mb, memory_mb / 1769, "cgroup v1", None)
+    variant = Variant(memory_mb=memory_mb)
+    of = COMPARISON.rows[1]
+    return replace(of, samples=eight(*durations), variant=variant, enforcement=held)
+
+
+def test_a_sweep_names_the_best_memory_and_leaves_out_what_had_no_core_of_its_own() -> None:
+    rows = (sized(512, *[900] * 8), sized(1769, *[300] * 8), sized(3008, *[250] * 8))
+    text = rendered(comparison=replace(COMPARISON, rows=rows, again=None))
+    assert "go sdk: cheapest at 512 MB (0.450 GB-s), fastest at 1,769 MB (300 ms)\n" in text
+    assert " 1.70* " in text
+    assert (
+        "warning contended: more than one vCPU, shared with the S3 server: go sdk 3008 MB" in text
+    )
+
+
+def test_what_is_not_limited_says_so_above_and_in_the_row() -> None:
+    free = Enforcement(1769, 1.0, None, "no control group can be made")
+    rows = tuple(replace(row, enforcement=free) for row in COMPARISON.rows[:2])
+    text = rendered(comparison=replace(COMPARISON, rows=rows))
+    assert "limits  none: no control group can be made\n" in text
+    assert "warning limits-not-enforced: " in text
+    row = next(line for line in text.splitlines() if line.startswith(" go sdk"))
+    assert row.split()[2:4] == ["match", "-"]
 
 
 def test_the_sentence_about_the_figures_needs_figures() -> None:
-    assert "not with AWS" in rendered()
+    assert "platform lines" in rendered()
     bare = replace(COMPARISON, fixture={}, rows=(COMPARISON.rows[3],), again=None)
-    assert "not with AWS" not in rendered(comparison=bare)
+    assert "platform lines" not in rendered(comparison=bare)
     assert "fastest" not in rendered(comparison=bare)
 
 
@@ -146,6 +173,8 @@ SAMPLE = {
     "peak_rss_bytes": INTEGER,
     "wait_ms": NUMBER,
     "phases": {"type": ["object", "null"]},
+    "peak_since": {"enum": ["invocation", "start", None]},
+    "throttled_ms": NUMBER,
 }
 INTERVAL = closed(
     ["object", "null"], {"estimate": NUMBER, "low": NUMBER, "high": NUMBER, "n": INTEGER}
@@ -177,7 +206,19 @@ RESULT = {
     "language": {"type": "string"},
     "client": {"enum": ["sdk"]},
     "variant": closed(
-        "object", {"concurrency": INTEGER, "s3_latency": {"type": ["string", "null"]}}
+        "object",
+        {"memory_mb": INTEGER, "concurrency": INTEGER, "s3_latency": {"type": ["string", "null"]}},
+    ),
+    "enforcement": closed(
+        ["object", "null"],
+        {
+            **dict.fromkeys(("memory_mb", "quota_us", "period_us"), INTEGER),
+            **dict.fromkeys(("vcpus", "quota_delay_ms"), NUMBER),
+            "mechanism": {"type": ["string", "null"]},
+            "reason": {"type": ["string", "null"]},
+            "swap_off": {"type": ["boolean", "null"]},
+            "throttle_init": {"type": "boolean"},
+        },
     ),
     "verdict": {"enum": ["match", "mismatch", "failed", "skipped"]},
     "reason": {"type": ["string", "null"]},
@@ -243,6 +284,8 @@ def test_the_export_keeps_raw_samples_and_nulls() -> None:
         "peak_rss_bytes": 94371840,
         "wait_ms": 33.4,
         "phases": PHASES,
+        "peak_since": None,
+        "throttled_ms": None,
     }
     assert python["reason"] is None
     assert (python["rank"], go["rank"], java["rank"]) == (2, 1, None)

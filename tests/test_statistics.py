@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -10,7 +11,15 @@ from fake_targets import FakeTarget, Stage
 
 from harness.figures import ranking
 from harness.measure import Plan, run_plan
-from harness.model import Again, Comparison, Row, Verdict, VerdictKind
+from harness.model import (
+    Again,
+    Comparison,
+    Enforcement,
+    PeakSince,
+    Row,
+    Verdict,
+    VerdictKind,
+)
 from harness.statistics import Interval, differs, paired_ratio, rank, summarise
 from harness.warnings import Code, find_warnings
 
@@ -132,11 +141,10 @@ def codes(of: Comparison) -> set[str]:
 
 
 def test_warnings_come_when_their_cause_is_there() -> None:
-    usual = {Code.LIMITS_NOT_ENFORCED}
-    assert codes(comparison(20, a=100, b=200)) == usual
-    assert codes(comparison(7, a=100)) == usual | {Code.TOO_FEW_SAMPLES}
-    assert codes(comparison(20, interrupted=True, a=100)) == usual | {Code.INTERRUPTED}
-    assert codes(comparison(20, a=32)) == usual | {Code.SERVER_BUSY}  # the server takes 30 ms
+    assert codes(comparison(20, a=100, b=200)) == set()
+    assert codes(comparison(7, a=100)) == {Code.TOO_FEW_SAMPLES}
+    assert codes(comparison(20, interrupted=True, a=100)) == {Code.INTERRUPTED}
+    assert codes(comparison(20, a=32)) == {Code.SERVER_BUSY}  # the server takes 30 ms
 
 
 def test_a_run_without_its_noise_floor_is_told() -> None:
@@ -151,3 +159,23 @@ def test_the_machine_and_the_checkout_are_told() -> None:
     environment = {"cores": 1, "clean": False}
     found = codes(Comparison(environment, {}, of.fixture, of.rows, of.again, False))
     assert {Code.ONE_CORE, Code.DIRTY_CHECKOUT} <= found
+
+
+def test_limits_that_are_not_there_or_not_whole_are_told() -> None:
+    of = comparison(9, a=100)
+
+    def held(vcpus: float, mechanism: str | None) -> set[str]:
+        row = replace(of.rows[0], enforcement=Enforcement(512, vcpus, mechanism, "why"))
+        return codes(replace(of, rows=(row,)))
+
+    assert held(1, "cgroup v2") == set()
+    assert held(1, None) == {Code.LIMITS_NOT_ENFORCED}
+    assert held(1.7, "cgroup v2") == {Code.CONTENDED}
+
+
+def test_a_peak_of_more_than_the_invocation_is_told() -> None:
+    of = comparison(9, a=100)
+    samples = tuple(replace(each, peak_since=PeakSince.START) for each in of.rows[0].samples)
+    assert codes(replace(of, rows=(replace(of.rows[0], samples=samples),))) == {
+        Code.PEAK_SINCE_START
+    }

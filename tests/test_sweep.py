@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_bench import FakeBench, FakeSandbox
@@ -14,6 +15,7 @@ from fake_bench import FakeBench, FakeSandbox
 from harness.bench import Doors
 from harness.cli import main
 from harness.local.latency import Latency
+from harness.local.limits import Limits
 from harness.model import Artefact
 
 
@@ -22,6 +24,7 @@ class Sweep(FakeBench):
     """Remembers the environment of every sandbox and the proxies that were open."""
 
     environments: list[tuple[str, str, str]] = field(default_factory=list)
+    asked: list[tuple[int | None, Limits | None]] = field(default_factory=list)
     proxies: list[str] = field(default_factory=list)
 
     def doors(self) -> Doors:
@@ -34,12 +37,15 @@ class Sweep(FakeBench):
         self.proxies.append("close")
 
     @contextmanager
-    def _sandbox(self, artefact: Artefact, env: Mapping[str, str]) -> Iterator[FakeSandbox]:
+    def _sandbox(
+        self, artefact: Artefact, env: Mapping[str, str], *others: Any, **options: Any
+    ) -> Iterator[FakeSandbox]:
         language = artefact.implementation.language
+        self.asked.append((others[0], options["limits"]))
         self.environments.append(
             (language, env.get("CONCURRENCY", "-"), env["AWS_ENDPOINT_URL_S3"])
         )
-        with super()._sandbox(artefact, env) as sandbox:
+        with super()._sandbox(artefact, env, *others, **options) as sandbox:
             yield sandbox
 
 
@@ -60,7 +66,11 @@ def test_every_combination_is_a_row(tmp_path: Path) -> None:
         for concurrency in (1, 4)
         for language in ("java", "go")
     ]
-    assert rows[-1]["variant"] == {"concurrency": 4, "s3_latency": "20ms+-5ms"}
+    assert rows[-1]["variant"] == {
+        "memory_mb": None,
+        "concurrency": 4,
+        "s3_latency": "20ms+-5ms",
+    }
     assert all(len(row["samples"]) == 2 for row in rows)  # type: ignore[arg-type]
 
 
@@ -85,6 +95,28 @@ def test_without_a_sweep_the_template_holds(tmp_path: Path) -> None:
     assert sweep.proxies == []
 
 
+def test_a_sweep_of_memory_gives_each_its_size(tmp_path: Path) -> None:
+    sweep = Sweep()
+    rows = compare(sweep, tmp_path, "--memory", "512,3008")
+    assert [row["name"] for row in rows] == [
+        f"{language} sdk {memory} MB" for memory in (512, 3008) for language in ("java", "go")
+    ]
+    assert {memory for memory, _ in sweep.asked} == {512, 3008}
+    vcpus = [row["enforcement"]["vcpus"] for row in rows]  # type: ignore[index]
+    assert vcpus == pytest.approx([512 / 1769] * 2 + [3008 / 1769] * 2)
+
+
+def test_limits_are_asked_for_unless_refused(tmp_path: Path) -> None:
+    usual, throttled, free = Sweep(), Sweep(), Sweep()
+    compare(usual, tmp_path)
+    compare(throttled, tmp_path, "--throttle-init")
+    rows = compare(free, tmp_path, "--no-limits")
+    assert {each for _, each in usual.asked} == {Limits()}
+    assert {each for _, each in throttled.asked} == {Limits(throttle_init=True)}
+    assert {each for _, each in free.asked} == {None}
+    assert rows[0]["enforcement"]["mechanism"] is None  # type: ignore[index]
+
+
 def test_a_value_given_twice_is_one_row(tmp_path: Path) -> None:
     assert len(compare(Sweep(), tmp_path, "--concurrency", "4,4")) == 2
 
@@ -95,6 +127,8 @@ def test_a_value_given_twice_is_one_row(tmp_path: Path) -> None:
         (("--concurrency", "0"), "0 is no whole number of at least 1"),
         (("--concurrency", "1,,2"), "is no whole number"),
         (("--s3-latency", "20"), "20 is no latency"),
+        (("--memory", "512MB"), "512MB is no whole number"),
+        (("--memory", "512", "--no-limits"), "not with --no-limits"),
     ],
 )
 def test_what_can_not_be_swept_is_refused(

@@ -26,7 +26,10 @@ def export(tmp_path: Path) -> Path:
 
 def test_markdown_has_the_tables_the_reasons_and_the_warnings() -> None:
     text = markdown(COMPARISON)
-    assert "| python sdk | match | 300 | 2,300 | 1,188 | 1,175-1,234 | 8 | 150 | 420 | 90 |" in text
+    assert (
+        "| python sdk | match | 1.00 | 300 | 2,300 | 1,188 | 1,175-1,234 | 8 | 150 | 420 | 90 |"
+        in text
+    )
     assert "| python sdk | 2 | 2.37 [2.34-2.44] |" in text
     assert (
         '```\n2024/02/08/000001.ndjson.gz, line 3, byte 7: differs\n  expected: {"a":[1]}\n```'
@@ -34,7 +37,7 @@ def test_markdown_has_the_tables_the_reasons_and_the_warnings() -> None:
     )
     assert "- **outliers**: go sdk: 1 of 8" in text
     widths = {line.count("|") for line in text.splitlines() if line.startswith("|")}
-    assert widths == {13, 4}
+    assert widths == {14, 4}
 
 
 def test_csv_has_a_line_for_each_sample() -> None:

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.local import cgroup_probe, cgroups
-from harness.model import HarnessError, NotReady
+from harness.model import Enforcement, HarnessError, NotReady
 
 VCPU_MB = 1769
 PERIOD_US = 20_000
@@ -37,28 +37,6 @@ class Limits:
     """What is asked for; ``throttle_init`` sets the quota from the start."""
 
     throttle_init: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Enforcement:
-    """What holds a sandbox to its memory size: for the report.
-
-    ``mechanism`` is a name of ``cgroup_probe.KINDS``, or ``None`` with a ``reason``, and then
-    nothing is limited and the figures below are ``None``. A ``reason`` beside a mechanism tells
-    what it can't give. ``vcpus`` is the share. ``quota_delay_ms`` is from the emulator's line at
-    the end of the last init to the quota: up to 1 ms too large, as the line has whole
-    milliseconds; ``None`` before an init and with ``throttle_init``.
-    """
-
-    memory_mb: int
-    vcpus: float
-    mechanism: str | None
-    reason: str | None
-    quota_us: int | None = None
-    period_us: int | None = None
-    swap_off: bool | None = None
-    throttle_init: bool = False
-    quota_delay_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

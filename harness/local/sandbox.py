@@ -24,11 +24,12 @@ from typing import Self
 from harness import toolchain
 from harness.local import processes
 from harness.local.emulator_output import Answer, is_end, read_answer, read_output
-from harness.local.limits import Enforcement, Limited, Limits, limited, unlimited
+from harness.local.limits import Limited, Limits, limited, unlimited
 from harness.local.runtime_processes import RuntimeProcesses
 from harness.local.runtimes import runtime_command, runtime_environment
 from harness.model import (
     Artefact,
+    Enforcement,
     Failure,
     FailureKind,
     HarnessError,

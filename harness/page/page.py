@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from harness.cells import (
     ABOUT,
     MAIN_HEADINGS,
+    best_memory,
     describe_run,
     main_cells,
     standing_rows,
@@ -37,6 +38,7 @@ def render_page(comparison: Comparison) -> str:
         standing=None
         if standing.fastest is None
         else (standing_title(standing), list(standing_rows(standing))),
+        best_memory=list(best_memory(comparison)),
         warnings=find_warnings(comparison, standing),
         plots=list(plots(rows)),
     )
