@@ -16,12 +16,13 @@ import re
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness import toolchain
-from harness.local.runtimes import runtime_command
-from harness.model import Artefact, HarnessError, Implementation, NotReady
+from harness.composition import own_share
+from harness.local.runtimes import runtime_command, runtime_version
+from harness.model import Artefact, HarnessError, Implementation, NotReady, Own
 from harness.template import TEMPLATE, load_implementations
 
 BUILDS = toolchain.ROOT / ".build/sam"
@@ -94,11 +95,17 @@ def _build_one(
             progress(f"building {language} with sam build")
             record.unlink(missing_ok=True)
             folder = _sam_build(implementation, origin, work)
-            made = _Made(folder, zip_bytes=_zip_bytes(folder), unzipped_bytes=_size(folder))
+            progress(f"taking stock of {language}'s package")
+            archive = _zipped(folder)
+            own = own_share(implementation, folder, archive, _BUILD_ENVIRONMENT)
+            made = _Made(folder, archive.getbuffer().nbytes, _size(folder), own)
             _write_record(record, key, made)
     # what the runtime needs is fetched now, so that its lack is this language's failure too
     runtime_command(implementation, made.folder, implementation.memory_mb, progress)
-    return Artefact(implementation, made.folder, made.zip_bytes, made.unzipped_bytes)
+    version = runtime_version(implementation, made.folder)
+    return Artefact(
+        implementation, made.folder, made.zip_bytes, made.unzipped_bytes, made.own, version
+    )
 
 
 def _sam_build(implementation: Implementation, origin: _Origin, work: Path) -> Path:
@@ -155,13 +162,15 @@ class _Made:
     folder: Path
     zip_bytes: int
     unzipped_bytes: int
+    own: Own | None
 
 
 def _read_record(record: Path, key: str) -> _Made | None:
     try:
         text = json.loads(record.read_text())
-        made = _Made(Path(text["folder"]), text["zip_bytes"], text["unzipped_bytes"])
-    except (OSError, ValueError, KeyError):
+        own = None if text["own"] is None else Own(**text["own"])
+        made = _Made(Path(text["folder"]), text["zip_bytes"], text["unzipped_bytes"], own)
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return made if text.get("key") == key and made.folder.is_dir() else None
 
@@ -172,6 +181,7 @@ def _write_record(record: Path, key: str, made: _Made) -> None:
         "folder": str(made.folder),
         "zip_bytes": made.zip_bytes,
         "unzipped_bytes": made.unzipped_bytes,
+        "own": None if made.own is None else asdict(made.own),
     }
     record.write_text(json.dumps(text, indent=2))
 
@@ -207,14 +217,14 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in _files(folder))
 
 
-def _zip_bytes(folder: Path) -> int:
-    """The size of the folder as a deployment package; the same files give the same size."""
+def _zipped(folder: Path) -> io.BytesIO:
+    """The folder as a deployment package; the same files give the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in _files(folder):
             entry = zipfile.ZipInfo(path.relative_to(folder).as_posix())
             archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
-    return buffer.tell()
+    return buffer
 
 
 def main(languages: Sequence[str]) -> int:

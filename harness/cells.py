@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.figures import Figures, Ranking, figures
@@ -15,10 +15,6 @@ ABOUT = (
     "Times are the emulator's platform lines: init of a fresh sandbox, first with init. A median "
     "has its 95 % bootstrap interval. CPU is the function's and the S3 server's. Memory is the "
     "runtime processes' peak RSS of one invocation."
-)
-ABOUT_PHASES = (
-    "Wait is that of the one ordered consumer. From list on: sums of operations that overlap, so "
-    "they are no parts of the duration."
 )
 #: What `main_cells` gives, for reports with room.
 MAIN_HEADINGS = (
@@ -34,6 +30,17 @@ MAIN_HEADINGS = (
     "zip MB",
     "unzipped MB",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """``text`` says what is to be seen; ``id`` is fit for an anchor."""
+
+    id: str
+    title: str
+    text: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
 
 
 def main_cells(row: Row, found: Figures) -> tuple[str, ...]:

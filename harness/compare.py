@@ -82,6 +82,7 @@ def compare(request: Request, doors: Doors, progress: Progress) -> Comparison:
     if verdicts and (request.languages or request.require_all):
         raise NotReady("\n".join(f"{name}: {v.reason}" for name, v in verdicts.items()))
 
+    environment = doors.describe()  # its load, before this is a load itself
     ready = [each for each in chosen if each.language not in verdicts]
     artefacts: dict[str, Artefact] = {}
     for language, built in doors.build(ready, progress).items() if ready else ():
@@ -101,7 +102,7 @@ def compare(request: Request, doors: Doors, progress: Progress) -> Comparison:
                 measured = run_plan(plan, targets, bench, progress, time.monotonic)
             fixture = _describe_fixture(request, bench.expected)
     return Comparison(
-        environment=doors.describe(),
+        environment=environment,
         settings=_describe_settings(plan, settings, chosen[0]),
         fixture=fixture,
         rows=tuple(
@@ -210,7 +211,9 @@ def _row(
 ) -> Row:
     language, client = implementation.language, implementation.client
     if language in verdicts:
-        return Row(language, client, verdicts[language], variant=variant)
+        return Row(
+            language, client, verdicts[language], variant=variant, runtime=implementation.runtime
+        )
     artefact = artefacts[language]
     outcome = measured.outcomes[f"{language} {client} {variant}".rstrip()]
     return Row(
@@ -224,6 +227,9 @@ def _row(
         tuple(outcome.samples),
         variant,
         outcome.enforcement,
+        artefact.own,
+        implementation.runtime,
+        artefact.runtime_version,
     )
 
 

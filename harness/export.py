@@ -1,4 +1,4 @@
-"""A comparison as JSON, schema 2, and back: reports are made again from it."""
+"""A comparison as JSON, schema 3, and back: reports are made again from it, and from schema 2."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from harness.figures import Ranking, figures, ranking
 from harness.model import (
     Again,
     Comparison,
+    EmulatorReport,
     Enforcement,
+    Own,
     PeakSince,
     Row,
     Sample,
@@ -24,7 +26,8 @@ from harness.model import (
 )
 from harness.warnings import find_warnings
 
-SCHEMA = 2
+SCHEMA = 3
+_READABLE = (2, SCHEMA)  # what schema 2 lacks was not measured then
 
 
 def to_json(comparison: Comparison) -> dict[str, object]:
@@ -61,6 +64,9 @@ def _result(row: Row, comparison: Comparison, found: Ranking) -> dict[str, objec
         "reason": row.verdict.reason,
         "package_zip_bytes": row.zip_bytes,
         "package_unzipped_bytes": row.unzipped_bytes,
+        "package_own": None if row.own is None else asdict(row.own),
+        "runtime": row.runtime,
+        "runtime_version": row.runtime_version,
         "output": None if row.output is None else dict(row.output),
         "output_zip_bytes": row.output_zip_bytes,
         "figures": asdict(figures(row, comparison.fixture)),
@@ -85,8 +91,13 @@ def read_export(file: Path) -> Comparison:
         exported = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{file}: can't be read: {error}") from error
-    if not isinstance(exported, dict) or exported.get("schema") != SCHEMA:
-        raise UsageError(f"{file}: not an export of `compare --export-json` of schema {SCHEMA}")
+    if not isinstance(exported, dict) or "schema" not in exported:
+        raise UsageError(f"{file}: not an export of `compare --export-json`")
+    if exported["schema"] not in _READABLE:
+        raise UsageError(
+            f"{file}: of schema {exported['schema']}, and this reads {_READABLE[0]} to {SCHEMA}: "
+            "run compare again, or report with the version that wrote it"
+        )
     try:
         return _from_json(exported)
     except (KeyError, TypeError, ValueError) as error:
@@ -117,16 +128,20 @@ def _row_from_json(result: Mapping[str, Any]) -> Row:
         _samples_from_json(result["samples"]),
         Variant(**result["variant"]),
         None if result["enforcement"] is None else Enforcement(**result["enforcement"]),
+        Own(**result["package_own"]) if result.get("package_own") else None,
+        result.get("runtime"),
+        result.get("runtime_version"),
     )
 
 
 def _samples_from_json(samples: list[dict[str, Any]]) -> tuple[Sample, ...]:
-    derived = {"kind", "first_ms", "peak_since"}
+    converted = {"kind", "first_ms", "peak_since", "emulator"}
     return tuple(
         Sample(
             SampleKind(each["kind"]),
             peak_since=None if each["peak_since"] is None else PeakSince(each["peak_since"]),
-            **{name: value for name, value in each.items() if name not in derived},
+            emulator=EmulatorReport(**each["emulator"]) if each.get("emulator") else None,
+            **{name: value for name, value in each.items() if name not in converted},
         )
         for each in samples
     )

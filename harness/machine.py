@@ -14,7 +14,10 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 def describe() -> dict[str, object]:
-    """The export's ``environment``; ``commit`` and ``clean`` are ``None`` outside of git."""
+    """The export's ``environment``; ``commit`` and ``clean`` are ``None`` outside of git.
+
+    ``load`` is how many threads wanted to run in the last minute.
+    """
     commit = _git("rev-parse", "--short=12", "HEAD")
     changes = _git("status", "--porcelain")
     return {
@@ -23,6 +26,7 @@ def describe() -> dict[str, object]:
         "memory_mb": psutil.virtual_memory().total // 10**6,
         "kernel": f"{platform.system()} {platform.release()}",
         "architecture": platform.machine(),
+        "load": round(os.getloadavg()[0], 2),
         "emulator": f"aws-sam-cli {importlib.metadata.version('aws-sam-cli')}",
         "commit": commit,
         "clean": None if commit is None or changes is None else changes == "",

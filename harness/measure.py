@@ -327,6 +327,7 @@ class _Measurement:
                 phases if isinstance(phases, dict) else None,
                 invocation.peak_since,
                 invocation.throttled_ms,
+                invocation.emulator,
             )
         )
 

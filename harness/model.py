@@ -29,7 +29,8 @@ class Implementation:
     """One function of ``template.yaml``.
 
     ``environment`` holds the template's literal settings; the references to parameters
-    (buckets, prefixes) are left out, the target gives those.
+    (buckets, prefixes) are left out, the target gives those. ``build_properties`` are what the
+    template tells ``sam build``.
     """
 
     language: str
@@ -40,6 +41,7 @@ class Implementation:
     memory_mb: int
     timeout_s: int
     environment: Mapping[str, str]
+    build_properties: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def client(self) -> str:
@@ -47,13 +49,30 @@ class Implementation:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """The project's own code in a package; all else are dependencies and what links them.
+
+    ``zip_bytes`` is ``None`` where own code and others are compressed as one file.
+    """
+
+    unzipped_bytes: int
+    zip_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Artefact:
-    """What ``sam build`` made of one implementation."""
+    """What ``sam build`` made of one implementation.
+
+    ``own`` is ``None`` where nothing can tell. ``runtime_version`` is that of the program that runs
+    it here, such as ``24.11.1``.
+    """
 
     implementation: Implementation
     folder: Path
     zip_bytes: int
     unzipped_bytes: int
+    own: Own | None = None
+    runtime_version: str | None = None
 
 
 class FailureKind(StrEnum):
@@ -69,6 +88,21 @@ class Failure:
 
     kind: FailureKind
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmulatorReport:
+    """The emulator's own REPORT line, kept to be shown and used for nothing: it does not hold.
+
+    Its ``init_ms`` ends before the runtime starts, its ``duration_ms`` contains the init, and its
+    ``max_memory_mb`` is the configured size.
+    """
+
+    init_ms: float | None
+    duration_ms: float
+    billed_ms: float
+    memory_mb: int
+    max_memory_mb: int
 
 
 class PeakSince(StrEnum):
@@ -100,6 +134,7 @@ class Invocation:
     failure: Failure | None = None
     peak_since: PeakSince | None = None
     throttled_ms: float | None = None
+    emulator: EmulatorReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +184,7 @@ class Sample:
     phases: Mapping[str, object] | None = None
     peak_since: PeakSince | None = None
     throttled_ms: float | None = None
+    emulator: EmulatorReport | None = None
 
     @property
     def first_ms(self) -> float | None:
@@ -197,7 +233,11 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the comparison."""
+    """One line of the comparison.
+
+    ``own`` is the part of the package that is the project's; ``runtime`` is the template's and
+    ``runtime_version`` that of the program that stood for it.
+    """
 
     language: str
     client: str
@@ -209,6 +249,9 @@ class Row:
     samples: tuple[Sample, ...] = ()
     variant: Variant = field(default_factory=Variant)
     enforcement: Enforcement | None = None
+    own: Own | None = None
+    runtime: str | None = None
+    runtime_version: str | None = None
 
     @property
     def name(self) -> str:

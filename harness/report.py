@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import IO
 
 from rich import box
@@ -12,7 +12,6 @@ from rich.table import Table
 
 from harness.cells import (
     ABOUT,
-    ABOUT_PHASES,
     NOT_MEASURED,
     best_memory,
     between,
@@ -20,14 +19,17 @@ from harness.cells import (
     mebibytes,
     median,
     megabytes,
-    number,
     standing_rows,
     standing_title,
     vcpus,
 )
+from harness.cells import (
+    Table as Details,
+)
 from harness.figures import Figures, figures, ranking
 from harness.model import Comparison, Row, VerdictKind
 from harness.statistics import Summary
+from harness.tables import detail_tables, with_figures
 from harness.warnings import find_warnings
 
 _FULL_WIDTH, _MIN_WIDTH = 97, 80
@@ -55,7 +57,7 @@ def render(comparison: Comparison, stream: IO[str], width: int | None = None) ->
         console.print(f"[bold]{title}[/]  {escape(line)}")
     wide = Console(file=stream, width=max(console.width, _MIN_WIDTH), highlight=False)
     compact = console.width < _FULL_WIDTH
-    rows = [(row, figures(row, comparison.fixture)) for row in comparison.rows]
+    rows = with_figures(comparison)
     wide.print(_main_table(rows, compact=compact))
     for row, _ in rows:
         if row.verdict.reason is not None:
@@ -75,8 +77,9 @@ def render(comparison: Comparison, stream: IO[str], width: int | None = None) ->
             console.print(escape(f"  {rank:>2}  {name:{longest}}  {ratio}"))
     for line in best_memory(comparison):
         console.print(escape(line))
-    wide.print(_detail_table(rows, compact=compact))
-    console.print(ABOUT_PHASES)
+    for each in detail_tables(comparison, rows):
+        wide.print(_detail(each))
+        console.print(each.text, style="dim")
     for warning in find_warnings(comparison, standing):
         code = f"[yellow]warning {warning.code}[/]"
         console.print(f"{code}: {escape(warning.what)}; {escape(warning.advice)}")
@@ -146,36 +149,13 @@ def _main_table(rows: Iterable[tuple[Row, Figures]], *, compact: bool) -> Table:
     return table
 
 
-def _detail_table(rows: Sequence[tuple[Row, Figures]], *, compact: bool) -> Table:
-    phases = next((found.phases for _, found in rows if found.phases), {})
-    table = _dense_table(
-        (
-            "warm",
-            "min-max\nms",
-            *([] if compact else ["MAD\nms"]),
-            "re-run\nms",
-            "sources\n/s",
-            "wait\nms",
-            *(f"{name}\nms" for name in phases),
-            "output\nMB",
-        ),
-    )
-    for row, found in rows:
-        if found.warm is None:
-            continue
-        table.add_row(
-            row.name,
-            f"{found.warm.min:,.0f}-{found.warm.max:,.0f}",
-            *([] if compact else [f"{found.warm.mad:,.0f}"]),
-            median(found.rerun),
-            number(found.sources_per_s),
-            number(found.wait_ms),
-            *(
-                number(found.phases[name].sum_ms if name in found.phases else None)
-                for name in phases
-            ),
-            megabytes(row.output_zip_bytes),
-        )
+def _detail(given: Details) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(escape(given.title.lower()))
+    for heading in given.headings[1:]:
+        table.add_column(escape(heading), justify="right", no_wrap=True)
+    for cells in given.rows:
+        table.add_row(*map(escape, cells))
     return table
 
 

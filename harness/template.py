@@ -75,6 +75,7 @@ def _implementation(
             for variable in variables
             if variable not in _GIVEN_BY_TARGET
         },
+        build_properties=metadata.get("BuildProperties", {}),
     )
 
 

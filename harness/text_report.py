@@ -18,11 +18,13 @@ from harness.cells import (
 )
 from harness.figures import Ranking, figures, ranking
 from harness.model import Comparison
+from harness.tables import detail_tables, with_figures
 from harness.warnings import find_warnings
 
+_VARIANT = ("memory_mb", "concurrency", "s3_latency")
 _SAMPLE = (
     *("kind", "round", "init_ms", "first_ms", "duration_ms", "cpu_ms", "server_cpu_ms"),
-    *("peak_rss_bytes", "wait_ms"),
+    *("peak_rss_bytes", "peak_since", "throttled_ms", "wait_ms"),
 )
 
 
@@ -47,6 +49,9 @@ def markdown(comparison: Comparison) -> str:
         lines += [*_table(("row", "rank", "ratio [95 %]"), ranks), ""]
     if sizes := list(best_memory(comparison)):
         lines += [*(f"- {line}" for line in sizes), ""]
+    for table in detail_tables(comparison, with_figures(comparison)):
+        lines += [f"**{table.title}**: {_inline(table.text)}", ""]
+        lines += [*_table(table.headings, table.rows), ""]
     lines += _warnings(comparison, standing)
     return "\n".join(lines).rstrip() + "\n"
 
@@ -74,13 +79,16 @@ def _warnings(comparison: Comparison, standing: Ranking) -> list[str]:
 
 
 def samples_csv(comparison: Comparison) -> str:
-    """One line for each sample of each row; what was not measured is ``-``."""
+    """One line for each sample of each row; what was not measured, or not swept, is ``-``."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("language", "client", *_SAMPLE))
+    writer.writerow(("language", "client", *_VARIANT, *_SAMPLE))
     for row in comparison.rows:
         for sample in row.samples:
-            values = (getattr(sample, name) for name in _SAMPLE)
+            values = (
+                *(getattr(row.variant, name) for name in _VARIANT),
+                *(getattr(sample, name) for name in _SAMPLE),
+            )
             cells = (NOT_MEASURED if value is None else str(value) for value in values)
             writer.writerow((row.language, row.client, *cells))
     return text.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,9 @@ _NOISY = 1.10
 _OUTLIER_MADS = 8  # about five standard deviations of a normal distribution
 _OUTLIER_SHARE = 1.2
 _BUSY = 0.9
+_LOADED = 0.5  # of the cores
+_LATE_MS = 20  # one period
+_VERSION = re.compile(r"^(?:python|java|nodejs)([\d.]*\d)")
 
 
 class Code(StrEnum):
@@ -24,9 +28,14 @@ class Code(StrEnum):
     OUTLIERS = "outliers"
     SERVER_BUSY = "server-busy"
     ONE_CORE = "one-core"
+    BUSY_MACHINE = "busy-machine"
+    RUNTIME_DIFFERS = "runtime-differs"
     LIMITS_NOT_ENFORCED = "limits-not-enforced"
     CONTENDED = "contended"
+    SWAP_ON = "swap-on"
+    LATE_QUOTA = "late-quota"
     PEAK_SINCE_START = "peak-since-start"
+    MEMORY_NOT_MEASURED = "memory-not-measured"
     DIRTY_CHECKOUT = "dirty-checkout"
 
 
@@ -108,7 +117,16 @@ def _of_machine(comparison: Comparison) -> Iterator[Warning]:
             "function and S3 server share one core",
             "use a machine with two cores or more",
         )
+    load, cores = comparison.environment.get("load"), comparison.environment.get("cores")
+    if isinstance(load, float) and isinstance(cores, int) and load > cores * _LOADED:
+        yield Warning(
+            Code.BUSY_MACHINE,
+            f"{load:.1f} of {cores} cores were in use before the run began",
+            "end other work and wait a minute",
+        )
+    yield from _of_runtimes(comparison)
     yield from _of_limits(comparison)
+    yield from _of_memory(comparison)
     if comparison.environment.get("clean") is False:
         yield Warning(
             Code.DIRTY_CHECKOUT,
@@ -132,6 +150,45 @@ def _of_limits(comparison: Comparison) -> Iterator[Warning]:
             Code.CONTENDED,
             f"more than one vCPU, shared with the S3 server: {', '.join(contended)}",
             "they are not ranked as best memory; on AWS they will be faster",
+        )
+    if any(each.swap_off is False for each in held):
+        yield Warning(
+            Code.SWAP_ON,
+            "the memory limit lets pages go to the swap space, which Lambda does not have",
+            "swapoff -a, or boot with swapaccount=1",
+        )
+    delays = [each.quota_delay_ms for each in held if each.quota_delay_ms is not None]
+    if delays and max(delays) > _LATE_MS:
+        yield Warning(
+            Code.LATE_QUOTA,
+            f"the share of CPU came {max(delays):.0f} ms late after an init",
+            "end other work on this machine: first invocations are too fast by as much",
+        )
+
+
+def _of_runtimes(comparison: Comparison) -> Iterator[Warning]:
+    seen = set()
+    for row in comparison.rows:
+        wanted, found = _VERSION.match(row.runtime or ""), row.runtime_version
+        if wanted is None or found is None or row.language in seen:
+            continue
+        if not f"{found}.".startswith(f"{wanted[1]}."):
+            seen.add(row.language)
+            yield Warning(
+                Code.RUNTIME_DIFFERS,
+                f"{row.language} ran on {found}, the template says {row.runtime}",
+                f"install version {wanted[1]}: another one is another compiler",
+            )
+
+
+def _of_memory(comparison: Comparison) -> Iterator[Warning]:
+    rows = [row for row in comparison.rows if row.samples]
+    unknown = [row.name for row in rows if all(s.peak_rss_bytes is None for s in row.samples)]
+    if unknown:
+        yield Warning(
+            Code.MEMORY_NOT_MEASURED,
+            f"no peak memory: {', '.join(unknown)}",
+            "run it as the user who owns the processes, with /proc mounted",
         )
     since_start = {
         row.name

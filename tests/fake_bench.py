@@ -25,6 +25,7 @@ ENVIRONMENT: Mapping[str, object] = {
     "memory_mb": 24_100,
     "kernel": "Linux 6.1",
     "architecture": "x86_64",
+    "load": 0.25,
     "emulator": "aws-sam-cli 1.2.3",
     "commit": None,
     "clean": None,

@@ -73,6 +73,24 @@ def test_the_first_invocation_is_cold_and_the_next_is_warm(sandbox: Sandbox) -> 
     assert list(warm.log) == [{"event": "called", "with": {"n": 2}}]
 
 
+def test_the_emulator_s_own_report_is_handed_on_and_does_not_hold(sandbox: Sandbox) -> None:
+    cold, warm = sandbox.invoke({}), sandbox.invoke({})
+    assert cold.emulator is not None
+    assert warm.emulator is not None
+    assert cold.init_ms is not None
+    assert cold.duration_ms is not None
+    assert cold.peak_rss_bytes is not None
+
+    # as the page says of it: should it ever hold, the page has to change
+    assert cold.emulator.init_ms is not None
+    assert cold.emulator.init_ms < cold.init_ms / 2
+    assert cold.emulator.duration_ms > cold.init_ms + cold.duration_ms
+    assert cold.emulator.max_memory_mb == cold.emulator.memory_mb
+    assert cold.emulator.max_memory_mb > 2 * cold.peak_rss_bytes / 2**20
+    assert warm.emulator.init_ms is None
+    assert warm.emulator.billed_ms >= warm.emulator.duration_ms
+
+
 def test_an_exception_is_the_error_and_the_sandbox_goes_on(sandbox: Sandbox) -> None:
     failed = sandbox.invoke({"fail": "BAD_JSON: no"})
 

@@ -173,6 +173,58 @@ def test_limits_that_are_not_there_or_not_whole_are_told() -> None:
     assert held(1.7, "cgroup v2") == {Code.CONTENDED}
 
 
+def test_what_the_limits_can_not_hold_is_told() -> None:
+    of = comparison(9, a=100)
+
+    def held(**facts: object) -> set[str]:
+        enforced = replace(Enforcement(512, 0.3, "cgroup v1", None), **facts)  # type: ignore[arg-type]
+        return codes(replace(of, rows=(replace(of.rows[0], enforcement=enforced),)))
+
+    assert held(swap_off=True, quota_delay_ms=1.5) == set()
+    assert held(swap_off=False) == {Code.SWAP_ON}
+    assert held(quota_delay_ms=41.0) == {Code.LATE_QUOTA}
+
+
+def test_other_work_on_the_machine_is_told() -> None:
+    of = comparison(9, a=100)
+
+    def loaded(load: float) -> set[str]:
+        return codes(replace(of, environment={"cores": 2, "clean": True, "load": load}))
+
+    assert (loaded(0.9), loaded(1.1)) == (set(), {Code.BUSY_MACHINE})
+
+
+@pytest.mark.parametrize(
+    ("runtime", "version", "differs"),
+    [
+        ("nodejs24.x", "24.11.1", False),
+        ("nodejs24.x", "22.4.0", True),
+        ("nodejs24.x", "2.4.0", True),
+        ("java25", "25", False),
+        ("java25", "25.0.3", False),
+        ("java25", "21.0.9", True),
+        ("python3.13", "3.13.0", False),
+        ("python3.13", "3.1.0", True),
+        ("provided.al2023", None, False),
+        ("python3.13", None, False),
+    ],
+)
+def test_another_runtime_than_the_template_s_is_told(
+    runtime: str, version: str | None, differs: bool
+) -> None:
+    of = comparison(9, a=100)
+    row = replace(of.rows[0], runtime=runtime, runtime_version=version)
+    found = codes(replace(of, rows=(row,)))
+    assert found == ({Code.RUNTIME_DIFFERS} if differs else set())
+
+
+def test_memory_that_was_not_measured_is_told() -> None:
+    of = comparison(9, a=100)
+    samples = tuple(replace(each, peak_rss_bytes=None) for each in of.rows[0].samples)
+    found = codes(replace(of, rows=(replace(of.rows[0], samples=samples),)))
+    assert found == {Code.MEMORY_NOT_MEASURED}
+
+
 def test_a_peak_of_more_than_the_invocation_is_told() -> None:
     of = comparison(9, a=100)
     samples = tuple(replace(each, peak_since=PeakSince.START) for each in of.rows[0].samples)

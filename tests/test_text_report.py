@@ -36,18 +36,38 @@ def test_markdown_has_the_tables_the_reasons_and_the_warnings() -> None:
         in text
     )
     assert "- **outliers**: go sdk: 1 of 8" in text
+    assert "| python | 19,400 | 28 | 19,372 | 61,000 | 68 | 60,932 |" in text
+    assert "| go | 4,100 | - | - | 9,000 | 68 | 8,932 |" in text
+    assert "| python sdk | 1,684 | 3.6 | 2.9 | 6.5 |" in text
+    assert "| python sdk | 310.2 | 0.1 | 2,100 | 2,410 | 80 | 1,769 |" in text
     widths = {line.count("|") for line in text.splitlines() if line.startswith("|")}
-    assert widths == {14, 4}
+    assert widths == {14, 4, 10, 6, 8}
 
 
 def test_csv_has_a_line_for_each_sample() -> None:
     lines = list(csv.DictReader(io.StringIO(samples_csv(COMPARISON))))
     assert len(lines) == sum(len(row.samples) for row in COMPARISON.rows)
+    assert {line["memory_mb"] for line in lines} == {"-"}
     assert (lines[0]["kind"], lines[0]["first_ms"], lines[3]["init_ms"]) == ("cold", "2410.2", "-")
 
 
 def test_an_export_is_read_as_it_was(export: Path) -> None:
     assert read_export(export) == COMPARISON
+
+
+def test_an_export_of_schema_2_is_read_without_what_it_lacks(export: Path) -> None:
+    old = json.loads(export.read_text())
+    old["schema"] = 2
+    for result in old["results"]:
+        for name in ("package_own", "runtime", "runtime_version"):
+            del result[name]
+        for sample in result["samples"]:
+            del sample["emulator"]
+    export.write_text(json.dumps(old))
+    read = read_export(export)
+    assert [row.own for row in read.rows] == [None] * 4
+    assert [len(row.samples) for row in read.rows] == [len(row.samples) for row in COMPARISON.rows]
+    assert "REPORT" not in markdown(read)
 
 
 def test_a_report_is_made_again_from_an_export(
@@ -84,7 +104,8 @@ def test_two_exports_stand_side_by_side(
         (None, "can't be read"),
         ("{", "can't be read"),
         ("[]", "not an export"),
-        ('{"schema": 1}', "not an export"),
+        ('{"schema": 1}', "of schema 1, and this reads 2 to 3: run compare again"),
+        ('{"schema": 4}', "of schema 4"),
         ('{"schema": 2}', "broken: KeyError"),
     ],
 )

@@ -7,10 +7,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from harness.model import FailureKind
+from harness.model import EmulatorReport, FailureKind
 
 _INIT = re.compile(r"\(rapid\) INIT REPORT\(durationMs: ([\d.]+)\)")
 _DONE = re.compile(r"\(rapid\) INVOKE RTDONE\(.*duration: ([\d.]+)ms\)")
+_REPORT = re.compile(
+    r"^REPORT RequestId: \S+\s+(?:Init Duration: ([\d.]+) ms\s+)?Duration: ([\d.]+) ms\s+"
+    r"Billed Duration: ([\d.]+) ms\s+Memory Size: (\d+) MB\s+Max Memory Used: (\d+) MB"
+)
 _END = re.compile(r"^REPORT RequestId: |\(rapid\) Invoke DONE failed")
 _ENDED = ("Runtime.ExitError",)
 
@@ -22,11 +26,15 @@ def is_end(line: str) -> bool:
 
 @dataclass(slots=True)
 class Seen:
-    """What was printed during one invocation; ``log`` are the function's own JSON lines."""
+    """What was printed during one invocation; ``log`` are the function's own JSON lines.
+
+    ``report`` is the emulator's REPORT line, which does not hold.
+    """
 
     init_ms: float | None = None
     duration_ms: float | None = None
     log: list[Mapping[str, object]] = field(default_factory=list)
+    report: EmulatorReport | None = None
 
 
 def read_output(lines: Iterable[str]) -> Seen:
@@ -37,6 +45,8 @@ def read_output(lines: Iterable[str]) -> Seen:
             seen.init_ms = float(match[1])
         elif match := _DONE.search(line):
             seen.duration_ms = float(match[1])
+        elif match := _REPORT.match(line):
+            seen.report = _report(match)
         elif line.startswith("{"):
             try:
                 entry = json.loads(line)
@@ -45,6 +55,17 @@ def read_output(lines: Iterable[str]) -> Seen:
             if isinstance(entry, dict) and "event" in entry:
                 seen.log.append(entry)
     return seen
+
+
+def _report(match: re.Match[str]) -> EmulatorReport:
+    init, duration, billed, memory, used = match.groups()
+    return EmulatorReport(
+        None if init is None else float(init),
+        float(duration),
+        float(billed),
+        int(memory),
+        int(used),
+    )
 
 
 @dataclass(frozen=True, slots=True)

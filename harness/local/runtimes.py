@@ -6,6 +6,8 @@ that a function meets the same limits.
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 from harness import toolchain
@@ -57,3 +59,13 @@ def runtime_environment(implementation: Implementation, memory_mb: int) -> dict[
     """Variables that stand for what the runtime would find on Lambda by itself."""
     found = runtime_flags.variables(implementation.runtime, memory_mb)
     return {name: each.text for name, each in found.items()}
+
+
+def runtime_version(implementation: Implementation, folder: Path) -> str | None:
+    """What the runtime's program says of its version, such as ``24.11.1``; ``None`` without one."""
+    if implementation.runtime.startswith("provided"):
+        return None
+    program = runtime_command(implementation, folder, implementation.memory_mb)[0]
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"\d+(\.\d+)*", said.stdout)
+    return found and found[0]

@@ -1,8 +1,8 @@
 """One function in one execution environment: a Runtime Interface Emulator and its runtime.
 
 The runtime starts at the first invocation, which is the cold one. Times are those of the
-emulator's platform lines; its REPORT line is not used (its Init Duration ends before the
-runtime starts, its Max Memory Used is the configured size).
+emulator's platform lines; its REPORT line is handed on, and used for nothing (its Init Duration
+ends before the runtime starts, its Max Memory Used is the configured size).
 """
 
 from __future__ import annotations
@@ -173,6 +173,7 @@ class Sandbox:
             failure=failure,
             peak_since=None if peak is None else peak_since,
             throttled_ms=pressure.throttled_ms,
+            emulator=seen.report,
         )
 
     @property

@@ -16,13 +16,16 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from harness.cells import Table
+
 # Okabe and Ito 2008: told apart with any kind of colour vision, on white and on black
 _COLOURS = ("#0072B2", "#D55E00", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
 _WIDTHS_IN = {"wide": 7.4, "narrow": 3.7}
 _INK = {"light": "#24292f", "dark": "#e6edf3"}
 _GRID = {"light": "#d0d7de", "dark": "#3d444d"}
 
-Draw = Callable[[Axes], None]
+Draw = Callable[[Sequence[Axes]], None]
+Images = Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +34,26 @@ class Plot:
     ``("dark", "narrow")``, to an SVG as a data URI; ``text`` says what is to be seen.
     """
 
-    id: str
-    title: str
     text: str
-    images: Mapping[tuple[str, str], str]
-    headings: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    images: Images
+    table: Table
 
 
 def colour(place: int) -> str:
-    """The colour of the n-th row, the same in every plot."""
+    """The colour of the n-th language, the same in every plot."""
     return _COLOURS[place % len(_COLOURS)]
 
 
-def draw(height_in: float, axes: Draw) -> dict[tuple[str, str], str]:
-    """The images of a plot that ``axes`` draws."""
+def draw(height_in: float, axes: Draw, panels: int = 1) -> Images:
+    """The images of a plot that ``axes`` draws, on panels below each other that share their x."""
     return {
-        (scheme, width): _data_uri(_svg(_WIDTHS_IN[width], height_in, scheme, axes))
+        (scheme, width): _data_uri(_svg(_WIDTHS_IN[width], height_in, scheme, axes, panels))
         for scheme in _INK
         for width in _WIDTHS_IN
     }
 
 
-def _svg(width_in: float, height_in: float, scheme: str, draw_on: Draw) -> str:
+def _svg(width_in: float, height_in: float, scheme: str, draw_on: Draw, panels: int) -> str:
     ink, grid = _INK[scheme], _GRID[scheme]
     style: Any = {
         "svg.fonttype": "none",  # text stays text: the reader's own sans-serif
@@ -69,8 +69,9 @@ def _svg(width_in: float, height_in: float, scheme: str, draw_on: Draw) -> str:
     }
     with mpl.rc_context(style):
         figure = Figure(figsize=(width_in, height_in), layout="constrained")
-        axes = figure.add_subplot()
-        axes.grid(axis="x")
+        axes = list(figure.subplots(panels, sharex=True, squeeze=False)[:, 0])
+        for each in axes:
+            each.grid(axis="x")
         draw_on(axes)
         text = io.StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})

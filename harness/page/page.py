@@ -13,9 +13,10 @@ from harness.cells import (
     standing_rows,
     standing_title,
 )
-from harness.figures import figures, ranking
+from harness.figures import ranking
 from harness.model import Comparison
 from harness.page.plots import plots
+from harness.tables import detail_tables, with_figures
 from harness.warnings import find_warnings
 
 
@@ -28,7 +29,8 @@ def render_page(comparison: Comparison) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    rows = [(row, figures(row, comparison.fixture)) for row in comparison.rows]
+    rows = with_figures(comparison)
+    drawn = list(plots(rows))
     standing = ranking(comparison)
     return environment.get_template("page.html.jinja").render(
         run=list(describe_run(comparison)),
@@ -40,5 +42,10 @@ def render_page(comparison: Comparison) -> str:
         else (standing_title(standing), list(standing_rows(standing))),
         best_memory=list(best_memory(comparison)),
         warnings=find_warnings(comparison, standing),
-        plots=list(plots(rows)),
+        plots=drawn,
+        tables=[
+            each
+            for each in detail_tables(comparison, rows)
+            if each.id not in {plot.table.id for plot in drawn}
+        ],
     )

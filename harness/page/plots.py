@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import StrMethodFormatter
 
-from harness.cells import NOT_MEASURED, megabytes
-from harness.figures import Figures, by_round
-from harness.model import Row
+from harness.cells import NOT_MEASURED, Table
+from harness.figures import by_round
 from harness.page.drawing import Plot, colour, draw
 from harness.statistics import Summary
+from harness.tables import Measured, package_table, packages, phase_names, phases_table, warm_table
 
-Measured = Sequence[tuple[Row, Figures]]
-_ROW_IN, _FRAME_IN = 0.42, 0.75
+_ROW_IN, _FRAME_IN, _LEGEND_IN = 0.42, 0.75, 0.5
 
 
 def plots(rows: Measured) -> Iterator[Plot]:
@@ -27,138 +26,157 @@ def plots(rows: Measured) -> Iterator[Plot]:
         yield _first(measured)
     if any(found.peak_rss_bytes for _, found in measured):
         yield _memory(measured)
-    if any(row.zip_bytes for row, _ in rows):
+    if packages(rows):
         yield _package(rows)
 
 
 def _warm(rows: Measured) -> Plot:
-    def axes(on: Axes) -> None:
+    colours = _colours(rows)
+
+    def axes(panels: Sequence[Axes]) -> None:
+        (on,) = panels
         for place, (row, found) in enumerate(rows):
-            times = list(by_round(row.samples).values())
-            on.scatter(times, [place] * len(times), color=colour(place), alpha=0.5, s=26)
+            ink, times = colours[row.language], list(by_round(row.samples).values())
+            on.scatter(times, [place] * len(times), color=ink, alpha=0.5, s=26)
             if found.warm is None:
                 continue
             if found.warm.interval is not None:
                 interval = found.warm.interval
-                on.plot([interval.low, interval.high], [place] * 2, color=colour(place), lw=5)
-            on.plot([found.warm.median], [place], "|", color=colour(place), ms=22, mew=2.5)
-        _rows_and_unit(on, [row for row, _ in rows], "ms")
+                on.plot([interval.low, interval.high], [place] * 2, color=ink, lw=5)
+            on.plot([found.warm.median], [place], "|", color=ink, ms=22, mew=2.5)
+        _rows_and_unit(on, rows, "ms")
 
-    return Plot(
-        "warm",
-        "Warm duration",
-        "Each dot is an invocation, the bar the median with its 95 % bootstrap interval.",
-        draw(_height(len(rows)), axes),
-        ("", "n", "median ms", "95 %", "min", "max", "MAD", "p95"),
-        [(row.name, *_summary_cells(found.warm)) for row, found in rows],
-    )
+    text = "Each dot is an invocation, the bar the median with its 95 % bootstrap interval."
+    return Plot(text, draw(_height(len(rows)), axes), warm_table(rows))
 
 
 def _first(rows: Measured) -> Plot:
-    def axes(on: Axes) -> None:
-        for place, (_, found) in enumerate(rows):
+    colours = _colours(rows)
+
+    def axes(panels: Sequence[Axes]) -> None:
+        (on,) = panels
+        for place, (row, found) in enumerate(rows):
+            ink = colours[row.language]
             init, first, warm = (_of(each) or 0 for each in (found.init, found.first, found.warm))
-            on.barh(place - 0.2, first, 0.36, color=colour(place), alpha=0.45)
-            on.barh(place - 0.2, init, 0.36, color=colour(place))
-            on.barh(place + 0.2, warm, 0.36, color=colour(place), alpha=0.8)
+            on.barh(place - 0.2, first, 0.36, color=ink, alpha=0.45)
+            on.barh(place - 0.2, init, 0.36, color=ink)
+            on.barh(place + 0.2, warm, 0.36, color=ink, alpha=0.8)
             on.annotate(" first", (first, place - 0.2), va="center", fontsize=8)
             on.annotate(" warm", (warm, place + 0.2), va="center", fontsize=8)
         on.margins(x=0.12)
-        _rows_and_unit(on, [row for row, _ in rows], "ms")
+        _rows_and_unit(on, rows, "ms")
 
-    return Plot(
+    table = Table(
         "first",
         "First invocation against warm ones",
-        "Medians. The dark beginning of the first invocation is its init.",
-        draw(_height(len(rows), 0.62), axes),
-        ("", "init ms", "first ms", "warm ms"),
+        "Medians in ms.",
+        ("row", "init", "first", "warm"),
         [
             (row.name, *(_number(_of(each)) for each in (found.init, found.first, found.warm)))
             for row, found in rows
         ],
     )
+    text = "Medians. The dark beginning of the first invocation is its init."
+    return Plot(text, draw(_height(len(rows), 0.62), axes), table)
 
 
 def _phases(rows: Measured) -> Plot:
-    names = list(next((found.phases for _, found in rows if found.phases), {}))
+    names, colours = phase_names(rows), _colours(rows)
 
-    def axes(on: Axes) -> None:
-        for place, (row, found) in enumerate(rows):
+    def axes(panels: Sequence[Axes]) -> None:
+        (on,) = panels
+        for row, found in rows:
             sums = [max(found.phases[name].sum_ms, 0.1) for name in names if name in found.phases]
             places = [at for at, name in enumerate(names) if name in found.phases]
-            on.scatter(sums, places, color=colour(place), label=row.name, s=48, alpha=0.85)
+            marker = "o" if row.client == rows[0][0].client else "D"
+            on.scatter(sums, places, color=colours[row.language], marker=marker, s=48, alpha=0.8)
         on.set_xscale("log")
         on.set_yticks(range(len(names)), names)
         on.set_ylim(len(names) - 0.5, -0.5)
         on.set_xlabel("ms, logarithmic")
-        on.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2, fontsize=8)
+        _legend(on, rows)
 
-    return Plot(
-        "phases",
-        "Time per phase",
-        "Sums of a warm invocation's operations, which overlap: no parts of the duration.",
-        draw(_height(len(names)) + 0.75, axes),
-        ("", *(f"{name} ms" for name in names), "consumer's wait ms"),
-        [
-            (
-                row.name,
-                *(
-                    _number(found.phases[name].sum_ms if name in found.phases else None)
-                    for name in names
-                ),
-                _number(found.wait_ms),
-            )
-            for row, found in rows
-        ],
-    )
+    table = phases_table(rows)
+    return Plot(table.text, draw(_height(len(names)) + _LEGEND_IN, axes), table)
 
 
 def _memory(rows: Measured) -> Plot:
     mebibytes = [
         None if found.peak_rss_bytes is None else found.peak_rss_bytes / 2**20 for _, found in rows
     ]
-    return Plot(
+    table = Table(
         "memory",
         "Memory",
-        "The largest resident set of the runtime's processes.",
-        draw(_height(len(rows)), _bars([row for row, _ in rows], mebibytes, "MiB")),
-        ("", "peak MiB"),
+        "Peak in MiB.",
+        ("row", "peak"),
         [(row.name, _number(each)) for (row, _), each in zip(rows, mebibytes, strict=True)],
     )
+    text = "The largest resident set of the runtime's processes."
+    return Plot(text, draw(_height(len(rows)), _bars(rows, mebibytes, "MiB")), table)
 
 
 def _package(rows: Measured) -> Plot:
-    def axes(on: Axes) -> None:
-        for place, (row, _) in enumerate(rows):
-            on.barh(place, (row.unzipped_bytes or 0) / 1e6, 0.6, color=colour(place), alpha=0.35)
-            on.barh(place, (row.zip_bytes or 0) / 1e6, 0.6, color=colour(place))
-        _rows_and_unit(on, [row for row, _ in rows], "MB")
+    shown, colours = packages(rows), _colours(rows)
 
-    return Plot(
-        "package",
-        "Package",
-        "The dark part is the zip that is uploaded, the light bar what it unpacks to.",
-        draw(_height(len(rows)), axes),
-        ("", "zip MB", "unzipped MB"),
-        [(row.name, megabytes(row.zip_bytes), megabytes(row.unzipped_bytes)) for row, _ in rows],
+    def axes(panels: Sequence[Axes]) -> None:
+        (on,) = panels
+        for place, row in enumerate(shown):
+            ink = colours[row.language]
+            own = None if row.own is None else row.own.unzipped_bytes
+            sizes = {"o": own, "s": row.zip_bytes, "D": row.unzipped_bytes}
+            seen = {marker: size / 1000 for marker, size in sizes.items() if size}
+            on.plot(list(seen.values()), [place] * len(seen), color=ink, lw=2, alpha=0.4)
+            for marker, size in seen.items():
+                on.plot([size], [place], marker, color=ink, ms=8)
+        on.set_xscale("log")
+        _rows(on, [row.language for row in shown])
+        on.set_xlabel("kB, logarithmic")
+        on.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+
+    text = (
+        "A circle is the project's own code, a square the zip that is uploaded, a diamond what it "
+        "unpacks to with all dependencies."
     )
+    return Plot(text, draw(_height(len(shown)), axes), package_table(rows))
 
 
-def _bars(rows: Sequence[Row], values: Sequence[float | None], unit: str) -> Callable[[Axes], None]:
-    def axes(on: Axes) -> None:
-        for place, value in enumerate(values):
-            on.barh(place, value or 0, 0.6, color=colour(place))
+def _colours(rows: Measured) -> dict[str, str]:
+    """language -> its colour."""
+    languages = dict.fromkeys(row.language for row, _ in rows)
+    return {language: colour(place) for place, language in enumerate(languages)}
+
+
+def _legend(on: Axes, rows: Measured) -> None:
+    """One entry for each language, below."""
+    for language, ink in _colours(rows).items():
+        on.plot([], [], "o", color=ink, label=language)
+    on.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2, fontsize=8)
+
+
+def _bars(
+    rows: Measured, values: Sequence[float | None], unit: str
+) -> Callable[[Sequence[Axes]], None]:
+    colours = _colours(rows)
+
+    def axes(panels: Sequence[Axes]) -> None:
+        (on,) = panels
+        for place, ((row, _), value) in enumerate(zip(rows, values, strict=True)):
+            on.barh(place, value or 0, 0.6, color=colours[row.language])
         _rows_and_unit(on, rows, unit)
 
     return axes
 
 
-def _rows_and_unit(on: Axes, rows: Sequence[Row], unit: str) -> None:
-    on.set_yticks(range(len(rows)), [row.name.replace(" ", "\n") for row in rows])
-    on.set_ylim(len(rows) - 0.5, -0.5)
+def _rows_and_unit(on: Axes, rows: Measured, unit: str) -> None:
+    _rows(on, [row.name.replace(" ", "\n", 1) for row, _ in rows])
     on.set_xlim(left=0)
     on.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     on.set_xlabel(unit)
+
+
+def _rows(on: Axes, names: Sequence[str]) -> None:
+    on.set_yticks(range(len(names)), names)
+    on.set_ylim(len(names) - 0.5, -0.5)
 
 
 def _height(rows: int, row_in: float = _ROW_IN) -> float:
@@ -169,17 +187,5 @@ def _of(summary: Summary | None) -> float | None:
     return None if summary is None else summary.median
 
 
-def _summary_cells(summary: Summary | None) -> tuple[str, ...]:
-    if summary is None:
-        return (NOT_MEASURED,) * 7
-    interval = summary.interval
-    return (
-        str(summary.n),
-        _number(summary.median),
-        NOT_MEASURED if interval is None else f"{interval.low:,.0f} to {interval.high:,.0f}",
-        *(_number(each) for each in (summary.min, summary.max, summary.mad, summary.p95)),
-    )
-
-
-def _number(value: float | None, digits: int = 0) -> str:
-    return NOT_MEASURED if value is None else f"{value:,.{digits}f}"
+def _number(value: float | None) -> str:
+    return NOT_MEASURED if value is None else f"{value:,.0f}"
