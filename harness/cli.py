@@ -140,6 +140,10 @@ def _parser() -> argparse.ArgumentParser:
     trail.add_argument("--day", type=_day, metavar="YYYY-MM-DD", help="without: lists the days")
     trail.add_argument("--export-json", type=Path, metavar="FILE")
     doctor = commands.add_parser("doctor", help="check what compare needs, with remedies")
+    for command in (compare, verify, fuzz):
+        command.add_argument(
+            "--clients", type=_names, default=(), metavar="A,B", help="only these: sdk, light"
+        )
     for command in (compare, verify, fuzz, doctor):
         command.add_argument(
             "--template",
@@ -202,7 +206,7 @@ def _day(text: str) -> date:
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if not names:
-        raise argparse.ArgumentTypeError("names no language")
+        raise argparse.ArgumentTypeError("names nothing")
     return names
 
 
@@ -239,6 +243,7 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
         recipe,
         arguments.source,
         arguments.languages,
+        arguments.clients,
         arguments.require_all,
         arguments.cold,
         arguments.warm,
@@ -347,7 +352,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _verify(arguments: argparse.Namespace, doors: Doors) -> int:
-    from harness.compare import choose
+    from harness.compare import by_client, choose, choose_clients
     from harness.contract.conformance import conformance, describe
     from harness.contract.vectors import VECTORS, load_cases
     from harness.terminal import progress_on
@@ -356,13 +361,16 @@ def _verify(arguments: argparse.Namespace, doors: Doors) -> int:
     if not cases:
         raise UsageError(f"no vector's id matches {arguments.case}")
     chosen = choose(doors.load(), arguments.languages)
-    lacking = {each.language for each in chosen if not all(f.ok for f in doors.check(each))}
+    each_client = choose_clients(chosen, arguments.clients)
+    unfit = {each.language for each in chosen if not all(f.ok for f in doors.check(each))}
+    lacking = {each.name for each in each_client if each.language in unfit}
     with progress_on(sys.stderr) as progress:
-        all_done = list(conformance(doors.build(chosen, progress), cases, progress))
+        built = by_client(each_client, doors.build(chosen, progress))
+        all_done = list(conformance(built, cases, progress))
     for done in all_done:
         print("\n".join(describe(done)))
     # With its tools there, what can't be built or started is the implementation's own fault.
-    if any(done.failed or (done.not_ready and done.language not in lacking) for done in all_done):
+    if any(done.failed or (done.not_ready and done.name not in lacking) for done in all_done):
         return DIFFERENT
     return NOT_READY if any(done.not_ready for done in all_done) else OK
 
@@ -385,7 +393,7 @@ def _mutants(arguments: argparse.Namespace, _: Doors) -> int:
 
 
 def _fuzz(arguments: argparse.Namespace, doors: Doors) -> int:
-    from harness.compare import choose
+    from harness.compare import by_client, choose, choose_clients
     from harness.contract.fuzz import describe, fuzz
     from harness.contract.fuzz_days import subjects
     from harness.contract.lake_rounds import describe_lakes, fuzz_lakes, lake_functions
@@ -394,9 +402,10 @@ def _fuzz(arguments: argparse.Namespace, doors: Doors) -> int:
     from harness.toolchain import ROOT
 
     chosen = choose(doors.load(), arguments.languages)
+    each_client = choose_clients(chosen, arguments.clients)
     seed = random.randrange(1 << 32) if arguments.seed is None else arguments.seed
     with progress_on(sys.stderr) as progress:
-        built = doors.build(chosen, progress)
+        built = by_client(each_client, doors.build(chosen, progress))
         reasons = [str(each) for each in built.values() if isinstance(each, NotReady)]
         if reasons:
             raise NotReady("\n".join(reasons))

@@ -41,12 +41,14 @@ class Request:
     """What ``compare`` is asked for.
 
     The day comes from ``source`` (a folder with ``AWSLogs/``) where given, and else from
-    ``recipe``; its date is the recipe's. Empty ``languages`` are all; named ones must run.
+    ``recipe``; its date is the recipe's. Empty ``languages`` are all; named ones must run. Empty
+    ``clients`` are all that the template allows.
     """
 
     recipe: Recipe = field(default_factory=Recipe)
     source: Path | None = None
     languages: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
     require_all: bool = False
     cold: int | None = None
     warm: int | None = None
@@ -70,13 +72,14 @@ class Request:
 
 
 def compare(request: Request, doors: Doors, progress: Progress) -> Comparison:
-    """One row for each language that was asked for, in the template's order.
+    """One row for each language and client that was asked for, in the template's order.
 
     Raises ``UsageError`` for what can't be asked, ``NotReady`` when a language that has to
     run can't, both before anything is built.
     """
     chosen = choose(doors.load(), request.languages)
     settings = _common_settings(chosen)
+    each_client = choose_clients(chosen, request.clients)
     objects = _objects(request, int(settings["MAX_SOURCE_BYTES"]))
     verdicts = dict(_not_ready(chosen, doors))
     if verdicts and (request.languages or request.require_all):
@@ -98,7 +101,9 @@ def compare(request: Request, doors: Doors, progress: Progress) -> Comparison:
         placement = doors.place()
         chunk_bytes = int(settings["CHUNK_BYTES"])
         with staged(doors, objects, request.recipe.day, chunk_bytes, placement, progress) as bench:
-            with _targets(request, artefacts, bench, doors, placement) as targets:
+            ready = [each for each in each_client if each.language in artefacts]
+            runnable = [artefacts[each.language].with_client(each.client) for each in ready]
+            with _targets(request, runnable, bench, doors, placement) as targets:
                 measured = run_plan(plan, targets, bench, progress, time.monotonic)
             fixture = _describe_fixture(request, bench.expected)
     return Comparison(
@@ -108,7 +113,7 @@ def compare(request: Request, doors: Doors, progress: Progress) -> Comparison:
         rows=tuple(
             _row(each, variant, verdicts, artefacts, measured)
             for variant, _ in request.variants()
-            for each in chosen
+            for each in each_client
         ),
         again=_again(measured),
         interrupted=measured.interrupted,
@@ -118,7 +123,7 @@ def compare(request: Request, doors: Doors, progress: Progress) -> Comparison:
 @contextmanager
 def _targets(
     request: Request,
-    artefacts: Mapping[str, Artefact],
+    artefacts: Sequence[Artefact],
     bench: Bench,
     doors: Doors,
     placement: Placement,
@@ -134,7 +139,7 @@ def _targets(
                 env = envs[latency]
             targets += [
                 LocalTarget(each, env, doors, variant, request.limits, placement.sandbox)
-                for each in artefacts.values()
+                for each in artefacts
             ]
         yield targets
 
@@ -147,6 +152,33 @@ def choose(known: Sequence[Implementation], languages: Sequence[str]) -> list[Im
     if not known:
         raise HarnessError("template.yaml has no function to compare")
     return [each for each in known if not languages or each.language in languages]
+
+
+def choose_clients(
+    chosen: Sequence[Implementation], clients: Sequence[str]
+) -> list[Implementation]:
+    """Each of ``chosen`` with each of ``clients`` (all of its own, if none is named)."""
+    for each in chosen:
+        if unknown := [name for name in clients if name not in each.clients]:
+            known = ", ".join(each.clients)
+            raise UsageError(f"{each.language} has no client {', '.join(unknown)}; known: {known}")
+    return [
+        each.with_client(client)
+        for each in chosen
+        for client in each.clients
+        if not clients or client in clients
+    ]
+
+
+def by_client(
+    each_client: Sequence[Implementation], built: Mapping[str, Artefact | NotReady]
+) -> dict[str, Artefact | NotReady]:
+    """name -> what was built of its language, set to its client."""
+    made = {each.name: (each.client, built[each.language]) for each in each_client}
+    return {
+        name: one.with_client(client) if isinstance(one, Artefact) else one
+        for name, (client, one) in made.items()
+    }
 
 
 def _common_settings(chosen: Sequence[Implementation]) -> Mapping[str, str]:
@@ -243,7 +275,11 @@ def _again(measured: Measured) -> Again | None:
 def _describe_settings(
     plan: Plan, settings: Mapping[str, str], implementation: Implementation
 ) -> dict[str, object]:
-    numbers = {name: int(value) if value.isdigit() else value for name, value in settings.items()}
+    numbers = {
+        name: int(value) if value.isdigit() else value
+        for name, value in settings.items()
+        if name != "S3_CLIENT"  # each row has its own
+    }
     most = {str(kind): plan.most(kind) for kind in SampleKind}
     return {
         "memory_mb": implementation.memory_mb,

@@ -7,9 +7,12 @@ names; a figure that was not measured is ``None``, never 0.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+
+_CLIENT = "S3_CLIENT"
+_DEFAULT_CLIENT = "sdk"  # S12
 
 
 class HarnessError(Exception):
@@ -30,7 +33,7 @@ class Implementation:
 
     ``environment`` holds the template's literal settings; the references to parameters
     (buckets, prefixes) are left out, the target gives those. ``build_properties`` are what the
-    template tells ``sam build``.
+    template tells ``sam build``, ``clients`` the values that it allows for S3_CLIENT.
     """
 
     language: str
@@ -42,10 +45,27 @@ class Implementation:
     timeout_s: int
     environment: Mapping[str, str]
     build_properties: Mapping[str, object] = field(default_factory=dict)
+    clients: tuple[str, ...] = (_DEFAULT_CLIENT,)
 
     @property
     def client(self) -> str:
-        return self.environment.get("S3_CLIENT", "sdk")
+        return self.environment.get(_CLIENT, _DEFAULT_CLIENT)
+
+    @property
+    def name(self) -> str:
+        """Tells it from the same language with another client."""
+        return f"{self.language} {self.client}"
+
+    @property
+    def choice(self) -> dict[str, str]:
+        """The variable that chooses its client; none for the contract's default."""
+        return {} if self.client == _DEFAULT_CLIENT else {_CLIENT: self.client}
+
+    def with_client(self, client: str) -> Implementation:
+        """The same function, set to another of its clients."""
+        if client == self.client:
+            return self
+        return replace(self, environment={**self.environment, _CLIENT: client})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +93,10 @@ class Artefact:
     unzipped_bytes: int
     own: Own | None = None
     runtime_version: str | None = None
+
+    def with_client(self, client: str) -> Artefact:
+        """The same package, whose function is set to another client."""
+        return replace(self, implementation=self.implementation.with_client(client))
 
 
 class FailureKind(StrEnum):

@@ -28,11 +28,6 @@ def load_implementations(path: Path = TEMPLATE) -> tuple[Implementation, ...]:
     try:
         template = yaml_parse(path.read_text())
         shared = Globals(template)
-        defaults = {
-            name: parameter["Default"]
-            for name, parameter in template.get("Parameters", {}).items()
-            if "Default" in parameter
-        }
         functions = {
             name: resource
             for name, resource in template["Resources"].items()
@@ -47,7 +42,7 @@ def load_implementations(path: Path = TEMPLATE) -> tuple[Implementation, ...]:
             name,
             resource.get("Metadata", {}),
             shared.merge(_FUNCTION, resource["Properties"]),
-            _Values(f"{path.name}: {name}", defaults),
+            _Values(f"{path.name}: {name}", template.get("Parameters", {})),
             path.parent,
         )
         for name, resource in functions.items()
@@ -76,25 +71,35 @@ def _implementation(
             if variable not in _GIVEN_BY_TARGET
         },
         build_properties=metadata.get("BuildProperties", {}),
+        clients=values.choices(variables, "S3_CLIENT"),
     )
 
 
 class _Values:
     """Reads literals and references to parameters that have a default."""
 
-    def __init__(self, where: str, defaults: Mapping[str, object]) -> None:
+    def __init__(self, where: str, parameters: Mapping[str, Mapping[str, Any]]) -> None:
         self._where = where
-        self._defaults = defaults
+        self._parameters = parameters
 
     def text(self, mapping: Mapping[str, Any], key: str) -> str:
         value = mapping.get(key)
         if isinstance(value, Mapping) and list(value) == ["Ref"]:
-            value = self._defaults.get(value["Ref"])
+            value = self._parameters.get(value["Ref"], {}).get("Default")
         if value is None or isinstance(value, Mapping | list):
             raise HarnessError(
                 f"{self._where}: {key} must be a literal or a parameter with a default"
             )
         return str(value)
+
+    def choices(self, mapping: Mapping[str, Any], key: str) -> tuple[str, ...]:
+        """What the parameter behind ``key`` allows; else only what stands there, or ``sdk``."""
+        value = mapping.get(key, "sdk")
+        if isinstance(value, Mapping) and list(value) == ["Ref"]:
+            allowed = self._parameters.get(value["Ref"], {}).get("AllowedValues")
+            if allowed:
+                return tuple(str(each) for each in allowed)
+        return (self.text({key: value}, key),)
 
     def number(self, mapping: Mapping[str, Any], key: str) -> int:
         text = self.text(mapping, key)

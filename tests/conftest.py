@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from harness.build import build
+from harness.compare import by_client, choose_clients
 from harness.contract.scripted_s3 import ScriptedS3
 from harness.model import Artefact, NotReady
 from harness.template import load_implementations
 
 IMPLEMENTATIONS = {each.language: each for each in load_implementations()}
+EACH_CLIENT = choose_clients([*IMPLEMENTATIONS.values()], ())
 
 
 @cache
@@ -22,13 +24,21 @@ def built(language: str) -> Artefact | NotReady:
     return build([IMPLEMENTATIONS[language]])[language]
 
 
-@pytest.fixture(scope="module", params=IMPLEMENTATIONS, ids=str)
+def every_artefact() -> list[Artefact]:
+    """Each implementation of the template as `sam build` makes it, with each of its clients."""
+    made = by_client(EACH_CLIENT, {language: built(language) for language in IMPLEMENTATIONS})
+    ready = [each for each in made.values() if isinstance(each, Artefact)]
+    assert len(ready) == len(made), made
+    return ready
+
+
+@pytest.fixture(scope="module", params=EACH_CLIENT, ids=lambda each: each.name.replace(" ", "-"))
 def artefact(request: pytest.FixtureRequest) -> Artefact:
-    """What `sam build` makes of each implementation of the template."""
-    made = built(request.param)
+    """What `sam build` makes of an implementation of the template, set to one of its clients."""
+    made = built(request.param.language)
     if isinstance(made, NotReady):
         pytest.fail(str(made))
-    return made
+    return made.with_client(request.param.client)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def run(
     timeout_s: int | None = None,
 ) -> Invocation:
     buckets = {"SRC_BUCKET": SOURCE_BUCKET, "DST_BUCKET": DESTINATION_BUCKET}
-    env = s3.env() | buckets | dict(settings or {})
+    env = s3.env() | buckets | artefact.implementation.choice | dict(settings or {})
     with Sandbox(artefact, env, memory_mb=memory_mb, timeout_s=timeout_s) as sandbox:
         return sandbox.invoke(EVENT)
 

@@ -129,7 +129,7 @@ def test_a_failed_build_is_a_failed_run(capsys: pytest.CaptureFixture[str]) -> N
         (("compare", "--day", "8 February"), "no day of the form YYYY-MM-DD"),
         (("compare", "--objects", "0"), "of at least 1"),
         (("compare", "--warm", "-1"), "of at least 0"),
-        (("compare", "--languages", ","), "names no language"),
+        (("compare", "--languages", ","), "names nothing"),
         (("measure",), "invalid choice"),
         ((), "required"),
     ],

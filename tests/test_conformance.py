@@ -17,7 +17,7 @@ from harness.contract.vectors import VECTORS, load_cases
 def test_an_implementation_that_conforms(capsys: pytest.CaptureFixture[str]) -> None:
     count = len(load_cases(glob="chunks-border-*"))
     assert main(["verify", "--languages", "go", "--case", "chunks-border-*"]) == 0
-    assert capsys.readouterr().out == f"go: {count} of {count} vectors pass\n"
+    assert capsys.readouterr().out == f"go sdk: {count} of {count} vectors pass\n"
 
 
 @pytest.mark.timeout(600)
@@ -31,7 +31,7 @@ def test_a_failure_is_told_by_its_clause(
     (case / "case.json").write_text(json.dumps(text))
     assert main(["verify", "--languages", "go", "--vectors", str(tmp_path)]) == 1
     out = capsys.readouterr().out.splitlines()
-    assert out[:3] == ["go: 0 of 1 vectors pass", "  C3", f"    {case.name}: {text['title']}"]
+    assert out[:3] == ["go sdk: 0 of 1 vectors pass", "  C3", f"    {case.name}: {text['title']}"]
     assert '"records": 5' in out[3]
     assert '"records": 6' in out[3]
 

@@ -79,12 +79,16 @@ def day() -> dict[str, dict[str, Stored]]:
     return {SOURCE_BUCKET: sources, DESTINATION_BUCKET: {}}
 
 
-def environment(s3: ScriptedS3) -> dict[str, str]:
-    return s3.env() | {
-        "SRC_BUCKET": SOURCE_BUCKET,
-        "DST_BUCKET": DESTINATION_BUCKET,
-        "CONCURRENCY": "1",
-    }
+def environment(artefact: Artefact, s3: ScriptedS3) -> dict[str, str]:
+    return (
+        s3.env()
+        | artefact.implementation.choice
+        | {
+            "SRC_BUCKET": SOURCE_BUCKET,
+            "DST_BUCKET": DESTINATION_BUCKET,
+            "CONCURRENCY": "1",
+        }
+    )
 
 
 def test_keys_that_expire_within_the_run_are_renewed(
@@ -93,7 +97,7 @@ def test_keys_that_expire_within_the_run_are_renewed(
     s3.accepts = keys.accepts
     s3.delay_s = DELAY_S
     s3.begin(day())
-    env = environment(s3)
+    env = environment(artefact, s3)
     del env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"]
     env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = (
         f"http://127.0.0.1:{keys.server.server_address[1]}/keys"
@@ -114,7 +118,7 @@ def test_credentials_that_are_not_to_be_had_fail_every_attempt(
 ) -> None:
     """E5, S16: a key id without its secret is no pair; the relative address has no say."""
     s3.begin(day())
-    env = environment(s3) | {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/keys"}
+    env = environment(artefact, s3) | {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/keys"}
     del env["AWS_SECRET_ACCESS_KEY"]
     port = 9 if broken == "down" else keys.server.server_address[1]
     if broken != "none at all":
@@ -131,7 +135,7 @@ def test_credentials_that_are_not_to_be_had_fail_every_attempt(
 def test_a_session_token_of_the_environment_is_sent(artefact: Artefact, s3: ScriptedS3) -> None:
     s3.accepts = lambda key, token: (key, token) == ("KEY", "token/+=")
     s3.begin(day())
-    env = environment(s3) | {"AWS_ACCESS_KEY_ID": "KEY", "AWS_SESSION_TOKEN": "token/+="}
+    env = environment(artefact, s3) | {"AWS_ACCESS_KEY_ID": "KEY", "AWS_SESSION_TOKEN": "token/+="}
     with Sandbox(artefact, env) as sandbox:
         assert sandbox.invoke(EVENT).error is None
 
@@ -141,7 +145,7 @@ def test_expired_keys_end_the_run_without_another_attempt(
 ) -> None:
     s3.accepts = lambda _key, _token: False
     s3.begin(day())
-    with Sandbox(artefact, environment(s3)) as sandbox:
+    with Sandbox(artefact, environment(artefact, s3)) as sandbox:
         assert sandbox.invoke(EVENT).error == "S3_ERROR: list AWSLogs/"
     requests, _ = s3.take_requests()
     assert len(requests) == 1

@@ -70,15 +70,15 @@ def told(lines: Sequence[str]) -> dict[str, str]:
 def test_what_it_lacks_is_told_by_clause_and_the_rest_passes(folder: Path) -> None:
     code, out, err = verify(folder)
     assert err[0] == "building fifth with sam build"
-    assert (code, out[0]) == (1, "fifth: 6 of 11 vectors pass"), out
+    assert (code, out[0]) == (1, "fifth sdk: 6 of 11 vectors pass"), out
     assert told(out) == LACKING
     assert any("'INTERNAL: see the log', expected 'NO_TRAIL: " in line for line in out)
-    assert out[-1] == "  fifth passes: C 0 of 1, L 0 of 1, S 3 of 5, T 3 of 4"
+    assert out[-1] == "  fifth sdk passes: C 0 of 1, L 0 of 1, S 3 of 5, T 3 of 4"
 
 
 def test_what_it_has_passes(folder: Path) -> None:
     code, out, _ = verify(folder, "--case", "settings-[!er]*", "--languages", "fifth")
-    assert (code, out) == (0, ["fifth: 3 of 3 vectors pass"])
+    assert (code, out) == (0, ["fifth sdk: 3 of 3 vectors pass"])
 
 
 def test_a_fault_in_what_it_has_is_found(folder: Path) -> None:
@@ -102,7 +102,7 @@ def test_what_does_not_start_is_no_pass(
     bootstrap.write_text(bootstrap.read_text().replace(*change))
     code, out, _ = verify(folder)
     assert code == 1
-    assert out[0].startswith("fifth: not judged: it does not start: ")
+    assert out[0].startswith("fifth sdk: not judged: it does not start: ")
     assert all(any(reason in line for line in out) for reason in reasons), out
 
 
@@ -120,7 +120,7 @@ def test_what_does_not_build_is_no_pass(folder: Path) -> None:
     makefile.write_text(makefile.read_text().replace("cat bootstrap.py", "cat absent.py"))
     code, out, _ = verify(folder)
     assert code == 1
-    assert out[0].startswith("fifth: not judged: fifth: sam build failed")
+    assert out[0].startswith("fifth sdk: not judged: fifth: sam build failed")
     assert any("absent.py" in line for line in out)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from conftest import IMPLEMENTATIONS, built
+from conftest import every_artefact
 
 from harness.cli import main
 from harness.contract.fuzz import Tally, describe, fuzz, make_round
@@ -20,7 +20,7 @@ from harness.contract.fuzz_shrink import shrink
 from harness.contract.fuzz_truth import truth
 from harness.contract.vectors import load_cases
 from harness.fixtures.sources import BadSourceError, read_records
-from harness.model import Artefact, UsageError
+from harness.model import UsageError
 
 CONSTANT = re.compile(rb"NaN|-?Infinity")
 Reader = Callable[[bytes], tuple[bytes, ...]]
@@ -221,10 +221,7 @@ def _loads(body: bytes) -> bool:
 
 @pytest.mark.timeout(900)
 def test_the_built_artefacts_agree(tmp_path: Path) -> None:
-    artefacts = [built(language) for language in IMPLEMENTATIONS]
-    ready = [each for each in artefacts if isinstance(each, Artefact)]
-    assert len(ready) == len(artefacts), artefacts
-    with subjects(ready) as each:
+    with subjects(every_artefact()) as each:
         tally = run(tmp_path, 2, **each)
     assert tally.cases == 600
     assert not tally.disagreements, "\n".join(describe(tally, 1, 1.0))

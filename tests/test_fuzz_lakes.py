@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from conftest import IMPLEMENTATIONS, built
+from conftest import every_artefact
 
 from harness.contract.fuzz_lakes import draw_scenery
 from harness.contract.judge import judge
@@ -29,7 +29,7 @@ from harness.contract.vectors import (
     Expectation,
     load_cases,
 )
-from harness.model import Artefact, Invocation
+from harness.model import Invocation
 
 Change = Callable[[LakeModel], None]
 #: Settings that the model knows; a vector with others asks for what it does not tell.
@@ -243,10 +243,7 @@ def inflated(case: Case) -> Mapping[str, bytes]:
 
 @pytest.mark.timeout(900)
 def test_the_built_artefacts_agree(tmp_path: Path) -> None:
-    artefacts = [built(language) for language in IMPLEMENTATIONS]
-    ready = [each for each in artefacts if isinstance(each, Artefact)]
-    assert len(ready) == len(artefacts), artefacts
-    with ScriptedS3() as s3, lake_functions(ready) as functions:
+    with ScriptedS3() as s3, lake_functions(every_artefact()) as functions:
         tally = fuzz_lakes(s3, functions, 1, tmp_path, lambda number: number < 2, print, 40)
     assert tally.runs > 60
     assert not tally.drafts, "\n".join(describe_lakes(tally, 1, 1.0))

@@ -24,13 +24,13 @@ _EMULATORS_LINE = re.compile(r"\(rapid\) |^(?:START|END|REPORT) RequestId: |^\s*
 
 @dataclass(frozen=True, slots=True)
 class Conformance:
-    """One implementation's vectors: how many were judged, and what was wrong with which.
+    """One implementation with one client: how many vectors were judged, and what was wrong.
 
     ``not_ready`` says why none was judged, else it is ``None``. ``families`` counts the judged
     ones by the letter of their first clause.
     """
 
-    language: str
+    name: str
     judged: int
     failed: tuple[tuple[Case, tuple[str, ...]], ...]
     not_ready: str | None = None
@@ -43,22 +43,22 @@ def conformance(
     """Judge every case against every artefact, one implementation after the other."""
     families = Counter(_family(case) for case in cases)
     with ScriptedS3() as s3:
-        for language, artefact in built.items():
+        for name, artefact in built.items():
             if isinstance(artefact, NotReady):
-                yield Conformance(language, 0, (), str(artefact))
+                yield Conformance(name, 0, (), str(artefact))
                 continue
             failed = []
             with SandboxPool(artefact) as functions:
                 if (fault := _start_fault(functions, s3)) is not None:
-                    yield Conformance(language, 0, (), fault)
+                    yield Conformance(name, 0, (), fault)
                     continue
                 for number, case in enumerate(cases, 1):
-                    progress(f"{language}: {case.id} ({number} of {len(cases)})")
+                    progress(f"{name}: {case.id} ({number} of {len(cases)})")
                     problems = judge(case, s3, functions)
                     if problems:
                         functions.stop()  # the next case shall not suffer from this one
                         failed.append((case, tuple(problems)))
-            yield Conformance(language, len(cases), tuple(failed), families=families)
+            yield Conformance(name, len(cases), tuple(failed), families=families)
 
 
 def _start_fault(functions: SandboxPool, s3: ScriptedS3) -> str | None:
@@ -86,10 +86,10 @@ def _family(case: Case) -> str:
 def describe(conformance: Conformance) -> Iterator[str]:
     """The lines that a person reads: a count, the failed vectors by clause, a count by family."""
     if conformance.not_ready is not None:
-        yield f"{conformance.language}: not judged: {conformance.not_ready}"
+        yield f"{conformance.name}: not judged: {conformance.not_ready}"
         return
     passed = conformance.judged - len(conformance.failed)
-    yield f"{conformance.language}: {passed} of {conformance.judged} vectors pass"
+    yield f"{conformance.name}: {passed} of {conformance.judged} vectors pass"
     by_clause: dict[str, list[tuple[Case, tuple[str, ...]]]] = {}
     for case, problems in conformance.failed:
         by_clause.setdefault(case.clauses[0], []).append((case, problems))
@@ -104,4 +104,4 @@ def describe(conformance: Conformance) -> Iterator[str]:
             f"{family} {count - failed[family]} of {count}"
             for family, count in sorted(conformance.families.items())
         )
-        yield f"  {conformance.language} passes: {', '.join(passed_by)}"
+        yield f"  {conformance.name} passes: {', '.join(passed_by)}"

@@ -97,11 +97,11 @@ class ArtefactDays:
 
 @contextmanager
 def subjects(artefacts: Iterable[Artefact]) -> Iterator[Mapping[str, Subject]]:
-    """language -> its artefact in a sandbox that lasts until the context ends."""
+    """name -> the artefact in a sandbox that lasts until the context ends."""
     with ScriptedS3() as s3:
-        pools = {each.implementation.language: SandboxPool(each) for each in artefacts}
+        pools = {each.implementation.name: SandboxPool(each) for each in artefacts}
         try:
-            yield {language: ArtefactDays(s3, pool) for language, pool in pools.items()}
+            yield {name: ArtefactDays(s3, pool) for name, pool in pools.items()}
         finally:
             for pool in pools.values():
                 pool.stop()

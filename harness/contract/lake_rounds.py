@@ -46,11 +46,10 @@ class _Disagreement(Exception):
 
 @contextmanager
 def lake_functions(artefacts: Iterable[Artefact]) -> Iterator[Mapping[str, Functions]]:
-    """language -> its artefact in sandboxes that end with the context."""
+    """name -> the artefact in sandboxes that end with the context."""
     with ExitStack() as stack:
         yield {
-            each.implementation.language: stack.enter_context(SandboxPool(each))
-            for each in artefacts
+            each.implementation.name: stack.enter_context(SandboxPool(each)) for each in artefacts
         }
 
 

@@ -19,7 +19,10 @@ _NO_TRIGGER = b"[]"
 
 
 class SandboxPool:
-    """``with SandboxPool(artefact) as functions: functions(env, timeout_s).invoke(payload)``."""
+    """``with SandboxPool(artefact) as functions: functions(env, timeout_s).invoke(payload)``.
+
+    ``env`` overrides the variable that chooses the artefact's client.
+    """
 
     def __init__(self, artefact: Artefact) -> None:
         self._artefact = artefact
@@ -39,6 +42,7 @@ class SandboxPool:
         self.stop()
 
     def __call__(self, env: Mapping[str, str], timeout_s: int | None) -> Sandbox:
+        env = {**self._artefact.implementation.choice, **env}
         key = (frozenset(env.items()), timeout_s)
         if key in self._running:
             self._running.move_to_end(key)

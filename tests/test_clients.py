@@ -1,0 +1,120 @@
+"""S3_CLIENT as a dimension of every command: which clients there are, and what each gets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_bench import FakeBench, FakeSandbox, implementation
+
+from harness.bench import Doors
+from harness.cli import main
+from harness.compare import by_client, choose_clients
+from harness.model import Artefact, NotReady, UsageError
+from harness.template import load_implementations
+
+TWO = ("sdk", "light")
+FEW = ("--objects", "20", "--languages", "go,java", "--cold", "1", "--warm", "1", "--rerun", "0")
+
+
+@dataclass
+class TwoClients(FakeBench):
+    """Its template allows both clients; remembers what each sandbox was told."""
+
+    told: set[tuple[str, str]] = field(default_factory=set)
+
+    def doors(self) -> Doors:
+        functions = [replace(implementation(name), clients=TWO) for name in self.languages]
+        return replace(super().doors(), load=lambda: functions)
+
+    @contextmanager
+    def _sandbox(
+        self, artefact: Artefact, env: Mapping[str, str], *others: Any, **options: Any
+    ) -> Iterator[FakeSandbox]:
+        self.told.add((artefact.implementation.language, env["S3_CLIENT"]))
+        with super()._sandbox(artefact, env, *others, **options) as sandbox:
+            yield sandbox
+
+
+def rows(bench: FakeBench, tmp_path: Path, *arguments: str) -> list[str]:
+    file = tmp_path / "out.json"
+    assert main(["compare", *FEW, "--export-json", str(file), *arguments], bench.doors()) == 0
+    exported = json.loads(file.read_text())
+    assert "S3_CLIENT" not in exported["settings"]
+    return [row["name"] for row in exported["results"]]
+
+
+def test_each_client_is_a_row_of_one_build(tmp_path: Path) -> None:
+    bench = TwoClients()
+    assert rows(bench, tmp_path) == ["java sdk", "java light", "go sdk", "go light"]
+    assert bench.told == {(name, client) for name in ("java", "go") for client in TWO}
+    assert [line for line in bench.done if line.startswith("build")] == ["build java go"]
+
+
+def test_one_client_may_be_chosen(tmp_path: Path) -> None:
+    bench = TwoClients()
+    assert rows(bench, tmp_path, "--clients", "light") == ["java light", "go light"]
+    assert {client for _, client in bench.told} == {"light"}
+
+
+@pytest.mark.parametrize("command", ["compare", "verify", "fuzz"])
+def test_an_unknown_client_is_refused_before_anything_is_built(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench = TwoClients()
+    assert main([command, "--languages", "go", "--clients", "curl"], bench.doors()) == 2
+    assert "go has no client curl; known: sdk, light" in capsys.readouterr().err
+    assert not bench.done
+
+
+def test_the_contracts_default_is_left_to_the_function() -> None:
+    go = replace(implementation("go"), clients=TWO)
+    sdk, light = choose_clients([go], ())
+    assert (sdk.name, sdk.choice) == ("go sdk", {})
+    assert (light.name, light.choice) == ("go light", {"S3_CLIENT": "light"})
+    assert light.environment["CHUNK_BYTES"] == sdk.environment["CHUNK_BYTES"]
+    with pytest.raises(UsageError):
+        choose_clients([go], ("sdk", "curl"))
+
+
+def test_a_failed_build_counts_for_every_client() -> None:
+    each_client = choose_clients([replace(implementation("go"), clients=TWO)], ())
+    reason = NotReady("no Go")
+    assert by_client(each_client, {"go": reason}) == {"go sdk": reason, "go light": reason}
+
+
+@pytest.mark.parametrize(
+    ("variable", "clients"),
+    [
+        ("S3_CLIENT: !Ref Client", ("sdk", "light")),
+        ("S3_CLIENT: light", ("light",)),
+        ("LOG_LEVEL: INFO", ("sdk",)),
+    ],
+)
+def test_the_template_says_which_clients_there_are(
+    tmp_path: Path, variable: str, clients: tuple[str, ...]
+) -> None:
+    template = tmp_path / "template.yaml"
+    template.write_text(f"""
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Client: {{Type: String, Default: sdk, AllowedValues: [sdk, light]}}
+Resources:
+  OnlyFunction:
+    Type: AWS::Serverless::Function
+    Metadata: {{Language: forth}}
+    Properties:
+      Runtime: provided.al2023
+      CodeUri: forth/
+      Handler: bootstrap
+      MemorySize: 512
+      Timeout: 3
+      Environment: {{Variables: {{{variable}}}}}
+""")
+    (only,) = load_implementations(template)
+    assert only.clients == clients
