@@ -89,25 +89,30 @@ class Doors:
 class Bench:
     """A served and staged day; it is the destination of a plan.
 
-    ``env`` are the variables that lead a function there.
+    ``env`` are the variables that lead a function there. ``half`` is a second day with every
+    other source of the first.
     """
 
     store: Store
     env: Mapping[str, str]
     expected: ExpectedDay
+    half: ExpectedDay | None = None
     matched: set[bytes] = field(default_factory=set)
 
     def clear(self) -> None:
         self.store.clear(_DESTINATION_BUCKET)
 
-    def judge(self, invocation: Invocation) -> str | None:
+    def judge(self, invocation: Invocation, *, half: bool = False) -> str | None:
+        expected = self.half if half else self.expected
+        assert expected is not None
         objects = self.store.read_tree(_DESTINATION_BUCKET)
-        if (found := _digest(objects)) not in self.matched:  # the same bytes match again
-            difference = verify_destination(self.expected, objects)
+        # the same bytes match again; the keys tell the day
+        if (found := _digest(objects)) not in self.matched:
+            difference = verify_destination(expected, objects)
             if difference is not None:
                 return str(difference)
             self.matched.add(found)
-        want = self.expected.result()
+        want = expected.result()
         if same_json(invocation.result, want):
             return None
         return f"result is {json.dumps(invocation.result)}, expected {json.dumps(want)}"
@@ -137,14 +142,13 @@ def _digest(objects: Mapping[str, bytes]) -> bytes:
 @contextmanager
 def staged(
     doors: Doors,
-    objects: Iterable[StagedObject],
-    day: date,
+    days: Mapping[date, Iterable[StagedObject]],
     chunk_bytes: int,
     placement: Placement,
     progress: Progress,
 ) -> Iterator[Bench]:
-    """A running store that holds the day, on the cores that are not the sandbox's, as this thread
-    is meanwhile; leaving the context ends and removes everything.
+    """A running store that holds one day, or one and its half, on the cores that are not the
+    sandbox's, as this thread is meanwhile; leaving the context ends and removes everything.
     """
     progress("starting the S3 server")
     with (
@@ -158,7 +162,10 @@ def staged(
         def put(each: StagedObject) -> None:
             store.put_file(_SOURCE_BUCKET, each.key, each.body, each.content_encoding)
 
-        expected = stage(objects, put, Path(folder), day, chunk_bytes)
+        expected, *half = (
+            stage(objects, put, Path(folder) / day.isoformat(), day, chunk_bytes)
+            for day, objects in days.items()
+        )
         env = {
             **store.env(),
             "SRC_BUCKET": _SOURCE_BUCKET,
@@ -166,7 +173,7 @@ def staged(
             "DST_BUCKET": _DESTINATION_BUCKET,
             "DST_PREFIX": "",
         }
-        yield Bench(store, env, expected)
+        yield Bench(store, env, expected, half[0] if half else None)
 
 
 @contextmanager

@@ -110,6 +110,9 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--s3-latency", type=_latencies, default=(), metavar="0ms,20ms+-5ms", help="added to S3"
     )
+    compare.add_argument(
+        "--resume", type=Path, metavar="FILE", help="go on from an export that was not finished"
+    )
     compare.add_argument("--baseline", type=Path, metavar="FILE", help="an earlier export")
     compare.add_argument(
         "--max-slowdown",
@@ -239,6 +242,7 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
         if file is not None:
             _require_writable(file)
     baseline = None if arguments.baseline is None else read_export(arguments.baseline)
+    earlier = None if arguments.resume is None else read_export(arguments.resume)
     request = Request(
         recipe,
         arguments.source,
@@ -255,8 +259,16 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
         concurrency=arguments.concurrency,
         s3_latency=arguments.s3_latency,
     )
+    file = arguments.export_json
     with progress_on(sys.stderr) as progress:
-        comparison = compare(request, doors, progress)
+        comparison = compare(
+            request,
+            doors,
+            progress,
+            # a kill loses one round at most
+            lambda so_far: None if file is None else _export(to_json(so_far), file),
+            earlier,
+        )
         oddities = None
         if arguments.source is not None:
             limit = int(str(comparison.settings["MAX_SOURCE_BYTES"]))
@@ -345,8 +357,14 @@ def _export(value: Mapping[str, object], path: Path | None) -> None:
 
 
 def _write(path: Path, text: str) -> None:
+    """Whole or not at all, but for what is no file, such as /dev/stdout."""
     try:
-        path.write_text(text, encoding="utf-8")
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")
+            return
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
     except OSError as error:
         raise UsageError(f"{path} can't be written: {error}") from error
 

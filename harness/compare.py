@@ -6,20 +6,20 @@ Whatever can be refused is refused before anything is started.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 
 from harness.bench import Bench, Doors, LocalTarget, staged
 from harness.fixtures.recipe import Recipe, make_day
 from harness.fixtures.sources import source_day
-from harness.fixtures.staging import ExpectedDay, StagedObject
+from harness.fixtures.staging import ExpectedDay, StagedObject, half_of
 from harness.local.latency import Latency
 from harness.local.limits import Limits
 from harness.local.placement import Placement
-from harness.measure import Measured, Plan, Progress, run_plan
+from harness.measure import COUNTED, Measured, Outcome, Plan, Progress, run_plan
 from harness.model import (
     Again,
     Artefact,
@@ -28,12 +28,12 @@ from harness.model import (
     Implementation,
     NotReady,
     Row,
-    SampleKind,
     UsageError,
     Variant,
     Verdict,
     VerdictKind,
 )
+from harness.resume import require_same, samples_to_go_on_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,11 @@ class Request:
     s3_latency: tuple[Latency, ...] = ()
     limits: Limits | None = field(default_factory=Limits)
 
+    @property
+    def has_latency(self) -> bool:
+        """Whether any row has a way to S3 as long as on AWS."""
+        return any(each.latency_ms for each in self.s3_latency)
+
     def variants(self) -> list[tuple[Variant, Latency | None]]:
         """Every combination that is swept; one that changes nothing if none is."""
         return [
@@ -71,16 +76,24 @@ class Request:
         ]
 
 
-def compare(request: Request, doors: Doors, progress: Progress) -> Comparison:
+def compare(
+    request: Request,
+    doors: Doors,
+    progress: Progress,
+    keep: Callable[[Comparison], None] = lambda _: None,
+    earlier: Comparison | None = None,
+) -> Comparison:
     """One row for each language and client that was asked for, in the template's order.
 
+    ``keep`` is called with what there is after each round. ``earlier`` is a run to go on from.
     Raises ``UsageError`` for what can't be asked, ``NotReady`` when a language that has to
-    run can't, both before anything is built.
+    run can't, both before anything is built; ``UsageError`` for an ``earlier`` run of other
+    things before anything is measured.
     """
     chosen = choose(doors.load(), request.languages)
     settings = _common_settings(chosen)
     each_client = choose_clients(chosen, request.clients)
-    objects = _objects(request, int(settings["MAX_SOURCE_BYTES"]))
+    days = _days(request, int(settings["MAX_SOURCE_BYTES"]))
     verdicts = dict(_not_ready(chosen, doors))
     if verdicts and (request.languages or request.require_all):
         raise NotReady("\n".join(f"{name}: {v.reason}" for name, v in verdicts.items()))
@@ -94,30 +107,64 @@ def compare(request: Request, doors: Doors, progress: Progress) -> Comparison:
         else:
             # The tools are there, so this is the build's own failure.
             verdicts[language] = Verdict(VerdictKind.FAILED, str(built))
-    measured = Measured()
-    plan = _plan(request)
-    fixture: Mapping[str, object] = {}
-    if artefacts:
-        placement = doors.place()
-        chunk_bytes = int(settings["CHUNK_BYTES"])
-        with staged(doors, objects, request.recipe.day, chunk_bytes, placement, progress) as bench:
-            ready = [each for each in each_client if each.language in artefacts]
-            runnable = [artefacts[each.language].with_client(each.client) for each in ready]
-            with _targets(request, runnable, bench, doors, placement) as targets:
-                measured = run_plan(plan, targets, bench, progress, time.monotonic)
-            fixture = _describe_fixture(request, bench.expected)
-    return Comparison(
-        environment=environment,
-        settings=_describe_settings(plan, settings, chosen[0]),
-        fixture=fixture,
-        rows=tuple(
-            _row(each, variant, verdicts, artefacts, measured)
-            for variant, _ in request.variants()
-            for each in each_client
-        ),
-        again=_again(measured),
-        interrupted=measured.interrupted,
-    )
+    plan = _plan(request, each_client)
+    had = None if earlier is None else samples_to_go_on_from(earlier, plan)
+    run = _Run(request, environment, settings, each_client, plan, verdicts, artefacts, earlier)
+    if not artefacts:
+        return run.comparison(Measured(), {})
+    placement = doors.place()
+    with staged(doors, days, int(settings["CHUNK_BYTES"]), placement, progress) as bench:
+        fixture = _describe_fixture(request, bench.expected)
+        if earlier is not None:
+            require_same(earlier, run.comparison(Measured(), fixture))
+        usable = [each for each in each_client if each.language in artefacts]
+        runnable = [artefacts[each.language].with_client(each.client) for each in usable]
+        with _targets(request, runnable, bench, doors, placement) as targets:
+            measured = run_plan(
+                plan,
+                [each for each in targets if had is None or each.name in had.samples],
+                bench,
+                progress,
+                time.monotonic,
+                had,
+                lambda so_far: keep(run.comparison(so_far, fixture)),
+            )
+    return run.comparison(measured, fixture)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What is known before anything is measured."""
+
+    request: Request
+    environment: Mapping[str, object]
+    settings: Mapping[str, str]
+    implementations: Sequence[Implementation]
+    plan: Plan
+    verdicts: Mapping[str, Verdict]
+    artefacts: Mapping[str, Artefact]
+    earlier: Comparison | None
+
+    def comparison(self, measured: Measured, fixture: Mapping[str, object]) -> Comparison:
+        rows = [
+            _row(each, variant, self.verdicts, self.artefacts, measured)
+            for variant, _ in self.request.variants()
+            for each in self.implementations
+        ]
+        # what had no samples in the earlier run is as it was
+        old = {} if self.earlier is None else {row.name: row for row in self.earlier.rows}
+        settings = _describe_settings(self.request, self.plan, self.settings, self.implementations)
+        return Comparison(
+            self.environment,
+            settings,
+            fixture,
+            tuple(
+                old[row.name] if row.name in old and not old[row.name].samples else row
+                for row in rows
+            ),
+            _again(measured),
+            measured.interrupted,
+        )
 
 
 @contextmanager
@@ -200,6 +247,21 @@ def _common_settings(chosen: Sequence[Implementation]) -> Mapping[str, str]:
     return first.environment
 
 
+def _days(request: Request, max_source_bytes: int) -> dict[date, Iterable[StagedObject]]:
+    """The day, and where cost is modelled the half of it as a day of its own."""
+    day = request.recipe.day
+    days = {day: _objects(request, max_source_bytes)}
+    if request.has_latency:
+        half_day = _half_day(day)
+        days[half_day] = half_of(_objects(request, max_source_bytes), day, half_day)
+    return days
+
+
+def _half_day(day: date) -> date:
+    """One that no neighbour of the day is from."""
+    return day.replace(day=1, year=day.year - 1 if day.year > 1000 else day.year + 1)
+
+
 def _objects(request: Request, max_source_bytes: int) -> Iterable[StagedObject]:
     if request.source is not None:
         return source_day(request.source, request.recipe.day, max_source_bytes)
@@ -214,20 +276,23 @@ def _not_ready(chosen: Sequence[Implementation], doors: Doors) -> Iterator[tuple
             yield each.language, Verdict(VerdictKind.SKIPPED, reason)
 
 
-def _plan(request: Request) -> Plan:
+def _plan(request: Request, implementations: Sequence[Implementation]) -> Plan:
+    day = request.recipe.day
+    late = [variant for variant, latency in request.variants() if latency and latency.latency_ms]
     return Plan(
-        _event(request),
+        _event(request, day),
         request.cold,
         request.warm,
         request.rerun,
         request.seconds,
         request.order_seed,
         request.again,
+        _event(request, _half_day(day)),
+        frozenset(f"{each.name} {variant}" for variant in late for each in implementations),
     )
 
 
-def _event(request: Request) -> dict[str, object]:
-    day: date = request.recipe.day
+def _event(request: Request, day: date) -> dict[str, object]:
     event: dict[str, object] = {"year": day.year, "month": day.month, "day": day.day}
     if request.source is not None:
         event["force"] = True  # B2: a real lake's bad sources are counted, not an error
@@ -247,7 +312,8 @@ def _row(
             language, client, verdicts[language], variant=variant, runtime=implementation.runtime
         )
     artefact = artefacts[language]
-    outcome = measured.outcomes[f"{language} {client} {variant}".rstrip()]
+    not_asked = Outcome(Verdict(VerdictKind.SKIPPED, "not asked"))
+    outcome = measured.outcomes.get(f"{language} {client} {variant}".rstrip(), not_asked)
     return Row(
         language,
         client,
@@ -273,17 +339,21 @@ def _again(measured: Measured) -> Again | None:
 
 
 def _describe_settings(
-    plan: Plan, settings: Mapping[str, str], implementation: Implementation
+    request: Request,
+    plan: Plan,
+    settings: Mapping[str, str],
+    implementations: Sequence[Implementation],
 ) -> dict[str, object]:
     numbers = {
         name: int(value) if value.isdigit() else value
         for name, value in settings.items()
         if name != "S3_CLIENT"  # each row has its own
     }
-    most = {str(kind): plan.most(kind) for kind in SampleKind}
+    most = {str(kind): plan.most(kind) for kind in COUNTED}
     return {
-        "memory_mb": implementation.memory_mb,
-        "timeout_s": implementation.timeout_s,
+        "memory_mb": implementations[0].memory_mb,
+        "timeout_s": implementations[0].timeout_s,
+        "limits": None if request.limits is None else asdict(request.limits),
         **{kind: None if count == float("inf") else int(count) for kind, count in most.items()},
         "seconds": plan.seconds,
         "order_seed": plan.seed,

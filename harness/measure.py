@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Protocol
 
@@ -31,6 +31,8 @@ Progress = Callable[[str], None]
 Clock = Callable[[], float]
 
 COLD, WARM, RERUN = 5, 8, 3
+#: The kinds of sample that a plan counts; a half goes with each warm one.
+COUNTED = (SampleKind.COLD, SampleKind.WARM, SampleKind.RERUN)
 
 
 class RunningSandbox(Protocol):
@@ -62,8 +64,11 @@ class Destination(Protocol):
 
     def clear(self) -> None: ...
 
-    def judge(self, invocation: Invocation) -> str | None:
-        """What is wrong with the result and the objects there; ``None`` for a match."""
+    def judge(self, invocation: Invocation, *, half: bool = False) -> str | None:
+        """What is wrong with the result and the objects there; ``None`` for a match.
+
+        ``half`` says that it was asked for the day that holds half of the sources.
+        """
         ...
 
     def stored_bytes(self) -> int:
@@ -81,7 +86,8 @@ class Plan:
 
     ``seconds`` is the time that rounds may take: it decides the counts, which are then the same for
     all; ``cold`` and ``warm`` still bound them. ``seed`` decides the order. With ``again`` the
-    fastest target is measured twice, to learn what a difference means.
+    fastest target is measured twice, to learn what a difference means. The targets named in
+    ``halved`` are asked by ``half_event``, too, after each warm sample: two sizes give a slope.
     """
 
     event: Mapping[str, object]
@@ -91,15 +97,19 @@ class Plan:
     seconds: float | None = None
     seed: int = 1
     again: bool = True
+    half_event: Mapping[str, object] | None = None
+    halved: frozenset[str] = frozenset()
+
+    def event_of(self, kind: SampleKind) -> Mapping[str, object]:
+        if kind is not SampleKind.HALF:
+            return self.event
+        assert self.half_event is not None
+        return self.half_event
 
     def most(self, kind: SampleKind) -> float:
         """How many samples of a kind there may be."""
-        default = {SampleKind.COLD: COLD, SampleKind.WARM: WARM, SampleKind.RERUN: RERUN}[kind]
-        given = {
-            SampleKind.COLD: self.cold,
-            SampleKind.WARM: self.warm,
-            SampleKind.RERUN: self.rerun,
-        }[kind]
+        default = {SampleKind.COLD: COLD, SampleKind.RERUN: RERUN}.get(kind, WARM)
+        given = {SampleKind.COLD: self.cold, SampleKind.RERUN: self.rerun}.get(kind, self.warm)
         if given is not None:
             return given
         return float("inf") if self.seconds and kind is not SampleKind.RERUN else default
@@ -129,23 +139,41 @@ class Measured:
     interrupted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Had:
+    """The samples of an earlier run of the same plan, to go on from: as in ``Measured``."""
+
+    samples: Mapping[str, Sequence[Sample]]
+    again: tuple[str, Sequence[Sample]] | None
+
+
 def run_plan(
     plan: Plan,
     targets: Sequence[Target],
     destination: Destination,
     progress: Progress,
     clock: Clock,
+    had: Had | None = None,
+    keep: Callable[[Measured], None] = lambda _: None,
 ) -> Measured:
-    """Verify every target, then measure those that matched.
+    """Verify every target, then measure those that matched; what was ``had`` is not taken again.
 
-    Ctrl-C during the measuring ends it: what was measured is kept. ``clock`` counts seconds.
+    ``keep`` is called after each round with all there is, as if it was interrupted then. Ctrl-C
+    during the measuring ends it: what was measured is kept. ``clock`` counts seconds.
     """
     measured = Measured()
     for target in targets:
         progress(f"verifying {target.name}")
-        measured.outcomes[target.name] = _verify(plan, target, destination)
+        outcome = measured.outcomes[target.name] = _verify(plan, target, destination)
+        if had is not None and outcome.matched:
+            outcome.samples += had.samples.get(target.name, ())
+    again = None if had is None else had.again
+
+    def kept() -> None:
+        keep(replace(measured, interrupted=True))
+
     try:
-        _Measurement(plan, targets, destination, measured, progress, clock).run()
+        _Measurement(plan, targets, destination, measured, progress, clock).run(again, kept)
     except KeyboardInterrupt:
         measured.interrupted = True
     return measured
@@ -215,19 +243,29 @@ class _Measurement:
         self._measured = measured
         self._progress = progress
         self._clock = clock
-        self._random = Random(plan.seed)
+        self._random = Random()
         self._round = 0
+        self._done = 0  # rounds in which samples were taken
         self._left = ""
 
-    def run(self) -> None:
+    def run(self, had_again: tuple[str, Sequence[Sample]] | None, kept: Callable[[], None]) -> None:
         with ExitStack() as sandboxes:
-            warm = self._warm_up(sandboxes) if self._plan.most(SampleKind.WARM) else []
+            most_warm = self._plan.most(SampleKind.WARM)
+            warm = self._warm_up(sandboxes, had_again) if most_warm else []
             begin, longest = self._clock(), 0.0
             while self._goes_on(begin, longest):
                 self._round += 1
-                before = self._clock()
+                # of its own, so that a run that goes on has the order that it would have had
+                self._random = Random(f"{self._plan.seed}/{self._round}")
+                before, taken = self._clock(), self._samples()
                 self._one_round(warm)
+                if self._samples() > taken:
+                    self._done += 1
+                    kept()
                 longest = max(longest, self._clock() - before)
+
+    def _samples(self) -> int:
+        return sum(len(outcome.samples) for outcome in self._measured.outcomes.values())
 
     def _goes_on(self, begin: float, longest: float) -> bool:
         spent, seconds = self._clock() - begin, self._plan.seconds
@@ -236,9 +274,9 @@ class _Measurement:
             return False
         if seconds is not None:
             left: float | None = seconds - spent
-            go_on = self._round == 0 or spent + longest <= seconds
+            go_on = self._done == 0 or spent + longest <= seconds
         else:
-            left = spent / self._round * (rounds - self._round) if self._round else None
+            left = spent / self._done * (rounds - self._round) if self._done else None
             go_on = True
         self._left = "" if left is None else f", about {max(left, 0):.0f} s left"
         return go_on
@@ -246,7 +284,8 @@ class _Measurement:
     def _one_round(self, warm: Sequence[_Warm]) -> None:
         if self._round <= self._plan.most(SampleKind.COLD):
             for target in self._shuffled(self._targets):
-                if (outcome := self._measured.outcomes[target.name]).matched:
+                outcome = self._measured.outcomes[target.name]
+                if outcome.matched and not self._has(outcome, SampleKind.COLD):
                     self._tell(target, SampleKind.COLD)
                     with _failing(outcome), target.start() as sandbox:
                         self._sample(_Warm(target, sandbox, outcome), SampleKind.COLD)
@@ -256,11 +295,22 @@ class _Measurement:
             if not each.outcome.matched:
                 continue
             is_again = self._measured.again is not None and each.outcome is self._measured.again[1]
-            self._tell(each.target, SampleKind.WARM, " again" if is_again else "")
             with _failing(each.outcome):
-                self._sample(each, SampleKind.WARM)
-                if self._round <= self._plan.most(SampleKind.RERUN) and not is_again:
-                    self._sample(each, SampleKind.RERUN)
+                for kind in self._warm_kinds(each, is_again=is_again):
+                    self._tell(each.target, kind, " again" if is_again else "")
+                    self._sample(each, kind)
+
+    def _warm_kinds(self, each: _Warm, *, is_again: bool) -> list[SampleKind]:
+        """What a warm sandbox is asked in this round, in this order."""
+        kinds = [SampleKind.WARM]
+        if not is_again and self._round <= self._plan.most(SampleKind.RERUN):
+            kinds.append(SampleKind.RERUN)
+        if not is_again and each.target.name in self._plan.halved:
+            kinds.append(SampleKind.HALF)
+        return [] if self._has(each.outcome, SampleKind.WARM) else kinds
+
+    def _has(self, outcome: Outcome, kind: SampleKind) -> bool:
+        return any(each.kind is kind and each.round == self._round for each in outcome.samples)
 
     def _shuffled[T](self, each: Sequence[T]) -> list[T]:
         return self._random.sample(each, len(each))
@@ -268,7 +318,9 @@ class _Measurement:
     def _tell(self, target: Target, kind: SampleKind, again: str = "") -> None:
         self._progress(f"round {self._round}: {kind} {target.name}{again}{self._left}")
 
-    def _warm_up(self, sandboxes: ExitStack) -> list[_Warm]:
+    def _warm_up(
+        self, sandboxes: ExitStack, had_again: tuple[str, Sequence[Sample]] | None
+    ) -> list[_Warm]:
         warm, times = [], []
         for target in self._targets:
             outcome = self._measured.outcomes[target.name]
@@ -279,8 +331,12 @@ class _Measurement:
                 warm.append(each)
                 times.append(time_ms)
         if self._plan.again and warm:
-            fastest = warm[times.index(min(times))]
+            name, samples = had_again or (warm[times.index(min(times))].target.name, ())
+            fastest = next((each for each in warm if each.target.name == name), None)
+            if fastest is None:
+                return warm  # what was measured twice does not match any more
             second = Outcome(fastest.outcome.verdict, fastest.outcome.output)
+            second.samples += samples
             with _failing(second):
                 warm.append(self._warmed(fastest.target, second, sandboxes)[0])
                 self._measured.again = (fastest.target.name, second)
@@ -294,7 +350,7 @@ class _Measurement:
         each = _Warm(target, sandbox, outcome)
         for _ in range(2):  # the cold one, and one more for what compiles late
             self._destination.clear()
-            invocation = self._invoke(each)
+            invocation = self._invoke(each, SampleKind.WARM)
         sandbox.freeze()
         return each, invocation.duration_ms or 0.0
 
@@ -303,14 +359,15 @@ class _Measurement:
             self._destination.clear()
         before = self._destination.server_cpu_ms()
         each.sandbox.thaw()
-        invocation = self._invoke(each)
+        invocation = self._invoke(each, kind)
         each.sandbox.freeze()
         after = self._destination.server_cpu_ms()
         if invocation.cold != (kind is SampleKind.COLD):
             raise HarnessError(
                 f"a {kind} invocation was expected: the sandbox was not as it should"
             )
-        if (reason := self._destination.judge(invocation)) is not None:
+        reason = self._destination.judge(invocation, half=kind is SampleKind.HALF)
+        if reason is not None:
             raise _VerdictError(Verdict(VerdictKind.MISMATCH, reason))
         end = _end_line(invocation)
         phases, wait = end.get("phases"), end.get("wait_ms")
@@ -331,8 +388,8 @@ class _Measurement:
             )
         )
 
-    def _invoke(self, each: _Warm) -> Invocation:
-        invocation = each.sandbox.invoke(self._plan.event)
+    def _invoke(self, each: _Warm, kind: SampleKind) -> Invocation:
+        invocation = each.sandbox.invoke(self._plan.event_of(kind))
         if invocation.error is not None:
             verdict = _verdict_of(invocation.error, invocation.failure)
             raise _VerdictError(Verdict(verdict.kind, f"while it was measured: {verdict.reason}"))

@@ -187,6 +187,7 @@ class SampleKind(StrEnum):
     COLD = "cold"  # the first invocation of a fresh sandbox
     WARM = "warm"
     RERUN = "rerun"  # warm, over a day that is already published
+    HALF = "half"  # warm, over every other source of the day
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def summarise(values: Sequence[float]) -> Summary | None:
         min=min(values),
         max=max(values),
         mad=float(stats.median_abs_deviation(values)),
-        interval=_interval(values) if len(values) > 1 else None,
+        interval=_interval(tuple(values)) if len(values) > 1 else None,
         p95=float(np.quantile(values, 0.95)) if len(values) >= LEAST_FOR_P95 else None,
     )
 
@@ -75,10 +76,11 @@ def paired_ratio(ours: Mapping[int, float], theirs: Mapping[int, float]) -> Inte
     rounds = sorted(ours.keys() & theirs.keys())
     if len(rounds) < LEAST_ROUNDS:
         return None
-    return _interval([ours[number] / theirs[number] for number in rounds])
+    return _interval(tuple(ours[number] / theirs[number] for number in rounds))
 
 
-def _interval(values: Sequence[float]) -> Interval:
+@lru_cache(maxsize=4096)  # every report of a run asks for the same ones
+def _interval(values: tuple[float, ...]) -> Interval:
     if len(set(values)) == 1:  # nothing to resample
         return Interval(values[0], values[0], values[0], len(values))
     found: Any = stats.bootstrap(

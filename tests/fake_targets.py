@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.model import Enforcement, Failure, HarnessError, Invocation
 
+HALF: Mapping[str, object] = {"day": 7}
 RESULT: Mapping[str, object] = {"day": "2024-02-08", "records": 7}
 
 
@@ -20,6 +21,7 @@ class Stage:
     server_ms: float = 0
     written: bool = False
     running: str = ""
+    asked: object = None
     #: the numbers of the judgements that find a difference, by target
     wrong: Mapping[str, set[int]] = field(default_factory=dict)
     judged: dict[str, int] = field(default_factory=dict)
@@ -27,7 +29,8 @@ class Stage:
     def clear(self) -> None:
         self.written = False
 
-    def judge(self, invocation: Invocation) -> str | None:
+    def judge(self, invocation: Invocation, *, half: bool = False) -> str | None:
+        assert half == (self.asked == HALF), "judged by another day than was asked for"
         assert self.written, "nothing to judge"
         self.done.append(f"judge {self.running}")
         self.judged[self.running] = number = self.judged.get(self.running, 0) + 1
@@ -92,8 +95,10 @@ class FakeRun:
         target.invocations += 1
         if target.invocations == target.interrupt_at:
             raise KeyboardInterrupt
-        stage.written, stage.running = True, target.name
+        stage.written, stage.running, stage.asked = True, target.name, event
         duration = 400.0 if cold else target.time_ms(target.invocations)
+        if event == HALF:
+            kind, duration = " half", duration / 2
         stage.now_ms += duration + (100 if cold else 0)
         stage.server_ms += 30
         stage.done.append(f"invoke {target.name}{kind}")

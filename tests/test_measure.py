@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import batched
 
 import pytest
-from fake_targets import RESULT, FakeTarget, Stage
+from fake_targets import HALF, RESULT, FakeTarget, Stage
 
 from harness.measure import Measured, Outcome, Plan, run_plan
 from harness.model import Failure, FailureKind, HarnessError, NotReady, SampleKind, VerdictKind
@@ -94,6 +94,19 @@ def test_the_fastest_is_measured_against_itself() -> None:
     assert len(found.outcomes["go"].samples) == 1 + 3 + 3
     last_round = Counter(invoked(stage)[-5:])
     assert last_round == {"go": 2, "go rerun": 1, "java": 1, "java rerun": 1}
+
+
+def test_halved_targets_are_asked_for_both_sizes_in_each_round() -> None:
+    stage = Stage()
+    asked = plan(1, 2, half_event=HALF, halved=frozenset({"go"}), again=True, rerun=1)
+    found = measured(asked, FakeTarget(stage, "go"), FakeTarget(stage, "java"))
+    assert found.again is not None
+    kinds = {name: [s.kind for s in each.samples] for name, each in found.outcomes.items()}
+    assert kinds["go"] == ["cold", "warm", "rerun", "half", "warm", "half"]
+    assert kinds["java"] == ["cold", "warm", "rerun", "warm"]
+    assert [sample.kind for sample in found.again[1].samples] == ["warm", "warm"]
+    assert found.outcomes["go"].samples[3].duration_ms == 50
+    assert stage.done[stage.done.index("invoke go half") + 1] == "judge go"
 
 
 def test_samples_carry_the_figures_as_they_came() -> None:

@@ -71,7 +71,8 @@ def test_every_combination_is_a_row(tmp_path: Path) -> None:
         "concurrency": 4,
         "s3_latency": "20ms+-5ms",
     }
-    assert all(len(row["samples"]) == 2 for row in rows)  # type: ignore[arg-type]
+    kinds = [[sample["kind"] for sample in row["samples"]] for row in rows]  # type: ignore[attr-defined]
+    assert kinds == [["warm", "rerun"]] * 4 + [["warm", "rerun", "half"]] * 4
 
 
 def test_functions_get_what_is_swept(tmp_path: Path) -> None:
