@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import aggregator.light_store  # noqa: F401  # before the other client hides its library
 from aggregator.attempts import Attempts
 from aggregator.journal import Journal
 

@@ -13,6 +13,8 @@ def test_defaults() -> None:
     assert (config.concurrency, config.gzip_level) == (16, 1)
     assert (config.log_level, config.endpoint) == ("INFO", None)
     assert config.trail_root == "AWSLogs/"
+    assert config.s3_client == "sdk"
+    assert read_config(LEAST | {"S3_CLIENT": "light"}).s3_client == "light"
 
 
 def test_region_falls_back_only_when_absent() -> None:
@@ -73,6 +75,7 @@ def test_endpoint(endpoint: str) -> None:
         ("AWS_ENDPOINT_URL_S3", "http://host\n"),
         ("AWS_REGION", "EU"),
         ("S3_CLIENT", ""),
+        ("S3_CLIENT", "Light"),
     ],
 )
 def test_bad_setting_is_named(name: str, value: str) -> None:

@@ -1,18 +1,27 @@
-"""The SDK against a server of a few lines."""
+"""Both clients against a server of a few lines."""
 
 import json
 import os
+import re
+import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import trustme
+from botocore.awsrequest import AWSPreparedRequest
 from memory_store import make_config
 
 from aggregator.attempts import AttemptError
 from aggregator.errors import BadSourceError
-from aggregator.store import Listed, Page, S3Store
+from aggregator.light_http import address_of
+from aggregator.sdk_store import SdkStore
+from aggregator.store import Listed, Page, Store, open_store
 
 LISTING = """<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
 <IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>
@@ -35,7 +44,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
         self.seen.append((self.path, {k.lower(): v for k, v in self.headers.items()}))
-        status, body, length = 200, b"\x1f\x8bbody", None
+        status, body, length, location = 200, b"\x1f\x8bbody", None, None
         if "list-type" in self.path:
             body = LISTING.encode()
         elif "short" in self.path:
@@ -48,12 +57,15 @@ class Handler(BaseHTTPRequestHandler):
             status, body = 404, FAULT.format(self.path.rpartition("/")[2]).encode()
         elif "Redirect" in self.path:
             status, body = 301, FAULT.format("PermanentRedirect").encode()
+            location = "/bucket/elsewhere"
         elif "failing-copy" in self.path:
             body = FAULT.format("InternalError").encode()
         elif self.command != "GET":
             body = b"<CopyObjectResult/>"
         self.send_response(status)
         self.send_header("Content-Encoding", "gzip")
+        if location:
+            self.send_header("Location", location)
         self.send_header("Content-Length", str(len(body) if length is None else length))
         self.end_headers()
         self.wfile.write(body)
@@ -77,25 +89,34 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Handler]]:
         http.shutdown()
 
 
+@pytest.fixture(params=["sdk", "light"])
+def client(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def store(server: type[Handler]) -> Iterator[S3Store]:
-    store = make_store()
+def store(server: type[Handler], client: str) -> Iterator[Store]:
+    with opened(client) as store:
+        yield store
+
+
+@contextmanager
+def opened(client: str, **settings: str) -> Iterator[Store]:
+    endpoint = {"AWS_ENDPOINT_URL_S3": os.environ["AWS_ENDPOINT_URL_S3"]}
+    store = open_store(make_config(S3_CLIENT=client, **endpoint | settings))
     yield store
-    store._client.close()
+    if isinstance(store, SdkStore):
+        store._client.close()
 
 
-def make_store() -> S3Store:
-    return S3Store(make_config(AWS_ENDPOINT_URL_S3=os.environ["AWS_ENDPOINT_URL_S3"]))
-
-
-def test_keys_arrive_as_they_are(server: type[Handler], store: S3Store) -> None:
+def test_keys_arrive_as_they_are(server: type[Handler], store: Store) -> None:
     assert store.get("bucket", "a/../b//c d+%41é\n/./", 99) == b"\x1f\x8bbody"  # not inflated
     assert server.seen[0][0] == "/bucket/a/../b//c%20d%2B%2541%C3%A9%0A/./"
     store.copy("bucket", "from +é\n", "to")
     assert server.seen[1][1]["x-amz-copy-source"] == "bucket/from%20%2B%C3%A9%0A"
 
 
-def test_listing_is_decoded(server: type[Handler], store: S3Store) -> None:
+def test_listing_is_decoded(server: type[Handler], store: Store) -> None:
     page = store.list_page("bucket", "p/", "/", "token+1")
     assert page == Page([Listed("p/a b+%25\n日", 7)], ["p/😀/"], "next")
     path = server.seen[0][0]
@@ -103,7 +124,7 @@ def test_listing_is_decoded(server: type[Handler], store: S3Store) -> None:
         assert part in path
 
 
-def test_put_has_its_type_and_no_encoding(server: type[Handler], store: S3Store) -> None:
+def test_put_has_its_type_and_no_encoding(server: type[Handler], store: Store) -> None:
     store.put("bucket", "key", b"body", "application/gzip")
     headers = server.seen[0][1]
     assert headers["content-type"] == "application/gzip"
@@ -111,7 +132,7 @@ def test_put_has_its_type_and_no_encoding(server: type[Handler], store: S3Store)
     store.delete("bucket", "key")
 
 
-def test_faults(store: S3Store) -> None:
+def test_faults(store: Store) -> None:
     with pytest.raises(BadSourceError, match="MISSING"):
         store.get("bucket", "NoSuchKey", 99)
     with pytest.raises(AttemptError, match="404 NoSuchBucket") as caught:
@@ -131,7 +152,7 @@ def test_faults(store: S3Store) -> None:
 
 
 def test_container_credentials_are_renewed(
-    server: type[Handler], monkeypatch: pytest.MonkeyPatch
+    server: type[Handler], client: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     endpoint = os.environ["AWS_ENDPOINT_URL_S3"]
@@ -139,16 +160,15 @@ def test_container_credentials_are_renewed(
     monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "secret")
     monkeypatch.setenv("AWS_PROFILE", "is-no-source-of-credentials")
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/nor-is-this")
-    store = make_store()
-    assert server.seen == []  # a fault of theirs belongs to an attempt
-    for _ in range(2):
-        store.get("bucket", "key", 99)
+    with opened(client) as store:
+        assert server.seen == []  # a fault of theirs belongs to an attempt
+        for _ in range(2):
+            store.get("bucket", "key", 99)
     asked = [headers for path, headers in server.seen if "credentials" in path]
     assert asked[0]["authorization"] == "secret"
     assert len(asked) == 2  # what is left of five minutes is too little
     assert f"Credential=key{len(server.seen) - 1}/" in server.seen[-1][1]["authorization"]
     assert server.seen[-1][1]["x-amz-security-token"] == "t"
-    store._client.close()
 
 
 @pytest.mark.parametrize(
@@ -156,7 +176,11 @@ def test_container_credentials_are_renewed(
     [(None, "NoCredentials"), ("NoSuchKey", "404"), ("object", "decode"), ("credentials", "host")],
 )
 def test_credentials_that_fail_are_a_failed_attempt(
-    server: type[Handler], monkeypatch: pytest.MonkeyPatch, path: str | None, cause: str
+    server: type[Handler],
+    client: str,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str | None,
+    cause: str,
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "")  # half a pair is none
     if path:
@@ -165,16 +189,101 @@ def test_credentials_that_fail_are_a_failed_attempt(
             f"{endpoint.replace('127.0.0.1', '192.0.2.1') if cause == 'host' else endpoint}/{path}"
         )
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
-    store = make_store()
-    with pytest.raises(AttemptError, match=cause) as caught:
+    with opened(client) as store, pytest.raises(AttemptError, match=cause) as caught:
         store.get("bucket", "key", 99)
     assert caught.value.again
     assert len(server.seen) == (1 if path and cause != "host" else 0)
-    store._client.close()
 
 
-def test_redirects_are_not_followed(server: type[Handler], store: S3Store) -> None:
+def test_redirects_are_not_followed(server: type[Handler], store: Store) -> None:
     with pytest.raises(AttemptError, match="301 PermanentRedirect") as caught:
         store.get("bucket", "PermanentRedirect", 99)
     assert not caught.value.again
     assert len(server.seen) == 1
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused(
+    client: str, server: type[Handler]
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with ThreadingHTTPServer(("127.0.0.1", 0), server) as https:
+        https.handle_error = lambda *_: None  # type: ignore[method-assign]  # who refuses hangs up
+        https.socket = context.wrap_socket(https.socket, server_side=True)
+        threading.Thread(target=https.serve_forever, args=(0.01,), daemon=True).start()
+        endpoint = f"https://127.0.0.1:{https.server_address[1]}"
+        with opened(client, AWS_ENDPOINT_URL_S3=endpoint) as store, pytest.raises(AttemptError):
+            store.get("bucket", "key", 99)
+        https.shutdown()
+    assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://a..b", "http://[:::]", "http://[::99999]", "http://-"]
+)
+def test_malformed_hosts_fail_an_attempt(server: type[Handler], client: str, endpoint: str) -> None:
+    settings = {"AWS_ENDPOINT_URL_S3": endpoint}
+    with opened(client, **settings) as store, pytest.raises(AttemptError) as caught:
+        store.get("bucket", "key", 99)
+    assert caught.value.again
+
+
+def refuse_to_send(request: AWSPreparedRequest, **_: object) -> None:
+    raise ConnectionRefusedError(request.url)
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("cn-north-1", "s3.cn-north-1.amazonaws.com.cn"),
+        ("us-gov-west-1", "s3.us-gov-west-1.amazonaws.com"),
+        ("eu-central-1", "s3.eu-central-1.amazonaws.com"),
+    ],
+)
+def test_each_partition_has_its_hosts(
+    monkeypatch: pytest.MonkeyPatch, region: str, host: str
+) -> None:
+    urls = {
+        "bucket": f"https://bucket.{host}/key",
+        "dotted.bucket": f"https://{host}/dotted.bucket/key",
+    }
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with opened("sdk", AWS_REGION=region) as store:
+        assert isinstance(store, SdkStore)
+        store._client.meta.events.register("before-send.s3", refuse_to_send)
+        for bucket, url in urls.items():
+            with pytest.raises(ConnectionRefusedError, match=f"^{re.escape(url)}$"):
+                store.get(bucket, "key", 99)
+    for bucket, url in urls.items():
+        address = address_of(None, region, bucket)
+        assert (address.secure, address.port) == (True, 443)
+        assert f"https://{address.authority}{address.root}/key" == url
+        assert address.host == address.authority
+
+
+@pytest.mark.parametrize(
+    ("client", "absent"),
+    [("light", {"boto3", "botocore", "urllib3"}), ("sdk", {"awscrt", "_awscrt"})],
+)
+def test_only_the_client_in_use_is_loaded(client: str, absent: set[str]) -> None:
+    env = {
+        "SRC_BUCKET": "source",
+        "DST_BUCKET": "destination",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "S3_CLIENT": client,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    program = (
+        "import sys; from aggregator.handler import _prepare; _prepare();"
+        "print(*filter(sys.modules.get, sys.modules))"
+    )
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, env=env, capture_output=True, text=True, check=True)  # noqa: S603
+    loaded = {name.partition(".")[0] for name in ran.stdout.split()}
+    assert "aggregator" in loaded
+    assert not loaded & absent
+    assert f"aggregator.{client}_store" in ran.stdout.split()

@@ -31,6 +31,7 @@ class Config:
     log_level: str
     endpoint: str | None
     region: str
+    s3_client: str
 
     @property
     def trail_root(self) -> str:
@@ -40,7 +41,7 @@ class Config:
 
 def read_config(env: Mapping[str, str]) -> Config:
     """Raise ``BAD_SETTINGS`` with the first bad name, in the order of SPEC's table."""
-    config = Config(
+    return Config(
         src_bucket=_text(env, "SRC_BUCKET", _BUCKET),
         src_prefix=_text(env, "SRC_PREFIX", _PREFIX, ""),
         dst_bucket=_text(env, "DST_BUCKET", _BUCKET),
@@ -52,9 +53,8 @@ def read_config(env: Mapping[str, str]) -> Config:
         log_level=_text(env, "LOG_LEVEL", _LOG_LEVEL, "INFO"),
         endpoint=_endpoint(env),
         region=_text(env, "AWS_REGION", _REGION, env.get("AWS_DEFAULT_REGION")),
+        s3_client=_text(env, "S3_CLIENT", "sdk|light", "sdk"),
     )
-    _text(env, "S3_CLIENT", "sdk", "sdk")
-    return config
 
 
 def _text(env: Mapping[str, str], name: str, allowed: str, default: str | None = None) -> str:

@@ -1,56 +1,36 @@
 """Part of step store (SPEC S16): keys from the environment, or else from the container endpoint.
 
-Nothing is asked before the first request needs it, so that a fault is that attempt's. Holds one
-set of keys.
+Holds one set of keys.
 """
 
-import logging
-from collections.abc import Mapping
-
-from botocore.credentials import CredentialResolver, Credentials, DeferredRefreshableCredentials
-from botocore.exceptions import CredentialRetrievalError, NoCredentialsError
-from botocore.utils import ContainerMetadataFetcher
-
-_KEY_ID, _SECRET = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
-_ENDPOINT = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
-_AUTHORIZATION = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
-_METHOD = "container-role"
-
-# It logs each failure with a traceback, between the JSON lines; the attempt tells the cause.
-logging.getLogger("botocore.credentials").disabled = True
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 
-class LambdaCredentials(CredentialResolver):
-    """The two sources of S16 and no other: no profile, no file, no instance metadata."""
+class Keys(NamedTuple):
+    """What signs a request; ``token`` goes with keys that expire."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
-        super().__init__([])
-        self._env = env
-        self._endpoint = ContainerMetadataFetcher()
-        self._endpoint.RETRY_ATTEMPTS = 1  # repeating is the part of step attempts
-        self._endpoint.SLEEP_TIME = 0
+    key_id: str
+    secret: str
+    token: str | None
 
-    def load_credentials(self) -> Credentials:
-        key_id, secret = self._env.get(_KEY_ID), self._env.get(_SECRET)
-        if key_id and secret:
-            return Credentials(key_id, secret, self._env.get("AWS_SESSION_TOKEN") or None)
-        return DeferredRefreshableCredentials(self._ask, _METHOD)
 
-    def _ask(self) -> Mapping[str, str]:
-        """Raise a ``BotoCoreError`` that says why there are no keys."""
-        if not (endpoint := self._env.get(_ENDPOINT)):
-            raise NoCredentialsError
-        token = self._env.get(_AUTHORIZATION)
-        try:
-            answer = self._endpoint.retrieve_full_uri(
-                endpoint, {"Authorization": token} if token else None
-            )
-            return {
-                "access_key": answer["AccessKeyId"],
-                "secret_key": answer["SecretAccessKey"],
-                "token": answer["Token"],
-                "expiry_time": answer["Expiration"],
-            }
-        except (ValueError, KeyError, TypeError) as error:  # a host not allowed; no such answer
-            message = f"{type(error).__name__}: {error}"
-            raise CredentialRetrievalError(provider=_METHOD, error_msg=message) from error
+def environment_keys(env: Mapping[str, str]) -> Keys | None:
+    """The first source of S16; half a pair is none."""
+    key_id, secret = env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY")
+    if not (key_id and secret):
+        return None
+    return Keys(key_id, secret, env.get("AWS_SESSION_TOKEN") or None)
+
+
+def keys_source(env: Mapping[str, str]) -> Callable[[], Keys]:
+    """A function that gives the keys of the moment, or raises ``AttemptError``.
+
+    The second source needs botocore, whose import takes longer than all else of the light client.
+    """
+    keys = environment_keys(env)
+    if keys is not None:
+        return lambda: keys
+    from aggregator.container_credentials import container_keys
+
+    return container_keys(env)

@@ -20,7 +20,7 @@ from aggregator.lister import Lister
 from aggregator.publisher import Publisher, Result
 from aggregator.reader import Reader
 from aggregator.splitter import split_records
-from aggregator.store import S3Store, Store
+from aggregator.store import Store, open_store
 from aggregator.trigger import Day, parse_trigger
 from aggregator.writer import Writer
 
@@ -51,7 +51,7 @@ class Prepared(NamedTuple):
 @cache
 def _prepare() -> Prepared:
     config = read_config(os.environ)
-    return Prepared(config, S3Store(config), ThreadPoolExecutor(config.concurrency))
+    return Prepared(config, open_store(config), ThreadPoolExecutor(config.concurrency))
 
 
 # Ready before the first event; a fault is not cached, so every invocation meets it again (S14).

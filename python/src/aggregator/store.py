@@ -1,30 +1,13 @@
 """Step: store (SPEC L4, R1, R3, E5). The narrow door to S3: each call is one attempt.
 
-Holds connections for as long as the sandbox lives, and a body or page per call.
+Behind it are two clients, of which a sandbox loads one. Holds a body or page per call.
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-
-import boto3
-import botocore.session
-from botocore.config import Config as ClientConfig
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
-from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
-from urllib3.exceptions import HTTPError
+import sys
+from typing import NamedTuple, Protocol
 
 from aggregator.attempts import AttemptError
 from aggregator.config import Config
-from aggregator.credentials import LambdaCredentials
-from aggregator.errors import BadSourceError
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-_NOWHERE = "http://malformed-endpoint.invalid"  # a name that no resolver knows (RFC 6761)
 
 
 class Listed(NamedTuple):
@@ -57,97 +40,20 @@ class Store(Protocol):
     def delete(self, bucket: str, key: str) -> None: ...
 
 
-class S3Store:
-    """AWS's SDK with its own retries off; safe to share between threads."""
+def open_store(config: Config) -> Store:
+    """The client that ``S3_CLIENT`` names (S12); the other one's modules stay unloaded."""
+    if config.s3_client == "light":
+        from aggregator.light_store import LightStore
 
-    def __init__(self, config: Config) -> None:
-        session = botocore.session.Session({"profile": (None, None, None, None)})
-        session.register_component("credential_provider", LambdaCredentials(os.environ))
-        # No time and no wordy user agent is needed: they cost a fifth of the CPU of a GET.
-        parsers = session.get_component("response_parser_factory")
-        parsers.set_parser_defaults(timestamp_parser=str)
-        self._client: S3Client = boto3.Session(botocore_session=session).client(
-            "s3",
-            region_name=config.region,
-            endpoint_url=_endpoint(config.endpoint),
-            config=ClientConfig(
-                user_agent="aggregator",
-                signature_version="s3v4",
-                max_pool_connections=config.concurrency,
-                retries={"total_max_attempts": 1},
-                connect_timeout=3,
-                read_timeout=10,
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                parameter_validation=False,
-            ),
-        )
-        self._client.meta.events.register("before-call.s3", _stay_in_region)
+        return LightStore(config)
+    # botocore loads the light client's library where it finds it, and has no use for it here.
+    sys.modules.setdefault("awscrt", None)  # type: ignore[arg-type]  # None: not to be found
+    from aggregator.sdk_store import SdkStore
 
-    def list_page(self, bucket: str, prefix: str, delimiter: str, token: str | None) -> Page:
-        request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
-        if delimiter:
-            request["Delimiter"] = delimiter
-        if token is not None:
-            request["ContinuationToken"] = token
-        with _one_attempt():
-            # The SDK asks for encoding-type=url by itself and decodes keys and prefixes (L4).
-            answer = self._client.list_objects_v2(**request)
-        return Page(
-            [Listed(found["Key"], found["Size"]) for found in answer.get("Contents", ())],
-            [found["Prefix"] for found in answer.get("CommonPrefixes", ())],
-            answer["NextContinuationToken"] if answer["IsTruncated"] else None,
-        )
-
-    def get(self, bucket: str, key: str, limit: int) -> bytes:
-        with _one_attempt():
-            try:
-                answer = self._client.get_object(Bucket=bucket, Key=key)
-            except self._client.exceptions.NoSuchKey:
-                raise BadSourceError("MISSING") from None
-            if answer["ContentLength"] > limit:
-                answer["Body"].close()
-                raise BadSourceError("TOO_LARGE")
-            return answer["Body"].read()  # raises when shorter than its Content-Length
-
-    def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
-        with _one_attempt():
-            self._client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
-
-    def copy(self, bucket: str, from_key: str, to_key: str) -> None:
-        with _one_attempt():
-            self._client.copy_object(
-                Bucket=bucket, Key=to_key, CopySource={"Bucket": bucket, "Key": from_key}
-            )
-
-    def delete(self, bucket: str, key: str) -> None:
-        with _one_attempt():
-            self._client.delete_object(Bucket=bucket, Key=key)
+    return SdkStore(config)
 
 
-def _endpoint(allowed: str | None) -> str | None:
-    """The SDK refuses to make a client for some hosts of S10; a request to one has to fail (E5)."""
-    if allowed is None:
-        return None
-    try:
-        known = is_valid_endpoint_url(allowed) or is_valid_ipv6_endpoint_url(allowed)
-    except ValueError:  # brackets without an address
-        known = False
-    return allowed if known else _NOWHERE
-
-
-def _stay_in_region(params: dict[str, Any], **_: object) -> None:
-    """Or the SDK answers a redirect with requests of its own, in search of the right region."""
-    params["context"]["s3_redirect"]["redirected"] = True
-
-
-@contextmanager
-def _one_attempt() -> Iterator[None]:
-    try:
-        yield
-    except ClientError as error:
-        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        again = not 300 <= status < 500 or status in (408, 429)
-        raise AttemptError(f"{status} {error.response['Error']['Code']}", again=again) from error
-    except (BotoCoreError, ResponseParserError, HTTPError) as error:
-        raise AttemptError(f"{type(error).__name__}: {error}", again=True) from error
+def refusal(status: int, code: str) -> AttemptError:
+    """The failure that an HTTP status tells of; most refusals are final (E5)."""
+    again = not 300 <= status < 500 or status in (408, 429)
+    return AttemptError(f"{status} {code}", again=again)

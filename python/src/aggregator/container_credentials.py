@@ -1,0 +1,71 @@
+"""Part of step store (SPEC S16): botocore asks the container endpoint, and again before it expires.
+
+Nothing is asked before the first request needs it, so that a fault is that attempt's. Holds one
+set of keys.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from botocore.credentials import CredentialResolver, Credentials, DeferredRefreshableCredentials
+from botocore.exceptions import BotoCoreError, CredentialRetrievalError, NoCredentialsError
+from botocore.utils import ContainerMetadataFetcher
+
+from aggregator.attempts import AttemptError
+from aggregator.credentials import Keys, environment_keys
+
+_ENDPOINT = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+_AUTHORIZATION = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
+_METHOD = "container-role"
+
+# It logs each failure with a traceback, between the JSON lines; the attempt tells the cause.
+logging.getLogger("botocore.credentials").disabled = True
+
+
+class LambdaCredentials(CredentialResolver):
+    """The two sources of S16 and no other: no profile, no file, no instance metadata."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        super().__init__([])
+        self._env = env
+        self._endpoint = ContainerMetadataFetcher()
+        self._endpoint.RETRY_ATTEMPTS = 1  # repeating is the part of step attempts
+        self._endpoint.SLEEP_TIME = 0
+
+    def load_credentials(self) -> Credentials:
+        if keys := environment_keys(self._env):
+            return Credentials(*keys)
+        return DeferredRefreshableCredentials(self._ask, _METHOD)
+
+    def _ask(self) -> Mapping[str, str]:
+        """Raise a ``BotoCoreError`` that says why there are no keys."""
+        if not (endpoint := self._env.get(_ENDPOINT)):
+            raise NoCredentialsError
+        token = self._env.get(_AUTHORIZATION)
+        try:
+            answer = self._endpoint.retrieve_full_uri(
+                endpoint, {"Authorization": token} if token else None
+            )
+            return {
+                "access_key": answer["AccessKeyId"],
+                "secret_key": answer["SecretAccessKey"],
+                "token": answer["Token"],
+                "expiry_time": answer["Expiration"],
+            }
+        except (ValueError, KeyError, TypeError) as error:  # a host not allowed; no such answer
+            message = f"{type(error).__name__}: {error}"
+            raise CredentialRetrievalError(provider=_METHOD, error_msg=message) from error
+
+
+def container_keys(env: Mapping[str, str]) -> Callable[[], Keys]:
+    """The keys of the moment for a client that is not botocore's; ``AttemptError`` without."""
+    credentials = LambdaCredentials(env).load_credentials()
+
+    def current() -> Keys:
+        try:
+            frozen = credentials.get_frozen_credentials()
+            return Keys(str(frozen.access_key), str(frozen.secret_key), frozen.token)
+        except BotoCoreError as error:
+            raise AttemptError(f"{type(error).__name__}: {error}", again=True) from error
+
+    return current
