@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from harness.figures import Figures, Ranking, figures
+from harness.figures import Figures, Ranking
 from harness.model import Comparison, Row
 from harness.statistics import Interval, Summary, noise_floor
+from harness.sweeps import best_memory, gb_seconds
 
 NOT_MEASURED = "-"
 ABOUT = (
@@ -98,33 +99,14 @@ def _contended(row: Row) -> bool:
     return row.is_contended
 
 
-def best_memory(comparison: Comparison) -> Iterator[str]:
-    """For each language of a memory sweep the cheapest size, by GB-seconds, and the fastest.
-
-    Sizes above one core are left out: they shared it with the S3 server.
-    """
-    by_name: dict[str, list[tuple[int, float]]] = {}
-    for row in comparison.rows:
-        warm = figures(row, comparison.fixture).warm
-        memory_mb = row.variant.memory_mb
-        if memory_mb is None or warm is None or row.is_contended:
-            continue
-        title = str(replace(row.variant, memory_mb=None))
-        name = f"{row.language} {row.client} {title}".rstrip()
-        by_name.setdefault(name, []).append((memory_mb, warm.median))
-    for name, sizes in by_name.items():
-        if len(sizes) < 2:
-            continue
-        cheapest = min(sizes, key=lambda each: _gb_seconds(*each))
-        fastest = min(sizes, key=lambda each: each[1])
+def best_memory_lines(comparison: Comparison) -> Iterator[str]:
+    """A sentence for each line of a memory sweep."""
+    for best in best_memory(comparison):
+        cheap, fast = best.cheapest, best.fastest
         yield (
-            f"{name}: cheapest at {cheapest[0]:,} MB ({_gb_seconds(*cheapest):.3f} GB-s), "
-            f"fastest at {fastest[0]:,} MB ({fastest[1]:,.0f} ms)"
+            f"{best.name}: cheapest at {cheap.value:,} MB ({gb_seconds(cheap):.3f} GB-s), "
+            f"fastest at {fast.value:,} MB ({fast.warm.median:,.0f} ms)"
         )
-
-
-def _gb_seconds(memory_mb: int, duration_ms: float) -> float:
-    return memory_mb / 1024 * duration_ms / 1000
 
 
 def standing_title(found: Ranking) -> str:

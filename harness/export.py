@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harness.cost import cost, price_list, requests_cost
 from harness.figures import Ranking, figures, ranking
 from harness.model import (
     Again,
@@ -40,6 +41,10 @@ def to_json(comparison: Comparison) -> dict[str, object]:
         "environment": dict(comparison.environment),
         "settings": dict(comparison.settings),
         "fixture": dict(comparison.fixture),
+        "prices": price_list(),
+        "s3_requests_per_million_sources": requests_cost(comparison)
+        if comparison.fixture.get("sources")
+        else None,
         "results": [_result(row, comparison, standing) for row in comparison.rows],
         "again": None
         if again is None
@@ -53,7 +58,7 @@ def to_json(comparison: Comparison) -> dict[str, object]:
 
 
 def _result(row: Row, comparison: Comparison, found: Ranking) -> dict[str, object]:
-    standing = found.standings.get(row.name)
+    standing, modelled = found.standings.get(row.name), cost(row, comparison)
     return {
         "name": row.name,
         "language": row.language,
@@ -70,6 +75,7 @@ def _result(row: Row, comparison: Comparison, found: Ranking) -> dict[str, objec
         "output": None if row.output is None else dict(row.output),
         "output_zip_bytes": row.output_zip_bytes,
         "figures": asdict(figures(row, comparison.fixture)),
+        "cost": None if modelled is None else asdict(modelled),
         "rank": None if standing is None else standing.rank,
         "ratio_to_fastest": None
         if standing is None or standing.to_fastest is None

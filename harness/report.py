@@ -13,7 +13,7 @@ from rich.table import Table
 from harness.cells import (
     ABOUT,
     NOT_MEASURED,
-    best_memory,
+    best_memory_lines,
     between,
     describe_run,
     mebibytes,
@@ -75,7 +75,7 @@ def render(comparison: Comparison, stream: IO[str], width: int | None = None) ->
         longest = max(len(name) for _, name, _ in ranks)
         for rank, name, ratio in ranks:
             console.print(escape(f"  {rank:>2}  {name:{longest}}  {ratio}"))
-    for line in best_memory(comparison):
+    for line in best_memory_lines(comparison):
         console.print(escape(line))
     for each in detail_tables(comparison, rows):
         wide.print(_detail(each))

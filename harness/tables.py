@@ -11,6 +11,7 @@ from harness.cells import NOT_MEASURED, Table, between, median, megabytes, numbe
 from harness.figures import Figures, figures
 from harness.model import Comparison, Row, Sample, SampleKind
 from harness.statistics import LEAST_FOR_P95, Summary
+from harness.sweep_tables import concurrency_table, cost_table, memory_table
 
 Measured = Sequence[tuple[Row, Figures]]
 
@@ -22,7 +23,8 @@ def with_figures(comparison: Comparison) -> Measured:
 def detail_tables(comparison: Comparison, rows: Measured) -> Iterator[Table]:
     """All that the main table has no room for, where there is anything to say."""
     of_rows = (warm_table, throughput_table, phases_table, package_table)
-    tables = (*(make(rows) for make in of_rows), emulator_table(comparison))
+    of_all = (memory_table, concurrency_table, cost_table, emulator_table)
+    tables = [*(make(rows) for make in of_rows), *(make(comparison) for make in of_all)]
     yield from (each for each in tables if each.rows)
 
 

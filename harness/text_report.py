@@ -10,7 +10,7 @@ from harness.cells import (
     ABOUT,
     MAIN_HEADINGS,
     NOT_MEASURED,
-    best_memory,
+    best_memory_lines,
     describe_run,
     main_cells,
     standing_rows,
@@ -47,7 +47,7 @@ def markdown(comparison: Comparison) -> str:
         ranks = [(name, rank, ratio) for rank, name, ratio in standing_rows(standing)]
         lines += [f"{_inline(standing_title(standing))}:", ""]
         lines += [*_table(("row", "rank", "ratio [95 %]"), ranks), ""]
-    if sizes := list(best_memory(comparison)):
+    if sizes := list(best_memory_lines(comparison)):
         lines += [*(f"- {line}" for line in sizes), ""]
     for table in detail_tables(comparison, with_figures(comparison)):
         lines += [f"**{table.title}**: {_inline(table.text)}", ""]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fake_bench import ENVIRONMENT
 
 from harness.model import (
@@ -13,6 +15,7 @@ from harness.model import (
     Row,
     Sample,
     SampleKind,
+    Variant,
     Verdict,
     VerdictKind,
 )
@@ -124,4 +127,38 @@ COMPARISON = Comparison(
         Row("java", "sdk", Verdict(VerdictKind.SKIPPED, "JDK 25 was not found: install it")),
     ),
     again=Again("go sdk", eight(510, 500, 500, 510, 500, 490, 500, 710)),
+)
+
+
+def _swept(of: Row, variant: Variant, factor: float) -> Row:
+    """With halves, where there is a latency, that take 60 % of the time."""
+    memory_mb = variant.memory_mb or 1769
+    samples = tuple(
+        replace(each, duration_ms=each.duration_ms * factor)
+        for each in of.samples
+        if each.duration_ms is not None
+    )
+    if variant.s3_latency not in (None, "0ms"):
+        samples += tuple(
+            replace(each, kind=SampleKind.HALF, duration_ms=each.duration_ms * 0.6)
+            for each in samples
+            if each.kind is SampleKind.WARM and each.duration_ms is not None
+        )
+    held = replace(HELD, memory_mb=memory_mb, vcpus=memory_mb / 1769)
+    return replace(of, samples=samples, variant=variant, enforcement=held)
+
+
+#: Four sizes of memory over a latency, and four caps of concurrency without and with one.
+SWEEP = replace(
+    COMPARISON,
+    rows=tuple(
+        _swept(row, variant, factor)
+        for variant, factor in [
+            *((Variant(mb, None, "20ms"), 1769 / mb) for mb in (512, 1024, 1769, 3008)),
+            *((Variant(None, cap, "0ms"), 1 + 1 / cap) for cap in (1, 4, 16, 64)),
+            *((Variant(None, cap, "20ms"), 1 + 40 / cap) for cap in (1, 4, 16, 64)),
+        ]
+        for row in COMPARISON.rows[:2]
+    ),
+    again=None,
 )

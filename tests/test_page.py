@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import re
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from fake_comparison import COMPARISON
+from fake_comparison import COMPARISON, SWEEP
 
 from harness.model import Verdict, VerdictKind
 from harness.page.page import render_page
@@ -86,6 +87,40 @@ def test_every_plot_has_an_image_for_each_scheme_and_width_and_its_table() -> No
     assert len(READ.sources) == 4 * len(PLOTS)
     assert all(len(image["alt"] or "") > 40 for image in READ.images)
     assert PAGE.count("<details>") == len(PLOTS)
+
+
+def test_sweeps_and_cost_have_their_plots_and_tables() -> None:
+    read = Reader(render_page(SWEEP))
+    swept = ("memory-sweep", "concurrency")
+    assert [each for each in read.ids if each in swept] == list(swept)
+    tables = {name: table for table in read.tables for name in [" ".join(table[0])]}
+    memory = tables["row MB warm ms GB-s $ arm64 $ x86_64 best"]
+    assert [row[:4] for row in memory[1:3]] == [
+        ["python sdk +20ms", "512", "4,103", "2.051"],
+        ["python sdk +20ms", "1,024", "2,051", "2.051"],
+    ]
+    assert memory[4][1] == "3,008*"
+    concurrency = tables["row in flight warm ms times as fast"]
+    assert ["go sdk +20ms", "64", "814", "25.23"] in concurrency
+    assert ["go sdk +0ms", "64", "509", "1.97"] in concurrency
+    cost = next(table for heading, table in tables.items() if "sources in 15 min" in heading)
+    assert {"+20ms" in row[0] for row in cost[1:]} == {True}
+    assert "modelled" in render_page(SWEEP)
+
+
+def test_a_reader_without_eyes_or_mouse_gets_everything() -> None:
+    levels = [int(tag[1]) for tag in READ.tags if re.fullmatch(r"h\d", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+    assert READ.tags[READ.tags.index("body") + 1] == "a"  # past the header, for the keyboard
+    assert 'href="#results"' in PAGE
+    assert PAGE.count('tabindex="0" role="region" aria-labelledby=') == len(READ.tables)
+    labels = re.findall(r'aria-labelledby="([^"]+)"', PAGE)
+    assert set(labels) <= set(READ.ids)
+    assert len(READ.ids) == len(set(READ.ids))
+    assert PAGE.count('<th scope="col">') == sum(len(table[0]) for table in READ.tables)
+    assert '<html lang="en">' in PAGE
 
 
 def test_images_are_drawings_with_words_and_differ_by_scheme_and_width() -> None:

@@ -187,7 +187,7 @@ def closed(kind: str | list[str], members: dict[str, Any]) -> dict[str, Any]:
 
 COUNTS = ("sources", "bad", "records", "bytes", "chunks", "deleted")
 SAMPLE = {
-    "kind": {"enum": ["cold", "warm", "rerun"]},
+    "kind": {"enum": ["cold", "warm", "rerun", "half"]},
     "round": {"type": "integer", "minimum": 1},
     "init_ms": NUMBER,
     "first_ms": NUMBER,
@@ -262,6 +262,7 @@ RESULT = {
     ),
     "output_zip_bytes": INTEGER,
     "figures": FIGURES,
+    "cost": {"type": ["object", "null"]},
     "rank": INTEGER,
     "ratio_to_fastest": INTERVAL,
     "samples": {"type": "array", "items": closed("object", SAMPLE)},
@@ -273,6 +274,8 @@ SCHEMA = closed(
         "interrupted": {"type": "boolean"},
         "environment": {"type": "object"},
         "settings": {"type": "object"},
+        "prices": {"type": "string"},
+        "s3_requests_per_million_sources": NUMBER,
         "fixture": {"type": "object"},
         "results": {"type": "array", "items": closed("object", RESULT)},
         "again": closed(

@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.cells import Table
+from harness.tables import Measured
 
 # Okabe and Ito 2008: told apart with any kind of colour vision, on white and on black
 _COLOURS = ("#0072B2", "#D55E00", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
@@ -25,6 +26,7 @@ _INK = {"light": "#24292f", "dark": "#e6edf3"}
 _GRID = {"light": "#d0d7de", "dark": "#3d444d"}
 
 Draw = Callable[[Sequence[Axes]], None]
+Colours = Mapping[str, str]
 Images = Mapping[tuple[str, str], str]
 
 
@@ -39,9 +41,17 @@ class Plot:
     table: Table
 
 
-def colour(place: int) -> str:
-    """The colour of the n-th language, the same in every plot."""
-    return _COLOURS[place % len(_COLOURS)]
+def colours_of(rows: Measured) -> Colours:
+    """language -> its colour, the same in every plot."""
+    languages = dict.fromkeys(row.language for row, _ in rows)
+    return {language: _COLOURS[place % len(_COLOURS)] for place, language in enumerate(languages)}
+
+
+def legend(on: Axes, colours: Colours) -> None:
+    """One entry for each language, below."""
+    for language, ink in colours.items():
+        on.plot([], [], "o", color=ink, label=language)
+    on.figure.legend(loc="outside lower center", ncols=4, fontsize=8)
 
 
 def draw(height_in: float, axes: Draw, panels: int = 1) -> Images:

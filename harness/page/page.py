@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from harness.cells import (
     ABOUT,
     MAIN_HEADINGS,
-    best_memory,
+    best_memory_lines,
     describe_run,
     main_cells,
     standing_rows,
@@ -30,7 +30,7 @@ def render_page(comparison: Comparison) -> str:
         lstrip_blocks=True,
     )
     rows = with_figures(comparison)
-    drawn = list(plots(rows))
+    drawn = list(plots(comparison, rows))
     standing = ranking(comparison)
     return environment.get_template("page.html.jinja").render(
         run=list(describe_run(comparison)),
@@ -40,7 +40,7 @@ def render_page(comparison: Comparison) -> str:
         standing=None
         if standing.fastest is None
         else (standing_title(standing), list(standing_rows(standing))),
-        best_memory=list(best_memory(comparison)),
+        best_memory=list(best_memory_lines(comparison)),
         warnings=find_warnings(comparison, standing),
         plots=drawn,
         tables=[

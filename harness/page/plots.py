@@ -9,14 +9,16 @@ from matplotlib.ticker import StrMethodFormatter
 
 from harness.cells import NOT_MEASURED, Table
 from harness.figures import by_round
-from harness.page.drawing import Plot, colour, draw
+from harness.model import Comparison
+from harness.page.drawing import Plot, colours_of, draw, legend
+from harness.page.sweep_plots import sweep_plots
 from harness.statistics import Summary
 from harness.tables import Measured, package_table, packages, phase_names, phases_table, warm_table
 
 _ROW_IN, _FRAME_IN, _LEGEND_IN = 0.42, 0.75, 0.5
 
 
-def plots(rows: Measured) -> Iterator[Plot]:
+def plots(comparison: Comparison, rows: Measured) -> Iterator[Plot]:
     """Those for which something was measured."""
     measured = [(row, found) for row, found in rows if row.samples]
     if any(found.warm for _, found in measured):
@@ -26,12 +28,13 @@ def plots(rows: Measured) -> Iterator[Plot]:
         yield _first(measured)
     if any(found.peak_rss_bytes for _, found in measured):
         yield _memory(measured)
+    yield from sweep_plots(comparison, colours_of(rows))
     if packages(rows):
         yield _package(rows)
 
 
 def _warm(rows: Measured) -> Plot:
-    colours = _colours(rows)
+    colours = colours_of(rows)
 
     def axes(panels: Sequence[Axes]) -> None:
         (on,) = panels
@@ -51,7 +54,7 @@ def _warm(rows: Measured) -> Plot:
 
 
 def _first(rows: Measured) -> Plot:
-    colours = _colours(rows)
+    colours = colours_of(rows)
 
     def axes(panels: Sequence[Axes]) -> None:
         (on,) = panels
@@ -81,7 +84,7 @@ def _first(rows: Measured) -> Plot:
 
 
 def _phases(rows: Measured) -> Plot:
-    names, colours = phase_names(rows), _colours(rows)
+    names, colours = phase_names(rows), colours_of(rows)
 
     def axes(panels: Sequence[Axes]) -> None:
         (on,) = panels
@@ -94,7 +97,7 @@ def _phases(rows: Measured) -> Plot:
         on.set_yticks(range(len(names)), names)
         on.set_ylim(len(names) - 0.5, -0.5)
         on.set_xlabel("ms, logarithmic")
-        _legend(on, rows)
+        legend(on, colours)
 
     table = phases_table(rows)
     return Plot(table.text, draw(_height(len(names)) + _LEGEND_IN, axes), table)
@@ -116,7 +119,7 @@ def _memory(rows: Measured) -> Plot:
 
 
 def _package(rows: Measured) -> Plot:
-    shown, colours = packages(rows), _colours(rows)
+    shown, colours = packages(rows), colours_of(rows)
 
     def axes(panels: Sequence[Axes]) -> None:
         (on,) = panels
@@ -140,23 +143,10 @@ def _package(rows: Measured) -> Plot:
     return Plot(text, draw(_height(len(shown)), axes), package_table(rows))
 
 
-def _colours(rows: Measured) -> dict[str, str]:
-    """language -> its colour."""
-    languages = dict.fromkeys(row.language for row, _ in rows)
-    return {language: colour(place) for place, language in enumerate(languages)}
-
-
-def _legend(on: Axes, rows: Measured) -> None:
-    """One entry for each language, below."""
-    for language, ink in _colours(rows).items():
-        on.plot([], [], "o", color=ink, label=language)
-    on.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2, fontsize=8)
-
-
 def _bars(
     rows: Measured, values: Sequence[float | None], unit: str
 ) -> Callable[[Sequence[Axes]], None]:
-    colours = _colours(rows)
+    colours = colours_of(rows)
 
     def axes(panels: Sequence[Axes]) -> None:
         (on,) = panels
