@@ -8,6 +8,7 @@ const PREFIX = /^(|.*\/)$/s;
 const NUMBER = /^[0-9]{1,10}$/;
 const LEVEL = /^(DEBUG|INFO|WARN|ERROR)$/;
 const ENDPOINT = /^https?:\/\/([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:(?<port>[0-9]{1,5}))?\/?$/;
+const CLIENT = /^(sdk|light)$/;
 const REGION = /^[a-z0-9-]+$/;
 
 /** @typedef {Readonly<Record<string, string | undefined>>} Environment */
@@ -48,6 +49,7 @@ export const readConfig = (env) => {
   const logLevel = env.LOG_LEVEL ?? 'INFO';
   const endpoint = env.AWS_ENDPOINT_URL_S3 ?? '';
   const region = env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? '';
+  const s3Client = env.S3_CLIENT ?? 'sdk';
   const becomesInput = srcBucket === dstBucket && dstPrefix.startsWith(`${srcPrefix}AWSLogs/`);
 
   /** @type {[string, boolean][]} S14: in the order of the table */
@@ -63,7 +65,7 @@ export const readConfig = (env) => {
     ['LOG_LEVEL', LEVEL.test(logLevel)],
     ['AWS_ENDPOINT_URL_S3', isEndpoint(endpoint)],
     ['AWS_REGION', REGION.test(region)],
-    ['S3_CLIENT', (env.S3_CLIENT ?? 'sdk') === 'sdk'],
+    ['S3_CLIENT', CLIENT.test(s3Client)],
   ];
   const bad = checks.find(([, good]) => !good);
   if (bad) return { config: null, bad: bad[0] };
@@ -80,6 +82,7 @@ export const readConfig = (env) => {
     logLevel: /** @type {LogLevel} */ (logLevel),
     endpoint: endpoint || undefined,
     region,
+    s3Client: /** @type {Config['s3Client']} */ (s3Client),
   };
   return { config: Object.freeze(config), bad: null };
 };

@@ -14,7 +14,7 @@ import { parseTrigger } from './trigger.js';
 import { Writer } from './writer.js';
 
 /** @import { Environment } from './config.js' */
-/** @import { Config, Day, Door, Lines, Result, TimeLimit } from './types.js' */
+/** @import { Client, Config, Day, Door, Lines, Result, TimeLimit } from './types.js' */
 /** @import { Fetched } from './reader.js' */
 
 /**
@@ -26,7 +26,7 @@ import { Writer } from './writer.js';
  * What outlives an invocation.
  * @typedef {object} Sandbox
  * @property {ReturnType<typeof readConfig>} settings
- * @property {(config: Config, journal: Journal) => Door} openStore
+ * @property {(config: Config, journal: Journal) => Door | Promise<Door>} openStore
  * @property {(line: string) => void} [write] where the log goes, if not to standard output
  */
 
@@ -45,7 +45,7 @@ export const createHandler = (sandbox) => async (event, context) => {
     if (!config) throw new AggregationError('BAD_SETTINGS', bad);
     const day = parseTrigger(event);
     journal.log('INFO', 'start', { day: day.date, account: day.account, force: day.force });
-    store = sandbox.openStore(config, journal);
+    store = await sandbox.openStore(config, journal);
     const run = aggregate(store, config, day, context.awsRequestId, journal, deadline);
     const result = await Promise.race([run, deadline.passed, store.failed]);
     journal.end({ error: null, cause: null, result });
@@ -163,22 +163,22 @@ export class Deadline {
 
 /**
  * @param {Environment} env
- * @returns {Sandbox}
+ * @returns {Promise<Sandbox>}
  */
-const openSandbox = (env) => {
+const openSandbox = async (env) => {
   const settings = readConfig(env);
-  /** @type {ReturnType<typeof connect> | undefined} */
+  /** @type {Client | undefined} */
   let client;
-  const openStore = (/** @type {Config} */ config, /** @type {Journal} */ journal) => {
-    client ??= connect(config, env);
+  const openStore = async (/** @type {Config} */ config, /** @type {Journal} */ journal) => {
+    client ??= await connect(config, env);
     return new Store(client, config.concurrency, journal);
   };
   try {
-    if (settings.config) client = connect(settings.config, env);
+    if (settings.config) client = await connect(settings.config, env);
   } catch {
     // S14: the initialisation must not fail. Each invocation tries again and reports what it meets.
   }
   return { settings, openStore };
 };
 
-export const handler = createHandler(openSandbox(process.env));
+export const handler = createHandler(await openSandbox(process.env));

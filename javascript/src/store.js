@@ -1,86 +1,29 @@
-// Step: store (SPEC.md L4, R1, R3, E4, S16): the narrow door to S3, AWS's SDK behind it.
-// The SDK's own retries are off, attempts.js has ours. Holds one body per `get` in flight.
+// Step: store (SPEC.md L4, R1, R3, S12, E4): the narrow door to S3. What stands behind it is loaded when it is chosen.
+// Holds one body per `get` in flight.
 
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
-import {
-  CopyObjectCommand,
-  DeleteObjectCommand,
-  GetObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  S3Client,
-} from '@aws-sdk/client-s3';
-import { fromHttp } from '@aws-sdk/credential-provider-http';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { IDLE_MS } from './agents.js';
 import { Attempts } from './attempts.js';
 import { AggregationError } from './errors.js';
 
-/** @import { Socket } from 'node:net' */
 /** @import { Readable } from 'node:stream' */
-/** @import { Config, Door } from './types.js' */
+/** @import { Environment } from './config.js' */
+/** @import { Client, Config, Door } from './types.js' */
 /** @import { Journal } from './journal.js' */
 
-const CONNECT_MS = 3_000;
-const IDLE_MS = 10_000;
-
 /**
- * E5: an agent whose sockets end when no byte moves: before an answer, in a body, or between requests.
- * The SDK's own socketTimeout is not used, because it starts 3 s late.
- * @template {HttpAgent} A
- * @param {A} agent with `idleMs` as its timeout, which Node sets on new and on free sockets
- * @param {number} idleMs
- * @returns {A}
- */
-const limitSilence = (agent, idleMs) => {
-  const { createConnection, reuseSocket } = agent;
-  agent.createConnection = (...parameters) => {
-    const socket = /** @type {Socket} */ (createConnection.apply(agent, parameters));
-    return socket.on('timeout', () => socket.destroy(new Error(`no byte for ${idleMs} ms`)));
-  };
-  agent.reuseSocket = (socket, request) => {
-    reuseSocket.call(agent, socket, request);
-    // A server's keep-alive hint may have shortened it.
-    /** @type {Socket} */ (socket).setTimeout(idleMs);
-  };
-  return agent;
-};
-
-/**
- * Makes the sandbox's one client.
+ * Makes the sandbox's one client. The other one is not even read.
  * @param {Config} config
- * @param {Readonly<Record<string, string | undefined>>} env where S16's credentials are
+ * @param {Environment} env where S16's credentials are
  * @param {number} [idleMs]
+ * @returns {Promise<Client>}
  */
-export const connect = (config, env, idleMs = IDLE_MS) => {
-  const agentOptions = { keepAlive: true, maxSockets: config.concurrency, timeout: idleMs };
-  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;
-  const sessionToken = env.AWS_SESSION_TOKEN;
-  return new S3Client({
-    region: config.region,
-    ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
-    credentials:
-      accessKeyId && secretAccessKey
-        ? { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) }
-        : // Made on the first request: a sandbox without credentials must still start.
-          // An empty string is how fromHttp is told to look for nothing else in the environment.
-          async () =>
-            fromHttp({
-              awsContainerCredentialsFullUri: env.AWS_CONTAINER_CREDENTIALS_FULL_URI ?? '',
-              awsContainerAuthorizationToken: env.AWS_CONTAINER_AUTHORIZATION_TOKEN ?? '',
-              awsContainerCredentialsRelativeUri: '',
-              awsContainerAuthorizationTokenFile: '',
-            })(),
-    maxAttempts: 1,
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    expectContinueHeader: false,
-    requestHandler: new NodeHttpHandler({
-      httpAgent: limitSilence(new HttpAgent(agentOptions), idleMs),
-      httpsAgent: limitSilence(new HttpsAgent(agentOptions), idleMs),
-      connectionTimeout: CONNECT_MS,
-    }),
-  });
+export const connect = async (config, env, idleMs = IDLE_MS) => {
+  if (config.s3Client === 'light') {
+    const { LightStore } = await import('./light-store.js');
+    return new LightStore(config, env, idleMs);
+  }
+  const { SdkStore } = await import('./sdk-store.js');
+  return new SdkStore(config, env, idleMs);
 };
 
 /** @implements {Door} */
@@ -90,7 +33,7 @@ export class Store {
 
   /**
    * One per invocation.
-   * @param {S3Client} client
+   * @param {Client} client
    * @param {number} concurrency
    * @param {Journal} journal
    */
@@ -110,24 +53,18 @@ export class Store {
 
   /** @type {Door['listPage']} */
   listPage(bucket, prefix, delimiter, token, onBegin) {
-    const command = new ListObjectsV2Command({
-      Bucket: bucket,
-      Prefix: prefix,
-      Delimiter: delimiter,
-      ContinuationToken: token,
-      EncodingType: 'url',
-    });
     return this.#attempts.request(
       'list',
       prefix,
-      async (abortSignal) => {
-        const answer = await this.#client.send(command, { abortSignal });
-        if (answer.IsTruncated && !answer.NextContinuationToken) throw new Error('a truncated list without a token');
-        const decode = answer.EncodingType === 'url' ? decodeKey : String;
+      async (signal) => {
+        const listing = await this.#client.listPage(bucket, prefix, delimiter, token, signal);
+        const { IsTruncated, NextContinuationToken, EncodingType, Contents = [], CommonPrefixes = [] } = listing;
+        if (IsTruncated && !NextContinuationToken) throw new Error('a truncated list without a token');
+        const decode = EncodingType === 'url' ? decodeKey : String;
         return {
-          objects: (answer.Contents ?? []).map(({ Key = '', Size = 0 }) => ({ key: decode(Key), size: Size })),
-          prefixes: (answer.CommonPrefixes ?? []).map(({ Prefix = '' }) => decode(Prefix)),
-          nextToken: answer.IsTruncated ? answer.NextContinuationToken : undefined,
+          objects: Contents.map(({ Key = '', Size = 0 }) => ({ key: decode(Key), size: Number(Size) })),
+          prefixes: CommonPrefixes.map(({ Prefix = '' }) => decode(Prefix)),
+          nextToken: IsTruncated ? NextContinuationToken : undefined,
         };
       },
       onBegin,
@@ -136,24 +73,17 @@ export class Store {
 
   /** @type {Door['get']} */
   get(bucket, key, limitBytes, onBegin) {
-    const command = new GetObjectCommand({ Bucket: bucket, Key: key });
     return this.#attempts.request(
       'get',
       key,
-      async (abortSignal) => {
-        const { Body, ContentLength } = await this.#client.send(command, { abortSignal }).catch((error) => {
+      async (signal) => {
+        const { stream, length = 0 } = await this.#client.get(bucket, key, signal).catch((error) => {
           throw error.name === 'NoSuchKey' ? new AggregationError('MISSING', key) : error;
         });
-        /** @type {Buffer[]} */
-        const pieces = [];
-        let size = 0;
-        for await (const piece of /** @type {Readable} */ (Body)) {
-          size += piece.length;
-          if (size > limitBytes) throw new AggregationError('TOO_LARGE', key);
-          pieces.push(piece);
-        }
-        if (size < (ContentLength ?? 0)) throw new Error(`${size} of ${ContentLength} bytes received`);
-        return Buffer.concat(pieces, size);
+        const body = await collect(stream, limitBytes);
+        if (body === null) throw new AggregationError('TOO_LARGE', key);
+        if (body.length < length) throw new Error(`${body.length} of ${length} bytes received`);
+        return body;
       },
       onBegin,
     );
@@ -161,34 +91,38 @@ export class Store {
 
   /** @type {Door['put']} */
   put(bucket, key, bytes, contentType, onBegin) {
-    const command = new PutObjectCommand({ Bucket: bucket, Key: key, Body: bytes, ContentType: contentType });
-    return this.#attempts.request(
-      'put',
-      key,
-      async (abortSignal) => {
-        await this.#client.send(command, { abortSignal });
-      },
-      onBegin,
-    );
+    const attempt = (/** @type {AbortSignal} */ signal) => this.#client.put(bucket, key, bytes, contentType, signal);
+    return this.#attempts.request('put', key, attempt, onBegin);
   }
 
   /** @type {Door['copy']} */
   copy(bucket, fromKey, toKey) {
     const source = [bucket, ...fromKey.split('/')].map(encodeURIComponent).join('/');
-    const command = new CopyObjectCommand({ Bucket: bucket, Key: toKey, CopySource: source });
-    return this.#attempts.request('copy', toKey, async (abortSignal) => {
-      await this.#client.send(command, { abortSignal });
-    });
+    return this.#attempts.request('copy', toKey, (signal) => this.#client.copy(bucket, source, toKey, signal));
   }
 
   /** @type {Door['delete']} */
   delete(bucket, key) {
-    const command = new DeleteObjectCommand({ Bucket: bucket, Key: key });
-    return this.#attempts.request('delete', key, async (abortSignal) => {
-      await this.#client.send(command, { abortSignal });
-    });
+    return this.#attempts.request('delete', key, (signal) => this.#client.delete(bucket, key, signal));
   }
 }
+
+/**
+ * @param {Readable} stream
+ * @param {number} limitBytes
+ * @returns {Promise<Buffer | null>} null when there is more, which is then not read
+ */
+const collect = async (stream, limitBytes) => {
+  /** @type {Buffer[]} */
+  const pieces = [];
+  let size = 0;
+  for await (const piece of stream) {
+    size += piece.length;
+    if (size > limitBytes) return null;
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces, size);
+};
 
 /**
  * The url encoding of listings writes a space as '+'.

@@ -1,5 +1,7 @@
 // The shapes that cross between the steps; SPEC.md's glossary explains the words.
 
+/** @import { Readable } from 'node:stream' */
+
 /**
  * S1 to S16, read once per sandbox.
  * @typedef {object} Config
@@ -14,6 +16,7 @@
  * @property {LogLevel} logLevel
  * @property {string | undefined} endpoint
  * @property {string} region
+ * @property {'sdk' | 'light'} s3Client
  */
 
 /** @typedef {'DEBUG' | 'INFO' | 'WARN' | 'ERROR'} LogLevel */
@@ -55,6 +58,31 @@
  * @property {(bucket: string, key: string) => Promise<void>} delete
  * @property {Promise<never>} failed rejects with the first S3_ERROR, whoever waits for that request
  * @property {() => void} close cancels what is pending; every later call fails
+ */
+
+/**
+ * ListObjectsV2's answer, by S3's own names; keys and prefixes are encoded as `EncodingType` says.
+ * @typedef {object} Listing
+ * @property {boolean | undefined} [IsTruncated]
+ * @property {string | undefined} [NextContinuationToken]
+ * @property {string | undefined} [EncodingType]
+ * @property {{Key?: string | undefined, Size?: number | string | undefined}[] | undefined} [Contents]
+ * @property {{Prefix?: string | undefined}[] | undefined} [CommonPrefixes]
+ */
+
+/**
+ * What S12 chooses: S3 without repeats, one attempt a call. A refusal is an error whose `name` is S3's code, with
+ * `$metadata.httpStatusCode`; an attempt that came to no answer is any other error.
+ * @typedef {object} Client
+ * @property {(bucket: string, prefix: string, delimiter: string | undefined, token: string | undefined,
+ *   signal: AbortSignal) => Promise<Listing>} listPage
+ * @property {(bucket: string, key: string, signal: AbortSignal) => Promise<{stream: Readable, length?: number | undefined}>
+ * } get `length` is what the body should come to
+ * @property {(bucket: string, key: string, bytes: Buffer, contentType: string, signal: AbortSignal) => Promise<void>} put
+ * @property {(bucket: string, source: string, toKey: string, signal: AbortSignal) => Promise<void>} copy `source` is
+ * bucket and key, encoded
+ * @property {(bucket: string, key: string, signal: AbortSignal) => Promise<void>} delete
+ * @property {() => void} destroy closes the connections
  */
 
 /**

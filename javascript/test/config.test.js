@@ -17,6 +17,7 @@ test('defaults are those of the table', () => {
     logLevel: 'INFO',
     endpoint: undefined,
     region: 'eu-west-1',
+    s3Client: 'sdk',
   });
 });
 
@@ -39,7 +40,7 @@ for (const [name, values] of Object.entries({
     ...['http://u@host', 'http://host?q', 'http://host#f', 'http://host\n', ' http://host', 'http://::1', 'http://[g]'],
   ],
   AWS_REGION: ['', 'EU', 'eu west'],
-  S3_CLIENT: ['', 'other'],
+  S3_CLIENT: ['', 'other', 'light\n'],
 }))
   test(`${name} refuses what the table does not allow`, () => {
     for (const value of values) assert.equal(readConfig({ ...ENV, [name]: value }).bad, name, JSON.stringify(value));
@@ -53,6 +54,8 @@ test('what the table allows is taken', () => {
   assert.equal(config?.endpoint, 'http://[::1]:9000');
   for (const endpoint of ['https://a-b.C', 'https://h/', 'http://h:1', 'http://h:65535/', 'http://[::ffff:1.2.3.4]/'])
     assert.equal(readConfig({ ...ENV, AWS_ENDPOINT_URL_S3: endpoint }).config?.endpoint, endpoint);
+  for (const s3Client of ['sdk', 'light'])
+    assert.equal(readConfig({ ...ENV, S3_CLIENT: s3Client }).config?.s3Client, s3Client);
   assert.equal(readConfig({ ...ENV, AWS_ENDPOINT_URL_S3: '' }).config?.endpoint, undefined);
 });
 

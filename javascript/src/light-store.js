@@ -1,0 +1,148 @@
+// Part of the step store (SPEC.md S12, S16, E5): S3 by Node's HTTP client, one attempt a call, with AWS's own signer
+// and XML parser. Repeats nothing and follows no redirect. Holds the connections.
+
+import { request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { text } from 'node:stream/consumers';
+import { parseXML } from '@aws-sdk/xml-builder';
+import { Sha256 } from '@smithy/core/checksum';
+import { buildQueryString, escapeUri, HttpRequest } from '@smithy/core/protocols';
+import { SignatureV4 } from '@smithy/signature-v4';
+import { openAgents } from './agents.js';
+import { findCredentials } from './credentials.js';
+
+/** @import { IncomingMessage } from 'node:http' */
+/** @import { Environment } from './config.js' */
+/** @import { Client, Config } from './types.js' */
+/** @typedef {{method: string, bucket: string, key?: string, query?: Record<string, string>}} Target */
+
+/** @implements {Client} */
+export class LightStore {
+  #config;
+  #agents;
+  #signer;
+
+  /**
+   * @param {Config} config
+   * @param {Environment} env where S16's credentials are
+   * @param {number} idleMs
+   */
+  constructor(config, env, idleMs) {
+    this.#config = config;
+    this.#agents = openAgents(config.concurrency, idleMs);
+    this.#signer = createSigner(config.region, findCredentials(env));
+  }
+
+  /** @type {Client['listPage']} */
+  async listPage(bucket, prefix, delimiter, token, signal) {
+    /** @type {Record<string, string>} */
+    const query = { 'list-type': '2', 'encoding-type': 'url', prefix };
+    if (delimiter) query.delimiter = delimiter;
+    if (token) query['continuation-token'] = token;
+    const listing = await readResult(await this.#send({ method: 'GET', bucket, query }, signal), 'ListBucketResult');
+    return {
+      IsTruncated: listing.IsTruncated === 'true',
+      NextContinuationToken: listing.NextContinuationToken,
+      EncodingType: listing.EncodingType,
+      // The parser makes an array of what occurs twice.
+      Contents: [listing.Contents ?? []].flat(),
+      CommonPrefixes: [listing.CommonPrefixes ?? []].flat(),
+    };
+  }
+
+  /** @type {Client['get']} */
+  async get(bucket, key, signal) {
+    const answer = await this.#send({ method: 'GET', bucket, key }, signal);
+    return { stream: answer, length: Number(answer.headers['content-length'] ?? 0) };
+  }
+
+  /** @type {Client['put']} */
+  async put(bucket, key, bytes, contentType, signal) {
+    const headers = { 'content-type': contentType, 'content-length': String(bytes.length) };
+    await text(await this.#send({ method: 'PUT', bucket, key }, signal, headers, bytes));
+  }
+
+  /** @type {Client['copy']} */
+  async copy(bucket, source, toKey, signal) {
+    const headers = { 'x-amz-copy-source': source, 'content-length': '0' };
+    await readResult(await this.#send({ method: 'PUT', bucket, key: toKey }, signal, headers), 'CopyObjectResult');
+  }
+
+  /** @type {Client['delete']} */
+  async delete(bucket, key, signal) {
+    await text(await this.#send({ method: 'DELETE', bucket, key }, signal));
+  }
+
+  destroy() {
+    for (const agent of Object.values(this.#agents)) agent.destroy();
+  }
+
+  /**
+   * @param {Target} target
+   * @param {AbortSignal} signal
+   * @param {Record<string, string>} [headers]
+   * @param {Buffer} [body]
+   * @returns {Promise<IncomingMessage>} a 2xx answer, whose body is still to come
+   */
+  async #send({ method, bucket, key = '', query = {} }, signal, headers = {}, body) {
+    const { origin, folder } = addressOf(this.#config, bucket);
+    const { protocol, hostname, host } = new URL(origin);
+    const path = `${folder}/${key.split('/').map(escapeUri).join('/')}`;
+    const unsigned = new HttpRequest({ method, protocol, hostname, path, query, headers: { host, ...headers }, body });
+    const signed = await this.#signer.sign(unsigned);
+    const [send, agent] = protocol === 'http:' ? [requestHttp, this.#agents.http] : [requestHttps, this.#agents.https];
+    const search = buildQueryString(query);
+    const options = { method, path: search ? `${path}?${search}` : path, headers: signed.headers, agent, signal };
+    const answer = await new Promise((/** @type {(answer: IncomingMessage) => void} */ resolve, reject) => {
+      send(origin, options, resolve).on('error', reject).end(body);
+    });
+    const httpStatusCode = answer.statusCode ?? 0;
+    if (httpStatusCode >= 200 && httpStatusCode < 300) return answer;
+    throw Object.assign(refusal(await text(answer)), { $metadata: { httpStatusCode } });
+  }
+}
+
+/**
+ * S3's paths are signed as they are sent, other services' are encoded once more.
+ * @param {string} region
+ * @param {ReturnType<typeof findCredentials>} credentials
+ */
+export const createSigner = (region, credentials) =>
+  new SignatureV4({ service: 's3', region, credentials, sha256: Sha256, uriEscapePath: false });
+
+/**
+ * Where a bucket is: the certificate is for names without a dot.
+ * @param {Config} config
+ * @param {string} bucket
+ */
+const addressOf = ({ endpoint, region }, bucket) => {
+  const regional = `s3.${region}.${region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'}`;
+  if (endpoint === undefined && !bucket.includes('.')) return { origin: `https://${bucket}.${regional}`, folder: '' };
+  return { origin: endpoint ?? `https://${regional}`, folder: `/${bucket}` };
+};
+
+/**
+ * S3 may answer 200 and tell of a failure in the body.
+ * @param {IncomingMessage} answer
+ * @param {string} name of the root element
+ * @returns {Promise<any>} what is in it
+ */
+const readResult = async (answer, name) => {
+  const body = await text(answer);
+  const { [name]: result = null } = parseXML(body);
+  if (result === null) throw refusal(body);
+  return result;
+};
+
+/**
+ * An error with the name that S3 gives it, as the SDK's have.
+ * @param {string} body
+ */
+const refusal = (body) => {
+  try {
+    const { Code: name, Message: message } = parseXML(body).Error;
+    return Object.assign(new Error(message), { name });
+  } catch {
+    return new Error(`not an answer of S3: ${body.slice(0, 200)}`);
+  }
+};
