@@ -17,6 +17,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from harness.fixtures.staging import ExpectedDay, StagedObject, stage
+from harness.local.cgroup_probe import may_limit
 from harness.local.latency import Latency, delayed
 from harness.local.limits import VCPU_MB, Limits
 from harness.local.placement import Placement, pinned, place
@@ -83,6 +84,7 @@ class Doors:
     describe: Callable[[], Mapping[str, object]]
     delay: Callable[[int, Latency], AbstractContextManager[int]] = delayed
     place: Callable[[], Placement] = place
+    may_limit: Callable[[], bool] = may_limit
 
 
 @dataclass(frozen=True, slots=True)

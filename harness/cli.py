@@ -285,6 +285,9 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
     if comparison.interrupted:
         return _complain("interrupted: the samples up to here are above", INTERRUPTED)
     code = _exit_code(comparison, required=bool(arguments.languages or arguments.require_all))
+    if os.environ.get("CI") and doors.may_limit() and (names := _unheld(comparison)):
+        reason = f"CI: limits could be set here, and were not for {', '.join(names)}"
+        code = max(code, _complain(f"{reason} (--no-limits asks for none)", DIFFERENT))
     if baseline is not None:
         judgements = list(judge_slowdown(baseline, comparison, arguments.max_slowdown))
         print("\nagainst the baseline", *judgements, sep="\n")
@@ -447,6 +450,14 @@ def _require_writable(path: Path) -> None:
     place = path if path.exists() else path.parent
     if path.is_dir() or not place.exists() or not os.access(place, os.W_OK):
         raise UsageError(f"{path} can't be written: give a file in a folder that exists")
+
+
+def _unheld(comparison: Comparison) -> list[str]:
+    """The rows that were to be held to Lambda's limits, and were not."""
+    if comparison.settings["limits"] is None:
+        return []
+    held = ((row.name, row.enforcement) for row in comparison.rows)
+    return [name for name, by in held if by is not None and by.mechanism is None]
 
 
 def _exit_code(comparison: Comparison, *, required: bool) -> int:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.bench import Doors
@@ -94,6 +94,8 @@ class FakeBench:
     unbuildable: Mapping[str, str] = field(default_factory=dict)
     spoil: Mapping[str, Spoil] = field(default_factory=dict)
     interrupt_at: str | None = None
+    may_limit: bool = True
+    mechanism: str | None = "abacus"
     store: FakeStore = field(default_factory=FakeStore)
     done: list[str] = field(default_factory=list)
 
@@ -106,6 +108,7 @@ class FakeBench:
             sandbox=self._sandbox,
             describe=lambda: ENVIRONMENT,
             place=lambda: Placement(None, None),
+            may_limit=lambda: self.may_limit,
         )
 
     def _check(self, each: Implementation) -> list[FakeFinding]:
@@ -148,7 +151,10 @@ class FakeBench:
         language = artefact.implementation.language
         self.done.append(f"start {language}")
         try:
-            yield FakeSandbox(self, language, env, enforcement(memory_mb or 1769, limits))
+            held = enforcement(memory_mb or 1769, limits)
+            if self.mechanism is None:
+                held = replace(held, mechanism=None, reason="refused")
+            yield FakeSandbox(self, language, env, held)
         finally:
             self.done.append(f"stop {language}")
 

@@ -167,3 +167,11 @@ def test_what_a_killed_run_left_behind_goes_with_the_next() -> None:
         names = [each.name for parent in parents for each in parent.glob("rosetta-*")]
 
     assert not [name for name in names if f"-{run.pid}-" in name]
+
+
+def test_rights_and_trying_agree_on_this_machine() -> None:
+    kind, reason = cgroup_probe.find_kind()
+    if cgroup_probe.may_limit():
+        assert kind is not None, reason
+    else:
+        assert kind in (None, "systemd scope")

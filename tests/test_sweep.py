@@ -118,6 +118,33 @@ def test_limits_are_asked_for_unless_refused(tmp_path: Path) -> None:
     assert rows[0]["enforcement"]["mechanism"] is None  # type: ignore[index]
 
 
+@pytest.mark.parametrize(
+    ("ci", "may_limit", "mechanism", "arguments", "code"),
+    [
+        ("true", True, None, (), 1),
+        ("true", True, None, ("--no-limits",), 0),
+        ("true", True, "abacus", (), 0),
+        ("true", False, None, (), 0),
+        ("", True, None, (), 0),
+    ],
+)
+def test_in_ci_limits_that_could_be_set_have_to_be(
+    ci: str,
+    may_limit: bool,
+    mechanism: str | None,
+    arguments: tuple[str, ...],
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    bench = FakeBench(may_limit=may_limit, mechanism=mechanism)
+    few = ("compare", "--objects", "20", "--languages", "go", "--cold", "0", "--warm", "1")
+    assert main([*few, *arguments], bench.doors()) == code
+    told = "limits could be set here, and were not for go sdk" in capsys.readouterr().err
+    assert told == (code == 1)
+
+
 def test_a_value_given_twice_is_one_row(tmp_path: Path) -> None:
     assert len(compare(Sweep(), tmp_path, "--concurrency", "4,4")) == 2
 

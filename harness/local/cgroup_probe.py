@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from functools import cache
 
+from harness.local import cgroup_files as files
 from harness.local.cgroups import NoGroupError, ScopeGroup, V1Group, V2Group
 
 _PROBE_TIMEOUT_S = 10.0
@@ -33,6 +34,20 @@ def find_kind() -> tuple[str | None, str | None]:
         else:
             return name, None
     return None, "; ".join(reasons)
+
+
+def may_limit() -> bool:
+    """Whether the files of this process's own groups may be written: then a limit can be set.
+
+    Told by rights alone, and so a check on :func:`find_kind`, which tries.
+    """
+    own = files.own_groups()
+    v1 = [own[each] for each in ("cpu", "memory") if each in own]
+    v2 = own.get("")
+    handed = v2 is not None and any(files.hands_down(each) for each in (v2, v2.parent))
+    return (len(v1) == 2 and all(os.access(each, os.W_OK) for each in v1)) or (
+        v2 is not None and handed and os.access(v2, os.W_OK)
+    )
 
 
 def _probe(kind: type[V1Group | V2Group]) -> None:
