@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,6 +17,7 @@ _OUTLIER_SHARE = 1.2
 _BUSY = 0.9
 _LOADED = 0.5  # of the cores
 _LATE_MS = 20  # one period
+_MOST_NAMED = 4
 _VERSION = re.compile(r"^(?:python|java|nodejs)([\d.]*\d)")
 
 
@@ -84,6 +85,15 @@ def _of_samples(comparison: Comparison, ranking: Ranking) -> Iterator[Warning]:
                 f"one language against itself: {low:.2f} to {high:.2f}",
                 "end other work on this machine, or take more samples (--warm 30)",
             )
+    if far := list(_outliers(comparison)):
+        yield Warning(
+            Code.OUTLIERS,
+            f"warm samples are far off: {_some(far)}",
+            "look for what else ran; medians and intervals bear a few",
+        )
+
+
+def _outliers(comparison: Comparison) -> Iterator[str]:
     for row in comparison.rows:
         warm = figures(row, comparison.fixture).warm
         if warm is None:
@@ -91,26 +101,24 @@ def _of_samples(comparison: Comparison, ranking: Ranking) -> Iterator[Warning]:
         limit = max(warm.median + _OUTLIER_MADS * warm.mad, warm.median * _OUTLIER_SHARE)
         far = [each for each in by_round(row.samples).values() if each > limit]
         if far:
-            yield Warning(
-                Code.OUTLIERS,
-                f"{row.name}: {len(far)} of {warm.n} warm samples are far off (up to "
-                f"{max(far):,.0f} ms, median {warm.median:,.0f})",
-                "look for what else ran; medians and intervals bear a few",
+            yield (
+                f"{row.name} {len(far)} of {warm.n} (up to {max(far):,.0f} ms, median "
+                f"{warm.median:,.0f})"
             )
+
+
+def _some(rows: Sequence[str]) -> str:
+    more = len(rows) - _MOST_NAMED
+    return ", ".join(rows[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _of_machine(comparison: Comparison) -> Iterator[Warning]:
-    for row in comparison.rows:
-        of_row = figures(row, comparison.fixture)
-        if of_row.warm is None or of_row.server_cpu is None:
-            continue
-        share = of_row.server_cpu.median / of_row.warm.median
-        if share > _BUSY:
-            yield Warning(
-                Code.SERVER_BUSY,
-                f"{row.name}: the S3 server was busy for {share:.0%} of the time",
-                "differences behind a busy server are smaller than real ones",
-            )
+    if busy := list(_busy(comparison)):
+        yield Warning(
+            Code.SERVER_BUSY,
+            f"the S3 server was busy for so much of the time: {_some(busy)}",
+            "differences behind a busy server are smaller than real ones",
+        )
     if comparison.environment.get("cores") == 1:
         yield Warning(
             Code.ONE_CORE,
@@ -133,6 +141,16 @@ def _of_machine(comparison: Comparison) -> Iterator[Warning]:
             "the checkout has uncommitted changes",
             "commit them, so that the figures belong to a commit",
         )
+
+
+def _busy(comparison: Comparison) -> Iterator[str]:
+    for row in comparison.rows:
+        found = figures(row, comparison.fixture)
+        if found.warm is None or found.server_cpu is None:
+            continue
+        share = found.server_cpu.median / found.warm.median
+        if share > _BUSY:
+            yield f"{row.name} {share:.0%}"
 
 
 def _of_limits(comparison: Comparison) -> Iterator[Warning]:

@@ -82,10 +82,8 @@ together with its dependencies has no own share of the zip.
 
 Of the first cold sample, in ms and MiB; used for nothing here. Its init ends before the runtime
 starts, its duration contains the init, its memory is the configured size.
-warning outliers: python sdk: 1 of 8 warm samples are far off (up to 1,900 ms, median 1,188); look
-for what else ran; medians and intervals bear a few
-warning outliers: go sdk: 1 of 8 warm samples are far off (up to 700 ms, median 501); look for what
-else ran; medians and intervals bear a few
+warning outliers: warm samples are far off: python sdk 1 of 8 (up to 1,900 ms, median 1,188), go sdk
+1 of 8 (up to 700 ms, median 501); look for what else ran; medians and intervals bear a few
 """
 
 COMPACT = """\

@@ -147,6 +147,16 @@ def test_warnings_come_when_their_cause_is_there() -> None:
     assert codes(comparison(20, a=32)) == {Code.SERVER_BUSY}  # the server takes 30 ms
 
 
+def test_rows_with_the_same_fault_share_a_warning_that_names_a_few() -> None:
+    of = comparison(9, a=32)  # the server takes 30 ms
+    rows = tuple(replace(of.rows[0], language=f"l{number}") for number in range(6))
+    six = replace(of, rows=rows)
+    (busy,) = (each for each in find_warnings(six, ranking(six)) if each.code is Code.SERVER_BUSY)
+    assert "l3 sdk 9" in busy.what
+    assert "l4" not in busy.what
+    assert busy.what.endswith("and 2 more")
+
+
 def test_a_run_without_its_noise_floor_is_told() -> None:
     of = comparison(9, a=100)
     assert Code.NO_NOISE_FLOOR in codes(

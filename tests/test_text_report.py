@@ -35,7 +35,7 @@ def test_markdown_has_the_tables_the_reasons_and_the_warnings() -> None:
         '```\n2024/02/08/000001.ndjson.gz, line 3, byte 7: differs\n  expected: {"a":[1]}\n```'
         in text
     )
-    assert "- **outliers**: go sdk: 1 of 8" in text
+    assert "- **outliers**: warm samples are far off: python sdk 1 of 8 (up to 1,900 ms" in text
     assert "| python | 19,400 | 28 | 19,372 | 61,000 | 68 | 60,932 |" in text
     assert "| go | 4,100 | - | - | 9,000 | 68 | 8,932 |" in text
     assert "| python sdk | 1,684 | 3.6 | 2.9 | 6.5 |" in text

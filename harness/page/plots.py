@@ -16,11 +16,14 @@ from harness.statistics import Summary
 from harness.tables import Measured, package_table, packages, phase_names, phases_table, warm_table
 
 _ROW_IN, _FRAME_IN, _LEGEND_IN = 0.42, 0.75, 0.5
+_MANY = 8  # rows, from which on each gets one line of text
+_FAR_APART = 20  # times, from which on only a logarithmic scale tells the small ones apart
 
 
 def plots(comparison: Comparison, rows: Measured) -> Iterator[Plot]:
     """Those for which something was measured."""
     measured = [(row, found) for row, found in rows if row.samples]
+    yield from sweep_plots(comparison, colours_of(rows))
     if any(found.warm for _, found in measured):
         yield _warm(measured)
         yield _phases(measured)
@@ -28,13 +31,15 @@ def plots(comparison: Comparison, rows: Measured) -> Iterator[Plot]:
         yield _first(measured)
     if any(found.peak_rss_bytes for _, found in measured):
         yield _memory(measured)
-    yield from sweep_plots(comparison, colours_of(rows))
     if packages(rows):
         yield _package(rows)
 
 
 def _warm(rows: Measured) -> Plot:
     colours = colours_of(rows)
+    medians = [found.warm.median for _, found in rows if found.warm is not None]
+    is_far = max(medians) > _FAR_APART * min(medians)
+    mark = 22 if len(rows) < _MANY else 12
 
     def axes(panels: Sequence[Axes]) -> None:
         (on,) = panels
@@ -46,8 +51,10 @@ def _warm(rows: Measured) -> Plot:
             if found.warm.interval is not None:
                 interval = found.warm.interval
                 on.plot([interval.low, interval.high], [place] * 2, color=ink, lw=5)
-            on.plot([found.warm.median], [place], "|", color=ink, ms=22, mew=2.5)
-        _rows_and_unit(on, rows, "ms")
+            on.plot([found.warm.median], [place], "|", color=ink, ms=mark, mew=2.5)
+        if is_far:
+            on.set_xscale("log")
+        _rows_and_unit(on, rows, "ms, logarithmic" if is_far else "ms")
 
     text = "Each dot is an invocation, the bar the median with its 95 % bootstrap interval."
     return Plot(text, draw(_height(len(rows)), axes), warm_table(rows))
@@ -55,6 +62,8 @@ def _warm(rows: Measured) -> Plot:
 
 def _first(rows: Measured) -> Plot:
     colours = colours_of(rows)
+
+    words = 8 if len(rows) < _MANY else 6
 
     def axes(panels: Sequence[Axes]) -> None:
         (on,) = panels
@@ -64,8 +73,8 @@ def _first(rows: Measured) -> Plot:
             on.barh(place - 0.2, first, 0.36, color=ink, alpha=0.45)
             on.barh(place - 0.2, init, 0.36, color=ink)
             on.barh(place + 0.2, warm, 0.36, color=ink, alpha=0.8)
-            on.annotate(" first", (first, place - 0.2), va="center", fontsize=8)
-            on.annotate(" warm", (warm, place + 0.2), va="center", fontsize=8)
+            on.annotate(" first", (first, place - 0.2), va="center", fontsize=words)
+            on.annotate(" warm", (warm, place + 0.2), va="center", fontsize=words)
         on.margins(x=0.12)
         _rows_and_unit(on, rows, "ms")
 
@@ -158,19 +167,21 @@ def _bars(
 
 
 def _rows_and_unit(on: Axes, rows: Measured, unit: str) -> None:
-    _rows(on, [row.name.replace(" ", "\n", 1) for row, _ in rows])
-    on.set_xlim(left=0)
+    gap = "\n" if len(rows) < _MANY else " "
+    _rows(on, [row.name.replace(" ", gap, 1) for row, _ in rows])
+    if on.get_xscale() == "linear":
+        on.set_xlim(left=0)
     on.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     on.set_xlabel(unit)
 
 
 def _rows(on: Axes, names: Sequence[str]) -> None:
-    on.set_yticks(range(len(names)), names)
+    on.set_yticks(range(len(names)), names, fontsize=10 if len(names) < _MANY else 8)
     on.set_ylim(len(names) - 0.5, -0.5)
 
 
 def _height(rows: int, row_in: float = _ROW_IN) -> float:
-    return _FRAME_IN + row_in * max(rows, 2)
+    return _FRAME_IN + row_in * max(rows, 2) * (1 if rows < _MANY else 0.6)
 
 
 def _of(summary: Summary | None) -> float | None:
