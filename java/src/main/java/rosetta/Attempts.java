@@ -2,46 +2,80 @@
 // Holds nothing but the permits, which all invocations of the sandbox share.
 package rosetta;
 
-import java.io.IOException;
 import java.time.Duration;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
-import software.amazon.awssdk.core.exception.AbortedException;
-import software.amazon.awssdk.core.exception.SdkException;
-import software.amazon.awssdk.services.s3.model.NoSuchKeyException;
-import software.amazon.awssdk.services.s3.model.S3Exception;
+import java.util.function.Supplier;
 
-/** Repeats what may pass; safe for concurrent use. */
-final class Attempts {
+/** Repeats what may pass of a store that makes single attempts. */
+final class Attempts implements Store {
   private static final int MOST = 5;
   private static final Duration FIRST_DELAY = Duration.ofMillis(100);
 
+  private final Store client;
   private final Semaphore permits;
   private final Journal journal;
   private final Consumer<AggregationException> onFailure;
   private final Journal.Phase phase;
 
-  Attempts(Semaphore permits, Journal journal, Consumer<AggregationException> onFailure) {
-    this(permits, journal, onFailure, null);
+  Attempts(
+      Store client, Semaphore permits, Journal journal, Consumer<AggregationException> onFailure) {
+    this(client, permits, journal, onFailure, null);
   }
 
   private Attempts(
+      Store client,
       Semaphore permits,
       Journal journal,
       Consumer<AggregationException> onFailure,
       Journal.Phase phase) {
+    this.client = client;
     this.permits = permits;
     this.journal = journal;
     this.onFailure = onFailure;
     this.phase = phase;
   }
 
-  /** The same attempts, for requests that count as this phase. */
-  Attempts countedAs(Journal.Phase counted) {
-    return new Attempts(permits, journal, onFailure, counted);
+  @Override
+  public Attempts countedAs(Journal.Phase counted) {
+    return new Attempts(client, permits, journal, onFailure, counted);
+  }
+
+  @Override
+  public Page listPage(String bucket, String prefix, String delimiter, String token) {
+    return request("list", prefix, () -> client.listPage(bucket, prefix, delimiter, token));
+  }
+
+  @Override
+  public byte[] get(String bucket, String key, int limitBytes) {
+    return request("get", key, () -> client.get(bucket, key, limitBytes));
+  }
+
+  @Override
+  public void put(String bucket, String key, byte[] bytes, int length, String contentType) {
+    request("put", key, () -> client.put(bucket, key, bytes, length, contentType));
+  }
+
+  @Override
+  public void copy(String bucket, String fromKey, String toKey) {
+    request("copy", toKey, () -> client.copy(bucket, fromKey, toKey));
+  }
+
+  @Override
+  public void delete(String bucket, String key) {
+    request("delete", key, () -> client.delete(bucket, key));
+  }
+
+  private void request(String operation, String key, Runnable attempt) {
+    request(
+        operation,
+        key,
+        () -> {
+          attempt.run();
+          return null;
+        });
   }
 
   /**
@@ -49,7 +83,7 @@ final class Attempts {
    * body, so a body that breaks off is a failed attempt. Throws MISSING for a get of a key that
    * isn't there, else S3_ERROR.
    */
-  <T> T request(String operation, String key, Callable<T> attempt) {
+  <T> T request(String operation, String key, Supplier<T> attempt) {
     awaitTurn(); // before the clock of the phase starts
     return phase == null
         ? repeat(operation, key, attempt)
@@ -57,35 +91,29 @@ final class Attempts {
   }
 
   /** Comes with a permit, and gives it back after each attempt. */
-  private <T> T repeat(String operation, String key, Callable<T> attempt) {
+  private <T> T repeat(String operation, String key, Supplier<T> attempt) {
     for (int n = 1; ; n++) {
       try {
         try {
-          return attempt.call();
+          return attempt.get();
         } finally {
           permits.release();
         }
-      } catch (AbortedException | InterruptedException e) {
-        throw givenUp(e);
-      } catch (SdkException | IOException e) {
-        if (operation.equals("get") && e instanceof NoSuchKeyException) {
+      } catch (FailedAttempt e) {
+        if (Thread.currentThread().isInterrupted()) {
+          throw givenUp(e); // no attempt follows
+        }
+        if (operation.equals("get") && e.code().equals("NoSuchKey")) {
           throw Errors.ofSource(Errors.Code.MISSING, e);
         }
-        if (n == MOST || isFinal(e)) {
+        if (n == MOST || e.isFinal()) {
           AggregationException failure = Errors.ofRequest(operation, key, e);
           onFailure.accept(failure);
           throw failure;
         }
-        if (Thread.currentThread().isInterrupted()) {
-          throw givenUp(e); // no attempt follows
-        }
         logRetry(operation, key, n, e);
         pause(FIRST_DELAY.multipliedBy(1L << (n - 1)));
         awaitTurn();
-      } catch (RuntimeException e) {
-        throw e;
-      } catch (Exception e) {
-        throw new IllegalStateException(e); // an attempt declares no others
       }
     }
   }
@@ -98,19 +126,11 @@ final class Attempts {
     }
   }
 
-  private void logRetry(String operation, String key, int attempt, Exception e) {
+  private void logRetry(String operation, String key, int attempt, FailedAttempt e) {
     journal.log(
         Journal.Level.WARN,
         "retry",
         Json.object("operation", operation, "key", key, "attempt", attempt, "cause", e.toString()));
-  }
-
-  private static boolean isFinal(Exception e) {
-    if (!(e instanceof S3Exception answer)) {
-      return false;
-    }
-    int status = answer.statusCode();
-    return status >= 300 && status < 500 && status != 408 && status != 429;
   }
 
   private static void pause(Duration most) {

@@ -1,9 +1,10 @@
 // Step: config. SPEC S1 to S15: the environment becomes one immutable record, or the name of the
-// first bad setting. Holds no credentials: see S3Store.
+// first bad setting. Holds no credentials: see Credentials.
 package rosetta;
 
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -24,7 +25,8 @@ record Config(
     int maxSourceBytes,
     Journal.Level logLevel,
     URI endpoint,
-    String region) {
+    String region,
+    Store.Client client) {
 
   private static final Pattern BUCKET = Pattern.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]");
   private static final Pattern PREFIX = Pattern.compile("(.*/)?", Pattern.DOTALL);
@@ -35,7 +37,7 @@ record Config(
   private static final int MOST_PORT = 65535;
   private static final URI NOWHERE = URI.create("http://malformed-endpoint.invalid"); // RFC 6761
   private static final Pattern REGION = Pattern.compile("[a-z0-9-]+");
-  private static final Pattern CLIENT = Pattern.compile("sdk");
+  private static final Pattern CLIENT = Pattern.compile("sdk|light");
 
   /** Throws {@code BAD_SETTINGS: <name>} for the first bad setting in SPEC's order. */
   static Config fromEnv(Map<String, String> env) {
@@ -53,7 +55,7 @@ record Config(
     Journal.Level logLevel = Journal.Level.valueOf(text(env, "LOG_LEVEL", "INFO", LEVEL));
     URI endpoint = endpoint(env);
     String region = text(env, "AWS_REGION", env.get("AWS_DEFAULT_REGION"), REGION);
-    text(env, "S3_CLIENT", "sdk", CLIENT);
+    String client = text(env, "S3_CLIENT", "sdk", CLIENT);
     return new Config(
         srcBucket,
         srcPrefix,
@@ -65,7 +67,8 @@ record Config(
         maxSourceBytes,
         logLevel,
         endpoint,
-        region);
+        region,
+        Store.Client.valueOf(client.toUpperCase(Locale.ROOT)));
   }
 
   private static String text(
@@ -101,7 +104,7 @@ record Config(
     try {
       return new URI(parts.group()).parseServerAuthority();
     } catch (URISyntaxException e) {
-      return NOWHERE; // the SDK takes no host such as a..b; no request reaches this one either
+      return NOWHERE; // no client takes a host such as a..b; no request reaches this one either
     }
   }
 

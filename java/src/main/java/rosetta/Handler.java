@@ -27,7 +27,7 @@ public final class Handler implements RequestStreamHandler {
 
   /** Never fails: a fault is kept for the invocations to report. */
   public Handler() {
-    this(System.getenv(), config -> S3Store.opener(config, System.getenv()));
+    this(System.getenv(), config -> Store.opener(config, System.getenv()));
   }
 
   Handler(Map<String, String> env, Function<Config, Store.Opener> connect) {

@@ -1,15 +1,30 @@
-// Step: store. SPEC E4, R1: the narrow door to S3. S3Store is the real one, the tests have one in
-// memory. Holds nothing.
+// Step: store. SPEC E4, R1, S12: the narrow door to S3. SdkStore and LightStore make single
+// attempts,
+// Attempts makes requests of them, the tests have a store in memory. Holds nothing.
 package rosetta;
 
+import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 
 /**
- * Five requests. Each throws {@code S3_ERROR} when it has failed for good; all may be called
- * concurrently.
+ * Five requests. Each throws {@code S3_ERROR} when it has failed for good, or, of a store that
+ * makes single attempts, {@link FailedAttempt}; all may be called concurrently.
  */
 interface Store {
+  /** E5, of each attempt, whichever client makes it. */
+  Duration MOST_TO_CONNECT = Duration.ofSeconds(3);
+
+  Duration MOST_SILENCE = Duration.ofSeconds(10);
+
+  /** Who makes the attempts. */
+  enum Client {
+    SDK,
+    LIGHT
+  }
+
   /** An object in a listing; its size in bytes. */
   record Entry(String key, long size) {}
 
@@ -32,8 +47,21 @@ interface Store {
     Store open(Journal journal, Consumer<AggregationException> onFailure);
   }
 
+  /** Makes the sandbox's client, only the one in use; asks nothing of S3 yet. */
+  static Opener opener(Config config, Map<String, String> env) {
+    Store client =
+        switch (config.client()) {
+          case SDK -> new SdkStore(config, env);
+          case LIGHT -> new LightStore(config, env);
+        };
+    Semaphore permits = new Semaphore(config.concurrency());
+    return (journal, onFailure) -> new Attempts(client, permits, journal, onFailure);
+  }
+
   /** The same store, whose requests count as this phase (O3); others count as none. */
-  Store countedAs(Journal.Phase phase);
+  default Store countedAs(Journal.Phase phase) {
+    return this;
+  }
 
   /**
    * One page of the keys that begin with the prefix.

@@ -31,6 +31,13 @@ class ConfigTest {
     assertEquals(134217728, config.maxSourceBytes());
     assertEquals(Journal.Level.INFO, config.logLevel());
     assertNull(config.endpoint());
+    assertEquals(Store.Client.SDK, config.client());
+  }
+
+  @Test
+  void takesEitherClient() {
+    assertEquals(Store.Client.SDK, Runs.config("S3_CLIENT", "sdk").client());
+    assertEquals(Store.Client.LIGHT, Runs.config("S3_CLIENT", "light").client());
   }
 
   @Test
@@ -81,6 +88,8 @@ class ConfigTest {
     "AWS_ENDPOINT_URL_S3,ftp://host",
     "AWS_REGION,EU",
     "S3_CLIENT,http",
+    "S3_CLIENT,Light",
+    "S3_CLIENT,''",
   })
   void namesTheBadSetting(String name, String value) {
     Map<String, String> env = env();

@@ -1,22 +1,19 @@
-// Step: store, the real one. SPEC L4, R3, S16: the SDK makes attempts, Attempts repeats them.
+// Step: store, with AWS's SDK. SPEC L4, R3, E5: each request is one attempt.
 // Holds the connections of the sandbox, and each body that it returns.
 package rosetta;
 
 import java.io.ByteArrayInputStream;
 import java.io.EOFException;
 import java.io.IOException;
-import java.time.Duration;
 import java.util.Map;
-import java.util.concurrent.Semaphore;
-import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
-import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
-import software.amazon.awssdk.auth.credentials.AwsSessionCredentials;
-import software.amazon.awssdk.auth.credentials.ContainerCredentialsProvider;
-import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
+import java.util.concurrent.Callable;
+import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
 import software.amazon.awssdk.awscore.retry.AwsRetryStrategy;
 import software.amazon.awssdk.core.ResponseInputStream;
 import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
 import software.amazon.awssdk.core.checksums.ResponseChecksumValidation;
+import software.amazon.awssdk.core.exception.AbortedException;
+import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.core.sync.RequestBody;
 import software.amazon.awssdk.http.apache5.Apache5HttpClient;
 import software.amazon.awssdk.regions.Region;
@@ -26,32 +23,23 @@ import software.amazon.awssdk.services.s3.model.CommonPrefix;
 import software.amazon.awssdk.services.s3.model.EncodingType;
 import software.amazon.awssdk.services.s3.model.GetObjectResponse;
 import software.amazon.awssdk.services.s3.model.ListObjectsV2Response;
+import software.amazon.awssdk.services.s3.model.S3Exception;
 
-/** S3 through one client; safe for concurrent use. */
-final class S3Store implements Store {
-  private static final Duration CONNECT = Duration.ofSeconds(3);
-  private static final Duration SILENCE = Duration.ofSeconds(10);
+/** S3 through one {@link S3Client}. */
+final class SdkStore implements Store {
+  final S3Client client; // its tests ask where it would send a request
 
-  private final S3Client client;
-  private final Attempts attempts;
-
-  private S3Store(S3Client client, Attempts attempts) {
-    this.client = client;
-    this.attempts = attempts;
-  }
-
-  /** Makes the sandbox's client; asks nothing of S3 yet. */
-  static Store.Opener opener(Config config, Map<String, String> env) {
-    S3Client client =
+  SdkStore(Config config, Map<String, String> env) {
+    client =
         S3Client.builder()
             .region(Region.of(config.region()))
             .endpointOverride(config.endpoint())
-            .credentialsProvider(credentials(env))
+            .credentialsProvider(Credentials.provider(env))
             .httpClientBuilder(
                 Apache5HttpClient.builder()
                     .maxConnections(config.concurrency())
-                    .connectionTimeout(CONNECT)
-                    .socketTimeout(SILENCE)
+                    .connectionTimeout(MOST_TO_CONNECT)
+                    .socketTimeout(MOST_SILENCE)
                     .expectContinueEnabled(false)) // nor here: a round trip for each put
             .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED)
             .responseChecksumValidation(ResponseChecksumValidation.WHEN_REQUIRED)
@@ -62,33 +50,31 @@ final class S3Store implements Store {
                     .build())
             .overrideConfiguration(all -> all.retryStrategy(AwsRetryStrategy.doNotRetry()))
             .build();
-    Semaphore permits = new Semaphore(config.concurrency());
-    return (journal, onFailure) -> new S3Store(client, new Attempts(permits, journal, onFailure));
   }
 
-  private static AwsCredentialsProvider credentials(Map<String, String> env) {
-    String id = env.getOrDefault("AWS_ACCESS_KEY_ID", "");
-    String secret = env.getOrDefault("AWS_SECRET_ACCESS_KEY", "");
-    String token = env.getOrDefault("AWS_SESSION_TOKEN", "");
-    if (id.isEmpty() || secret.isEmpty()) {
-      return ContainerCredentialsProvider.create(); // asks again before what it has expires
+  /** One attempt; what the SDK throws becomes {@link FailedAttempt}. */
+  private static <T> T attempt(Callable<T> request) {
+    try {
+      return request.call();
+    } catch (S3Exception e) {
+      AwsErrorDetails details = e.awsErrorDetails();
+      String code = details == null ? null : details.errorCode();
+      throw new FailedAttempt(e.statusCode(), code == null ? "" : code, e.toString());
+    } catch (AbortedException e) {
+      Thread.currentThread().interrupt(); // which is why it was aborted
+      throw new FailedAttempt(e);
+    } catch (SdkException | IOException e) {
+      throw new FailedAttempt(e);
+    } catch (RuntimeException e) {
+      throw e;
+    } catch (Exception e) {
+      throw new IllegalStateException(e); // an attempt declares no others
     }
-    return StaticCredentialsProvider.create(
-        token.isEmpty()
-            ? AwsBasicCredentials.create(id, secret)
-            : AwsSessionCredentials.create(id, secret, token));
-  }
-
-  @Override
-  public Store countedAs(Journal.Phase phase) {
-    return new S3Store(client, attempts.countedAs(phase));
   }
 
   @Override
   public Page listPage(String bucket, String prefix, String delimiter, String token) {
-    return attempts.request(
-        "list",
-        prefix,
+    return attempt(
         () -> {
           ListObjectsV2Response page =
               client.listObjectsV2(
@@ -107,9 +93,7 @@ final class S3Store implements Store {
 
   @Override
   public byte[] get(String bucket, String key, int limitBytes) {
-    return attempts.request(
-        "get",
-        key,
+    return attempt(
         () -> {
           try (ResponseInputStream<GetObjectResponse> body =
               client.getObject(get -> get.bucket(bucket).key(key))) {
@@ -144,17 +128,13 @@ final class S3Store implements Store {
     RequestBody body =
         RequestBody.fromContentProvider(
             () -> new ByteArrayInputStream(bytes, 0, length), length, contentType);
-    attempts.request(
-        "put",
-        key,
+    attempt(
         () -> client.putObject(put -> put.bucket(bucket).key(key).contentType(contentType), body));
   }
 
   @Override
   public void copy(String bucket, String fromKey, String toKey) {
-    attempts.request(
-        "copy",
-        toKey,
+    attempt(
         () ->
             client.copyObject(
                 copy ->
@@ -166,7 +146,6 @@ final class S3Store implements Store {
 
   @Override
   public void delete(String bucket, String key) {
-    attempts.request(
-        "delete", key, () -> client.deleteObject(delete -> delete.bucket(bucket).key(key)));
+    attempt(() -> client.deleteObject(delete -> delete.bucket(bucket).key(key)));
   }
 }

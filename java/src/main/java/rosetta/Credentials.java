@@ -1,0 +1,28 @@
+// Step: store, its credentials. SPEC S16: two sources, and no other of the SDK's chain.
+// Holds what the container endpoint gave, until shortly before that expires.
+package rosetta;
+
+import java.util.Map;
+import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
+import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
+import software.amazon.awssdk.auth.credentials.AwsSessionCredentials;
+import software.amazon.awssdk.auth.credentials.ContainerCredentialsProvider;
+import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
+
+/** Where both clients have their keys from. */
+final class Credentials {
+  private Credentials() {}
+
+  static AwsCredentialsProvider provider(Map<String, String> env) {
+    String id = env.getOrDefault("AWS_ACCESS_KEY_ID", "");
+    String secret = env.getOrDefault("AWS_SECRET_ACCESS_KEY", "");
+    String token = env.getOrDefault("AWS_SESSION_TOKEN", "");
+    if (id.isEmpty() || secret.isEmpty()) {
+      return ContainerCredentialsProvider.create(); // asks again before what it has expires
+    }
+    return StaticCredentialsProvider.create(
+        token.isEmpty()
+            ? AwsBasicCredentials.create(id, secret)
+            : AwsSessionCredentials.create(id, secret, token));
+  }
+}

@@ -1,0 +1,138 @@
+// Step: store, the light one. SPEC L4, R3, E5: AWS's signer (Requests), Apache's client without its
+// repetitions, and the JDK's XML parser (Answers); each request is one attempt.
+// Holds the connections of the sandbox, and each body that it returns.
+package rosetta;
+
+import java.io.ByteArrayInputStream;
+import java.io.EOFException;
+import java.io.IOException;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.apache.hc.client5.http.classic.HttpClient;
+import org.apache.hc.client5.http.config.ConnectionConfig;
+import org.apache.hc.client5.http.impl.classic.HttpClients;
+import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManagerBuilder;
+import org.apache.hc.core5.http.ClassicHttpRequest;
+import org.apache.hc.core5.http.HttpEntity;
+import org.apache.hc.core5.http.HttpHost;
+import org.apache.hc.core5.http.io.HttpClientResponseHandler;
+import org.apache.hc.core5.http.io.entity.ByteArrayEntity;
+import org.apache.hc.core5.http.message.BasicClassicHttpRequest;
+import software.amazon.awssdk.core.exception.SdkClientException;
+import software.amazon.awssdk.http.ContentStreamProvider;
+import software.amazon.awssdk.http.SdkHttpMethod;
+import software.amazon.awssdk.http.SdkHttpRequest;
+import software.amazon.awssdk.utils.http.SdkHttpUtils;
+
+/** S3 without an S3 client. */
+final class LightStore implements Store {
+  private final Requests requests;
+  private final HttpClient http;
+
+  LightStore(Config config, Map<String, String> env) {
+    requests = new Requests(config, Credentials.provider(env));
+    ConnectionConfig limits =
+        ConnectionConfig.custom()
+            .setConnectTimeout(MOST_TO_CONNECT.toMillis(), TimeUnit.MILLISECONDS)
+            .setSocketTimeout((int) MOST_SILENCE.toMillis(), TimeUnit.MILLISECONDS)
+            .build();
+    http = // minimal: it repeats nothing, follows no redirect and inflates nothing
+        HttpClients.createMinimal(
+            PoolingHttpClientConnectionManagerBuilder.create()
+                .setMaxConnTotal(config.concurrency())
+                .setMaxConnPerRoute(config.concurrency())
+                .setDefaultConnectionConfig(limits)
+                .build());
+  }
+
+  @Override
+  public Page listPage(String bucket, String prefix, String delimiter, String token) {
+    SdkHttpRequest.Builder list =
+        requests
+            .of(SdkHttpMethod.GET, bucket, "")
+            .putRawQueryParameter("list-type", "2")
+            .putRawQueryParameter("encoding-type", "url")
+            .putRawQueryParameter("prefix", prefix);
+    if (delimiter != null) {
+      list.putRawQueryParameter("delimiter", delimiter);
+    }
+    if (token != null) {
+      list.putRawQueryParameter("continuation-token", token);
+    }
+    return attempt(list, answer -> Answers.page(answer.getEntity().getContent()));
+  }
+
+  @Override
+  public byte[] get(String bucket, String key, int limitBytes) {
+    return attempt(
+        requests.of(SdkHttpMethod.GET, bucket, key),
+        answer -> wholeBody(answer.getEntity(), limitBytes));
+  }
+
+  private static byte[] wholeBody(HttpEntity body, int limitBytes) throws IOException {
+    long length = body.getContentLength();
+    if (length > limitBytes) {
+      throw Errors.ofSource(Errors.Code.TOO_LARGE, null);
+    }
+    byte[] bytes = body.getContent().readNBytes((int) length);
+    if (bytes.length < length) {
+      throw new EOFException("body shorter than its Content-Length");
+    }
+    return bytes;
+  }
+
+  @Override
+  public void put(String bucket, String key, byte[] bytes, int length, String contentType) {
+    attempt(
+        requests.of(SdkHttpMethod.PUT, bucket, key).putHeader("Content-Type", contentType),
+        new ByteArrayEntity(bytes, 0, length, null),
+        () -> new ByteArrayInputStream(bytes, 0, length),
+        answer -> null);
+  }
+
+  @Override
+  public void copy(String bucket, String fromKey, String toKey) {
+    String from = SdkHttpUtils.urlEncodeIgnoreSlashes(bucket + "/" + fromKey);
+    attempt(
+        requests.of(SdkHttpMethod.PUT, bucket, toKey).putHeader("x-amz-copy-source", from),
+        answer -> Answers.of(answer.getEntity().getContent(), "CopyObjectResult"));
+  }
+
+  @Override
+  public void delete(String bucket, String key) {
+    attempt(requests.of(SdkHttpMethod.DELETE, bucket, key), answer -> null);
+  }
+
+  private <T> T attempt(SdkHttpRequest.Builder request, HttpClientResponseHandler<T> reader) {
+    return attempt(request, null, null, reader);
+  }
+
+  /** One attempt, with a body or, without, null twice. */
+  private <T> T attempt(
+      SdkHttpRequest.Builder request,
+      HttpEntity body,
+      ContentStreamProvider payload,
+      HttpClientResponseHandler<T> reader) {
+    try {
+      SdkHttpRequest signed = requests.signed(request, payload);
+      HttpHost host = new HttpHost(signed.protocol(), signed.host(), signed.port());
+      String query = signed.encodedQueryParameters().map(text -> "?" + text).orElse("");
+      ClassicHttpRequest sent =
+          new BasicClassicHttpRequest(signed.method().name(), host, signed.encodedPath() + query);
+      signed.forEachHeader((name, values) -> sent.setHeader(name, values.getFirst()));
+      sent.setEntity(body);
+      return http.execute(
+          host,
+          sent,
+          null,
+          answer -> {
+            if (answer.getCode() >= 300) {
+              throw Answers.fault(answer.getCode(), answer.getEntity());
+            }
+            return reader.handleResponse(answer);
+          });
+    } catch (SdkClientException | IOException e) { // the former for lack of credentials
+      throw new FailedAttempt(e);
+    }
+  }
+}

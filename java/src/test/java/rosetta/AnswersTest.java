@@ -1,0 +1,63 @@
+package rosetta;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import org.apache.hc.core5.http.io.entity.StringEntity;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class AnswersTest {
+  private static InputStream xml(String text) {
+    return new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  @Test
+  void readsAPageOfThousands() throws IOException {
+    String member =
+        "<Contents><ETag>&quot;e&#34;</ETag><Size>2147483648</Size><Key>%C3%BC&amp;b</Key></Contents>";
+    String page =
+        "<?xml version='1.0' encoding='UTF-8'?><ListBucketResult xmlns='http://s3'><Prefix/>"
+            + "<IsTruncated>false</IsTruncated><NextContinuationToken>t</NextContinuationToken>";
+    List<Store.Entry> objects =
+        Answers.page(xml(page + member.repeat(5000) + "</ListBucketResult>")).objects();
+    assertEquals(5000, objects.size()); // whatever the parser's limit for entities
+    assertEquals(new Store.Entry("\u00fc&b", 1L << 31), objects.getLast());
+    assertNull(Answers.page(xml(page + "</ListBucketResult>")).next());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "no XML",
+        "<ListBucketResult><IsTruncated>false</IsTruncated>",
+        "<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>",
+        "<ListBucketResult><Contents><Key>%4</Key><Size>1</Size></Contents></ListBucketResult>",
+        "<!DOCTYPE l [<!ENTITY e SYSTEM 'file:///etc/hostname'>]><ListBucketResult>&e;</ListBucketResult>",
+        "<Error><Code>SlowDown</Code></Error>",
+      })
+  void takesNoOtherAnswerForAPage(String answer) {
+    assertThrows(IOException.class, () -> Answers.page(xml(answer)));
+  }
+
+  @Test
+  void tellsAFaultAsFarAsItCanBeRead() {
+    String fault = "<Error><Code>NoSuchKey</Code><Message>gone</Message><Key>&#1;</Key></Error>";
+    FailedAttempt failed = Answers.fault(404, new StringEntity(fault));
+    assertEquals("NoSuchKey", failed.code());
+    assertEquals("404 NoSuchKey: gone", failed.toString());
+    assertTrue(failed.isFinal());
+    assertFalse(Answers.fault(503, new StringEntity("busy")).isFinal());
+    assertEquals("301 : ", Answers.fault(301, null).toString());
+  }
+}

@@ -1,0 +1,335 @@
+package rosetta;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import software.amazon.awssdk.http.SdkHttpMethod;
+import software.amazon.awssdk.services.s3.S3Client;
+import software.amazon.awssdk.services.s3.model.GetUrlRequest;
+
+/** Either client against a server that answers what a test tells it. */
+@ParameterizedClass
+@EnumSource(Store.Client.class)
+class StoreTest {
+  private static final Map<String, String> KEYS =
+      Map.of("AWS_ACCESS_KEY_ID", "id", "AWS_SECRET_ACCESS_KEY", "secret");
+  private static final byte[] BODY = "stored".getBytes(StandardCharsets.UTF_8);
+
+  private final List<String> requests = Collections.synchronizedList(new ArrayList<>());
+  @Parameter Store.Client client;
+  private HttpServer server;
+  private Store store;
+
+  @BeforeEach
+  void start() throws IOException {
+    server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+    server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
+    server.start();
+    store = open("http://127.0.0.1:" + server.getAddress().getPort());
+  }
+
+  @AfterEach
+  void stop() {
+    server.stop(0);
+  }
+
+  private Store open(String endpoint) {
+    Config config =
+        Runs.config(
+            "AWS_ENDPOINT_URL_S3", endpoint, "S3_CLIENT", client.name().toLowerCase(Locale.ROOT));
+    return Store.opener(config, KEYS).open(Runs.journal(), failure -> {});
+  }
+
+  private String name() {
+    return client.name().toLowerCase(Locale.ROOT);
+  }
+
+  private interface Answer {
+    void to(HttpExchange exchange) throws IOException;
+  }
+
+  /** Answers in turn; the last one for good. */
+  private void answer(Answer... answers) {
+    server.createContext(
+        "/",
+        exchange -> {
+          requests.add(exchange.getRequestMethod() + " " + exchange.getRequestURI());
+          exchange.getRequestBody().readAllBytes();
+          answers[Math.min(requests.size(), answers.length) - 1].to(exchange);
+          exchange.close();
+        });
+  }
+
+  private static Answer error(int status, String code) {
+    return exchange -> {
+      byte[] body = ("<Error><Code>" + code + "</Code></Error>").getBytes(StandardCharsets.UTF_8);
+      exchange.sendResponseHeaders(status, body.length);
+      exchange.getResponseBody().write(body);
+    };
+  }
+
+  private static void ok(HttpExchange exchange) throws IOException {
+    exchange.getResponseHeaders().set("Content-Encoding", "gzip"); // which is none of our business
+    exchange.sendResponseHeaders(200, BODY.length);
+    exchange.getResponseBody().write(BODY);
+  }
+
+  private static void shortBody(HttpExchange exchange) throws IOException {
+    exchange.sendResponseHeaders(200, BODY.length);
+    exchange.getResponseBody().write(BODY, 0, 3);
+    exchange.getResponseBody().flush();
+    throw new IOException("hang up");
+  }
+
+  @Test
+  void takesBodiesAsStored() {
+    answer(StoreTest::ok);
+    assertArrayEquals(BODY, store.get(Runs.SOURCE, "//a/../b +%41\u00fc\n\u0001", 6));
+    String encoded = client == Store.Client.SDK ? "%2F/a/../b" : "//a/../b"; // of one key
+    assertEquals(List.of("GET /source-bucket/" + encoded + "%20%2B%2541%C3%BC%0A%01"), requests);
+    assertEquals(
+        Errors.Code.TOO_LARGE,
+        assertThrows(AggregationException.class, () -> store.get(Runs.SOURCE, "a", 5)).code());
+  }
+
+  @Test
+  void retriesWhatMayPass() {
+    answer(
+        error(503, "SlowDown"),
+        error(429, "TooManyRequests"),
+        StoreTest::shortBody,
+        error(408, "RequestTimeout"),
+        StoreTest::ok);
+    assertArrayEquals(BODY, store.get(Runs.SOURCE, "a", 6));
+    assertEquals(5, requests.size());
+  }
+
+  @Test
+  void givesUpAfterFiveAttempts() {
+    answer(
+        exchange -> {
+          throw new IOException("no answer at all");
+        });
+    for (Runnable request :
+        new Runnable[] {
+          () -> store.get(Runs.SOURCE, "a", 6),
+          () -> store.delete(Runs.SOURCE, "a"),
+          () -> store.copy(Runs.SOURCE, "b", "a"),
+          () -> store.put(Runs.SOURCE, "a", BODY, 6, "application/gzip"),
+        }) {
+      requests.clear();
+      assertThrows(AggregationException.class, request::run);
+      assertEquals(5, requests.size());
+    }
+  }
+
+  @Test
+  void doesNotRepeatWhatWasRefused() {
+    answer(error(403, "AccessDenied"), error(404, "NoSuchKey"), error(404, "NoSuchBucket"));
+    assertEquals("S3_ERROR: get a", message(() -> store.get(Runs.SOURCE, "a", 6)));
+    assertEquals(
+        Errors.Code.MISSING,
+        assertThrows(AggregationException.class, () -> store.get(Runs.SOURCE, "a", 6)).code());
+    assertEquals("S3_ERROR: get a", message(() -> store.get(Runs.SOURCE, "a", 6)));
+    assertEquals(3, requests.size());
+  }
+
+  @Test
+  void doesNotFollowToAnotherRegion() {
+    answer(
+        exchange -> {
+          exchange.getResponseHeaders().set("x-amz-bucket-region", "us-west-2");
+          exchange.getResponseHeaders().set("Location", "/elsewhere");
+          error(301, "PermanentRedirect").to(exchange);
+        });
+    assertEquals("S3_ERROR: get a", message(() -> store.get(Runs.SOURCE, "a", 6)));
+    assertEquals("S3_ERROR: list p", message(() -> store.listPage(Runs.SOURCE, "p", null, null)));
+    assertEquals("S3_ERROR: delete a", message(() -> store.delete(Runs.SOURCE, "a")));
+    assertEquals("S3_ERROR: copy a", message(() -> store.copy(Runs.SOURCE, "b", "a")));
+    assertEquals(
+        "S3_ERROR: put a", message(() -> store.put(Runs.SOURCE, "a", BODY, 6, "text/plain")));
+    assertEquals(5, requests.size());
+  }
+
+  @Test
+  void takesAnErrorInACopysAnswerForAnError() {
+    answer(error(200, "InternalError"), error(200, "InternalError"), StoreTest::copied);
+    store.copy(Runs.SOURCE, "b", "a");
+    assertEquals(3, requests.size());
+  }
+
+  private static void copied(HttpExchange exchange) throws IOException {
+    byte[] body =
+        "<CopyObjectResult><ETag>x</ETag></CopyObjectResult>".getBytes(StandardCharsets.UTF_8);
+    assertEquals("source-bucket/b", exchange.getRequestHeaders().getFirst("x-amz-copy-source"));
+    exchange.sendResponseHeaders(200, body.length);
+    exchange.getResponseBody().write(body);
+  }
+
+  @Test
+  void decodesListings() {
+    answer(
+        exchange ->
+            listing(
+                exchange,
+                "<Prefix>p</Prefix><IsTruncated>true</IsTruncated>"
+                    + "<NextContinuationToken>a+b</NextContinuationToken><Contents><Key>a%2Bb+c%0A%25</Key>"
+                    + "<Size>7</Size></Contents><CommonPrefixes><Prefix>p+%C3%BC%2F</Prefix></CommonPrefixes>"));
+    assertEquals(
+        new Store.Page(List.of(new Store.Entry("a+b c\n%", 7)), List.of("p \u00fc/"), "a+b"),
+        store.listPage(Runs.SOURCE, "p", "/", null));
+  }
+
+  private static void listing(HttpExchange exchange, String members) throws IOException {
+    byte[] page =
+        ("<ListBucketResult><EncodingType>url</EncodingType>" + members + "</ListBucketResult>")
+            .getBytes(StandardCharsets.UTF_8);
+    exchange.sendResponseHeaders(200, page.length);
+    exchange.getResponseBody().write(page);
+  }
+
+  @Test
+  void saysWhatS3Said() {
+    answer(error(403, "AccessDenied"));
+    AggregationException e =
+        assertThrows(AggregationException.class, () -> store.get(Runs.SOURCE, "a", 6));
+    assertTrue(e.getCause().toString().contains("AccessDenied"), e.getCause().toString());
+  }
+
+  @Test
+  void isGivenUpWithItsThread() throws InterruptedException {
+    CountDownLatch asked = new CountDownLatch(1);
+    CountDownLatch over = new CountDownLatch(1);
+    answer(
+        exchange -> {
+          asked.countDown();
+          try {
+            over.await();
+          } catch (InterruptedException e) {
+            throw new IOException(e);
+          }
+        });
+    Thread request =
+        Thread.ofVirtual()
+            .start(
+                () ->
+                    assertThrows(
+                        CancellationException.class, () -> store.get(Runs.SOURCE, "a", 6)));
+    asked.await();
+    request.interrupt();
+    request.join(); // far sooner than the 10 s after which an attempt fails
+    over.countDown();
+    assertEquals(1, requests.size());
+  }
+
+  /** In a JVM of its own: only the client in use costs time and memory at the start. */
+  @Test
+  void loadsTheClientInUseOnly() throws IOException {
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xlog:class+load:stdout",
+                "-cp",
+                System.getProperty("java.class.path"),
+                Opens.class.getName(),
+                name())
+            .redirectErrorStream(true)
+            .start();
+    String loaded = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    boolean light = client == Store.Client.LIGHT;
+    assertEquals(light, loaded.contains("rosetta.LightStore "), loaded);
+    assertEquals(!light, loaded.contains("rosetta.SdkStore "), loaded);
+    assertEquals(!light, loaded.contains("software.amazon.awssdk.services.s3."));
+    assertEquals(!light, loaded.contains("software.amazon.awssdk.regions."));
+  }
+
+  /** What a sandbox does at its start. */
+  static final class Opens {
+    private Opens() {}
+
+    public static void main(String[] client) {
+      Store.opener(Runs.config("S3_CLIENT", client[0]), KEYS);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "eu-central-1, bucket, https://bucket.s3.eu-central-1.amazonaws.com/a/b%20c",
+    "us-gov-west-1, bucket, https://bucket.s3.us-gov-west-1.amazonaws.com/a/b%20c",
+    "cn-north-1, bucket, https://bucket.s3.cn-north-1.amazonaws.com.cn/a/b%20c",
+    "cn-north-1, bucket.name, https://s3.cn-north-1.amazonaws.com.cn/bucket.name/a/b%20c",
+  })
+  void findsAwssOwnEndpoints(String region, String bucket, URI expected) {
+    Config config = Runs.config("AWS_REGION", region);
+    if (client == Store.Client.LIGHT) {
+      Requests requests = new Requests(config, Credentials.provider(KEYS));
+      assertEquals(expected, requests.of(SdkHttpMethod.GET, bucket, "a/b c").build().getUri());
+    } else {
+      S3Client sdk = new SdkStore(config, KEYS).client;
+      GetUrlRequest url = GetUrlRequest.builder().bucket(bucket).key("a/b c").build();
+      assertEquals(expected.toString(), sdk.utilities().getUrl(url).toString());
+    }
+  }
+
+  @Test
+  void asksAnAddressOfVersionSix() throws IOException {
+    InetAddress loopback = InetAddress.getByName("::1");
+    HttpServer six;
+    try {
+      six = HttpServer.create(new InetSocketAddress(loopback, 0), 0);
+    } catch (IOException e) {
+      Assumptions.abort("no IPv6 here: " + e);
+      return;
+    }
+    six.createContext(
+        "/",
+        exchange -> {
+          ok(exchange);
+          exchange.close();
+        });
+    six.start();
+    try {
+      Store there = open("http://[::1]:" + six.getAddress().getPort() + "/");
+      assertArrayEquals(BODY, there.get(Runs.SOURCE, "a", 6));
+    } finally {
+      six.stop(0);
+    }
+  }
+
+  @Test
+  void failsWithAHostThatCannotExist() {
+    Store nowhere = open("http://a..b");
+    assertEquals("S3_ERROR: delete a", message(() -> nowhere.delete(Runs.SOURCE, "a")));
+  }
+
+  private static String message(Runnable request) {
+    return assertThrows(AggregationException.class, request::run).getMessage();
+  }
+}
