@@ -1,6 +1,8 @@
 // Step: errors, what is thrown. SPEC E2: one exception with a code.
 package rosetta;
 
+import java.util.Objects;
+
 /**
  * Ends a run, or with a code of a source makes that source bad. The message is what the caller
  * sees, and part of the contract.
@@ -25,5 +27,11 @@ final class AggregationException extends RuntimeException {
 
   Errors.Code code() {
     return code;
+  }
+
+  /** What the library said, for the log, or null. */
+  String wording() {
+    Throwable cause = getCause();
+    return cause instanceof FailedAttempt ? cause.getMessage() : Objects.toString(cause, null);
   }
 }

@@ -130,7 +130,8 @@ final class Attempts implements Store {
     journal.log(
         Journal.Level.WARN,
         "retry",
-        Json.object("operation", operation, "key", key, "attempt", attempt, "cause", e.toString()));
+        Json.object(
+            "operation", operation, "key", key, "attempt", attempt, "cause", e.getMessage()));
   }
 
   private static void pause(Duration most) {

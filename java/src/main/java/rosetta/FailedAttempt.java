@@ -35,10 +35,4 @@ final class FailedAttempt extends RuntimeException {
   boolean isFinal() {
     return status >= 300 && status < 500 && status != 408 && status != 429;
   }
-
-  /** The client's own wording alone. */
-  @Override
-  public String toString() {
-    return getMessage();
-  }
 }

@@ -80,7 +80,7 @@ public final class Handler implements RequestStreamHandler {
     } finally {
       journal.end(
           error == null ? null : error.getMessage(),
-          error == null || error.getCause() == null ? null : error.getCause().toString(),
+          error == null ? null : error.wording(),
           result,
           deadline.waitedMs());
     }

@@ -55,9 +55,9 @@ class AnswersTest {
     String fault = "<Error><Code>NoSuchKey</Code><Message>gone</Message><Key>&#1;</Key></Error>";
     FailedAttempt failed = Answers.fault(404, new StringEntity(fault));
     assertEquals("NoSuchKey", failed.code());
-    assertEquals("404 NoSuchKey: gone", failed.toString());
+    assertEquals("404 NoSuchKey: gone", failed.getMessage());
     assertTrue(failed.isFinal());
     assertFalse(Answers.fault(503, new StringEntity("busy")).isFinal());
-    assertEquals("301 : ", Answers.fault(301, null).toString());
+    assertEquals("301 : ", Answers.fault(301, null).getMessage());
   }
 }

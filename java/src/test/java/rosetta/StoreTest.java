@@ -220,7 +220,7 @@ class StoreTest {
     answer(error(403, "AccessDenied"));
     AggregationException e =
         assertThrows(AggregationException.class, () -> store.get(Runs.SOURCE, "a", 6));
-    assertTrue(e.getCause().toString().contains("AccessDenied"), e.getCause().toString());
+    assertTrue(e.wording().contains("AccessDenied"), e.wording());
   }
 
   @Test
