@@ -300,7 +300,7 @@ class StoreTest {
 
   @Test
   void asksAnAddressOfVersionSix() throws IOException {
-    InetAddress loopback = InetAddress.getByName("::1");
+    InetAddress loopback = InetAddress.ofLiteral("::1");
     HttpServer six;
     try {
       six = HttpServer.create(new InetSocketAddress(loopback, 0), 0);
