@@ -45,7 +45,7 @@ def _warm(rows: Measured) -> Plot:
         (on,) = panels
         for place, (row, found) in enumerate(rows):
             ink, times = colours[row.language], list(by_round(row.samples).values())
-            on.scatter(times, [place] * len(times), color=ink, alpha=0.5, s=26)
+            on.scatter(times, [place] * len(times), color=ink, alpha=0.65, s=26)
             if found.warm is None:
                 continue
             if found.warm.interval is not None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.ticker import NullLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from harness.model import Comparison
 from harness.page.drawing import Colours, Plot, draw, legend
@@ -50,7 +50,9 @@ def _concurrency(comparison: Comparison, lines: Sequence[Line], colours: Colours
             _draw(on, shown, colours, lambda point: point.warm.median, "warm ms")
             on.set_yscale("log")
             _plain(on.yaxis)
-            on.set_title(f"S3 at +{latency}" if latency else "S3 as it is", fontsize=9, loc="left")
+            is_late = latency not in (None, "0ms")
+            title = f"{latency} to S3 added" if is_late else "nothing added"
+            on.set_title(title, fontsize=9, loc="left")
         _sizes(panels[-1], lines)
         panels[-1].set_xlabel("most requests in flight")
         legend(panels[-1], colours)
@@ -90,6 +92,7 @@ def _sizes(on: Axes, lines: Sequence[Line]) -> None:
 
 
 def _plain(axis: Axis) -> None:
-    """No powers of ten."""
-    for set_formatter in (axis.set_major_formatter, axis.set_minor_formatter):
-        set_formatter(StrMethodFormatter("{x:,.0f}"))
+    """A logarithmic axis with a few numbers, and none as a power of ten."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
