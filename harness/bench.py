@@ -17,12 +17,13 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from harness.fixtures.staging import ExpectedDay, StagedObject, stage
+from harness.floor.expected import ExpectedTexts
 from harness.local.cgroup_probe import may_limit
 from harness.local.latency import Latency, delayed
 from harness.local.limits import VCPU_MB, Limits
 from harness.local.placement import Placement, pinned, place
 from harness.measure import Progress, RunningSandbox
-from harness.model import Artefact, Implementation, Invocation, NotReady, Variant
+from harness.model import FLOOR, Artefact, Implementation, Invocation, NotReady, Variant
 from harness.verify import same_json, verify_destination
 
 _SOURCE_BUCKET = "source-bucket"
@@ -85,6 +86,7 @@ class Doors:
     delay: Callable[[int, Latency], AbstractContextManager[int]] = delayed
     place: Callable[[], Placement] = place
     may_limit: Callable[[], bool] = may_limit
+    floor: Callable[[Implementation, Progress], Artefact | NotReady] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +94,27 @@ class Bench:
     """A served and staged day; it is the destination of a plan.
 
     ``env`` are the variables that lead a function there. ``half`` is a second day with every
-    other source of the first.
+    other source of the first. ``texts`` is what the floor has to write of the first.
     """
 
     store: Store
     env: Mapping[str, str]
     expected: ExpectedDay
     half: ExpectedDay | None = None
-    matched: set[bytes] = field(default_factory=set)
+    texts: ExpectedDay | None = None
+    matched: set[tuple[bytes, bool]] = field(default_factory=set)
 
     def clear(self) -> None:
         self.store.clear(_DESTINATION_BUCKET)
 
-    def judge(self, invocation: Invocation, *, half: bool = False) -> str | None:
-        expected = self.half if half else self.expected
+    def judge(
+        self, invocation: Invocation, *, half: bool = False, floor: bool = False
+    ) -> str | None:
+        expected = self.texts if floor else self.half if half else self.expected
         assert expected is not None
         objects = self.store.read_tree(_DESTINATION_BUCKET)
         # the same bytes match again; the keys tell the day
-        if (found := _digest(objects)) not in self.matched:
+        if (found := (_digest(objects), floor)) not in self.matched:
             difference = verify_destination(expected, objects)
             if difference is not None:
                 return str(difference)
@@ -145,13 +150,16 @@ def _digest(objects: Mapping[str, bytes]) -> bytes:
 def staged(
     doors: Doors,
     days: Mapping[date, Iterable[StagedObject]],
-    chunk_bytes: int,
+    settings: Mapping[str, str],
     placement: Placement,
     progress: Progress,
 ) -> Iterator[Bench]:
     """A running store that holds one day, or one and its half, on the cores that are not the
     sandbox's, as this thread is meanwhile; leaving the context ends and removes everything.
+
+    ``settings`` are the functions' ``CHUNK_BYTES`` and ``MAX_SOURCE_BYTES``.
     """
+    chunk_bytes = int(settings["CHUNK_BYTES"])
     progress("starting the S3 server")
     with (
         TemporaryDirectory(prefix="expected-") as folder,
@@ -164,10 +172,18 @@ def staged(
         def put(each: StagedObject) -> None:
             store.put_file(_SOURCE_BUCKET, each.key, each.body, each.content_encoding)
 
-        expected, *half = (
-            stage(objects, put, Path(folder) / day.isoformat(), day, chunk_bytes)
-            for day, objects in days.items()
-        )
+        def put_first(each: StagedObject) -> None:
+            put(each)
+            texts.add(each)
+
+        first, *others = days
+        limit = int(settings["MAX_SOURCE_BYTES"])
+        with ExpectedTexts(Path(folder) / "texts", first, chunk_bytes, limit) as texts:
+            expected = stage(days[first], put_first, Path(folder) / "day", first, chunk_bytes)
+        half = [
+            stage(days[day], put, Path(folder) / day.isoformat(), day, chunk_bytes)
+            for day in others
+        ]
         env = {
             **store.env(),
             "SRC_BUCKET": _SOURCE_BUCKET,
@@ -175,7 +191,7 @@ def staged(
             "DST_BUCKET": _DESTINATION_BUCKET,
             "DST_PREFIX": "",
         }
-        yield Bench(store, env, expected, half[0] if half else None)
+        yield Bench(store, env, expected, half[0] if half else None, texts.day())
 
 
 @contextmanager
@@ -201,6 +217,10 @@ class LocalTarget:
     def name(self) -> str:
         each = self.artefact.implementation
         return f"{each.language} {each.client} {self.variant}".rstrip()
+
+    @property
+    def is_floor(self) -> bool:
+        return self.artefact.implementation.language == FLOOR
 
     def start(self) -> AbstractContextManager[RunningSandbox]:
         env = {**self.artefact.implementation.environment, **self.env}

@@ -127,10 +127,10 @@ def standing_rows(found: Ranking) -> Iterator[tuple[str, str, str]]:
         key=lambda item: item[1].to_fastest.estimate if item[1].to_fastest else 0,
     ):
         rank = NOT_MEASURED if each.rank is None else str(each.rank)
-        yield rank, name, "1.00" if name == found.fastest else _ratio(each.to_fastest)
+        yield rank, name, "1.00" if name == found.fastest else ratio(each.to_fastest)
 
 
-def _ratio(interval: Interval | None) -> str:
+def ratio(interval: Interval | None) -> str:
     if interval is None:
         return NOT_MEASURED
     return f"{interval.estimate:.2f} [{interval.low:.2f}-{interval.high:.2f}]"

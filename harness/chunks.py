@@ -72,12 +72,15 @@ class ChunkFolder:
 
     def add(self, record: bytes) -> None:
         """Append one record, given without its LF."""
+        self.add_text(record + b"\n")
+
+    def add_text(self, text: bytes) -> None:
+        """Append what is to count as one record, as it is."""
         if self._file is None:
             self._file = self._path().open("wb")
-        self._file.write(record)
-        self._file.write(b"\n")
+        self._file.write(text)
         self._records += 1
-        self._bytes += len(record) + 1
+        self._bytes += len(text)
         if self._bytes >= self._chunk_bytes:
             self._close()
 

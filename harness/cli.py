@@ -113,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--resume", type=Path, metavar="FILE", help="go on from an export that was not finished"
     )
+    compare.add_argument("--no-floor", action="store_true", help="leave out what all divide by")
     compare.add_argument("--baseline", type=Path, metavar="FILE", help="an earlier export")
     compare.add_argument(
         "--max-slowdown",
@@ -254,6 +255,7 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
         arguments.rerun,
         arguments.seconds,
         arguments.order_seed,
+        floor=not arguments.no_floor,
         memory_mb=arguments.memory,
         limits=None if arguments.no_limits else Limits(arguments.throttle_init),
         concurrency=arguments.concurrency,
@@ -465,8 +467,10 @@ def _exit_code(comparison: Comparison, *, required: bool) -> int:
     kinds = [
         row.verdict.kind
         for row in comparison.rows
+        # without the floor there are no ratios to it, and that is all
+        if not (row.is_floor and row.verdict.kind is VerdictKind.SKIPPED)
         # what a sweep of memory finds out is no failure
-        if row.variant.memory_mb is None or row.verdict.kind not in at_limits
+        and (row.variant.memory_mb is None or row.verdict.kind not in at_limits)
     ]
     if (at_limits | {VerdictKind.MISMATCH, VerdictKind.FAILED}) & {*kinds}:
         return DIFFERENT
@@ -506,6 +510,7 @@ def _print_findings(title: str, findings: Sequence[Finding]) -> None:
 def _real_doors(template: Path | None) -> Doors:
     from harness.bench import Doors
     from harness.build import build
+    from harness.floor.artefact import prepare_floor
     from harness.local.s3server import S3Server
     from harness.local.sandbox import Sandbox
     from harness.machine import describe
@@ -520,4 +525,5 @@ def _real_doors(template: Path | None) -> Doors:
         lambda cores: S3Server(cores=cores),
         Sandbox,
         describe,
+        floor=prepare_floor,
     )

@@ -16,11 +16,13 @@ from harness.bench import Bench, Doors, LocalTarget, staged
 from harness.fixtures.recipe import Recipe, make_day
 from harness.fixtures.sources import source_day
 from harness.fixtures.staging import ExpectedDay, StagedObject, half_of
+from harness.floor.artefact import floor_beside
 from harness.local.latency import Latency
 from harness.local.limits import Limits
 from harness.local.placement import Placement
 from harness.measure import COUNTED, Measured, Outcome, Plan, Progress, run_plan
 from harness.model import (
+    FLOOR,
     Again,
     Artefact,
     Comparison,
@@ -56,6 +58,7 @@ class Request:
     seconds: float | None = None
     order_seed: int = 1
     again: bool = True
+    floor: bool = True
     memory_mb: tuple[int, ...] = ()
     concurrency: tuple[int, ...] = ()
     s3_latency: tuple[Latency, ...] = ()
@@ -83,7 +86,8 @@ def compare(
     keep: Callable[[Comparison], None] = lambda _: None,
     earlier: Comparison | None = None,
 ) -> Comparison:
-    """One row for each language and client that was asked for, in the template's order.
+    """One row for each language and client that was asked for, in the template's order, and the
+    floor's.
 
     ``keep`` is called with what there is after each round. ``earlier`` is a run to go on from.
     Raises ``UsageError`` for what can't be asked, ``NotReady`` when a language that has to
@@ -109,11 +113,19 @@ def compare(
             verdicts[language] = Verdict(VerdictKind.FAILED, str(built))
     plan = _plan(request, each_client)
     had = None if earlier is None else samples_to_go_on_from(earlier, plan)
+    if request.floor and doors.floor is not None and artefacts:
+        floor = floor_beside(chosen[0])
+        each_client.append(floor)
+        prepared = doors.floor(floor, progress)
+        if isinstance(prepared, Artefact):
+            artefacts[FLOOR] = prepared
+        else:
+            verdicts[FLOOR] = Verdict(VerdictKind.SKIPPED, str(prepared))
     run = _Run(request, environment, settings, each_client, plan, verdicts, artefacts, earlier)
     if not artefacts:
         return run.comparison(Measured(), {})
     placement = doors.place()
-    with staged(doors, days, int(settings["CHUNK_BYTES"]), placement, progress) as bench:
+    with staged(doors, days, settings, placement, progress) as bench:
         fixture = _describe_fixture(request, bench.expected)
         if earlier is not None:
             require_same(earlier, run.comparison(Measured(), fixture))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cost import cost, price_list, requests_cost
-from harness.figures import Ranking, figures, ranking
+from harness.figures import Ranking, ToFloor, figures, ranking, to_floor
 from harness.model import (
     Again,
     Comparison,
@@ -33,7 +33,7 @@ _READABLE = (2, SCHEMA)  # what schema 2 lacks was not measured then
 
 def to_json(comparison: Comparison) -> dict[str, object]:
     """Raw samples, what follows from them, and the warnings; ``null`` is what was not measured."""
-    standing = ranking(comparison)
+    standing, floor = ranking(comparison), to_floor(comparison)
     again = comparison.again
     return {
         "schema": SCHEMA,
@@ -45,7 +45,9 @@ def to_json(comparison: Comparison) -> dict[str, object]:
         "s3_requests_per_million_sources": requests_cost(comparison)
         if comparison.fixture.get("sources")
         else None,
-        "results": [_result(row, comparison, standing) for row in comparison.rows],
+        "results": [
+            _result(row, comparison, standing, floor.get(row.name)) for row in comparison.rows
+        ],
         "again": None
         if again is None
         else {
@@ -57,7 +59,9 @@ def to_json(comparison: Comparison) -> dict[str, object]:
     }
 
 
-def _result(row: Row, comparison: Comparison, found: Ranking) -> dict[str, object]:
+def _result(
+    row: Row, comparison: Comparison, found: Ranking, floor: ToFloor | None
+) -> dict[str, object]:
     standing, modelled = found.standings.get(row.name), cost(row, comparison)
     return {
         "name": row.name,
@@ -80,6 +84,7 @@ def _result(row: Row, comparison: Comparison, found: Ranking) -> dict[str, objec
         "ratio_to_fastest": None
         if standing is None or standing.to_fastest is None
         else asdict(standing.to_fastest),
+        "ratio_to_floor": asdict(floor or ToFloor(None, None)),
         "samples": [_sample(each) for each in row.samples],
     }
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from statistics import median
 
 from harness.model import Again, Comparison, Row, Sample, SampleKind
-from harness.statistics import Interval, Summary, paired_ratio, rank, summarise
+from harness.statistics import (
+    Interval,
+    Summary,
+    paired_ratio,
+    rank,
+    ratio_of_medians,
+    summarise,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,17 @@ class Ranking:
     standings: Mapping[str, Standing]
 
 
+@dataclass(frozen=True, slots=True)
+class ToFloor:
+    """A row's times divided by those of the floor of its variant; below 1 it is the faster one.
+
+    ``warm`` is the paired ratio, ``first`` that of first invocations to the floor's warm median.
+    """
+
+    warm: Interval | None
+    first: Interval | None
+
+
 def figures(row: Row, fixture: Mapping[str, object]) -> Figures:
     """The figures of one row; all ``None`` where it was not measured."""
     cold = [sample for sample in row.samples if sample.kind is SampleKind.COLD]
@@ -86,8 +104,8 @@ def figures(row: Row, fixture: Mapping[str, object]) -> Figures:
 
 
 def ranking(comparison: Comparison) -> Ranking:
-    """Who is faster than whom when warm, and whether that means anything."""
-    rounds = {row.name: by_round(row.samples) for row in comparison.rows}
+    """Who is faster than whom when warm, and whether that means anything; the floor is nobody."""
+    rounds = {row.name: by_round(row.samples) for row in comparison.rows if not row.is_floor}
     rounds = {name: times for name, times in rounds.items() if times}
     if not rounds:
         return Ranking(None, None, {})
@@ -105,6 +123,24 @@ def ranking(comparison: Comparison) -> Ranking:
             for name, times in rounds.items()
         },
     )
+
+
+def to_floor(comparison: Comparison) -> dict[str, ToFloor]:
+    """name -> its ratios, for each row whose variant has a floor that was measured."""
+    floors = {row.variant: by_round(row.samples) for row in comparison.rows if row.is_floor}
+    return {
+        row.name: ToFloor(
+            paired_ratio(by_round(row.samples), floor),
+            ratio_of_medians(_first(row.samples), list(floor.values())),
+        )
+        for row in comparison.rows
+        if not row.is_floor and row.samples and (floor := floors.get(row.variant))
+    }
+
+
+def _first(samples: Iterable[Sample]) -> list[float]:
+    cold = (sample for sample in samples if sample.kind is SampleKind.COLD)
+    return _values(cold, lambda sample: sample.first_ms)
 
 
 def by_round(samples: Iterable[Sample]) -> dict[int, float]:

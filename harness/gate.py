@@ -1,8 +1,8 @@
 """Whether a run is slower than a stored one, on whatever machine: ratios, not times.
 
-Each row is divided by the same reference row of its own run, round by round, so that a slower
-machine does not matter. The reference is the floor where both runs have it, else the row
-that was fastest in the baseline; of that one itself nothing can be said.
+Each row is divided by a reference row of its own run, round by round, so that a slower machine
+does not matter. The reference is the floor of the row's variant where both runs have it, else the
+row that was fastest in the baseline; of that one itself nothing can be said.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.figures import by_round, ranking
-from harness.model import Comparison, UsageError
+from harness.model import Comparison, Row, UsageError
 from harness.statistics import LEAST_ROUNDS, Interval, paired_ratio
 
-FLOOR = "floor"
+_COMPRESSED = ("source_bytes", "small_share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,11 @@ def judge_slowdown(
     Raises ``UsageError`` where nothing can be judged: no common reference, too few rounds, or
     another day.
     """
-    if baseline.fixture != now.fixture:
+    if _day(baseline) != _day(now):
         raise UsageError("the baseline is of another day: a ratio depends on the day's objects")
-    reference = _reference(baseline, now)
     judged = 0
     for row in baseline.rows:
+        reference = _reference(row, baseline, now)
         before, after = _ratio(baseline, row.name, reference), _ratio(now, row.name, reference)
         if row.name == reference or before is None or after is None:
             continue
@@ -68,14 +68,19 @@ def judge_slowdown(
         yield Judgement(row.name, reference, before, after, max_slowdown)
     if not judged:
         raise UsageError(
-            f"no row has {LEAST_ROUNDS} warm samples in both runs beside {reference}: --warm"
+            f"no row has {LEAST_ROUNDS} warm samples in both runs beside its reference: --warm"
         )
 
 
-def _reference(baseline: Comparison, now: Comparison) -> str:
-    common = {row.name for row in baseline.rows} & {row.name for row in now.rows if row.samples}
-    floor = next((name for name in sorted(common) if name.split()[0] == FLOOR), None)
-    reference = floor or ranking(baseline).fastest
+def _day(comparison: Comparison) -> dict[str, object]:
+    """What tells the day's content; how well its objects are compressed differs by zlib."""
+    return {name: each for name, each in comparison.fixture.items() if name not in _COMPRESSED}
+
+
+def _reference(row: Row, baseline: Comparison, now: Comparison) -> str:
+    common = {each.name for each in now.rows if each.samples}
+    floors = (each.name for each in baseline.rows if each.is_floor and each.variant == row.variant)
+    reference = next((name for name in floors if name in common), ranking(baseline).fastest)
     if reference not in common or reference is None:
         raise UsageError(f"the baseline's reference {reference} was not measured now")
     return reference

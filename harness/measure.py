@@ -54,6 +54,11 @@ class Target(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def is_floor(self) -> bool:
+        """Whether it is what others are divided by: it writes texts, and stands in no rank."""
+        ...
+
     def start(self) -> AbstractContextManager[RunningSandbox]:
         """A fresh sandbox; leaving the context ends its processes."""
         ...
@@ -64,10 +69,13 @@ class Destination(Protocol):
 
     def clear(self) -> None: ...
 
-    def judge(self, invocation: Invocation, *, half: bool = False) -> str | None:
+    def judge(
+        self, invocation: Invocation, *, half: bool = False, floor: bool = False
+    ) -> str | None:
         """What is wrong with the result and the objects there; ``None`` for a match.
 
-        ``half`` says that it was asked for the day that holds half of the sources.
+        ``half`` says that it was asked for the day that holds half of the sources, ``floor`` that
+        the floor was.
         """
         ...
 
@@ -193,7 +201,7 @@ def _verify(plan: Plan, target: Target, destination: Destination) -> Outcome:
         verdict = _verdict_of(invocation.error, invocation.failure)
         return Outcome(verdict, enforcement=enforcement)
     output = invocation.result if isinstance(invocation.result, dict) else None
-    reason = destination.judge(invocation)
+    reason = destination.judge(invocation, floor=target.is_floor)
     kind = VerdictKind.MATCH if reason is None else VerdictKind.MISMATCH
     return Outcome(Verdict(kind, reason), output, destination.stored_bytes(), enforcement)
 
@@ -321,7 +329,7 @@ class _Measurement:
     def _warm_up(
         self, sandboxes: ExitStack, had_again: tuple[str, Sequence[Sample]] | None
     ) -> list[_Warm]:
-        warm, times = [], []
+        warm, times = [], {}
         for target in self._targets:
             outcome = self._measured.outcomes[target.name]
             if not outcome.matched:
@@ -329,9 +337,10 @@ class _Measurement:
             with _failing(outcome):
                 each, time_ms = self._warmed(target, outcome, sandboxes)
                 warm.append(each)
-                times.append(time_ms)
-        if self._plan.again and warm:
-            name, samples = had_again or (warm[times.index(min(times))].target.name, ())
+                if not target.is_floor:
+                    times[target.name] = time_ms
+        if self._plan.again and times:
+            name, samples = had_again or (min(times, key=lambda name: times[name]), ())
             fastest = next((each for each in warm if each.target.name == name), None)
             if fastest is None:
                 return warm  # what was measured twice does not match any more
@@ -366,7 +375,9 @@ class _Measurement:
             raise HarnessError(
                 f"a {kind} invocation was expected: the sandbox was not as it should"
             )
-        reason = self._destination.judge(invocation, half=kind is SampleKind.HALF)
+        reason = self._destination.judge(
+            invocation, half=kind is SampleKind.HALF, floor=each.target.is_floor
+        )
         if reason is not None:
             raise _VerdictError(Verdict(VerdictKind.MISMATCH, reason))
         end = _end_line(invocation)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+#: The language and the runtime of the harness's own function, which is none of the template's.
+FLOOR = "floor"
 _CLIENT = "S3_CLIENT"
 _DEFAULT_CLIENT = "sdk"  # S12
 
@@ -81,7 +83,7 @@ class Own:
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """What ``sam build`` made of one implementation.
+    """What ``sam build`` made of one implementation, or the floor, which has no package.
 
     ``own`` is ``None`` where nothing can tell. ``runtime_version`` is that of the program that runs
     it here, such as ``24.11.1``.
@@ -89,8 +91,8 @@ class Artefact:
 
     implementation: Implementation
     folder: Path
-    zip_bytes: int
-    unzipped_bytes: int
+    zip_bytes: int | None
+    unzipped_bytes: int | None
     own: Own | None = None
     runtime_version: str | None = None
 
@@ -281,6 +283,11 @@ class Row:
     @property
     def name(self) -> str:
         return f"{self.language} {self.client} {self.variant}".rstrip()
+
+    @property
+    def is_floor(self) -> bool:
+        """Whether it is what others are divided by, and not a language."""
+        return self.language == FLOOR
 
     @property
     def is_contended(self) -> bool:

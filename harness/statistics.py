@@ -79,6 +79,34 @@ def paired_ratio(ours: Mapping[int, float], theirs: Mapping[int, float]) -> Inte
     return _interval(tuple(ours[number] / theirs[number] for number in rounds))
 
 
+def ratio_of_medians(ours: Sequence[float], theirs: Sequence[float]) -> Interval | None:
+    """The ratio of two medians whose values are no pairs: each side is resampled on its own.
+
+    ``n`` is the smaller number of values; ``None`` below two.
+    """
+    if min(len(ours), len(theirs)) < 2:
+        return None
+    return _interval_of_two(tuple(ours), tuple(theirs))
+
+
+@lru_cache(maxsize=4096)
+def _interval_of_two(ours: tuple[float, ...], theirs: tuple[float, ...]) -> Interval:
+    estimate, n = float(np.median(ours) / np.median(theirs)), min(len(ours), len(theirs))
+    if len(set(ours)) == len(set(theirs)) == 1:  # nothing to resample
+        return Interval(estimate, estimate, estimate, n)
+    found: Any = stats.bootstrap(
+        (np.asarray(ours), np.asarray(theirs)),
+        lambda a, b, axis: np.median(a, axis=axis) / np.median(b, axis=axis),
+        confidence_level=_CONFIDENCE,
+        n_resamples=_RESAMPLES,
+        method="percentile",
+        vectorized=True,
+        rng=np.random.default_rng(_SEED),
+    )
+    low, high = (float(each) for each in found.confidence_interval)
+    return Interval(estimate, low, high, n)
+
+
 @lru_cache(maxsize=4096)  # every report of a run asks for the same ones
 def _interval(values: tuple[float, ...]) -> Interval:
     if len(set(values)) == 1:  # nothing to resample

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from harness.cells import NOT_MEASURED, Table, between, median, megabytes, number
-from harness.figures import Figures, figures
+from harness.cells import NOT_MEASURED, Table, between, median, megabytes, number, ratio
+from harness.figures import Figures, figures, to_floor
 from harness.model import Comparison, Row, Sample, SampleKind
 from harness.statistics import LEAST_FOR_P95, Summary
 from harness.sweep_tables import concurrency_table, cost_table, memory_table
@@ -24,8 +24,26 @@ def detail_tables(comparison: Comparison, rows: Measured) -> Iterator[Table]:
     """All that the main table has no room for, where there is anything to say."""
     of_rows = (warm_table, throughput_table, phases_table, package_table)
     of_all = (memory_table, concurrency_table, cost_table, emulator_table)
-    tables = [*(make(rows) for make in of_rows), *(make(comparison) for make in of_all)]
+    tables = [
+        floor_table(comparison),
+        *(make(rows) for make in of_rows),
+        *(make(comparison) for make in of_all),
+    ]
     yield from (each for each in tables if each.rows)
+
+
+def floor_table(comparison: Comparison) -> Table:
+    return Table(
+        "floor",
+        "Against the floor",
+        "The floor moves the same objects by obstore and ISA-L and looks at no record. Both ratios "
+        "are to its warm time: warm round by round, first as medians; with 95 % intervals.",
+        ("row", "warm", "first"),
+        [
+            (name, ratio(found.warm), ratio(found.first))
+            for name, found in to_floor(comparison).items()
+        ],
+    )
 
 
 def warm_table(rows: Measured) -> Table:

@@ -238,29 +238,29 @@ def python_for_runtime(version: str, progress: Progress = to_stderr) -> Path:
 
     It is apart from ``.venv`` so that a function sees its artefact's libraries only.
     """
-    lock = SOURCES / "python-ric/requirements.txt"
+    return _python("python-ric", version, f"making the Python {version} runtime", progress)
+
+
+def floor_python(progress: Progress = to_stderr) -> Path:
+    """An interpreter with Lambda's runtime interface client and the floor's parts."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return _python("floor", version, "fetching the floor's parts", progress)
+
+
+def _python(name: str, version: str, what: str, progress: Progress) -> Path:
+    """An interpreter with what ``tools/<name>/requirements.txt`` locks."""
+    lock = SOURCES / name / "requirements.txt"
     base = _base_python(version)
 
     def make(folder: Path) -> None:
-        progress(f"making the Python {version} runtime")
+        progress(what)
         run(
             [find_uv(), "venv", "--relocatable", "--allow-existing", "--python", base, folder], "uv"
         )
-        run(
-            [
-                find_uv(),
-                "pip",
-                "install",
-                "--require-hashes",
-                "-r",
-                lock,
-                "-p",
-                folder / "bin/python",
-            ],
-            "uv pip install",
-        )
+        python = folder / "bin/python"
+        run([find_uv(), "pip", "install", "--require-hashes", "-r", lock, "-p", python], "uv pip")
 
-    return _made("python-ric", _hash(lock, str(base)), make) / "bin/python"
+    return _made(name, _hash(lock, str(base)), make) / "bin/python"
 
 
 def _base_python(version: str) -> Path:
@@ -383,6 +383,7 @@ def _output(command: Sequence[str | Path]) -> str:
 DOORS: Mapping[str, Callable[[], Path]] = {
     "rie": rie_binary,
     "python": lambda: python_for_runtime("3.13"),
+    "floor": floor_python,
     "node": find_node,
     "java-ric": java_ric_jars,
     "s3": s3_server_binary,

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.bench import Doors
-from harness.fixtures.sources import read_records
+from harness.fixtures.sources import inflate, read_records
 from harness.local.limits import Limits
 from harness.local.placement import Placement
-from harness.model import Artefact, Enforcement, Implementation, Invocation, NotReady
+from harness.model import FLOOR, Artefact, Enforcement, Implementation, Invocation, NotReady
 
 LANGUAGES = ("python", "java", "javascript", "go")
 
@@ -96,6 +96,7 @@ class FakeBench:
     interrupt_at: str | None = None
     may_limit: bool = True
     mechanism: str | None = "abacus"
+    floor: bool | NotReady = False
     store: FakeStore = field(default_factory=FakeStore)
     done: list[str] = field(default_factory=list)
 
@@ -109,7 +110,15 @@ class FakeBench:
             describe=lambda: ENVIRONMENT,
             place=lambda: Placement(None, None),
             may_limit=lambda: self.may_limit,
+            floor=self._prepare_floor if self.floor else None,
         )
+
+    def _prepare_floor(
+        self, floor: Implementation, progress: Callable[[str], None]
+    ) -> Artefact | NotReady:
+        if isinstance(self.floor, NotReady):
+            return self.floor
+        return Artefact(floor, Path(), None, None)
 
     def _check(self, each: Implementation) -> list[FakeFinding]:
         if each.language in self.missing:
@@ -193,13 +202,16 @@ class FakeSandbox:
         source = self._bench.store.buckets[self._env["SRC_BUCKET"]]
         pattern = rf"AWSLogs/(o-[a-z0-9]+/)?\d{{12}}/CloudTrail/[^/]+/{day}/.+"
         keys = sorted(key for key in source if re.fullmatch(pattern, key))
-        records = [record + b"\n" for key in keys for record in read_records(source[key])]
+        if self._language == FLOOR:
+            records = [inflate(source[key]) for key in keys]
+        else:
+            records = [record + b"\n" for key in keys for record in read_records(source[key])]
         records = self._bench.spoil.get(self._language, list)(records)
-        chunks: list[bytes] = [b""]
+        chunks: list[list[bytes]] = [[]]
         for record in records:
-            if len(chunks[-1]) >= int(self._env["CHUNK_BYTES"]):
-                chunks.append(b"")
-            chunks[-1] += record
+            if sum(map(len, chunks[-1])) >= int(self._env["CHUNK_BYTES"]):
+                chunks.append([])
+            chunks[-1].append(record)
         result: dict[str, object] = {
             "day": day.replace("/", "-"),
             "sources": len(keys),
@@ -209,10 +221,10 @@ class FakeSandbox:
             "chunks": len(chunks),
             "deleted": 0,
         }
-        named = {f"{day}/{n:06d}.ndjson.gz": text for n, text in enumerate(chunks, 1)}
+        named = {f"{day}/{n:06d}.ndjson.gz": b"".join(each) for n, each in enumerate(chunks, 1)}
         listed = [
-            {"key": key, "records": text.count(b"\n"), "bytes": len(text)}
-            for key, text in named.items()
+            {"key": key, "records": len(each), "bytes": len(named[key])}
+            for key, each in zip(named, chunks, strict=True)
         ]
         bucket = self._bench.store.buckets[self._env["DST_BUCKET"]]
         bucket.update({key: gzip.compress(text, 1, mtime=0) for key, text in named.items()})

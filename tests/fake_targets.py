@@ -29,7 +29,9 @@ class Stage:
     def clear(self) -> None:
         self.written = False
 
-    def judge(self, invocation: Invocation, *, half: bool = False) -> str | None:
+    def judge(
+        self, invocation: Invocation, *, half: bool = False, floor: bool = False
+    ) -> str | None:
         assert half == (self.asked == HALF), "judged by another day than was asked for"
         assert self.written, "nothing to judge"
         self.done.append(f"judge {self.running}")
@@ -57,6 +59,7 @@ class FakeTarget:
     answers: Mapping[int, object] = field(default_factory=dict)
     time_ms: Callable[[int], float] = lambda _: 100
     start_error: HarnessError | None = None
+    is_floor: bool = False
     always_cold: bool = False
     interrupt_at: int = 0
     starts: int = 0

@@ -70,6 +70,7 @@ def test_an_artefact_has_its_sizes(tmp_path: Path, sam: Sam) -> None:
 
     assert isinstance(made, Artefact)
     assert made.unzipped_bytes == 1000
+    assert made.zip_bytes is not None
     assert 0 < made.zip_bytes < 1000
 
 

@@ -63,6 +63,7 @@ def test_own_code_of_the_project_is_a_small_part(language: str) -> None:
     artefact = built(language)
     assert isinstance(artefact, Artefact), str(artefact)
     assert artefact.own is not None
+    assert artefact.unzipped_bytes is not None
     sources = sum(
         path.stat().st_size
         for path in artefact.implementation.code.rglob("*")
