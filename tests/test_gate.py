@@ -14,7 +14,6 @@ import pytest
 from fake_bench import FakeBench, FakeSandbox
 
 from harness.cli import main
-from harness.export import to_json
 from harness.gate import judge_slowdown
 from harness.model import (
     Artefact,
@@ -24,6 +23,7 @@ from harness.model import (
     Sample,
     SampleKind,
     UsageError,
+    Variant,
     Verdict,
     VerdictKind,
 )
@@ -81,6 +81,29 @@ def test_the_floor_is_the_reference_else_the_fastest() -> None:
     assert {each.reference for each in judge_slowdown(bare, bare, 1.15)} == {"go sdk"}
 
 
+def test_another_zlib_makes_no_other_day() -> None:
+    now = replace(BASELINE, fixture={**BASELINE.fixture, "source_bytes": 8})
+    assert all(not each.failed for each in judge_slowdown(BASELINE, now, 1.15))
+
+
+def test_each_variant_is_judged_by_its_own_floor() -> None:
+    def swept(java4: float) -> Comparison:
+        found = comparison(1, floor=100, java=200, floor4=50, java4=java4)
+        names = {"floor4": "floor", "java4": "java"}
+        rows = (
+            replace(row, language=names[row.language], variant=Variant(concurrency=4))
+            if row.language in names
+            else row
+            for row in found.rows
+        )
+        return replace(found, rows=tuple(rows))
+
+    baseline, now = swept(100), swept(150)
+    found = {each.name: each for each in judge_slowdown(baseline, now, 1.15)}
+    assert [name for name, each in found.items() if each.failed] == ["java sdk c=4"]
+    assert {each.reference for each in found.values()} == {"floor sdk", "floor sdk c=4"}
+
+
 @pytest.mark.parametrize(
     ("now", "reason"),
     [
@@ -133,5 +156,8 @@ def test_a_baseline_is_read_before_anything_is_built(tmp_path: Path) -> None:
     bench = FakeBench()
     assert main(["compare", "--baseline", str(tmp_path / "none.json")], bench.doors()) == 2
     assert bench.done == []
-    (tmp_path / "old.json").write_text(json.dumps(to_json(BASELINE)).replace(": 2,", ": 1,", 1))
+    old = tmp_path / "old.json"
+    old.write_text(json.dumps({"schema": 1}))
+    assert main(["compare", "--baseline", str(old)], bench.doors()) == 2
     assert main(["compare", "--max-slowdown", "0.9"], bench.doors()) == 2
+    assert bench.done == []
