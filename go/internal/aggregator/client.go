@@ -1,12 +1,12 @@
-// Under step store: the SDK's client, the connections under it and how its answers are
-// read (SPEC S10, S16, L4, R3, E5). Neither the SDK nor net/http may retry, inflate or
-// log by itself.
+// Under step store: what both clients stand on, connections, credentials and how answers
+// are read (SPEC S16, L4, R3, E5). net/http may not retry, redirect or inflate by itself.
 // Holds the pool of idle connections, made once per sandbox.
 
 package aggregator
 
 import (
 	"context"
+	"encoding/xml"
 	"io"
 	"net"
 	"net/http"
@@ -17,9 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/encoding/httpbinding"
 )
 
 const (
@@ -27,33 +25,30 @@ const (
 	silenceTimeout = 10 * time.Second
 )
 
-// newClient makes the S3 client of a sandbox. It sends nothing.
-func newClient(config Config) *s3.Client {
-	client := &http.Client{
-		Transport:     oneTry{newTransport(config.Concurrency, silenceTimeout)},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+// sender sends a request once, whatever becomes of it, and follows no redirect. It is what
+// the SDK calls an HTTP client.
+type sender struct{ transport http.RoundTripper }
+
+func newSender(connections int) sender { return sender{newTransport(connections, silenceTimeout)} }
+
+// Do hides from net/http that a GET may be replayed. It would silently send it again
+// when a reused connection breaks, and E5 counts attempts.
+func (s sender) Do(request *http.Request) (*http.Response, error) {
+	if request.Method == http.MethodGet {
+		request = request.WithContext(request.Context()) // a shallow copy
+		request.Body, request.GetBody = io.NopCloser(strings.NewReader("")), nil
 	}
-	return s3.New(s3.Options{
-		Region:                       config.Region,
-		BaseEndpoint:                 optional(config.Endpoint),
-		Credentials:                  newCredentials(config.Credentials, client),
-		HTTPClient:                   client,
-		Retryer:                      aws.NopRetryer{},
-		Logger:                       logging.Nop{},
-		RequestChecksumCalculation:   aws.RequestChecksumCalculationWhenRequired,
-		ResponseChecksumValidation:   aws.ResponseChecksumValidationWhenRequired,
-		ContinueHeaderThresholdBytes: -1, // a chunk need not wait for "100 Continue"
-	})
+	return s.transport.RoundTrip(request)
 }
 
 // newCredentials asks the container endpoint where the environment has no keys (S16).
-func newCredentials(c Credentials, client *http.Client) aws.CredentialsProvider {
+func newCredentials(c Credentials, sender sender) aws.CredentialsProvider {
 	if c.AccessKeyID != "" && c.SecretAccessKey != "" || c.Endpoint == "" {
 		return credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)
 	}
 	provider := endpointcreds.New(c.Endpoint, func(o *endpointcreds.Options) {
 		o.AuthorizationToken = c.EndpointToken
-		o.HTTPClient = client
+		o.HTTPClient = sender
 		o.Retryer = aws.NopRetryer{}
 	})
 	return aws.NewCredentialsCache(provider, func(o *aws.CredentialsCacheOptions) {
@@ -102,64 +97,64 @@ func (c *impatientConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// oneTry hides from net/http that a GET may be replayed. It would silently send it again
-// when a reused connection breaks, and E5 counts attempts.
-type oneTry struct{ next http.RoundTripper }
+// unknownLength is that of a body that comes in pieces, as net/http has it.
+const unknownLength = -1
 
-func (t oneTry) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.Method == http.MethodGet {
-		request = request.WithContext(request.Context()) // a shallow copy
-		request.Body, request.GetBody = io.NopCloser(strings.NewReader("")), nil
-	}
-	return t.next.RoundTrip(request)
-}
-
-// readBody reads to the end; net/http reports a body shorter than its Content-Length.
-func readBody(output *s3.GetObjectOutput, limit int) ([]byte, error) {
-	if output.ContentLength == nil { // chunked
-		body, err := io.ReadAll(io.LimitReader(output.Body, int64(limit)+1))
-		if len(body) > limit {
-			return nil, TooLarge
-		}
-		return body, err
-	}
-	if *output.ContentLength > int64(limit) {
+// readBody reads to the end and closes; net/http reports a body shorter than its length.
+func readBody(body io.ReadCloser, length int64, limit int) ([]byte, error) {
+	defer body.Close()
+	if length > int64(limit) {
 		return nil, TooLarge
 	}
-	body := make([]byte, *output.ContentLength)
-	_, err := io.ReadFull(output.Body, body)
-	return body, err
+	if length >= 0 {
+		text := make([]byte, length)
+		_, err := io.ReadFull(body, text)
+		return text, err
+	}
+	text, err := io.ReadAll(io.LimitReader(body, int64(limit)+1))
+	if len(text) > limit {
+		return nil, TooLarge
+	}
+	return text, err
 }
 
-// decodePage undoes the encoding that the listing asked for: with it, XML can carry any key (L4).
-func decodePage(output *s3.ListObjectsV2Output) (Page, error) {
-	page := Page{Next: aws.ToString(output.NextContinuationToken)}
-	decode := func(text *string) (string, error) {
-		if output.EncodingType != types.EncodingTypeUrl {
-			return aws.ToString(text), nil
-		}
-		return url.QueryUnescape(aws.ToString(text))
+// readXML reads to the end and closes, so that the connection can be used again.
+func readXML(body io.ReadCloser, answer any) error {
+	defer body.Close()
+	if err := xml.NewDecoder(body).Decode(answer); err != nil {
+		return err
 	}
-	for _, object := range output.Contents {
-		key, err := decode(object.Key)
-		if err != nil {
-			return Page{}, err
-		}
-		page.Objects = append(page.Objects, Object{key, aws.ToInt64(object.Size)})
-	}
-	for _, common := range output.CommonPrefixes {
-		prefix, err := decode(common.Prefix)
-		if err != nil {
-			return Page{}, err
-		}
-		page.Prefixes = append(page.Prefixes, prefix)
-	}
-	return page, nil
+	_, err := io.Copy(io.Discard, body)
+	return err
 }
 
-func optional(text string) *string {
-	if text == "" {
-		return nil
+// finished waits for the end of an answer that says nothing more.
+func finished(response *http.Response, err error) error {
+	if err != nil {
+		return err
 	}
-	return &text
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return err
+}
+
+// escapePath is for URLs; url.PathEscape would leave '+' alone, which S3 reads as a space.
+func escapePath(path string) string { return httpbinding.EscapePath(path, false) }
+
+// decoded undoes the encoding that the listing asked for: with it, XML can carry any key (L4).
+func (p Page) decoded(encoding string) (_ Page, err error) {
+	if encoding != "url" {
+		return p, nil
+	}
+	for i := range p.Objects {
+		if p.Objects[i].Key, err = url.QueryUnescape(p.Objects[i].Key); err != nil {
+			return Page{}, err
+		}
+	}
+	for i := range p.Prefixes {
+		if p.Prefixes[i], err = url.QueryUnescape(p.Prefixes[i]); err != nil {
+			return Page{}, err
+		}
+	}
+	return p, nil
 }

@@ -49,13 +49,15 @@ func TestSilenceEndsAnAttempt(t *testing.T) {
 }
 
 func TestCredentialsFromTheEnvironment(t *testing.T) {
-	store, _ := serve(t, func(_ http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("X-Amz-Security-Token") != "session" {
-			t.Errorf("headers are %v", r.Header)
-		}
+	forEachClient(t, func(t *testing.T, client string) {
+		store, _ := serve(t, client, func(_ http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("X-Amz-Security-Token") != "session" {
+				t.Errorf("headers are %v", r.Header)
+			}
+		})
+		_, err := store.Get(t.Context(), "bucket", "k", 0)
+		check(t, err)
 	})
-	_, err := store.Get(t.Context(), "bucket", "k", 0)
-	check(t, err)
 }
 
 func TestCredentialsFromTheContainer(t *testing.T) {
@@ -73,7 +75,7 @@ func TestCredentialsFromTheContainer(t *testing.T) {
 			given, expires.UTC().Format(time.RFC3339))
 	}))
 	defer server.Close()
-	provider := newCredentials(Credentials{Endpoint: server.URL, EndpointToken: "token"}, http.DefaultClient)
+	provider := newCredentials(Credentials{Endpoint: server.URL, EndpointToken: "token"}, newSender(1))
 	for _, want := range []string{"id1", "id2", "id2"} {
 		got, err := provider.Retrieve(t.Context())
 		check(t, err)

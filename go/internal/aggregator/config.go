@@ -23,8 +23,15 @@ type Config struct {
 	LogLevel          slog.Level
 	Endpoint          string // empty: AWS's own
 	Region            string
+	S3Client          string
 	Credentials       Credentials
 }
+
+// The values of S3_CLIENT (S12).
+const (
+	clientSDK   = "sdk"
+	clientLight = "light"
+)
 
 // Credentials are keys, or the container endpoint that gives them (S16).
 type Credentials struct {
@@ -69,7 +76,7 @@ func ReadConfig(env Lookup) (Config, error) {
 	c.Endpoint = r.text("AWS_ENDPOINT_URL_S3", "", isEndpoint)
 	region, _ := env("AWS_DEFAULT_REGION")
 	c.Region = r.text("AWS_REGION", region, regionName.MatchString)
-	r.text("S3_CLIENT", "sdk", func(client string) bool { return client == "sdk" })
+	c.S3Client = r.text("S3_CLIENT", clientSDK, func(name string) bool { return name == clientSDK || name == clientLight })
 	if r.bad != "" {
 		return c, failure(BadSettings, "%s", r.bad)
 	}

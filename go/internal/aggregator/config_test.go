@@ -16,6 +16,7 @@ func TestReadConfigDefaults(t *testing.T) {
 	want := Config{
 		SourceBucket: "from", DestinationBucket: "to-there", Region: "eu-west-1",
 		ChunkBytes: 67108864, Concurrency: 16, GzipLevel: 1, MaxSourceBytes: 134217728, LogLevel: slog.LevelInfo,
+		S3Client: "sdk",
 	}
 	if got != want {
 		t.Errorf("settings are %+v, expected %+v", got, want)
@@ -56,6 +57,7 @@ func TestReadConfigNamesTheFirstBadSetting(t *testing.T) {
 		{map[string]string{"AWS_ENDPOINT_URL_S3": " http://host"}, "AWS_ENDPOINT_URL_S3"},
 		{map[string]string{"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-1"}, "AWS_REGION"},
 		{map[string]string{"S3_CLIENT": "curl"}, "S3_CLIENT"},
+		{map[string]string{"S3_CLIENT": ""}, "S3_CLIENT"},
 	} {
 		env := goodEnv()
 		maps.Copy(env, c.set)
@@ -69,6 +71,7 @@ func TestReadConfigAccepts(t *testing.T) {
 	for _, set := range []map[string]string{
 		{"DST_BUCKET": "from", "DST_PREFIX": "AWSLogs-daily/"},
 		{"DST_PREFIX": "AWSLogs/"},
+		{"S3_CLIENT": "light"},
 		{"CHUNK_BYTES": "0000000001", "CONCURRENCY": "256", "GZIP_LEVEL": "9"},
 		{"AWS_ENDPOINT_URL_S3": ""},
 		{"AWS_ENDPOINT_URL_S3": "http://[::1]:9000"},

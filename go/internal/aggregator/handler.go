@@ -39,7 +39,7 @@ type Handler struct {
 // reported by every invocation. Logs go to out.
 func NewHandler(env Lookup, out io.Writer) *Handler {
 	config, err := ReadConfig(env)
-	client := newClient(config)
+	client := newClient(config, newSender(config.Concurrency))
 	return &Handler{config, err, out, func(journal *Journal) Store {
 		return newS3Store(client, config.Concurrency, journal)
 	}}

@@ -1,17 +1,14 @@
-// Step store: the narrow door to S3 and its five operations (SPEC L3, L4, R1). An attempt
-// of a Get ends when the body has been read to the end. Holds the bodies of the requests
-// in flight.
+// Step store: the narrow door to S3 and its five operations (SPEC S12, L3, L4, R1). Who
+// speaks to S3 is a setting; the door repeats what fails, whoever it is. An attempt of a
+// Get ends when the body has been read to the end. Holds the bodies of the requests in flight.
 
 package aggregator
 
 import (
-	"bytes"
 	"context"
 	"errors"
 
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go/encoding/httpbinding"
+	"github.com/aws/smithy-go"
 )
 
 // Object is a key and the size that the listing gives, in bytes.
@@ -39,43 +36,48 @@ type Store interface {
 	Delete(ctx context.Context, bucket, key string) error
 }
 
+// client makes one attempt of each operation, in a file of its own for each S3_CLIENT. An
+// answer that refuses is an *awshttp.ResponseError around a smithy.APIError.
+type client interface {
+	listPage(ctx context.Context, bucket, prefix, delimiter, token string) (Page, error)
+	get(ctx context.Context, bucket, key string, limit int) ([]byte, error)
+	put(ctx context.Context, bucket, key string, body []byte, contentType string) error
+	copy(ctx context.Context, bucket, from, to string) error
+	delete(ctx context.Context, bucket, key string) error
+}
+
+// newClient makes the client that the settings name, and no other. It sends nothing.
+func newClient(config Config, sender sender) client {
+	if config.S3Client == clientLight {
+		return newLightStore(config, sender)
+	}
+	return newSDKStore(config, sender)
+}
+
 // s3Store is the door of one invocation; the client behind it lives as long as the sandbox.
 type s3Store struct {
-	client   *s3.Client
+	client   client
 	attempts *attempts
 }
 
-func newS3Store(client *s3.Client, concurrency int, journal *Journal) *s3Store {
+func newS3Store(client client, concurrency int, journal *Journal) *s3Store {
 	return &s3Store{client, newAttempts(concurrency, journal)}
 }
 
-func (s *s3Store) ListPage(ctx context.Context, bucket, prefix, delimiter, token string) (Page, error) {
-	input := &s3.ListObjectsV2Input{
-		Bucket: &bucket, Prefix: &prefix, EncodingType: types.EncodingTypeUrl,
-		Delimiter: optional(delimiter), ContinuationToken: optional(token),
-	}
-	var page Page
-	err := s.attempts.request(ctx, "list", prefix, func() error {
-		output, err := s.client.ListObjectsV2(ctx, input)
-		if err == nil {
-			page, err = decodePage(output)
-		}
+func (s *s3Store) ListPage(ctx context.Context, bucket, prefix, delimiter, token string) (page Page, err error) {
+	err = s.attempts.request(ctx, "list", prefix, func() (err error) {
+		page, err = s.client.listPage(ctx, bucket, prefix, delimiter, token)
 		return err
 	})
 	return page, err
 }
 
-func (s *s3Store) Get(ctx context.Context, bucket, key string, limit int) ([]byte, error) {
-	var body []byte
-	err := s.attempts.request(ctx, "get", key, func() error {
-		output, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
-		if _, absent := errors.AsType[*types.NoSuchKey](err); absent {
+func (s *s3Store) Get(ctx context.Context, bucket, key string, limit int) (body []byte, err error) {
+	err = s.attempts.request(ctx, "get", key, func() (err error) {
+		body, err = s.client.get(ctx, bucket, key, limit)
+		if refusal, ok := errors.AsType[smithy.APIError](err); ok && refusal.ErrorCode() == "NoSuchKey" {
 			return Missing
-		} else if err != nil {
-			return err
 		}
-		defer output.Body.Close()
-		body, err = readBody(output, limit)
 		return err
 	})
 	return body, err
@@ -83,25 +85,14 @@ func (s *s3Store) Get(ctx context.Context, bucket, key string, limit int) ([]byt
 
 func (s *s3Store) Put(ctx context.Context, bucket, key string, body []byte, contentType string) error {
 	return s.attempts.request(ctx, "put", key, func() error {
-		_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
-			Bucket: &bucket, Key: &key, Body: bytes.NewReader(body), ContentType: &contentType,
-		})
-		return err
+		return s.client.put(ctx, bucket, key, body, contentType)
 	})
 }
 
 func (s *s3Store) Copy(ctx context.Context, bucket, from, to string) error {
-	// url.PathEscape would leave '+' alone, which S3 reads as a space.
-	source := httpbinding.EscapePath(bucket+"/"+from, false)
-	return s.attempts.request(ctx, "copy", to, func() error {
-		_, err := s.client.CopyObject(ctx, &s3.CopyObjectInput{Bucket: &bucket, Key: &to, CopySource: &source})
-		return err
-	})
+	return s.attempts.request(ctx, "copy", to, func() error { return s.client.copy(ctx, bucket, from, to) })
 }
 
 func (s *s3Store) Delete(ctx context.Context, bucket, key string) error {
-	return s.attempts.request(ctx, "delete", key, func() error {
-		_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &key})
-		return err
-	})
+	return s.attempts.request(ctx, "delete", key, func() error { return s.client.delete(ctx, bucket, key) })
 }
