@@ -96,7 +96,7 @@ def _build_one(
             record.unlink(missing_ok=True)
             folder = _sam_build(implementation, origin, work)
             progress(f"taking stock of {language}'s package")
-            archive = _zipped(folder)
+            archive = zipped(folder)
             own = own_share(implementation, folder, archive, _BUILD_ENVIRONMENT)
             made = _Made(folder, archive.getbuffer().nbytes, _size(folder), own)
             _write_record(record, key, made)
@@ -217,7 +217,7 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in _files(folder))
 
 
-def _zipped(folder: Path) -> io.BytesIO:
+def zipped(folder: Path) -> io.BytesIO:
     """The folder as a deployment package; the same files give the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
