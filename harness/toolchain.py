@@ -247,6 +247,12 @@ def floor_python(progress: Progress = to_stderr) -> Path:
     return _python("floor", version, "fetching the floor's parts", progress)
 
 
+def ministack_python(progress: Progress = to_stderr) -> Path:
+    """An interpreter with ministack, which plays AWS for the tests of the deployment."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return _python("ministack", version, "fetching ministack, a local CloudFormation", progress)
+
+
 def _python(name: str, version: str, what: str, progress: Progress) -> Path:
     """An interpreter with what ``tools/<name>/requirements.txt`` locks."""
     lock = SOURCES / name / "requirements.txt"
@@ -388,6 +394,7 @@ DOORS: Mapping[str, Callable[[], Path]] = {
     "java-ric": java_ric_jars,
     "s3": s3_server_binary,
     "toxiproxy": toxiproxy_binary,
+    "ministack": ministack_python,
 }
 
 

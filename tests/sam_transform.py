@@ -1,0 +1,93 @@
+"""What CloudFormation gets to see: SAM's own transform of ``template.yaml``, and its conditions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import boto3
+from samcli.yamlhelper import yaml_parse
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+
+from harness.template import TEMPLATE
+
+BUCKETS = {"SourceBucket": "source-bucket", "DestinationBucket": "destination-bucket"}
+_ABSENT = {"Ref": "AWS::NoValue"}
+
+
+def template() -> dict[str, Any]:
+    """``template.yaml`` as data."""
+    parsed: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
+    return parsed
+
+
+def parameters(**given: object) -> dict[str, str]:
+    """Every parameter's value: given, the tests' buckets, or the default."""
+    declared = template()["Parameters"]
+    defaults = {name: each["Default"] for name, each in declared.items() if "Default" in each}
+    return {name: str(value) for name, value in {**defaults, **BUCKETS, **given}.items()}
+
+
+@cache
+def transformed() -> dict[str, Any]:
+    """The template after SAM's transform, as if its code had been uploaded."""
+    packaged = template()
+    for resource in packaged["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "s3://uploads-bucket/code"
+    session = boto3.Session(region_name="eu-central-1")
+    translator = Translator({}, Parser(), boto_session=session)
+    result: dict[str, Any] = translator.translate(packaged, parameter_values=parameters())
+    return result
+
+
+def deployed(**given: object) -> dict[str, Any]:
+    """Logical id -> type and properties of what these parameters deploy.
+
+    Conditions, ``Fn::If``, mappings and references to parameters are worked out; what only AWS can
+    know (``Fn::GetAtt``, references to resources) stays as it is.
+    """
+    whole = transformed()
+    resolver = _Resolver(whole, parameters(**given))
+    return {
+        name: {"Type": resource["Type"], **resolver(resource.get("Properties", {}))}
+        for name, resource in whole["Resources"].items()
+        if "Condition" not in resource or resolver.holds(resource["Condition"])
+    }
+
+
+class _Resolver:
+    def __init__(self, whole: Mapping[str, Any], values: Mapping[str, str]) -> None:
+        self._conditions = whole["Conditions"]
+        self._mappings = whole["Mappings"]
+        self._values = values
+
+    def holds(self, condition: str) -> bool:
+        return bool(self(self._conditions[condition]))
+
+    def __call__(self, node: Any) -> Any:
+        match node:
+            case {"Ref": str(name)} if name in self._values:
+                return self._values[name]
+            case {"Fn::Equals": [left, right]}:
+                return self(left) == self(right)
+            case {"Fn::Not": [inner]}:
+                return not self(inner)
+            case {"Fn::If": [name, then, otherwise]}:
+                return self(then if self.holds(name) else otherwise)
+            case {"Fn::FindInMap": [name, key, attribute]}:
+                return self._mappings[name][self(key)][attribute]
+            case {"Fn::Sub": str(text)}:
+                return self._substituted(text)
+            case dict():
+                seen = {key: self(value) for key, value in node.items()}
+                return {key: value for key, value in seen.items() if value != _ABSENT}
+            case list():
+                return [value for value in map(self, node) if value != _ABSENT]
+        return node
+
+    def _substituted(self, text: str) -> str:
+        return re.sub(r"\$\{(\w+)\}", lambda m: self._values.get(m[1], m[0]), text)

@@ -1,0 +1,259 @@
+"""What the linters can't know of the template: rights, queues, schedule, alarms, partitions."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sam_transform import deployed, parameters, template, transformed
+
+from harness.template import TEMPLATE, load_implementations
+
+FUNCTIONS = {each.language: each.function for each in load_implementations()}
+KEY = "arn:aws:kms:eu-central-1:111122223333:key/0000-1111"
+TOPIC = "arn:aws:sns:eu-central-1:111122223333:operators"
+SOURCE = "arn:${AWS::Partition}:s3:::source-bucket"
+DESTINATION = "arn:${AWS::Partition}:s3:::destination-bucket"
+LOGS = (
+    "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:"
+    "log-group:/aws/lambda/${AWS::StackName}/*"
+)
+
+
+def of_type(resources: dict[str, Any], kind: str) -> dict[str, Any]:
+    return {name: each for name, each in resources.items() if each["Type"] == f"AWS::{kind}"}
+
+
+def statements(role: dict[str, Any]) -> dict[str, Any]:
+    (policy,) = role["Policies"]
+    assert "ManagedPolicyArns" not in role
+    return {
+        each["Sid"]: (each["Action"], each["Resource"], each.get("Condition"))
+        for each in policy["PolicyDocument"]["Statement"]
+        if each["Effect"] == "Allow"
+    }
+
+
+@pytest.mark.timeout(1200)
+def test_cfn_lint_finds_nothing_in_what_sam_makes_of_it_in_any_partition(tmp_path: Path) -> None:
+    path = tmp_path / "transformed.json"
+    path.write_text(json.dumps(transformed(), default=str))
+    command = [sys.executable, "-m", "cfnlint", "--template", str(path), "--regions"]
+    regions = ["eu-central-1", "cn-north-1", "us-gov-west-1"]
+    done = subprocess.run([*command, *regions], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_partition_is_written_down() -> None:
+    resources = TEMPLATE.read_text().partition("\nResources:")[2]
+    assert "arn:${AWS::Partition}:" in resources
+    # service principals have no partition
+    for principal in ("lambda.amazonaws.com", "scheduler.amazonaws.com"):
+        resources = resources.replace(principal, "")
+    assert not re.search(r"arn:aws|amazonaws\.com", resources)
+
+
+def test_the_functions_may_do_what_the_contract_needs_and_no_more() -> None:
+    rights = statements(deployed(SourcePrefix="org/", DestinationPrefix="day/")["FunctionRole"])
+    assert rights == {
+        "ListSource": (
+            "s3:ListBucket",
+            SOURCE,
+            {"StringLikeIfExists": {"s3:prefix": "org/AWSLogs/*"}},
+        ),
+        "ReadSource": ("s3:GetObject", f"{SOURCE}/org/AWSLogs/*", None),
+        "ListDestination": (
+            "s3:ListBucket",
+            DESTINATION,
+            {"StringLikeIfExists": {"s3:prefix": "day/*"}},
+        ),
+        "WriteDestination": (
+            ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+            f"{DESTINATION}/day/*",
+            None,
+        ),
+        "TakeFromQueue": (
+            ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+            {"Fn::GetAtt": ["DayQueue", "Arn"]},
+            None,
+        ),
+        "WriteLogs": (["logs:CreateLogStream", "logs:PutLogEvents"], LOGS, None),
+    }
+
+
+def test_keys_are_allowed_only_where_they_are_named() -> None:
+    rights = statements(deployed(SourceKmsKeyArn=KEY)["FunctionRole"])
+    assert rights["DecryptSource"] == ("kms:Decrypt", KEY, None)
+    assert "EncryptDestination" not in rights
+    rights = statements(deployed(DestinationKmsKeyArn=KEY)["FunctionRole"])
+    assert rights["EncryptDestination"] == (["kms:Decrypt", "kms:GenerateDataKey"], KEY, None)
+    assert "DecryptSource" not in rights
+
+
+def test_no_right_is_for_everything() -> None:
+    resources = deployed(
+        ActiveLanguage="go", SourceKmsKeyArn=KEY, DestinationKmsKeyArn=KEY, DestinationPrefix="d/"
+    )
+    roles = of_type(resources, "IAM::Role")
+    assert set(roles) == {"FunctionRole", "ScheduleRole"}
+    for role in roles.values():
+        for actions, where, _ in statements(role).values():
+            assert "*" not in str(actions)
+            # a star ends what begins with a prefix or a log group's folder
+            assert re.fullmatch(r"[^*]*(/\*)?", where) if isinstance(where, str) else where
+
+
+def test_only_the_scheduler_of_this_account_may_queue_a_day() -> None:
+    role = deployed(ActiveLanguage="go")["ScheduleRole"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    queues = [{"Fn::GetAtt": [name, "Arn"]} for name in ("DayQueue", "DayDeadLetterQueue")]
+    assert statements(role) == {"SendDay": ("sqs:SendMessage", queues, None)}
+
+
+@pytest.mark.parametrize("timeout", template()["Parameters"]["Timeout"]["AllowedValues"])
+def test_a_failed_message_is_hidden_for_six_timeouts_and_slowness_is_four_fifths(
+    timeout: int,
+) -> None:
+    resources = deployed(Timeout=timeout)
+    assert resources["DayQueue"]["VisibilityTimeout"] == 6 * timeout
+    for function in FUNCTIONS.values():
+        assert resources[function]["Timeout"] == str(timeout)
+        alarm = resources[function.replace("Function", "DurationAlarm")]
+        assert alarm["Threshold"] == timeout * 1000 * 4 / 5
+
+
+def test_both_queues_keep_messages_for_fourteen_days_and_failures_end_in_the_second() -> None:
+    queues = of_type(deployed(), "SQS::Queue")
+    assert {each["MessageRetentionPeriod"] for each in queues.values()} == {14 * 24 * 3600}
+    assert all(each["SqsManagedSseEnabled"] is True for each in queues.values())
+    assert queues["DayQueue"]["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": ["DayDeadLetterQueue", "Arn"]},
+        "maxReceiveCount": 5,
+    }
+
+
+def test_without_an_active_language_nobody_queues_and_nobody_takes() -> None:
+    kinds = {each["Type"] for each in deployed(ActiveLanguage="none").values()}
+    assert not kinds & {"AWS::Lambda::EventSourceMapping", "AWS::Scheduler::Schedule"}
+    assert "ScheduleRole" not in deployed(ActiveLanguage="none")
+
+
+@pytest.mark.parametrize("language", FUNCTIONS)
+def test_the_queue_leads_to_the_active_languages_alias_only(language: str) -> None:
+    allowed = template()["Parameters"]["ActiveLanguage"]["AllowedValues"]
+    assert allowed == ["none", *FUNCTIONS]
+    resources = deployed(ActiveLanguage=language, MaximumConcurrency=7)
+    (mapping,) = of_type(resources, "Lambda::EventSourceMapping").values()
+    assert mapping["FunctionName"] == {"Ref": f"{FUNCTIONS[language]}Aliaslive"}
+    assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["DayQueue", "Arn"]}
+    assert (mapping["BatchSize"], mapping["ScalingConfig"]) == (1, {"MaximumConcurrency": "7"})
+
+
+def test_the_schedule_queues_the_day_before_every_day() -> None:
+    schedule = deployed(ActiveLanguage="go")["DailySchedule"]
+    assert re.fullmatch(r"cron\(\d+ \d+ \* \* \? \*\)", schedule["ScheduleExpression"])
+    assert schedule["ScheduleExpressionTimezone"] == "UTC"
+    target = schedule["Target"]
+    assert target["Arn"] == {"Fn::GetAtt": ["DayQueue", "Arn"]}
+    assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DayDeadLetterQueue", "Arn"]}
+    # T2; the service puts the time in
+    assert json.loads(target["Input"]) == {
+        "source": "aws.scheduler",
+        "time": "<aws.scheduler.scheduled-time>",
+    }
+
+
+def test_a_version_is_told_every_parameter_of_its_function_and_nothing_else() -> None:
+    """Else the alias would keep old settings, or a version be published that nothing asks for."""
+    resources = transformed()["Resources"]
+    names = set(parameters())
+    for function in FUNCTIONS.values():
+        (version,) = (
+            each["Properties"]["Description"]["Fn::Sub"]
+            for name, each in resources.items()
+            if name.startswith(f"{function}Version")
+        )
+        text = json.dumps(resources[function]["Properties"])
+        asked = set(re.findall(r'"Ref": "(\w+)"', text)) & names
+        if "UseSnapStart" in text:
+            asked.add("SnapStart")
+        assert set(re.findall(r"\$\{(\w+)\}", version)) == asked
+
+
+def test_a_versions_description_has_room_for_long_names() -> None:
+    longest = {
+        name: max(map(str, each.get("AllowedValues", [each.get("MaxValue", "")])), key=len)
+        for name, each in template()["Parameters"].items()
+    }
+    names = {
+        "SourceBucket": "s" * 63,
+        "SourcePrefix": "p" * 29 + "/",
+        "DestinationBucket": "d" * 63,
+        "DestinationPrefix": "p" * 29 + "/",
+    }
+    for name, each in deployed(**{**longest, **names}).items():
+        if each["Type"] == "AWS::Lambda::Version":
+            assert len(each["Description"]) <= 256, name
+
+
+@pytest.mark.parametrize("topic", ["", TOPIC])
+def test_every_function_and_both_queues_have_alarms(topic: str) -> None:
+    alarms = of_type(deployed(AlarmTopicArn=topic), "CloudWatch::Alarm")
+    watched = {
+        (each["MetricName"], json.dumps(each["Dimensions"][0]["Value"])) for each in alarms.values()
+    }
+    assert watched == {
+        *(
+            (metric, json.dumps({"Ref": function}))
+            for metric in ("Errors", "Duration")
+            for function in FUNCTIONS.values()
+        ),
+        (
+            "ApproximateNumberOfMessagesVisible",
+            '{"Fn::GetAtt": ["DayDeadLetterQueue", "QueueName"]}',
+        ),
+        ("ApproximateAgeOfOldestMessage", '{"Fn::GetAtt": ["DayQueue", "QueueName"]}'),
+    }
+    for alarm in alarms.values():
+        assert alarm.get("AlarmActions", []) == ([topic] if topic else [])
+
+
+def test_the_dashboard_shows_every_function_and_both_queues() -> None:
+    body = json.loads(deployed()["Dashboard"]["DashboardBody"])
+    text = json.dumps(body)
+    for each in (*FUNCTIONS.values(), "DayQueue.QueueName", "DayDeadLetterQueue.QueueName"):
+        assert f"${{{each}}}" in text
+    for function in FUNCTIONS.values():
+        assert f"SOURCE '${{{function.replace('Function', 'LogGroup')}}}'" in text
+
+
+def test_each_function_has_a_log_group_that_is_kept_for_a_time_and_goes_with_the_stack() -> None:
+    resources = deployed(LogRetentionDays=7)
+    for function in FUNCTIONS.values():
+        group = resources[function]["LoggingConfig"]["LogGroup"]["Ref"]
+        assert resources[group]["RetentionInDays"] == "7"
+        assert transformed()["Resources"][group]["DeletionPolicy"] == "Delete"
+
+
+def test_snapshots_are_off_unless_asked_for() -> None:
+    for setting, expected in (("Off", "None"), ("On", "PublishedVersions")):
+        resources = deployed(SnapStart=setting)
+        assert resources[FUNCTIONS["java"]]["SnapStart"] == {"ApplyOn": expected}
+        assert resources[FUNCTIONS["python"]]["SnapStart"] == {"ApplyOn": expected}
+    assert deployed()[FUNCTIONS["java"]]["SnapStart"] == {"ApplyOn": "None"}
+    assert parameters()["Architecture"] == "arm64"
+
+
+def test_every_parameter_is_described_and_shown_in_a_group() -> None:
+    whole = template()
+    groups = whole["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    assert sorted(name for group in groups for name in group["Parameters"]) == sorted(parameters())
+    for name, each in whole["Parameters"].items():
+        assert len(each.get("Description", "")) > 30, name
