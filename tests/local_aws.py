@@ -1,0 +1,98 @@
+"""ministack on loopback: an AWS that takes a stack, keeps what was uploaded, and proves no more.
+
+It accepts nearly anything and its own invocations are no evidence: what is deployed there has to be
+looked at, and run elsewhere.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+import psutil
+
+from harness import toolchain
+from harness.local import processes
+
+REGION = "eu-central-1"
+_START_TIMEOUT_S = 120
+
+
+class LocalAws:
+    """A context manager around one ministack, all of whose files go with it."""
+
+    def __init__(self) -> None:
+        (self._port,) = processes.free_ports(1)
+        self._scratch = Path(tempfile.mkdtemp(prefix="ministack-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        env = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(self._scratch),
+            "TMPDIR": str(self._scratch),
+            "STATE_DIR": str(self._scratch / "state"),
+            "S3_DATA_DIR": str(self._scratch / "s3"),
+            "BIND_HOST": "127.0.0.1",  # all interfaces otherwise
+            "GATEWAY_PORT": str(self._port),
+            "MINISTACK_REGION": REGION,
+        }
+        command: list[str | Path] = [toolchain.ministack_python(), "-m", "ministack"]
+        with self._log.open("wb") as output:
+            self._process = processes.start(command, cwd=self._scratch, env=env, output=output)
+        try:
+            if not processes.wait_until(self._listens, self._process, _START_TIMEOUT_S):
+                raise AssertionError(f"ministack did not start: {self._log.read_text()}")
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process is not None:
+            processes.stop(self._process)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    @property
+    def addresses(self) -> set[str]:
+        """Where it listens."""
+        assert self._process is not None
+        connections = psutil.Process(self._process.pid).net_connections()
+        return {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
+
+    def env(self) -> Mapping[str, str]:
+        """The variables that point SAM here."""
+        return {
+            "AWS_ENDPOINT_URL": f"http://localhost:{self._port}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+
+    def client(self, service: Any) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=f"http://localhost:{self._port}",
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    @property
+    def _log(self) -> Path:
+        return self._scratch / "log"
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0

@@ -1,0 +1,65 @@
+"""Lambda's side of a queue, played: from a real queue to a sandbox, by SQS's rules.
+
+A message whose invocation succeeds is deleted. One whose invocation fails stays, hidden until its
+visibility time-out, and is received again until the queue's redrive policy moves it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from harness.contract.judge import Function
+from harness.model import Invocation
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Brings one queue's messages to one function, one at a time (``BatchSize`` 1)."""
+
+    sqs: Any
+    queue_url: str
+    queue_arn: str
+    function: Function
+
+    def deliver(self) -> Invocation | None:
+        """Receive, invoke, delete on success; ``None`` when no message is to be had.
+
+        After a failure the visibility time-out is let pass at once.
+        """
+        answer = self.sqs.receive_message(
+            QueueUrl=self.queue_url, MaxNumberOfMessages=1, AttributeNames=["All"]
+        )
+        for message in answer.get("Messages", ()):
+            handle = {"QueueUrl": self.queue_url, "ReceiptHandle": message["ReceiptHandle"]}
+            invocation = self.function.invoke(_event(message, self.queue_arn))
+            if invocation.error is None:
+                self.sqs.delete_message(**handle)
+            else:
+                self.sqs.change_message_visibility(**handle, VisibilityTimeout=0)
+            return invocation
+        return None
+
+    def drain(self) -> list[Invocation]:
+        """Deliver until the queue gives nothing more."""
+        invocations = []
+        while (invocation := self.deliver()) is not None:
+            invocations.append(invocation)
+            assert len(invocations) < 100, "the queue never ends"
+        return invocations
+
+
+def _event(message: dict[str, Any], queue_arn: str) -> bytes:
+    record = {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message["Attributes"],
+        "messageAttributes": {},
+        "md5OfBody": message["MD5OfBody"],
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue_arn,
+        "awsRegion": queue_arn.split(":")[3],
+    }
+    return json.dumps({"Records": [record]}).encode()

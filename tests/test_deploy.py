@@ -1,0 +1,213 @@
+"""``sam deploy`` of what was built to a local AWS: created, changed, run from there, deleted.
+
+What is proved: the commands, the template's wiring, that what is uploaded is what was built, and
+what a message on the queue leads to. What is not: rights, quotas, SnapStart, the schedule's firing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import IMPLEMENTATIONS, built
+from deployment import Deployment, scheduled_message
+from local_aws import LocalAws
+from relay import Relay
+from sam_transform import parameters
+
+from harness.contract.judge import judge
+from harness.contract.pool import SandboxPool
+from harness.contract.s3_scene import Fault, Stored
+from harness.contract.scripted_s3 import ScriptedS3
+from harness.contract.vectors import DESTINATION_BUCKET, SOURCE_BUCKET, load_cases
+from harness.local.sandbox import Sandbox
+from harness.model import Artefact
+from harness.toolchain import host_architecture
+
+pytestmark = pytest.mark.timeout(1200)
+
+FIRST, SECOND = "java", "go"
+LANGUAGES = list(IMPLEMENTATIONS)
+FOLDER = "AWSLogs/111122223333/CloudTrail/eu-central-1"
+GOOD, BAD = f"{FOLDER}/2024/02/07/good.json", f"{FOLDER}/2024/02/09/bad.json"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    artefacts = {}
+    for language in LANGUAGES:
+        made = built(language)
+        assert isinstance(made, Artefact), made
+        artefacts[language] = made
+    with LocalAws() as aws:
+        assert aws.addresses == {"127.0.0.1"}
+        deployment = Deployment(aws, tmp_path_factory.mktemp("checkout"), artefacts)
+        deployment.deploy(ActiveLanguage=FIRST)
+        # ministack would take the messages itself
+        (mapping,) = deployment.mappings()
+        aws.client("lambda").update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        yield deployment
+
+
+@pytest.fixture(scope="module")
+def unpacked(
+    stack: Deployment, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Artefact]]:
+    yield {each: stack.downloaded(each, tmp_path_factory.mktemp(each)) for each in LANGUAGES}
+
+
+def variables(stack: Deployment, language: str) -> dict[str, str]:
+    deployed: dict[str, str] = stack.live(language)["Environment"]["Variables"]
+    return deployed
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_function_is_deployed_as_the_template_says(stack: Deployment, language: str) -> None:
+    function, live = IMPLEMENTATIONS[language], stack.live(language)
+    assert (live["Runtime"], live["Handler"]) == (function.runtime, function.handler)
+    assert (live["MemorySize"], live["Timeout"]) == (function.memory_mb, function.timeout_s)
+    assert live["Architectures"] == [host_architecture()]
+    assert live["Version"] == "1"
+    assert variables(stack, language) == {
+        **function.environment,
+        "SRC_BUCKET": SOURCE_BUCKET,
+        "SRC_PREFIX": "",
+        "DST_BUCKET": DESTINATION_BUCKET,
+        "DST_PREFIX": "",
+    }
+
+
+def test_the_queues_are_deployed_as_the_template_says(stack: Deployment) -> None:
+    queue, dead = stack.queue("QueueUrl"), stack.queue("DeadLetterQueueUrl")
+    assert queue["VisibilityTimeout"] == str(6 * int(parameters()["Timeout"]))
+    assert queue["MessageRetentionPeriod"] == dead["MessageRetentionPeriod"] == "1209600"
+    policy = json.loads(queue["RedrivePolicy"])
+    assert (policy["deadLetterTargetArn"], int(policy["maxReceiveCount"])) == (dead["QueueArn"], 5)
+
+
+def test_the_queue_leads_to_the_active_language(stack: Deployment) -> None:
+    (mapping,) = stack.mappings()
+    assert mapping["EventSourceArn"] == stack.queue("QueueUrl")["QueueArn"]
+    assert mapping["FunctionArn"].endswith(f":{stack.function_name(FIRST)}:live")
+    assert mapping["BatchSize"] == 1
+    assert int(mapping["ScalingConfig"]["MaximumConcurrency"]) == 5
+    assert stack.schedule()["Target"]["Arn"] == stack.queue("QueueUrl")["QueueArn"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_was_uploaded_is_what_was_built(
+    stack: Deployment, unpacked: dict[str, Artefact], language: str
+) -> None:
+    def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+        files = (path for path in folder.rglob("*") if path.is_file())
+        return {
+            path.relative_to(folder).as_posix(): (path.read_bytes(), path.stat().st_mode & 0o111)
+            for path in files
+        }
+
+    assert contents(unpacked[language].folder) == contents(stack.artefacts[language].folder)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("case", ["chunks-across-sources", "trigger-sqs-scheduler"])
+def test_what_was_uploaded_passes_a_vector(
+    stack: Deployment, unpacked: dict[str, Artefact], s3: ScriptedS3, language: str, case: str
+) -> None:
+    settings = variables(stack, language)
+    with SandboxPool(unpacked[language]) as pool:
+        (vector,) = load_cases(glob=case)
+        assert not judge(vector, s3, lambda env, timeout: pool({**settings, **env}, timeout))
+
+
+@pytest.fixture
+def relay(stack: Deployment, unpacked: dict[str, Artefact], s3: ScriptedS3) -> Iterator[Relay]:
+    """From the deployed queue to whichever function the mapping names."""
+    (mapping,) = stack.mappings()
+    names = {stack.function_name(each): each for each in LANGUAGES}
+    language = names[mapping["FunctionArn"].split(":")[-2]]
+    with Sandbox(unpacked[language], {**variables(stack, language), **s3.env()}) as sandbox:
+        queue = stack.queue("QueueUrl")["QueueArn"]
+        sqs = stack.aws.client("sqs")
+        yield Relay(sqs, stack.outputs()["QueueUrl"], queue, sandbox)
+
+
+def begin(s3: ScriptedS3, *faults: Fault) -> None:
+    sources = {GOOD: Stored(b'{"Records":[{"n":1},{"n":2}]}'), BAD: Stored(b'{"Records":[')}
+    s3.begin({SOURCE_BUCKET: sources, DESTINATION_BUCKET: {}}, faults)
+
+
+def left(stack: Deployment, output: str) -> int:
+    """Messages in a queue, visible or not."""
+    attributes = stack.queue(output)
+    names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+    return sum(int(attributes[name]) for name in names)
+
+
+def send(stack: Deployment, relay: Relay, body: str) -> None:
+    relay.sqs.send_message(QueueUrl=relay.queue_url, MessageBody=body)
+    assert left(stack, "QueueUrl") == 1
+
+
+def test_the_schedules_message_aggregates_the_day_before(
+    stack: Deployment, relay: Relay, s3: ScriptedS3
+) -> None:
+    begin(s3)
+    send(stack, relay, scheduled_message(stack.schedule(), "2024-02-08T02:30:00Z"))
+    (invocation,) = relay.drain()
+    assert invocation.error is None
+    assert set(s3.objects(DESTINATION_BUCKET)) == {
+        "2024/02/07/000001.ndjson.gz",
+        "2024/02/07/_manifest.json",
+    }
+    assert (left(stack, "QueueUrl"), left(stack, "DeadLetterQueueUrl")) == (0, 0)
+
+
+def test_a_day_that_failed_is_tried_again(stack: Deployment, relay: Relay, s3: ScriptedS3) -> None:
+    begin(s3, Fault("get", GOOD, status=503, code="SlowDown", times=5))
+    send(stack, relay, '{"year": 2024, "month": 2, "day": 7}')
+    assert [each.error for each in relay.drain()] == [f"S3_ERROR: get {GOOD}", None]
+    assert (left(stack, "QueueUrl"), left(stack, "DeadLetterQueueUrl")) == (0, 0)
+
+
+def test_a_day_that_keeps_failing_ends_among_the_dead_letters(
+    stack: Deployment, relay: Relay, s3: ScriptedS3
+) -> None:
+    begin(s3)
+    body = '{"year": 2024, "month": 2, "day": 9}'
+    send(stack, relay, body)
+    errors = [each.error for each in relay.drain()]
+    assert errors == [f"BAD_SOURCES: 1 of 1: {BAD} (BAD_JSON)"] * 5
+    assert (left(stack, "QueueUrl"), left(stack, "DeadLetterQueueUrl")) == (0, 1)
+    url = stack.outputs()["DeadLetterQueueUrl"]
+    (message,) = relay.sqs.receive_message(QueueUrl=url)["Messages"]
+    assert message["Body"] == body
+
+
+def settings_of(live: dict[str, Any]) -> tuple[object, ...]:
+    return live["MemorySize"], live["Environment"]["Variables"]["CONCURRENCY"]
+
+
+def test_another_language_takes_over_and_the_stack_goes_away(stack: Deployment) -> None:
+    stack.deploy(ActiveLanguage=SECOND)
+    (mapping,) = stack.mappings()
+    assert mapping["FunctionArn"].endswith(f":{stack.function_name(SECOND)}:live")
+    assert stack.outputs()["ActiveLanguage"] == SECOND
+
+    # a parameter's new value reaches the alias; SnapStart changes two of the four functions
+    stack.deploy(ActiveLanguage="none", MemorySize=512, Concurrency=4)
+    stack.deploy(ActiveLanguage="none", MemorySize=512, Concurrency=4, SnapStart="On")
+    assert {settings_of(stack.live(each)) for each in LANGUAGES} == {(512, "4")}
+    snapshots = {each: stack.live(each).get("SnapStart", {}).get("ApplyOn") for each in LANGUAGES}
+    assert {each for each, on in snapshots.items() if on == "PublishedVersions"} == {
+        "java",
+        "python",
+    }
+    assert stack.mappings() == []
+    assert stack.aws.client("scheduler").list_schedules()["Schedules"] == []
+
+    stack.delete()
+    assert stack.aws.client("lambda").list_functions()["Functions"] == []
+    assert stack.aws.client("sqs").list_queues().get("QueueUrls", []) == []
