@@ -86,11 +86,11 @@ def phases_table(rows: Measured) -> Table:
     return Table(
         "phases",
         "Time per phase",
-        "Sums in ms of a warm invocation's operations, which overlap: no parts of the duration. "
-        "Wait is that of the one ordered consumer.",
+        "Sums in ms of a warm invocation's operations and ms of one. They overlap: no parts of the "
+        "duration. Wait is that of the one ordered consumer.",
         ("row", "wait", *names),
         [
-            (row.name, number(found.wait_ms), *(number(_sum_ms(found, name)) for name in names))
+            (row.name, number(found.wait_ms), *(_phase(found, name) for name in names))
             for row, found in rows
             if found.warm is not None
         ],
@@ -171,8 +171,12 @@ def _ratio(row: Row) -> float | None:
     return plain / row.output_zip_bytes if isinstance(plain, int) and row.output_zip_bytes else None
 
 
-def _sum_ms(found: Figures, name: str) -> float | None:
-    return found.phases[name].sum_ms if name in found.phases else None
+def _phase(found: Figures, name: str) -> str:
+    phase = found.phases.get(name)
+    if phase is None:
+        return NOT_MEASURED
+    each = phase.sum_ms / phase.count if phase.count else None
+    return f"{phase.sum_ms:,.0f} / {_decimal(each)}"
 
 
 def _decimal(value: float | None) -> str:

@@ -58,13 +58,13 @@ Times in ms; p95 from 20 samples on.
 Of the warm median; MB in are those that S3 stores, the ratio is that of the records' bytes to the
 stored output's.
 
- time per phase  wait  list    get  publish
- ──────────────────────────────────────────
- python sdk        33    12  6,000       20
- go sdk            33    12  6,000       20
+ time per phase  wait      list          get    publish
+ ──────────────────────────────────────────────────────
+ python sdk        33  12 / 1.4  6,000 / 3.0  20 / 20.2
+ go sdk            33  12 / 1.4  6,000 / 3.0  20 / 20.2
 
-Sums in ms of a warm invocation's operations, which overlap: no parts of the duration. Wait is that
-of the one ordered consumer.
+Sums in ms of a warm invocation's operations and ms of one. They overlap: no parts of the duration.
+Wait is that of the one ordered consumer.
 
  package        zip  own    rest  unzipped  own    rest
  ──────────────────────────────────────────────────────

@@ -1,0 +1,73 @@
+"""A function that keeps what it should let go of is seen in the memory column."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.figures import figures
+from harness.local.sandbox import Sandbox
+from harness.measure import Plan, RunningSandbox, run_plan
+from harness.model import Artefact, Implementation, Invocation, Row, Verdict, VerdictKind
+
+LEAKED_MIB, WARM = 20, 3
+CODE = f"""
+import os
+
+kept = []
+
+def handle(event, context):
+    held = bytearray({LEAKED_MIB} << 20)
+    if os.environ["LEAKS"]:
+        kept.append(held)
+    return {{}}
+"""
+
+
+@dataclass
+class Leaky:
+    artefact: Artefact
+    name: str
+
+    def start(self) -> AbstractContextManager[RunningSandbox]:
+        leaks = "yes" if self.name == "leaky" else ""
+        return Sandbox(self.artefact, {"LEAKS": leaks}, reset_peak=True)
+
+
+class Nothing:
+    """A destination that any output matches."""
+
+    def clear(self) -> None:
+        pass
+
+    def judge(self, invocation: Invocation, *, half: bool = False) -> str | None:
+        return None if invocation.result == {} else "not the result"
+
+    def stored_bytes(self) -> int:
+        return 0
+
+    def server_cpu_ms(self) -> float | None:
+        return None
+
+
+@pytest.mark.timeout(600)
+def test_a_leak_shows_in_the_memory_column(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(CODE)
+    runtime = ("python3.13", "app.handle", tmp_path, 512, 60)
+    artefact = Artefact(Implementation("python", "F", *runtime, {}), tmp_path, 0, 0)
+    targets = [Leaky(artefact, name) for name in ("steady", "leaky")]
+    plan = Plan({}, cold=0, warm=WARM, rerun=0, again=False)
+    found = run_plan(plan, targets, Nothing(), lambda _: None, lambda: 0.0)
+    peaks = {}
+    for name, outcome in found.outcomes.items():
+        assert outcome.matched, outcome.verdict.reason
+        row = Row(name, "sdk", Verdict(VerdictKind.MATCH), samples=tuple(outcome.samples))
+        peak = figures(row, {"sources": 1, "source_bytes": 1}).peak_rss_bytes
+        assert peak is not None
+        peaks[name] = peak / 2**20
+    # two invocations warmed it up; of the steady one each holds what it has at a time
+    kept_before_the_last = (2 + WARM - 1) * LEAKED_MIB
+    assert peaks["leaky"] - peaks["steady"] == pytest.approx(kept_before_the_last, rel=0.2)
