@@ -11,7 +11,7 @@ from harness.cells import NOT_MEASURED, Table, between, median, megabytes, numbe
 from harness.figures import Figures, figures, to_floor
 from harness.model import Comparison, Row, Sample, SampleKind
 from harness.statistics import LEAST_FOR_P95, Summary
-from harness.sweep_tables import concurrency_table, cost_table, memory_table
+from harness.sweep_tables import cold_cost_table, concurrency_table, cost_table, memory_table
 
 Measured = Sequence[tuple[Row, Figures]]
 
@@ -23,7 +23,7 @@ def with_figures(comparison: Comparison) -> Measured:
 def detail_tables(comparison: Comparison, rows: Measured) -> Iterator[Table]:
     """All that the main table has no room for, where there is anything to say."""
     of_rows = (warm_table, throughput_table, phases_table, package_table)
-    of_all = (memory_table, concurrency_table, cost_table, emulator_table)
+    of_all = (memory_table, concurrency_table, cost_table, cold_cost_table, emulator_table)
     tables = [
         floor_table(comparison),
         *(make(rows) for make in of_rows),
@@ -121,8 +121,9 @@ def package_table(rows: Measured) -> Table:
 
 
 def packages(rows: Measured) -> list[Row]:
-    """The first row of each package."""
-    return list({row.language: row for row, _ in reversed(rows) if row.zip_bytes}.values())[::-1]
+    """The first row of each package that somebody would deploy."""
+    shipped = (row for row, _ in reversed(rows) if row.zip_bytes and not row.is_floor)
+    return list({row.language: row for row in shipped}.values())[::-1]
 
 
 def emulator_table(comparison: Comparison) -> Table:

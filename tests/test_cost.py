@@ -14,7 +14,7 @@ from harness import cost as module
 from harness.cost import Cost, cost, half_of, requests_cost
 from harness.export import to_json
 from harness.model import Comparison, Enforcement, Row, Sample, SampleKind, Variant
-from harness.sweep_tables import cost_table, memory_table
+from harness.sweep_tables import cold_cost_table, cost_table, memory_table
 from harness.text_report import markdown
 
 PER_SOURCE_MS, FIXED_MS, ROUNDS = 1.5, 200.0, 9
@@ -112,16 +112,18 @@ def test_a_slope_that_falls_is_no_cost() -> None:
 
 def test_without_cold_samples_the_init_has_no_cost() -> None:
     assert modelled(without(SampleKind.COLD)).cold_starts is None
-    (cells,) = cost_table(run(without(SampleKind.COLD))).rows
-    assert cells[4:6] == ("-", "-")
+    assert cold_cost_table(run(without(SampleKind.COLD))).rows == []
+    (cells,) = cold_cost_table(run(row(1024))).rows
+    assert cells == ("go sdk 1024 MB +20ms", "3.53", "4.37")
 
 
 def test_reports_call_it_modelled_and_name_the_prices() -> None:
     text = markdown(run(row()))
-    assert "**Cost on AWS, modelled**: US dollars by AWS list prices of us-east-1 as of 20" in text
+    assert "**Cost on AWS, modelled**: US dollars per million sources by AWS list" in text
+    assert "list prices of us-east-1 as of 20" in text
     assert "$ 0.41 per million sources for all" in text
     (cells,) = cost_table(run(row())).rows
-    assert cells[:2] == ("go sdk +20ms", "1.500 [1.500-1.500]")
+    assert cells[:2] == ("go sdk +20ms", "1.50 [1.50-1.50]")
     assert to_json(run(row()))["results"][0]["cost"]["fixed_ms"] == pytest.approx(200)  # type: ignore[index]
 
 

@@ -31,6 +31,7 @@ def handle(event, context):
 class Leaky:
     artefact: Artefact
     name: str
+    is_floor: bool = False
 
     def start(self) -> AbstractContextManager[RunningSandbox]:
         leaks = "yes" if self.name == "leaky" else ""
@@ -43,7 +44,9 @@ class Nothing:
     def clear(self) -> None:
         pass
 
-    def judge(self, invocation: Invocation, *, half: bool = False) -> str | None:
+    def judge(
+        self, invocation: Invocation, *, half: bool = False, floor: bool = False
+    ) -> str | None:
         return None if invocation.result == {} else "not the result"
 
     def stored_bytes(self) -> int:

@@ -103,7 +103,7 @@ def test_sweeps_and_cost_have_their_plots_and_tables() -> None:
     concurrency = tables["row in flight warm ms times as fast"]
     assert ["go sdk +20ms", "64", "814", "25.23"] in concurrency
     assert ["go sdk +0ms", "64", "509", "1.97"] in concurrency
-    cost = next(table for heading, table in tables.items() if "sources in 15 min" in heading)
+    cost = next(table for heading, table in tables.items() if "in 15 min" in heading)
     assert {"+20ms" in row[0] for row in cost[1:]} == {True}
     assert "modelled" in render_page(SWEEP)
 

@@ -263,6 +263,7 @@ RESULT = {
     "cost": {"type": ["object", "null"]},
     "rank": INTEGER,
     "ratio_to_fastest": INTERVAL,
+    "ratio_to_floor": closed("object", {"warm": INTERVAL, "first": INTERVAL}),
     "samples": {"type": "array", "items": closed("object", SAMPLE)},
 }
 SCHEMA = closed(
