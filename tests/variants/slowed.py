@@ -1,0 +1,20 @@
+"""The Python function with work of no use for every source: the gate has to name it."""
+
+import time
+from collections.abc import Callable
+
+from aggregator import handler
+
+_BUSY_S = 0.01
+_inflate: Callable[[bytes, int], bytes] = handler.inflate
+
+
+def _inflate_slowly(body: bytes, limit: int) -> bytes:
+    end = time.thread_time() + _BUSY_S
+    while time.thread_time() < end:
+        pass
+    return _inflate(body, limit)
+
+
+handler.inflate = _inflate_slowly
+handle = handler.handle
