@@ -113,8 +113,9 @@ def _sam_build(implementation: Implementation, origin: _Origin, work: Path) -> P
     environment = {
         **os.environ,
         **_BUILD_ENVIRONMENT,
+        "ARCHITECTURE": origin.architecture,  # for a Makefile, which SAM tells nothing
         "MAVEN_OPTS": maven,
-        # the build method python-uv takes uv from PATH
+        # python/src/Makefile takes uv from PATH
         "PATH": f"{toolchain.find_uv().parent}:{os.environ.get('PATH', os.defpath)}",
     }
     try:
@@ -126,7 +127,6 @@ def _sam_build(implementation: Implementation, origin: _Origin, work: Path) -> P
                 *("--parameter-overrides", f"Architecture={origin.architecture}"),
                 *("--build-dir", work / "build"),
                 *("--cached", "--cache-dir", work / "cache"),
-                "--beta-features",  # the build method python-uv
                 "--debug",  # without it SAM hides what Maven and Go said of their failure
             ],
             "sam build",
