@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -257,3 +258,18 @@ def test_every_parameter_is_described_and_shown_in_a_group() -> None:
     assert sorted(name for group in groups for name in group["Parameters"]) == sorted(parameters())
     for name, each in whole["Parameters"].items():
         assert len(each.get("Description", "")) > 30, name
+
+
+def test_samconfig_asks_for_two_names_and_deploys_nothing_until_they_are_given() -> None:
+    text = (TEMPLATE.parent / "samconfig.toml").read_text()
+    config = tomllib.loads(text)["default"]["global"]["parameters"]["parameter_overrides"]
+    given = dict(each.split("=", 1) for each in config)
+    declared = template()["Parameters"]
+    unanswered = {name for name, each in declared.items() if "Default" not in each}
+    assert {name for name, value in given.items() if value == "FILL-IN"} == unanswered
+    for name, value in given.items():
+        each = declared[name]
+        if name in unanswered:
+            assert not re.fullmatch(each["AllowedPattern"], value)
+        else:
+            assert value == each["Default"]
