@@ -40,10 +40,12 @@ type Fetched struct {
 type window struct {
 	places, room *semaphore.Weighted
 	queue        chan *inFlight
+	wanted       chan *inFlight // those of the queue that no goroutine gets yet
 }
 
 // inFlight is a source in the window, or the end of a page, which has nothing to fetch.
 type inFlight struct {
+	key     string
 	fetched chan Fetched
 	passed  func() // called when the consumer is done with it
 }
@@ -61,11 +63,19 @@ func (r *Reader) Bodies(ctx context.Context, pages iter.Seq2[Listed, error]) ite
 		w := &window{
 			semaphore.NewWeighted(int64(r.concurrency)), semaphore.NewWeighted(windowBytes),
 			make(chan *inFlight, r.concurrency+pagesAhead+1), // for every source and page end
+			make(chan *inFlight, r.concurrency),
 		}
 		group.Go(func() (err error) {
 			defer catchPanic(&err)
-			return r.fill(ctx, group, w, pages)
+			defer close(w.wanted)
+			return r.fill(ctx, w, pages)
 		})
+		for range r.concurrency {
+			group.Go(func() (err error) {
+				defer catchPanic(&err)
+				return r.getAll(ctx, w.wanted)
+			})
+		}
 		for {
 			started := time.Now()
 			next, err := receive(ctx, w.queue)
@@ -87,13 +97,13 @@ func (r *Reader) Bodies(ctx context.Context, pages iter.Seq2[Listed, error]) ite
 }
 
 // fill asks for the sources in their order, as far as the window has room.
-func (r *Reader) fill(ctx context.Context, group *errgroup.Group, w *window, pages iter.Seq2[Listed, error]) error {
+func (r *Reader) fill(ctx context.Context, w *window, pages iter.Seq2[Listed, error]) error {
 	for page, err := range pages {
 		if err != nil {
 			return err
 		}
 		for _, source := range page.Sources {
-			if err := r.ask(ctx, group, w, source); err != nil {
+			if err := r.ask(ctx, w, source); err != nil {
 				return err
 			}
 		}
@@ -103,8 +113,8 @@ func (r *Reader) fill(ctx context.Context, group *errgroup.Group, w *window, pag
 	return nil
 }
 
-// ask starts to get a source as soon as the window has room for it.
-func (r *Reader) ask(ctx context.Context, group *errgroup.Group, w *window, source Object) error {
+// ask has a source got as soon as the window has room for it.
+func (r *Reader) ask(ctx context.Context, w *window, source Object) error {
 	isTooLarge, bytes := source.Size > int64(r.limit), int64(0)
 	if !isTooLarge {
 		bytes = min(source.Size, windowBytes)
@@ -112,16 +122,24 @@ func (r *Reader) ask(ctx context.Context, group *errgroup.Group, w *window, sour
 	if w.places.Acquire(ctx, 1) != nil || w.room.Acquire(ctx, bytes) != nil {
 		return context.Cause(ctx)
 	}
-	next := &inFlight{make(chan Fetched, 1), func() { w.places.Release(1); w.room.Release(bytes) }}
+	next := &inFlight{source.Key, make(chan Fetched, 1), func() { w.places.Release(1); w.room.Release(bytes) }}
 	w.queue <- next
 	if isTooLarge {
 		next.fetched <- Fetched{Key: source.Key, Fault: TooLarge}
 		return nil
 	}
-	group.Go(func() (err error) {
-		defer catchPanic(&err)
-		return r.get(ctx, source.Key, next.fetched)
-	})
+	w.wanted <- next
+	return nil
+}
+
+// getAll gets one source after the other. A goroutine for each source would grow its stack
+// anew each time: a twelfth of the SDK's CPU.
+func (r *Reader) getAll(ctx context.Context, wanted <-chan *inFlight) error {
+	for next := range wanted {
+		if err := r.get(ctx, next.key, next.fetched); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
