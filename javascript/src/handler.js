@@ -1,6 +1,7 @@
 // Step: handler (SPEC.md B1 to B4, E2, E6, E7, O1 to O3): the entry, which wires the other steps.
 // Holds the sandbox's settings and client, made once, here; everything else belongs to one invocation and ends with it.
 
+import './heap.js';
 import { readConfig } from './config.js';
 import { AggregationError, badSourcesError, describe, sourceCode } from './errors.js';
 import { inflate } from './inflater.js';

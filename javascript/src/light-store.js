@@ -4,14 +4,14 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { text } from 'node:stream/consumers';
+import { urlToHttpOptions } from 'node:url';
 import { parseXML } from '@aws-sdk/xml-builder';
-import { Sha256 } from '@smithy/core/checksum';
 import { buildQueryString, escapeUri, HttpRequest } from '@smithy/core/protocols';
-import { SignatureV4 } from '@smithy/signature-v4';
 import { openAgents } from './agents.js';
 import { findCredentials } from './credentials.js';
+import { createSigner } from './signer.js';
 
-/** @import { IncomingMessage } from 'node:http' */
+/** @import { IncomingMessage, RequestOptions } from 'node:http' */
 /** @import { Environment } from './config.js' */
 /** @import { Client, Config } from './types.js' */
 /** @typedef {{method: string, bucket: string, key?: string, query?: Record<string, string>}} Target */
@@ -21,6 +21,8 @@ export class LightStore {
   #config;
   #agents;
   #signer;
+  /** @type {Map<string, {folder: string, host: string, address: RequestOptions}>} of the two buckets */
+  #addresses = new Map();
 
   /**
    * @param {Config} config
@@ -78,6 +80,20 @@ export class LightStore {
   }
 
   /**
+   * A malformed endpoint is met here, by each attempt.
+   * @param {string} bucket
+   */
+  #find(bucket) {
+    const known = this.#addresses.get(bucket);
+    if (known) return known;
+    const { origin, folder } = addressOf(this.#config, bucket);
+    const url = new URL(origin);
+    const found = { folder, host: url.host, address: urlToHttpOptions(url) };
+    this.#addresses.set(bucket, found);
+    return found;
+  }
+
+  /**
    * @param {Target} target
    * @param {AbortSignal} signal
    * @param {Record<string, string>} [headers]
@@ -85,30 +101,24 @@ export class LightStore {
    * @returns {Promise<IncomingMessage>} a 2xx answer, whose body is still to come
    */
   async #send({ method, bucket, key = '', query = {} }, signal, headers = {}, body) {
-    const { origin, folder } = addressOf(this.#config, bucket);
-    const { protocol, hostname, host } = new URL(origin);
+    const { folder, host, address } = this.#find(bucket);
     const path = `${folder}/${key.split('/').map(escapeUri).join('/')}`;
-    const unsigned = new HttpRequest({ method, protocol, hostname, path, query, headers: { host, ...headers }, body });
+    const unsigned = new HttpRequest({ method, path, query, headers: { host, ...headers }, body });
     const signed = await this.#signer.sign(unsigned);
-    const [send, agent] = protocol === 'http:' ? [requestHttp, this.#agents.http] : [requestHttps, this.#agents.https];
+    const [send, agent] =
+      address.protocol === 'http:' ? [requestHttp, this.#agents.http] : [requestHttps, this.#agents.https];
     const search = buildQueryString(query);
-    const options = { method, path: search ? `${path}?${search}` : path, headers: signed.headers, agent, signal };
+    const target = { ...address, method, path: search ? `${path}?${search}` : path, headers: signed.headers, agent };
     const answer = await new Promise((/** @type {(answer: IncomingMessage) => void} */ resolve, reject) => {
-      send(origin, options, resolve).on('error', reject).end(body);
+      const sent = send(target, resolve).on('error', reject);
+      signal.addEventListener('abort', () => sent.destroy(signal.reason));
+      sent.end(body);
     });
     const httpStatusCode = answer.statusCode ?? 0;
     if (httpStatusCode >= 200 && httpStatusCode < 300) return answer;
     throw Object.assign(refusal(await text(answer)), { $metadata: { httpStatusCode } });
   }
 }
-
-/**
- * S3's paths are signed as they are sent, other services' are encoded once more.
- * @param {string} region
- * @param {ReturnType<typeof findCredentials>} credentials
- */
-export const createSigner = (region, credentials) =>
-  new SignatureV4({ service: 's3', region, credentials, sha256: Sha256, uriEscapePath: false });
 
 /**
  * Where a bucket is: the certificate is for names without a dot.

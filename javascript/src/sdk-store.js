@@ -12,6 +12,7 @@ import {
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { openAgents } from './agents.js';
 import { findCredentials } from './credentials.js';
+import { Sha256 } from './signer.js';
 
 /** @import { Readable } from 'node:stream' */
 /** @import { Environment } from './config.js' */
@@ -32,6 +33,7 @@ export class SdkStore {
       region: config.region,
       ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
       credentials: findCredentials(env),
+      sha256: Sha256,
       maxAttempts: 1,
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',

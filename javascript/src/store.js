@@ -108,21 +108,27 @@ export class Store {
 }
 
 /**
+ * By events: an iterator waits several times for each of many small bodies.
  * @param {Readable} stream
  * @param {number} limitBytes
  * @returns {Promise<Buffer | null>} null when there is more, which is then not read
  */
-const collect = async (stream, limitBytes) => {
-  /** @type {Buffer[]} */
-  const pieces = [];
-  let size = 0;
-  for await (const piece of stream) {
-    size += piece.length;
-    if (size > limitBytes) return null;
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces, size);
-};
+const collect = (stream, limitBytes) =>
+  new Promise((resolve, reject) => {
+    /** @type {Buffer[]} */
+    const pieces = [];
+    let size = 0;
+    stream.on('data', (piece) => {
+      pieces.push(piece);
+      size += piece.length;
+      if (size <= limitBytes) return;
+      resolve(null);
+      stream.destroy();
+    });
+    stream.on('end', () => resolve(Buffer.concat(pieces, size)));
+    stream.on('error', reject);
+    stream.on('close', () => reject(new Error('the body broke off')));
+  });
 
 /**
  * The url encoding of listings writes a space as '+'.

@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { readConfig } from '../src/config.js';
 import { Journal } from '../src/journal.js';
-import { createSigner } from '../src/light-store.js';
+import { createSigner } from '../src/signer.js';
 import { connect, Store } from '../src/store.js';
 
 const ENV = { SRC_BUCKET: 'source', DST_BUCKET: 'destination', AWS_REGION: 'eu-west-1' };
