@@ -29,6 +29,13 @@ from harness.verify import same_json, verify_destination
 _SOURCE_BUCKET = "source-bucket"
 _DESTINATION_BUCKET = "destination-bucket"
 _ENDPOINT = "AWS_ENDPOINT_URL_S3"
+#: Where a store has the day and takes the chunks, unless its own variables say otherwise.
+_PLACES = {
+    "SRC_BUCKET": _SOURCE_BUCKET,
+    "SRC_PREFIX": "",
+    "DST_BUCKET": _DESTINATION_BUCKET,
+    "DST_PREFIX": "",
+}
 
 
 class Finding(Protocol):
@@ -70,6 +77,7 @@ class StartsSandbox(Protocol):
         limits: Limits | None = None,
         cores: frozenset[int] | None = None,
         reset_peak: bool = False,
+        snap_start: bool | None = None,
     ) -> AbstractContextManager[RunningSandbox]: ...
 
 
@@ -167,6 +175,7 @@ def staged(
         doors.serve(placement.others) as store,
     ):
         store.bucket_path(_DESTINATION_BUCKET)
+        prefix = {**_PLACES, **store.env()}["DST_PREFIX"]
         progress("staging the day")
 
         def put(each: StagedObject) -> None:
@@ -179,18 +188,13 @@ def staged(
         first, *others = days
         limit = int(settings["MAX_SOURCE_BYTES"])
         with ExpectedTexts(Path(folder) / "texts", first, chunk_bytes, limit) as texts:
-            expected = stage(days[first], put_first, Path(folder) / "day", first, chunk_bytes)
+            day_folder = Path(folder) / "day"
+            expected = stage(days[first], put_first, day_folder, first, chunk_bytes, prefix)
         half = [
-            stage(days[day], put, Path(folder) / day.isoformat(), day, chunk_bytes)
+            stage(days[day], put, Path(folder) / day.isoformat(), day, chunk_bytes, prefix)
             for day in others
         ]
-        env = {
-            **store.env(),
-            "SRC_BUCKET": _SOURCE_BUCKET,
-            "SRC_PREFIX": "",
-            "DST_BUCKET": _DESTINATION_BUCKET,
-            "DST_PREFIX": "",
-        }
+        env = {**_PLACES, **store.env()}
         yield Bench(store, env, expected, half[0] if half else None, texts.day())
 
 
@@ -234,4 +238,5 @@ class LocalTarget:
             limits=self.limits,
             cores=self.cores if memory_mb <= VCPU_MB else None,  # it may use more than its core
             reset_peak=True,
+            **({} if self.variant.snap_start is None else {"snap_start": self.variant.snap_start}),
         )

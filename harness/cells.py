@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.figures import Figures, Ranking
-from harness.model import Comparison, Row
+from harness.model import LAMBDA, Comparison, Row
 from harness.statistics import Interval, Summary, noise_floor
 from harness.sweeps import best_memory, gb_seconds
 
@@ -87,6 +87,8 @@ def _limits(comparison: Comparison) -> str:
         return ""
     if held[0].mechanism is None:
         return f"none: {held[0].reason}"
+    if held[0].mechanism == LAMBDA:
+        return f"{LAMBDA}'s own"
     when = "from the start" if held[0].throttle_init else "after init"
     delays = [each.quota_delay_ms for each in held if each.quota_delay_ms is not None]
     late = f", {max(delays):.1f} ms late at most" if delays else ""
@@ -189,6 +191,11 @@ def _plan(settings: Mapping[str, Any]) -> str:
 def _machine(environment: Mapping[str, Any]) -> str:
     commit = environment["commit"] or NOT_MEASURED
     changed = " with uncommitted changes" if environment["clean"] is False else ""
+    if environment.get("target") == LAMBDA:
+        return (
+            f"{LAMBDA} in {environment['region']}, {environment['architecture']}, stack "
+            f"{environment['stack']}; commit {commit}{changed}"
+        )
     return (
         f"{_counted(environment['cores'], 'core')} of {environment['cpu'] or NOT_MEASURED}, "
         f"{environment['memory_mb'] / 1000:.0f} GB, {environment['kernel']} "

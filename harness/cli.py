@@ -13,16 +13,20 @@ import platform
 import random
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.aws import commands as aws_commands
+from harness.files import require_writable, write
 from harness.model import Comparison, HarnessError, NotReady, UsageError, VerdictKind
 
 if TYPE_CHECKING:
     from harness.bench import Doors, Finding
+    from harness.compare import Request
     from harness.local.latency import Latency
 
 OK, DIFFERENT, USAGE, NOT_READY, INTERRUPTED = 0, 1, 2, 3, 130
@@ -45,7 +49,7 @@ def main(argv: Sequence[str], doors: Doors | None = None) -> int:
 
     try:
         with interruptible():
-            commands = {
+            commands: dict[str, Callable[[argparse.Namespace, Doors], int]] = {
                 "compare": _compare,
                 "report": _report,
                 "verify": _verify,
@@ -53,6 +57,9 @@ def main(argv: Sequence[str], doors: Doors | None = None) -> int:
                 "fuzz": _fuzz,
                 "trail": _trail,
                 "doctor": _doctor,
+                "backfill": lambda arguments, _: aws_commands.backfill(arguments),
+                "redrive": lambda arguments, _: aws_commands.redrive(arguments),
+                "status": lambda arguments, _: aws_commands.status(arguments),
             }
             template = getattr(arguments, "template", None)
             return commands[arguments.command](arguments, doors or _real_doors(template))
@@ -122,6 +129,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="X",
         help="against the baseline, as a ratio of ratios; default 1.15",
     )
+    compare.add_argument(
+        "--target", choices=("local", "aws"), default="local", help="default local"
+    )
+    compare.add_argument("--stack", metavar="NAME", help="with --target aws, what is deployed")
+    compare.add_argument("--region", metavar="NAME", help="of the stack; default: AWS's own rules")
+    compare.add_argument("--yes", action="store_true", help="agree to what it costs on AWS")
+    compare.add_argument(
+        "--snap-start", type=_switches, default=(), metavar="off,on", help="sweep it, on AWS"
+    )
     _add_report_files(compare)
     report = commands.add_parser("report", help="show exports of compare again")
     report.add_argument("files", type=Path, nargs="+", metavar="FILE", help="by --export-json")
@@ -144,6 +160,9 @@ def _parser() -> argparse.ArgumentParser:
     trail.add_argument("--day", type=_day, metavar="YYYY-MM-DD", help="without: lists the days")
     trail.add_argument("--export-json", type=Path, metavar="FILE")
     doctor = commands.add_parser("doctor", help="check what compare needs, with remedies")
+    doctor.add_argument("--stack", metavar="NAME", help="check this stack on AWS, too")
+    doctor.add_argument("--region", metavar="NAME", help="of the stack; default: AWS's own rules")
+    aws_commands.add_commands(commands, _day, _positive)
     for command in (compare, verify, fuzz):
         command.add_argument(
             "--clients", type=_names, default=(), metavar="A,B", help="only these: sdk, light"
@@ -182,6 +201,13 @@ def _slowdown(text: str) -> float:
     if not value >= 1:
         raise argparse.ArgumentTypeError(f"{text} is below 1")
     return value
+
+
+def _switches(text: str) -> tuple[bool, ...]:
+    switches = {"on": True, "off": False}
+    if unknown := [each for each in text.split(",") if each not in switches]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]} is neither on nor off")
+    return tuple(switches[each] for each in text.split(","))
 
 
 def _positives(text: str) -> tuple[int, ...]:
@@ -241,7 +267,7 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
         recipe = Recipe(day=arguments.day)
     for file in (arguments.export_json, arguments.html, arguments.markdown, arguments.csv):
         if file is not None:
-            _require_writable(file)
+            require_writable(file)
     baseline = None if arguments.baseline is None else read_export(arguments.baseline)
     earlier = None if arguments.resume is None else read_export(arguments.resume)
     request = Request(
@@ -260,9 +286,11 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
         limits=None if arguments.no_limits else Limits(arguments.throttle_init),
         concurrency=arguments.concurrency,
         s3_latency=arguments.s3_latency,
+        snap_start=arguments.snap_start,
+        on_aws=arguments.target == "aws",
     )
     file = arguments.export_json
-    with progress_on(sys.stderr) as progress:
+    with _doors_to_target(arguments, request, doors) as doors, progress_on(sys.stderr) as progress:
         comparison = compare(
             request,
             doors,
@@ -297,6 +325,31 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
     return code
 
 
+@contextmanager
+def _doors_to_target(
+    arguments: argparse.Namespace, request: Request, doors: Doors
+) -> Iterator[Doors]:
+    """``doors`` themselves, or those of the stack that is named."""
+    if arguments.target == "local":
+        if arguments.stack or arguments.snap_start:
+            raise UsageError("--stack and --snap-start need --target aws")
+        yield doors
+        return
+    from harness.aws.comparison import ask, aws_doors
+    from harness.aws.session import open_clients
+    from harness.aws.stack import read_stack
+    from harness.toolchain import to_stderr
+
+    if not arguments.stack:
+        raise UsageError("--target aws needs --stack NAME: what `sam deploy` made")
+    clients = open_clients(arguments.region)
+    stack = read_stack(clients, arguments.stack)
+    with aws_doors(
+        request, clients, stack, doors.load(), ask(arguments.yes), to_stderr
+    ) as to_stack:
+        yield to_stack
+
+
 def _report(arguments: argparse.Namespace, _: Doors) -> int:
     from harness.export import read_export
     from harness.report import render, render_side_by_side
@@ -319,14 +372,14 @@ def _write_reports(comparison: Comparison, arguments: argparse.Namespace) -> Non
     if arguments.html is not None:
         from harness.page.page import render_page
 
-        _write(arguments.html, render_page(comparison))
+        write(arguments.html, render_page(comparison))
     if arguments.markdown is not None or arguments.csv is not None:
         from harness.text_report import markdown, samples_csv
 
         if arguments.markdown is not None:
-            _write(arguments.markdown, markdown(comparison))
+            write(arguments.markdown, markdown(comparison))
         if arguments.csv is not None:
-            _write(arguments.csv, samples_csv(comparison))
+            write(arguments.csv, samples_csv(comparison))
 
 
 def _trail(arguments: argparse.Namespace, _: Doors) -> int:
@@ -336,7 +389,7 @@ def _trail(arguments: argparse.Namespace, _: Doors) -> int:
     from harness.trail_report import days_to_json, render_days, render_oddities
 
     if arguments.export_json is not None:
-        _require_writable(arguments.export_json)
+        require_writable(arguments.export_json)
     with progress_on(sys.stderr) as progress:
         progress(f"looking through {arguments.source}")
         trail = find_trail(arguments.source)
@@ -358,20 +411,7 @@ def _trail(arguments: argparse.Namespace, _: Doors) -> int:
 def _export(value: Mapping[str, object], path: Path | None) -> None:
     if path is None:
         return
-    _write(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all, but for what is no file, such as /dev/stdout."""
-    try:
-        if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8")
-            return
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path} can't be written: {error}") from error
+    write(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def _verify(arguments: argparse.Namespace, doors: Doors) -> int:
@@ -448,12 +488,6 @@ def _fuzz(arguments: argparse.Namespace, doors: Doors) -> int:
     return DIFFERENT if tally.disagreements or lakes.drafts else OK
 
 
-def _require_writable(path: Path) -> None:
-    place = path if path.exists() else path.parent
-    if path.is_dir() or not place.exists() or not os.access(place, os.W_OK):
-        raise UsageError(f"{path} can't be written: give a file in a folder that exists")
-
-
 def _unheld(comparison: Comparison) -> list[str]:
     """The rows that were to be held to Lambda's limits, and were not."""
     if comparison.settings["limits"] is None:
@@ -479,13 +513,25 @@ def _exit_code(comparison: Comparison, *, required: bool) -> int:
     return NOT_READY if skipped and (required or skipped == len(kinds)) else OK
 
 
-def _doctor(_: argparse.Namespace, doors: Doors) -> int:
+def _doctor(arguments: argparse.Namespace, doors: Doors) -> int:
+    from harness.aws.health import check_stack
+    from harness.doctor import check_machine
+
+    machine = list(check_machine())
+    _print_findings("this machine", machine)
+    stack: list[Finding] = []
+    if arguments.stack:
+        stack += check_stack(arguments.stack, arguments.region, doors.load())
+        _print_findings(f"stack {arguments.stack}", stack)
     findings = {each.language: list(doors.check(each)) for each in doors.load()}
     shared = [f for f in next(iter(findings.values()), []) if _in_all(f, findings.values())]
     _print_findings("every language", shared)
     for language, own in findings.items():
         _print_findings(language, [finding for finding in own if not _in_all(finding, [shared])])
-    return OK if all(finding.ok for own in findings.values() for finding in own) else NOT_READY
+    # without limits a comparison runs, too, and says so
+    needed = [finding for finding in machine if finding.name != "limits"]
+    every = (*needed, *stack, *(finding for own in findings.values() for finding in own))
+    return OK if all(finding.ok for finding in every) else NOT_READY
 
 
 def _in_all(finding: Finding, lists: Iterable[Sequence[Finding]]) -> bool:

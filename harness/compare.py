@@ -37,6 +37,10 @@ from harness.model import (
 )
 from harness.resume import require_same, samples_to_go_on_from
 
+#: Those whose published versions may start from a snapshot:
+#: https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
+SNAP_START_RUNTIMES = ("java", "python")
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -63,16 +67,22 @@ class Request:
     concurrency: tuple[int, ...] = ()
     s3_latency: tuple[Latency, ...] = ()
     limits: Limits | None = field(default_factory=Limits)
+    snap_start: tuple[bool, ...] = ()
+    on_aws: bool = False
 
     @property
-    def has_latency(self) -> bool:
+    def models_cost(self) -> bool:
         """Whether any row has a way to S3 as long as on AWS."""
-        return any(each.latency_ms for each in self.s3_latency)
+        return self.on_aws or any(each.latency_ms for each in self.s3_latency)
 
     def variants(self) -> list[tuple[Variant, Latency | None]]:
         """Every combination that is swept; one that changes nothing if none is."""
         return [
-            (Variant(memory_mb, concurrency, None if latency is None else str(latency)), latency)
+            (
+                Variant(memory_mb, concurrency, None if latency is None else str(latency), snapped),
+                latency,
+            )
+            for snapped in dict.fromkeys(self.snap_start) or (None,)
             for memory_mb in dict.fromkeys(self.memory_mb) or (None,)
             for latency in dict.fromkeys(self.s3_latency) or (None,)
             for concurrency in dict.fromkeys(self.concurrency) or (None,)
@@ -111,7 +121,7 @@ def compare(
         else:
             # The tools are there, so this is the build's own failure.
             verdicts[language] = Verdict(VerdictKind.FAILED, str(built))
-    plan = _plan(request, each_client)
+    plan = make_plan(request, each_client)
     had = None if earlier is None else samples_to_go_on_from(earlier, plan)
     if request.floor and doors.floor is not None and artefacts:
         floor = floor_beside(chosen[0])
@@ -162,6 +172,7 @@ class _Run:
             _row(each, variant, self.verdicts, self.artefacts, measured)
             for variant, _ in self.request.variants()
             for each in self.implementations
+            if _is_for(variant, each)
         ]
         # what had no samples in the earlier run is as it was
         old = {} if self.earlier is None else {row.name: row for row in self.earlier.rows}
@@ -199,8 +210,14 @@ def _targets(
             targets += [
                 LocalTarget(each, env, doors, variant, request.limits, placement.sandbox)
                 for each in artefacts
+                if _is_for(variant, each.implementation)
             ]
         yield targets
+
+
+def _is_for(variant: Variant, implementation: Implementation) -> bool:
+    """Lambda has snapshots for some runtimes only."""
+    return not variant.snap_start or implementation.runtime.startswith(SNAP_START_RUNTIMES)
 
 
 def choose(known: Sequence[Implementation], languages: Sequence[str]) -> list[Implementation]:
@@ -263,7 +280,7 @@ def _days(request: Request, max_source_bytes: int) -> dict[date, Iterable[Staged
     """The day, and where cost is modelled the half of it as a day of its own."""
     day = request.recipe.day
     days = {day: _objects(request, max_source_bytes)}
-    if request.has_latency:
+    if request.models_cost:
         half_day = _half_day(day)
         days[half_day] = half_of(_objects(request, max_source_bytes), day, half_day)
     return days
@@ -288,9 +305,14 @@ def _not_ready(chosen: Sequence[Implementation], doors: Doors) -> Iterator[tuple
             yield each.language, Verdict(VerdictKind.SKIPPED, reason)
 
 
-def _plan(request: Request, implementations: Sequence[Implementation]) -> Plan:
+def make_plan(request: Request, implementations: Sequence[Implementation]) -> Plan:
+    """How often each row is invoked, and by what."""
     day = request.recipe.day
-    late = [variant for variant, latency in request.variants() if latency and latency.latency_ms]
+    late = [
+        variant
+        for variant, latency in request.variants()
+        if request.on_aws or (latency and latency.latency_ms)
+    ]
     return Plan(
         _event(request, day),
         request.cold,
@@ -300,7 +322,9 @@ def _plan(request: Request, implementations: Sequence[Implementation]) -> Plan:
         request.order_seed,
         request.again,
         _event(request, _half_day(day)),
-        frozenset(f"{each.name} {variant}" for variant in late for each in implementations),
+        frozenset(
+            f"{each.name} {variant}".rstrip() for variant in late for each in implementations
+        ),
     )
 
 

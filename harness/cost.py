@@ -81,17 +81,27 @@ def requests_cost(comparison: Comparison) -> float:
     """US dollars for S3's requests per million sources, whoever makes them: a GET each, the pages
     of the listing, and a PUT and a COPY for each chunk.
     """
-    fixture, prices = comparison.fixture, _prices()["s3"]
+    fixture = comparison.fixture
     bytes_per_source = int(str(fixture["record_bytes"])) / int(str(fixture["sources"]))
     chunks = _MILLION * bytes_per_source / int(str(comparison.settings["CHUNK_BYTES"]))
     listed = _MILLION / _KEYS_PER_PAGE
-    return _MILLION * float(prices["get"]) + (listed + 2 * chunks) * float(prices["put"])
+    return _MILLION * s3_price("get") + (listed + 2 * chunks) * s3_price("put")
 
 
 def gb_second_prices() -> Mapping[str, float]:
     """architecture -> US dollars."""
     prices = _prices()["lambda"]["gb_second"]
     return {name: float(prices[name]) for name in ARCHITECTURES}
+
+
+def request_price() -> float:
+    """US dollars for an invocation, however long it is."""
+    return float(_prices()["lambda"]["request"])
+
+
+def s3_price(operation: str) -> float:
+    """US dollars for a ``get``, or for a ``put`` and what costs the same."""
+    return float(_prices()["s3"][operation])
 
 
 def price_list() -> str:
@@ -104,7 +114,7 @@ def _cold_starts(row: Row, gigabytes: float) -> Mapping[str, float] | None:
     inits = [each.init_ms for each in row.samples if each.init_ms is not None]
     if not inits:
         return None
-    request = float(_prices()["lambda"]["request"])
+    request = request_price()
     seconds = median(inits) / 1000
     return {
         name: _MILLION * (seconds * gigabytes * price + request)

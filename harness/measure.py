@@ -31,6 +31,8 @@ Progress = Callable[[str], None]
 Clock = Callable[[], float]
 
 COLD, WARM, RERUN = 5, 8, 3
+#: Invocations of a warm sandbox that are not measured.
+WARM_UPS = 2
 #: The kinds of sample that a plan counts; a half goes with each warm one.
 COUNTED = (SampleKind.COLD, SampleKind.WARM, SampleKind.RERUN)
 
@@ -357,7 +359,7 @@ class _Measurement:
         self._progress(f"warming up {target.name}")
         sandbox = sandboxes.enter_context(target.start())
         each = _Warm(target, sandbox, outcome)
-        for _ in range(2):  # the cold one, and one more for what compiles late
+        for _ in range(WARM_UPS):  # the cold one, and one more for what compiles late
             self._destination.clear()
             invocation = self._invoke(each, SampleKind.WARM)
         sandbox.freeze()
@@ -396,6 +398,9 @@ class _Measurement:
                 invocation.peak_since,
                 invocation.throttled_ms,
                 invocation.emulator,
+                invocation.restore_ms,
+                invocation.billed_ms,
+                invocation.publish_ms,
             )
         )
 

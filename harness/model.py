@@ -17,6 +17,10 @@ _CLIENT = "S3_CLIENT"
 _DEFAULT_CLIENT = "sdk"  # S12
 
 
+#: The mechanism of ``Enforcement`` at AWS, where each sandbox has its share for itself.
+LAMBDA = "AWS Lambda"
+
+
 class HarnessError(Exception):
     """The harness can't go on; the message names the thing and the remedy."""
 
@@ -136,6 +140,7 @@ class PeakSince(StrEnum):
 
     INVOCATION = "invocation"
     START = "start"  # of the runtime's processes
+    REPORT = "report"  # Lambda's own line: since the start of its execution environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +151,9 @@ class Invocation:
     a caller sees, or ``None``; ``failure`` tells then of what kind it is. ``init_ms`` belongs to a
     cold invocation only. ``log`` holds the function's own JSON log lines of this invocation.
     ``peak_since`` tells what ``peak_rss_bytes`` is the peak of. ``throttled_ms`` is how long the
-    CPU quota held the function up, summed over cores; ``None`` without limits.
+    CPU quota held the function up, summed over cores; ``None`` without limits. Only AWS tells
+    ``restore_ms`` (from a snapshot, in place of an init) and ``billed_ms``; ``publish_ms`` is how
+    long a cold invocation's version took to be ready.
     """
 
     result: object | None
@@ -161,6 +168,9 @@ class Invocation:
     peak_since: PeakSince | None = None
     throttled_ms: float | None = None
     emulator: EmulatorReport | None = None
+    restore_ms: float | None = None
+    billed_ms: float | None = None
+    publish_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +222,17 @@ class Sample:
     peak_since: PeakSince | None = None
     throttled_ms: float | None = None
     emulator: EmulatorReport | None = None
+    restore_ms: float | None = None
+    billed_ms: float | None = None
+    publish_ms: float | None = None
 
     @property
     def first_ms(self) -> float | None:
-        """What the first caller waits for: init and duration."""
-        if self.init_ms is None or self.duration_ms is None:
+        """What the first caller waits for: init, or restore from a snapshot, and duration."""
+        begun_ms = self.init_ms if self.restore_ms is None else self.restore_ms
+        if begun_ms is None or self.duration_ms is None:
             return None
-        return self.init_ms + self.duration_ms
+        return begun_ms + self.duration_ms
 
 
 class VerdictKind(StrEnum):
@@ -248,12 +262,14 @@ class Variant:
     memory_mb: int | None = None
     concurrency: int | None = None
     s3_latency: str | None = None
+    snap_start: bool | None = None
 
     def __str__(self) -> str:
         parts = (
             None if self.memory_mb is None else f"{self.memory_mb} MB",
             None if self.concurrency is None else f"c={self.concurrency}",
             None if self.s3_latency is None else f"+{self.s3_latency}",
+            {None: None, True: "SnapStart", False: "no SnapStart"}[self.snap_start],
         )
         return " ".join(part for part in parts if part)
 
@@ -292,7 +308,8 @@ class Row:
     @property
     def is_contended(self) -> bool:
         """Whether its share is more than the one core that it would have for itself."""
-        return self.enforcement is not None and self.enforcement.vcpus > 1
+        held = self.enforcement
+        return held is not None and held.mechanism != LAMBDA and held.vcpus > 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from harness.cells import NOT_MEASURED, Table, between, median, megabytes, number, ratio
 from harness.figures import Figures, figures, to_floor
 from harness.model import Comparison, Row, Sample, SampleKind
-from harness.statistics import LEAST_FOR_P95, Summary
+from harness.statistics import LEAST_FOR_P95, Summary, summarise
 from harness.sweep_tables import cold_cost_table, concurrency_table, cost_table, memory_table
 
 Measured = Sequence[tuple[Row, Figures]]
@@ -23,7 +23,10 @@ def with_figures(comparison: Comparison) -> Measured:
 def detail_tables(comparison: Comparison, rows: Measured) -> Iterator[Table]:
     """All that the main table has no room for, where there is anything to say."""
     of_rows = (warm_table, throughput_table, phases_table, package_table)
-    of_all = (memory_table, concurrency_table, cost_table, cold_cost_table, emulator_table)
+    of_all = (
+        *(memory_table, concurrency_table, cost_table, cold_cost_table),
+        *(start_table, emulator_table),
+    )
     tables = [
         floor_table(comparison),
         *(make(rows) for make in of_rows),
@@ -57,6 +60,28 @@ def warm_table(rows: Measured) -> Table:
             for row, found in rows
             if found.warm is not None
         ],
+    )
+
+
+def start_table(comparison: Comparison) -> Table:
+    """Only AWS has snapshots and bills."""
+    rows = []
+    for row in comparison.rows:
+        cold = [sample for sample in row.samples if sample.kind is SampleKind.COLD]
+        published = summarise([s.publish_ms for s in cold if s.publish_ms is not None])
+        if published is None:
+            continue
+        restored = summarise([s.restore_ms for s in cold if s.restore_ms is not None])
+        begun = summarise([s.init_ms for s in cold if s.init_ms is not None])
+        billed = summarise([s.billed_ms for s in cold if s.billed_ms is not None])
+        rows.append((row.name, *map(median, (published, begun, restored, billed))))
+    return Table(
+        "start",
+        "Cold starts on AWS",
+        "Medians in ms. Publishing ends when the version is active: with SnapStart when its "
+        "snapshot is taken. Restore stands in place of init.",
+        ("row", "publishing", "init", "restore", "billed"),
+        rows,
     )
 
 

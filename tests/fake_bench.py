@@ -156,6 +156,7 @@ class FakeBench:
         limits: Limits | None = None,
         cores: frozenset[int] | None = None,
         reset_peak: bool = False,
+        snap_start: bool | None = None,
     ) -> Iterator[FakeSandbox]:
         language = artefact.implementation.language
         self.done.append(f"start {language}")

@@ -70,6 +70,7 @@ def test_own_code_of_the_project_is_a_small_part(language: str) -> None:
         if path.suffix in {".py", ".java", ".js", ".go"} and not {"node_modules"} & {*path.parts}
     )
     assert 1000 < artefact.own.unzipped_bytes < 2 * sources
+    assert artefact.unzipped_bytes is not None
     assert artefact.own.unzipped_bytes < artefact.unzipped_bytes / 5
 
 

@@ -195,8 +195,11 @@ SAMPLE = {
     "peak_rss_bytes": INTEGER,
     "wait_ms": NUMBER,
     "phases": {"type": ["object", "null"]},
-    "peak_since": {"enum": ["invocation", "start", None]},
+    "peak_since": {"enum": ["invocation", "start", "report", None]},
     "throttled_ms": NUMBER,
+    "restore_ms": NUMBER,
+    "billed_ms": NUMBER,
+    "publish_ms": NUMBER,
     "emulator": closed(
         ["object", "null"],
         {
@@ -236,7 +239,12 @@ RESULT = {
     "client": {"enum": ["sdk"]},
     "variant": closed(
         "object",
-        {"memory_mb": INTEGER, "concurrency": INTEGER, "s3_latency": {"type": ["string", "null"]}},
+        {
+            "memory_mb": INTEGER,
+            "concurrency": INTEGER,
+            "s3_latency": {"type": ["string", "null"]},
+            "snap_start": {"type": ["boolean", "null"]},
+        },
     ),
     "enforcement": closed(
         ["object", "null"],
@@ -322,6 +330,9 @@ def test_the_export_keeps_raw_samples_and_nulls() -> None:
         "peak_since": None,
         "throttled_ms": None,
         "emulator": None,
+        "restore_ms": None,
+        "billed_ms": None,
+        "publish_ms": None,
     }
     assert python["samples"][0]["emulator"]["max_memory_mb"] == 1769
     assert python["reason"] is None

@@ -35,6 +35,7 @@ from harness.model import (
     HarnessError,
     Invocation,
     NotReady,
+    UsageError,
 )
 
 _ROUTE = "/2015-03-31/functions/function/invocations"
@@ -64,7 +65,10 @@ class Sandbox:
         limits: Limits | None = None,
         cores: frozenset[int] | None = None,
         reset_peak: bool = False,
+        snap_start: bool | None = None,
     ) -> None:
+        if snap_start is not None:
+            raise UsageError("the emulator has no SnapStart: --target aws")
         self._implementation = artefact.implementation
         self._folder = artefact.folder.resolve()
         self._env = dict(env)

@@ -1,0 +1,60 @@
+"""What a comparison on AWS will cost, before it costs anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.cost import gb_second_prices, price_list, request_price, s3_price
+from harness.measure import WARM_UPS, Plan
+from harness.model import SampleKind
+
+#: Assumed of a source that nobody has measured yet: over twice the slowest row of README.md.
+_ASSUMED_MS_PER_SOURCE = 4.0
+_ASSUMED_FIXED_MS = 1500.0
+_KEYS_PER_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """US dollars; ``most`` is if every invocation ran into its time-out."""
+
+    invocations: int
+    likely: float
+    most: float
+    requests: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.invocations:,} invocations: about ${self.likely:.2f} if a source takes "
+            f"{_ASSUMED_MS_PER_SOURCE:.0f} ms, at most ${self.most:.2f} if each ran into its "
+            f"time-out; and ${self.requests:.2f} of S3 requests ({price_list()})"
+        )
+
+
+def estimate(
+    plan: Plan, memory_mb: list[int], timeout_s: int, sources: int, architecture: str
+) -> Estimate:
+    """``memory_mb`` has the size of each row. A plan by seconds takes its time, not counts."""
+    rows = len(memory_mb)
+    cold, warm, rerun = (
+        0 if plan.seconds else int(plan.most(kind))
+        for kind in (SampleKind.COLD, SampleKind.WARM, SampleKind.RERUN)
+    )
+    of_row = 1 + cold + WARM_UPS + warm * (2 if plan.halved else 1) + rerun
+    again = WARM_UPS + warm if plan.again else 0
+    invocations = rows * of_row + again
+    if plan.seconds:
+        invocations += int(plan.seconds / (_ASSUMED_FIXED_MS / 1000))
+    gb_second = gb_second_prices()[architecture]
+    gigabytes = max(memory_mb) / 1024
+    likely_s = (_ASSUMED_FIXED_MS + _ASSUMED_MS_PER_SOURCE * sources) / 1000
+    pages = sources / _KEYS_PER_PAGE + 1
+    requests = sources * s3_price("put") + invocations * (
+        sources * s3_price("get") + (pages + 3) * s3_price("put")
+    )
+    return Estimate(
+        invocations,
+        invocations * (likely_s * gigabytes * gb_second + request_price()),
+        invocations * (timeout_s * gigabytes * gb_second + request_price()),
+        requests,
+    )

@@ -1,0 +1,128 @@
+"""The door to AWS: clients, and what its refusals mean for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+    WaiterError,
+)
+
+from harness.model import HarnessError, NotReady, UsageError
+
+#: Requests to S3 that may be in flight.
+S3_AT_ONCE = 32
+_LOGIN = "log in again (`aws sso login`, `aws configure`) or set AWS_PROFILE"
+_EXPIRED = {
+    *("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "RequestExpired"),
+    *("UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch"),
+}
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"}
+_THROTTLED = {
+    *("TooManyRequestsException", "Throttling", "ThrottlingException", "SlowDown"),
+    *("RequestLimitExceeded", "RequestThrottled", "EC2ThrottledException"),
+}
+_ELSEWHERE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraint"}
+_BUSY = {"ResourceConflictException", "ResourceInUseException"}
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """One client for each service, all in ``region``. ``invoker`` never repeats an invocation."""
+
+    region: str
+    cloudformation: Any
+    functions: Any
+    invoker: Any
+    s3: Any
+    sqs: Any
+    sts: Any
+
+
+def open_clients(region: str | None = None) -> Clients:
+    """Clients by boto3's own rules for credentials and region; nothing is asked of AWS yet.
+
+    Raises ``UsageError`` without a region, ``NotReady`` without credentials.
+    """
+    try:
+        session = boto3.Session(region_name=region)
+        if session.get_credentials() is None:
+            raise NotReady(f"no AWS credentials were found: {_LOGIN}")
+        patient = Config(retries={"mode": "standard", "total_max_attempts": 6})
+        # a function may run for 15 minutes, and whoever repeats an invocation pays it twice
+        once = Config(read_timeout=930, retries={"total_max_attempts": 1})
+        return Clients(
+            session.client("sts").meta.region_name,
+            session.client("cloudformation", config=patient),
+            session.client("lambda", config=patient),
+            session.client("lambda", config=once),
+            session.client("s3", config=patient.merge(Config(max_pool_connections=S3_AT_ONCE))),
+            session.client("sqs", config=patient),
+            session.client("sts", config=patient),
+        )
+    except NoRegionError as error:
+        raise UsageError("no AWS region: --region or AWS_REGION") from error
+    except ProfileNotFound as error:
+        remedy = "set AWS_PROFILE to one that `aws configure list-profiles` shows"
+        raise NotReady(f"{error}: {remedy}") from error
+
+
+@contextmanager
+def explained(action: str, thing: str) -> Iterator[None]:
+    """Turn what AWS refuses into a message with a remedy.
+
+    ``action`` is the IAM name of the right, such as ``lambda:InvokeFunction``.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _explain(error, action, thing) from error
+    except NoCredentialsError as error:
+        raise NotReady(f"no AWS credentials were found: {_LOGIN}") from error
+    except EndpointConnectionError as error:
+        raise NotReady(f"{error}: is there a network, and does the region exist?") from error
+    except WaiterError as error:
+        raise HarnessError(f"{thing}: did not become ready: {error}") from error
+    except BotoCoreError as error:
+        raise HarnessError(f"{thing}: {error}") from error
+
+
+def code_of(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _explain(error: ClientError, action: str, thing: str) -> HarnessError:
+    code = code_of(error)
+    said = error.response.get("Error", {}).get("Message", "")
+    if code in _EXPIRED:
+        return NotReady(f"AWS does not take the credentials ({code}): {_LOGIN}")
+    if code in _DENIED:
+        return HarnessError(f"{thing}: not allowed: give yourself {action} on it ({said})")
+    if code in _THROTTLED:
+        return HarnessError(
+            f"{thing}: throttled at {action}: wait a minute and run it again, or ask for a higher "
+            f"quota ({said})"
+        )
+    if code in _ELSEWHERE:
+        return UsageError(
+            f"{thing}: is in another region: run it with --region of the bucket, where the stack "
+            f"has to be, too ({said})"
+        )
+    if code in _BUSY:
+        return HarnessError(f"{thing}: is being changed by somebody else: wait for it ({said})")
+    if code == "ResourceNotFoundException":
+        return HarnessError(f"{thing}: is not there (any more): deploy the stack again ({said})")
+    if code in ("NoSuchBucket", "404"):
+        return UsageError(f"{thing}: no such bucket: deploy the stack with one that exists")
+    return HarnessError(f"{thing}: {action}: {code}: {said}")

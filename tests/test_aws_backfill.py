@@ -1,0 +1,263 @@
+"""Days on the queue, what failed of them, and which are published."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_aws import DEAD_LETTERS, QUEUE, FakeAws, Refused
+
+from harness.aws.backfill import Backfill, days_between, list_accounts, tasks_for
+from harness.aws.ledger import Task, open_ledger
+from harness.aws.stack import read_stack
+from harness.cli import main
+from harness.model import HarnessError, UsageError
+
+RANGE = ("--from", "2023-12-30", "--to", "2024-01-02")
+DAYS = days_between(date(2023, 12, 30), date(2024, 1, 2))
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
+    made = FakeAws()
+    monkeypatch.setattr("harness.aws.session.open_clients", lambda _region: made.clients())
+    return made
+
+
+def events(aws: FakeAws, queue: str = QUEUE) -> list[Mapping[str, Any]]:
+    return [json.loads(each["Body"]) for each in aws.queues[queue]]
+
+
+def backfill(aws: FakeAws, ledger: Path, most: int = 1000, **more: Any) -> Backfill:
+    """One whose queue is taken from, two messages at a time, whenever it sleeps."""
+
+    def sleep(_: float) -> None:
+        del aws.queues[QUEUE][:2]
+
+    opened = open_ledger(ledger, QUEUE)
+    return Backfill(aws.clients(), QUEUE, opened, most, print, sleep, **more)
+
+
+def test_days_are_the_triggers_of_the_contract(
+    aws: FakeAws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = tmp_path / "ledger.jsonl"
+    asked = ("backfill", "--stack", "rosetta", *RANGE, "--ledger", str(ledger), "--no-wait")
+    assert main([*asked, "--dry-run"]) == 0
+    assert "2023-12-31" in capsys.readouterr().out
+    assert not events(aws)
+    assert main(asked) == 0
+    assert events(aws) == [{"year": d.year, "month": d.month, "day": d.day} for d in DAYS]
+    assert main(asked) == 0  # all of it is in the ledger
+    assert len(events(aws)) == 4
+    assert "4 messages, 4 of them sent before" in capsys.readouterr().out
+    assert main([*asked, "--force"]) == 0  # not what was sent before
+    assert [each["force"] for each in events(aws)[4:]] == [True] * 4
+
+
+def test_accounts_of_both_layouts_are_found(aws: FakeAws, tmp_path: Path) -> None:
+    for folder in ("111122223333", "o-ab/444455556666", "o-ab/x", "1", "o-cd/111122223333"):
+        aws.objects["trails", f"log/AWSLogs/{folder}/CloudTrail/eu-west-1/a"] = b""
+    stack = read_stack(aws.clients(), "rosetta")
+    assert list_accounts(aws.clients(), stack) == ["111122223333", "444455556666"]
+    command = ("backfill", "--stack", "rosetta", "--from", "2024-02-29", "--to", "2024-02-29")
+    more = ("--by-account", "--force", "--no-wait", "--ledger", str(tmp_path / "l"))
+    assert main([*command, *more]) == 0
+    day = {"year": 2024, "month": 2, "day": 29, "force": True}
+    assert events(aws) == [day | {"account": each} for each in ("111122223333", "444455556666")]
+
+
+def test_a_bucket_without_accounts_is_told(aws: FakeAws) -> None:
+    with pytest.raises(HarnessError, match="s3://trails/log/AWSLogs/ has no account folder"):
+        list_accounts(aws.clients(), read_stack(aws.clients(), "rosetta"))
+
+
+def test_the_queue_never_holds_more_than_it_may(aws: FakeAws, tmp_path: Path) -> None:
+    tasks = tasks_for(days_between(date(2023, 1, 1), date(2023, 3, 31)), None)
+    most = 0
+    send = aws._sqs_SendMessageBatch
+
+    def watched(**parameters: Any) -> Mapping[str, Any]:
+        nonlocal most
+        answer = send(**parameters)
+        most = max(most, len(aws.queues[QUEUE]))
+        return answer
+
+    aws._sqs_SendMessageBatch = watched  # type: ignore[method-assign, assignment]
+    run = backfill(aws, tmp_path / "ledger", most=15)
+    assert run.send(tasks) == 90
+    assert 10 <= most <= 15
+    run.wait_until_empty()
+    assert not aws.queues[QUEUE]
+
+
+def test_a_killed_backfill_goes_on_where_it_was(aws: FakeAws, tmp_path: Path) -> None:
+    tasks = tasks_for(days_between(date(2023, 1, 1), date(2023, 1, 25)), None)
+    send = aws._sqs_SendMessageBatch
+
+    def dying(**parameters: Any) -> Mapping[str, Any]:
+        if len(aws.queues[QUEUE]) >= 20:
+            raise KeyboardInterrupt
+        return send(**parameters)
+
+    aws._sqs_SendMessageBatch = dying  # type: ignore[method-assign, assignment]
+    with pytest.raises(KeyboardInterrupt):
+        backfill(aws, tmp_path / "ledger").send(tasks)
+    with (tmp_path / "ledger").open("a") as file:
+        file.write('{"queue": "htt')  # a write that was cut off
+    aws._sqs_SendMessageBatch = send  # type: ignore[method-assign]
+    assert backfill(aws, tmp_path / "ledger").send(tasks) == 5
+    days = [(each["month"], each["day"]) for each in events(aws)]
+    assert days == [(1, number) for number in range(1, 26)]
+
+
+def test_messages_that_sqs_did_not_take_are_sent_again(aws: FakeAws, tmp_path: Path) -> None:
+    send, calls = aws._sqs_SendMessageBatch, 0
+
+    def choosy(QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803
+        nonlocal calls
+        calls += 1
+        answer = send(QueueUrl, Entries[1:] if calls == 1 else Entries)
+        if calls == 1:
+            failed = {"Id": Entries[0]["Id"], "SenderFault": False, "Code": "InternalError"}
+            answer["Failed"] = [failed]
+        return answer
+
+    aws._sqs_SendMessageBatch = choosy  # type: ignore[method-assign]
+    run = backfill(aws, tmp_path / "ledger")
+    run.sleep = lambda _: None
+    run.send(tasks_for(DAYS, None))
+    assert sorted((e["month"], e["day"]) for e in events(aws)) == [
+        (1, 1),
+        (1, 2),
+        (12, 30),
+        (12, 31),
+    ]
+
+
+def test_a_ledger_of_another_queue_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "ledger"
+    open_ledger(file, "other").note([Task(DAYS[0])])
+    with pytest.raises(UsageError, match="is the ledger of other"):
+        open_ledger(file, QUEUE)
+    file.write_text("{}\n")
+    with pytest.raises(UsageError, match="line 1, is no entry"):
+        open_ledger(file, QUEUE)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"ActiveLanguage": "none"}, "has no active language"),
+        ({"QueueUrl": None}, "has no output QueueUrl"),
+    ],
+)
+def test_what_can_not_be_filled_is_told(
+    aws: FakeAws,
+    change: Mapping[str, str | None],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in change.items():
+        if value is None:
+            del aws.outputs[name]
+        else:
+            aws.outputs[name] = value
+    assert main(["backfill", "--stack", "rosetta", *RANGE]) != 0
+    assert words in capsys.readouterr().err
+
+
+def test_what_failed_for_good_is_reported_and_put_back(
+    aws: FakeAws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for body in ('{"year": 2023, "month": 12, "day": 30}', "no JSON"):
+        aws._sqs_SendMessage(DEAD_LETTERS, body)
+    ledger = ("--ledger", str(tmp_path / "ledger"), "--no-wait")
+    assert main(["backfill", "--stack", "rosetta", *RANGE, *ledger]) == 1
+    out = capsys.readouterr().out
+    assert "2 failed for good:\n2023-12-30\nno JSON\n" in out
+    assert "redrive --stack rosetta" in out
+    aws.queues[QUEUE].clear()
+    assert main(["redrive", "--stack", "rosetta", "--dry-run"]) == 0
+    assert len(aws.queues[DEAD_LETTERS]) == 2
+    assert main(["redrive", "--stack", "rosetta"]) == 0
+    assert not aws.queues[DEAD_LETTERS]
+    assert [each["Body"] for each in aws.queues[QUEUE]] == [
+        '{"year": 2023, "month": 12, "day": 30}',
+        "no JSON",
+    ]
+
+
+def test_a_redrive_that_can_not_send_loses_nothing(
+    aws: FakeAws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws._sqs_SendMessage(DEAD_LETTERS, "{}")
+    aws.refuse["SendMessage"] = Refused("AccessDenied")
+    assert main(["redrive", "--stack", "rosetta"]) == 1
+    assert len(aws.queues[DEAD_LETTERS]) == 1
+    assert "give yourself sqs:SendMessage" in capsys.readouterr().err
+
+
+MANIFEST = {"sources": 10, "bad": 1, "records": 20, "bytes": 300, "chunks": 1}
+
+
+def manifests(day: date, bad: int = 0, account: str = "") -> tuple[str, bytes]:
+    folder = f"{account}/" if account else ""
+    result = {**MANIFEST, "bad": bad, "day": str(day), "deleted": 0}
+    return f"day/{folder}{day:%Y/%m/%d}/_manifest.json", json.dumps({"result": result}).encode()
+
+
+def test_status_tells_of_each_day_by_its_manifest(
+    aws: FakeAws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for key, body in (manifests(DAYS[0]), manifests(DAYS[3], bad=2)):
+        aws.objects["chunks", key] = body
+        (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / key).write_bytes(body)
+    export = tmp_path / "status.json"
+    command = ("status", *RANGE, "--export-json", str(export))
+    assert main([*command, "--stack", "rosetta"]) == 1
+    on_aws = capsys.readouterr().out
+    assert on_aws.splitlines() == [
+        "2 of 4 published",
+        "20 sources, 2 bad, 40 records, 600 bytes, 2 chunks",
+        "bad    2024-01-02: 2 of 10",
+        "missing 2023-12-31 to 2024-01-01",
+    ]
+    days = json.loads(export.read_text())["days"]
+    assert [each["counts"] and each["counts"]["records"] for each in days] == [20, None, None, 20]
+    assert main([*command, "--destination", str(tmp_path), "--prefix", "day/"]) == 1
+    assert capsys.readouterr().out == on_aws
+
+
+def test_status_by_account_and_of_a_broken_manifest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for account, day in (("111122223333", DAYS[0]), ("444455556666", DAYS[1])):
+        key, body = manifests(day, account=account)
+        file = tmp_path / key
+        file.parent.mkdir(parents=True)
+        file.write_bytes(body if account[0] == "1" else b"{}")
+    command = ("status", "--from", "2023-12-30", "--to", "2023-12-31", "--by-account")
+    assert main([*command, "--destination", str(tmp_path), "--prefix", "day/"]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "1 of 4 published"
+    assert out[2:] == [
+        "broken 2023-12-31 444455556666: KeyError: 'result'",
+        "missing 2023-12-31 111122223333",
+        "missing 2023-12-30 444455556666",
+    ]
+
+
+def test_all_published_is_exit_code_0(aws: FakeAws) -> None:
+    for day in DAYS:
+        key, body = manifests(day)
+        aws.objects["chunks", key] = body
+    assert main(["status", "--stack", "rosetta", *RANGE]) == 0
+    backwards = ("--from", "2024-01-02", "--to", "2024-01-01")
+    assert main(["status", "--stack", "rosetta", *backwards]) == 2
+    assert main(["status", *RANGE]) == 2

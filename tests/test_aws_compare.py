@@ -1,0 +1,409 @@
+"""`compare --target aws`: what is asked of AWS, what is made of its answers, and what is left."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_aws import FakeAws, Refused, report_line
+
+from harness.aws.comparison import ask, aws_doors
+from harness.aws.deployed import read_deployed
+from harness.aws.estimate import Estimate
+from harness.aws.report_line import ReportLine, read_report
+from harness.aws.session import Clients
+from harness.aws.settings import SettingsKeeper
+from harness.aws.stack import read_stack
+from harness.compare import Request, compare
+from harness.fixtures.recipe import Recipe
+from harness.fixtures.sources import read_records
+from harness.model import Comparison, HarnessError, NotReady, SampleKind, UsageError, VerdictKind
+from harness.template import load_implementations
+
+TEMPLATE = load_implementations()
+KILLED = "RequestId: 6f747a63 Error: Runtime exited with error: signal: killed"
+FEW = {"cold": 1, "warm": 1, "rerun": 1}
+
+
+def aggregated(aws: FakeAws, variables: Mapping[str, str], event: Mapping[str, Any]) -> object:
+    """What an implementation would make of the objects in memory."""
+    day = f"{event['year']:04d}/{event['month']:02d}/{event['day']:02d}"
+    pattern = rf"{variables['SRC_PREFIX']}AWSLogs/\d{{12}}/CloudTrail/[^/]+/{day}/.+"
+    keys = sorted(key for _, key in aws.objects if re.fullmatch(pattern, key))
+    records = [
+        record + b"\n"
+        for key in keys
+        for record in read_records(aws.objects[variables["SRC_BUCKET"], key])
+    ]
+    chunks = [b""]
+    for record in records:
+        if len(chunks[-1]) >= int(variables["CHUNK_BYTES"]):
+            chunks.append(b"")
+        chunks[-1] += record
+    prefix = f"{variables['DST_PREFIX']}{day}/"
+    listed = []
+    for number, text in enumerate(chunks, 1):
+        key = f"{prefix}{number:06d}.ndjson.gz"
+        aws.objects[variables["DST_BUCKET"], key] = gzip.compress(text, 1, mtime=0)
+        listed.append({"key": key, "records": text.count(b"\n"), "bytes": len(text)})
+    result = {
+        "day": day.replace("/", "-"),
+        "sources": len(keys),
+        "bad": 0,
+        "records": len(records),
+        "bytes": sum(map(len, records)),
+        "chunks": len(chunks),
+        "deleted": 0,
+    }
+    manifest = json.dumps({"result": result, "chunks": listed}).encode()
+    aws.objects[variables["DST_BUCKET"], f"{prefix}_manifest.json"] = manifest
+    return result
+
+
+def runs(aws: FakeAws, **report: float) -> None:
+    """Functions that work, cold once per version; ``report`` is how they start, if not by init."""
+
+    def run(variables: Mapping[str, str], event: Mapping[str, Any], cold: bool) -> Any:
+        result = aggregated(aws, variables, event)
+        end = {"event": "end", "phases": {"get": {"count": 3, "sum_ms": 5}}, "wait_ms": 2}
+        start = (report or {"init": 412.5}) if cold else {}
+        line = report_line(duration=120.25, billed=121, size=1769, used=77, **start)
+        return result, None, f"START\n{json.dumps(end)}\n{line}"
+
+    aws.run = run
+
+
+def compared(
+    aws: FakeAws, tmp_path: Path, agree: Callable[[Estimate], None] = lambda _: None, **asked: Any
+) -> Comparison:
+    asked = {"languages": ("go",), **FEW, **asked}
+    request = Request(Recipe(objects=12), on_aws=True, **asked)
+    clients = aws.clients()
+    stack = read_stack(clients, "rosetta")
+    with aws_doors(request, clients, stack, TEMPLATE, agree, print, tmp_path) as doors:
+        return compare(request, doors, print)
+
+
+def state(aws: FakeAws) -> object:
+    """What a comparison must leave as it was."""
+    return (
+        sorted(aws.objects),
+        {name: (each.latest, each.versions, each.aliases) for name, each in aws.functions.items()},
+    )
+
+
+def snapshot(aws: FakeAws) -> str:
+    return json.dumps(state(aws), sort_keys=True, default=str)
+
+
+@pytest.fixture
+def aws() -> FakeAws:
+    made = FakeAws(objects={("chunks", "day/2024/02/08/000001.ndjson.gz"): b"the daily work's"})
+    runs(made)
+    return made
+
+
+def test_the_report_lines_figures_become_samples(aws: FakeAws, tmp_path: Path) -> None:
+    (row,) = compared(aws, tmp_path).rows
+    assert row.verdict.kind is VerdictKind.MATCH, row.verdict.reason
+    cold, warm, rerun = (
+        next(each for each in row.samples if each.kind is kind)
+        for kind in (SampleKind.COLD, SampleKind.WARM, SampleKind.RERUN)
+    )
+    assert (cold.init_ms, cold.duration_ms, cold.first_ms) == (412.5, 120.25, 532.75)
+    assert (warm.init_ms, warm.duration_ms, warm.billed_ms) == (None, 120.25, 121)
+    assert (warm.peak_rss_bytes, warm.cpu_ms, warm.server_cpu_ms) == (77 << 20, None, None)
+    assert warm.phases == {"get": {"count": 3, "sum_ms": 5}}
+    assert cold.publish_ms is not None
+    assert warm.publish_ms is None
+    assert rerun.wait_ms == 2
+    assert row.zip_bytes == 1_500_000
+
+
+def test_it_invokes_its_own_aliases_and_leaves_nothing(aws: FakeAws, tmp_path: Path) -> None:
+    before = snapshot(aws)
+    compared(aws, tmp_path)
+    qualifiers = {each["Qualifier"] for each in aws.asked("Invoke")}
+    assert all(each.startswith("compare-") for each in qualifiers)
+    assert len(qualifiers) == 4  # to verify, one cold sample, a warm one and it once more
+    assert snapshot(aws) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_function_gets_is_the_deployed_environment_but_for_the_places(
+    aws: FakeAws, tmp_path: Path
+) -> None:
+    compared(aws, tmp_path, memory_mb=(512,))
+    for changed in aws.asked("UpdateFunctionConfiguration")[:-1]:
+        variables = changed["Environment"]["Variables"]
+        assert changed["MemorySize"] == 512
+        assert variables["CHUNK_BYTES"] == "50000"
+        assert re.fullmatch(r"day/_compare/\w+/in/", variables["SRC_PREFIX"])
+        assert re.fullmatch(r"day/_compare/\w+/out/", variables["DST_PREFIX"])
+    assert aws.asked("UpdateFunctionConfiguration")[-1]["MemorySize"] == 1769
+
+
+def test_a_sweep_of_snap_start_is_for_the_runtimes_that_have_it(
+    aws: FakeAws, tmp_path: Path
+) -> None:
+    runs(aws, restore=210.5, billed_restore=211)
+    rows = compared(
+        aws, tmp_path, languages=("java", "go"), snap_start=(False, True), again=False
+    ).rows
+    assert [row.name for row in rows] == [
+        "java sdk no SnapStart",
+        "go sdk no SnapStart",
+        "java sdk SnapStart",
+    ]
+    cold = next(each for each in rows[2].samples if each.kind is SampleKind.COLD)
+    assert (cold.init_ms, cold.restore_ms, cold.first_ms) == (None, 210.5, 330.75)
+    applied = {each["SnapStart"]["ApplyOn"] for each in aws.asked("UpdateFunctionConfiguration")}
+    assert applied == {"None", "PublishedVersions"}
+
+
+@pytest.mark.parametrize("at", ["verify", "warm"])
+def test_an_interruption_gives_everything_back(aws: FakeAws, tmp_path: Path, at: str) -> None:
+    before, run, calls = snapshot(aws), aws.run, 0
+
+    def interrupted(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == (1 if at == "verify" else 4):
+            raise KeyboardInterrupt
+        assert run is not None
+        return run(*arguments)
+
+    aws.run = interrupted
+    if at == "verify":
+        with pytest.raises(KeyboardInterrupt):
+            compared(aws, tmp_path)
+    else:
+        assert compared(aws, tmp_path).interrupted
+    assert snapshot(aws) == before
+
+
+def test_after_a_kill_the_next_run_undoes_all_of_it(
+    aws: FakeAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = snapshot(aws)
+
+    def killed(keeper: SettingsKeeper) -> None:
+        if keeper.made:
+            raise SystemExit("nothing of it runs any more")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SettingsKeeper, "restore", killed)
+        with pytest.raises(SystemExit):
+            compared(aws, tmp_path)
+    assert snapshot(aws) != before
+    compared(aws, tmp_path)
+    assert snapshot(aws) == before
+
+
+def test_a_version_is_known_before_anything_can_interrupt(
+    aws: FakeAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, publish = snapshot(aws), aws._lambda_PublishVersion
+
+    def interrupted(**parameters: Any) -> Any:
+        answer = publish(**parameters)
+        os.kill(os.getpid(), signal.SIGINT)
+        return answer
+
+    monkeypatch.setattr(aws, "_lambda_PublishVersion", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compared(aws, tmp_path)
+    assert snapshot(aws) == before
+
+
+def test_what_could_not_be_undone_is_tried_again_by_the_next(aws: FakeAws, tmp_path: Path) -> None:
+    before = snapshot(aws)
+    aws.refuse["DeleteAlias"] = Refused("ServiceException", "not now")
+    with pytest.raises(HarnessError, match="not everything could be undone"):
+        compared(aws, tmp_path)
+    assert snapshot(aws) != before
+    del aws.refuse["DeleteAlias"]
+    compared(aws, tmp_path)
+    assert snapshot(aws) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_output_is_no_match(aws: FakeAws, tmp_path: Path) -> None:
+    run = aws.run
+
+    def spoilt(variables: Mapping[str, str], event: Mapping[str, Any], cold: bool) -> Any:
+        assert run is not None
+        answer = run(variables, event, cold)
+        (place,) = (
+            place for place in aws.objects if place[1].endswith("out/2024/02/08/000001.ndjson.gz")
+        )
+        text = gzip.decompress(aws.objects[place])
+        aws.objects[place] = gzip.compress(text[:-2] + b" }\n")
+        return answer
+
+    aws.run = spoilt
+    (row,) = compared(aws, tmp_path).rows
+    assert row.verdict.kind is VerdictKind.MISMATCH
+
+
+@pytest.mark.parametrize(
+    ("error", "used", "kind"),
+    [
+        ("BAD_SOURCES: 1 of 2: a (BAD_GZIP)", 77, VerdictKind.FAILED),
+        ("2026-11-25T08:00:00Z 6f747a63 Task timed out after 900.00 seconds", 77, "timed out"),
+        (
+            "RequestId: 6f747a63 Error: Runtime exited with error: signal: killed",
+            1769,
+            "out of memory",
+        ),
+        (
+            "RequestId: 6f747a63 Error: Runtime exited with error: signal: killed",
+            77,
+            VerdictKind.FAILED,
+        ),
+    ],
+)
+def test_how_a_function_fails_is_told_apart(
+    aws: FakeAws, tmp_path: Path, error: str, used: float, kind: str
+) -> None:
+    line = report_line(duration=1, billed=2, size=1769, used=used, init=3)
+    aws.run = lambda *_: (None, error, line)
+    (row,) = compared(aws, tmp_path).rows
+    assert row.verdict.kind == kind
+    assert row.verdict.reason
+
+
+def test_an_alias_behind_latest_is_refused(aws: FakeAws, tmp_path: Path) -> None:
+    aws.functions["rosetta-Go"].latest["MemorySize"] = 2048
+    with pytest.raises(HarnessError) as refused:
+        compared(aws, tmp_path)
+    assert "the alias live (version 1) is behind $LATEST: MemorySize 1769 against 2048" in str(
+        refused.value
+    )
+    assert "Deploy the stack again" in str(refused.value)
+    variables = dict(aws.functions["rosetta-Go"].latest["Environment"]["Variables"], LOG_LEVEL="X")
+    aws.functions["rosetta-Go"].latest |= {
+        "MemorySize": 1769,
+        "Environment": {"Variables": variables},
+    }
+    with pytest.raises(HarnessError, match="variables LOG_LEVEL"):
+        read_deployed(aws.clients(), read_stack(aws.clients(), "rosetta"), TEMPLATE)
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "words"),
+    [
+        ("DescribeStacks", "ExpiredToken", "log in again"),
+        ("GetFunctionConfiguration", "AccessDeniedException", "lambda:GetFunctionConfiguration"),
+        ("UpdateFunctionConfiguration", "ResourceConflictException", "somebody else"),
+        ("PublishVersion", "TooManyRequestsException", "throttled at lambda:PublishVersion"),
+        ("PutObject", "PermanentRedirect", "--region of the bucket"),
+        ("PutObject", "NoSuchBucket", "no such bucket"),
+    ],
+)
+def test_a_refusal_says_what_to_do(
+    aws: FakeAws, tmp_path: Path, operation: str, code: str, words: str
+) -> None:
+    aws.refuse[operation] = Refused(code)
+    try:
+        (row,) = compared(aws, tmp_path).rows
+        said = str(row.verdict.reason)
+    except HarnessError as error:
+        said = str(error)
+    assert words in said
+
+
+def test_throttled_invocations_are_not_repeated(aws: FakeAws, tmp_path: Path) -> None:
+    aws.refuse["Invoke"] = Refused("TooManyRequestsException", "Rate Exceeded.", 429)
+    (row,) = compared(aws, tmp_path).rows
+    assert "throttled at lambda:InvokeFunction" in str(row.verdict.reason)
+    assert len(aws.asked("Invoke")) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [("UPDATE_IN_PROGRESS", "wait until it is done"), ("ROLLBACK_COMPLETE", "deploy again")],
+)
+def test_an_unusable_stack_is_told(aws: FakeAws, status: str, words: str) -> None:
+    aws.status = status
+    with pytest.raises(HarnessError, match=words):
+        read_stack(aws.clients(), "rosetta")
+    with pytest.raises(UsageError, match="no stack other in eu-central-1"):
+        read_stack(aws.clients(), "other")
+
+
+def test_what_only_the_emulator_can_do_is_refused(aws: FakeAws, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="are of the local target"):
+        compared(aws, tmp_path, limits=None)
+
+
+def test_the_cost_is_agreed_to_before_anything_is_made(
+    aws: FakeAws,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    with pytest.raises(UsageError, match="--yes"):
+        compared(aws, tmp_path, ask(yes=False))
+    assert not aws.asked("PutObject")
+    assert not aws.asked("UpdateFunctionConfiguration")
+    estimates: list[Estimate] = []
+    compared(aws, tmp_path, estimates.append)
+    compared(aws, tmp_path, ask(yes=True))
+    (found,) = estimates
+    half = 1  # the slope needs another size after each warm sample
+    assert found.invocations == 1 + 1 + 2 + 1 + half + 1 + (2 + 1)
+    assert 0 < found.likely < found.most
+    assert str(found) in capsys.readouterr().err
+    assert len(aws.asked("Invoke")) == 2 * found.invocations
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            # https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
+            "REPORT RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95\tDuration: 15.74 ms\t"
+            "Billed Duration: 16 ms\tMemory Size: 128 MB\tMax Memory Used: 56 MB\t"
+            "Init Duration: 130.49 ms",
+            ReportLine(15.74, 16, 128, 56, 130.49),
+        ),
+        (
+            # https://docs.aws.amazon.com/lambda/latest/dg/snapstart-monitoring.html
+            "REPORT RequestId: b\tDuration: 12.66 ms\tBilled Duration: 259 ms\t"
+            "Memory Size: 512 MB\tMax Memory Used: 140 MB\tRestore Duration: 706.11 ms\t"
+            "Billed Restore Duration: 245 ms",
+            ReportLine(12.66, 259, 512, 140, None, 706.11, 245),
+        ),
+        ("START RequestId: c", ReportLine()),
+    ],
+)
+def test_a_report_line_is_read_and_absent_is_none(line: str, expected: ReportLine) -> None:
+    assert read_report(f"{{}}\n{line}\n") == expected
+    begun = (expected.init_ms, expected.restore_ms)
+    assert read_report(line).cold == (begun != (None, None))
+
+
+def test_without_credentials_or_region_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.aws.session import open_clients
+
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/nowhere")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(NotReady, match="no AWS credentials"):
+        open_clients(None)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    with pytest.raises(UsageError, match="--region"):
+        open_clients(None)
+    assert isinstance(open_clients("eu-west-1"), Clients)

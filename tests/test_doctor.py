@@ -1,0 +1,96 @@
+"""`doctor`: every lack has its remedy, on this machine and in a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from fake_aws import DEAD_LETTERS, FakeAws, Refused
+from fake_bench import FakeBench
+
+from harness.aws.health import check_stack
+from harness.cli import main
+from harness.doctor import check_machine
+from harness.template import load_implementations
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
+    made = FakeAws()
+    monkeypatch.setattr("harness.aws.health.open_clients", lambda _region: made.clients())
+    return made
+
+
+def test_a_machine_that_has_all(capsys: pytest.CaptureFixture[str]) -> None:
+    assert {each.name for each in check_machine()} == {"ports", "limits", "disk"}
+    assert main(["doctor"], FakeBench().doors()) == 0
+    assert "this machine\n  ok       ports" in capsys.readouterr().out
+
+
+def test_what_a_machine_lacks_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> list[int]:
+        raise PermissionError("not you")
+
+    monkeypatch.setattr("harness.doctor.free_ports", refuse)
+    monkeypatch.setattr("harness.doctor.find_kind", lambda: (None, "cgroup v1: read-only"))
+    monkeypatch.setattr("harness.doctor._LEAST_FREE_BYTES", 1 << 60)
+    found = list(check_machine())
+    assert [each.ok for each in found] == [False, False, False]
+    assert all(each.remedy for each in found)
+    assert main(["doctor"], FakeBench().doors()) == 3
+
+
+def test_a_machine_without_limits_is_still_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.doctor.find_kind", lambda: (None, "cgroup v1: read-only"))
+    assert main(["doctor"], FakeBench().doors()) == 0
+
+
+def test_a_stack_in_order(aws: FakeAws) -> None:
+    found = list(check_stack("rosetta", None, load_implementations()))
+    assert all(each.ok for each in found), found
+    names = [each.name for each in found]
+    assert names[:3] == ["credentials", "stack", "functions"]
+    assert names[3:] == ["SourceBucket", "DestinationBucket", "QueueUrl", "DeadLetterQueueUrl"]
+    changing = ("Put", "Delete", "Update", "Publish", "Send", "Invoke")
+    assert not [name for name, _ in aws.done if name.startswith(changing)]
+
+
+def behind(aws: FakeAws) -> None:
+    aws.functions["rosetta-Go"].latest["MemorySize"] = 512
+
+
+def dead(aws: FakeAws) -> None:
+    aws._sqs_SendMessage(DEAD_LETTERS, "{}")
+
+
+def refused(operation: str, code: str) -> Callable[[FakeAws], None]:
+    def change(aws: FakeAws) -> None:
+        aws.refuse[operation] = Refused(code)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "remedy"),
+    [
+        (refused("GetCallerIdentity", "ExpiredToken"), "credentials", "log in again"),
+        (refused("DescribeStacks", "AccessDenied"), "stack", "cloudformation:DescribeStacks"),
+        (behind, "functions", "Deploy the stack again"),
+        (refused("HeadBucket", "403"), "SourceBucket", "give yourself s3:ListBucket"),
+        (dead, "DeadLetterQueueUrl", "redrive --stack rosetta"),
+    ],
+)
+def test_each_fault_of_a_stack_has_its_remedy(
+    aws: FakeAws,
+    change: Callable[[FakeAws], None],
+    name: str,
+    remedy: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    change(aws)
+    found = {each.name: each for each in check_stack("rosetta", None, load_implementations())}
+    assert not found[name].ok
+    assert remedy in f"{found[name].detail} {found[name].remedy}"
+    doors = FakeBench().doors()
+    assert main(["doctor", "--stack", "rosetta"], doors) == 3
+    assert f"missing  {name}: " in capsys.readouterr().out
