@@ -40,14 +40,15 @@ def statements(role: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.timeout(1200)
-def test_cfn_lint_finds_nothing_in_what_sam_makes_of_it_in_any_partition(tmp_path: Path) -> None:
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("region", ["eu-central-1", "cn-north-1", "us-gov-west-1"])
+def test_cfn_lint_finds_nothing_in_what_sam_makes_of_it(region: str, tmp_path: Path) -> None:
+    """A run for each partition: one for several regions takes many times as long."""
     path = tmp_path / "transformed.json"
     path.write_text(json.dumps(transformed(), default=str))
     linter = Path(sys.executable).with_name("cfn-lint")
-    command: list[str | Path] = [linter, "--template", path, "--regions"]
-    regions = ["eu-central-1", "cn-north-1", "us-gov-west-1"]
-    done = subprocess.run([*command, *regions], capture_output=True, text=True, check=False)
+    command: list[str | Path] = [linter, "--template", path, "--regions", region]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
