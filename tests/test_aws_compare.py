@@ -83,7 +83,7 @@ def runs(aws: FakeAws, **report: float) -> None:
 def compared(
     aws: FakeAws, tmp_path: Path, agree: Callable[[Estimate], None] = lambda _: None, **asked: Any
 ) -> Comparison:
-    asked = {"languages": ("go",), **FEW, **asked}
+    asked = {"languages": ("go",), "clients": ("sdk",), **FEW, **asked}
     request = Request(Recipe(objects=12), on_aws=True, **asked)
     clients = aws.clients()
     stack = read_stack(clients, "rosetta")
