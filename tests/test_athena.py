@@ -22,6 +22,8 @@ from harness.local.sandbox import Sandbox
 from harness.model import Artefact
 from harness.toolchain import ROOT
 
+pytestmark = pytest.mark.timeout(900)  # the first test builds
+
 PREFIX = "day/chunks/"
 SQL = (ROOT / "docs/athena.sql").read_text()
 FILLED_IN = SQL.replace("DESTINATION_BUCKET", DESTINATION_BUCKET).replace(
