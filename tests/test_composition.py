@@ -69,7 +69,8 @@ def test_own_code_of_the_project_is_a_small_part(language: str) -> None:
         for path in artefact.implementation.code.rglob("*")
         if path.suffix in {".py", ".java", ".js", ".go"} and not {"node_modules"} & {*path.parts}
     )
-    assert 1000 < artefact.own.unzipped_bytes < 2 * sources
+    # Python's is there as text and compiled
+    assert 1000 < artefact.own.unzipped_bytes < 3 * sources
     assert artefact.unzipped_bytes is not None
     assert artefact.own.unzipped_bytes < artefact.unzipped_bytes / 5
 
