@@ -8,6 +8,7 @@ from typing import IO
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from harness.cells import (
@@ -32,7 +33,7 @@ from harness.statistics import Summary
 from harness.tables import detail_tables, with_figures
 from harness.warnings import find_warnings
 
-_FULL_WIDTH, _MIN_WIDTH = 97, 80
+_MIN_WIDTH, _UNBOUNDED = 80, 1000
 _STYLES = {
     VerdictKind.MATCH: "green",
     VerdictKind.MISMATCH: "red",
@@ -46,9 +47,9 @@ _STYLES = {
 def render(comparison: Comparison, stream: IO[str], width: int | None = None) -> None:
     """Print the table, then why a row is not a match.
 
-    ``width`` is the terminal's by default, and 100 elsewhere. Below 98 the table is compact; it
-    is never narrower than 80, because a figure that is cut is a wrong figure. Colours only on a
-    terminal, and never with ``NO_COLOR``.
+    ``width`` is the terminal's by default, and 100 elsewhere. Where the table needs more it is
+    compact; it is never narrower than 80, because a figure that is cut is a wrong figure. Colours
+    only on a terminal, and never with ``NO_COLOR``.
     """
     if width is None and not stream.isatty():
         width = 100
@@ -56,9 +57,10 @@ def render(comparison: Comparison, stream: IO[str], width: int | None = None) ->
     for title, line in describe_run(comparison):
         console.print(f"[bold]{title}[/]  {escape(line)}")
     wide = Console(file=stream, width=max(console.width, _MIN_WIDTH), highlight=False)
-    compact = console.width < _FULL_WIDTH
     rows = with_figures(comparison)
-    wide.print(_main_table(rows, compact=compact))
+    table = _main_table(rows, compact=False)
+    needed = Measurement.get(wide, wide.options.update(max_width=_UNBOUNDED), table).maximum
+    wide.print(table if needed <= wide.width else _main_table(rows, compact=True))
     for row, _ in rows:
         if row.verdict.reason is not None:
             style = _STYLES[row.verdict.kind]
