@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Iterator
 
 from harness.local.cgroup_probe import find_kind
-from harness.local.processes import free_ports
+from harness.local.ports import free_ports
+from harness.model import NotReady
 from harness.toolchain import ROOT, Finding
 
 _LEAST_FREE_BYTES = 5 << 30  # the tools, their caches and the builds take about 3 GiB
@@ -17,7 +18,7 @@ def check_machine() -> Iterator[Finding]:
     try:
         free_ports(2)
         yield Finding("ports", True, "127.0.0.1 can be listened on")
-    except OSError as error:
+    except (NotReady, OSError) as error:
         remedy = "let this user open ports above 1023 on 127.0.0.1"
         yield Finding("ports", False, f"127.0.0.1 can't be listened on: {error}", remedy)
     kind, reason = find_kind()

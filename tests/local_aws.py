@@ -20,6 +20,7 @@ import psutil
 
 from harness import toolchain
 from harness.local import processes
+from harness.local.ports import free_ports
 
 REGION = "eu-central-1"
 _START_TIMEOUT_S = 120
@@ -29,7 +30,7 @@ class LocalAws:
     """A context manager around one ministack, all of whose files go with it."""
 
     def __init__(self) -> None:
-        (self._port,) = processes.free_ports(1)
+        (self._port,) = free_ports(1)
         self._scratch = Path(tempfile.mkdtemp(prefix="ministack-"))
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -14,7 +14,7 @@ import pytest
 
 from harness.local import processes
 from harness.local.sandbox import Sandbox
-from harness.model import Artefact, Implementation, NotReady, PeakSince
+from harness.model import Artefact, FailureKind, Implementation, NotReady, PeakSince
 
 HELLO = """
 import json, os, time
@@ -121,6 +121,17 @@ def test_a_runtime_that_exits_is_an_error(sandbox: Sandbox) -> None:
 
     assert invocation.error is not None
     assert "exit status 3" in invocation.error
+
+
+def test_a_runtime_that_ends_before_it_is_ready_tells_its_last_words(artefact: Artefact) -> None:
+    code = "import os\nprint('no room at all', flush=True)\nos._exit(9)\n"
+    (artefact.folder / "hello.py").write_text(code)
+    with Sandbox(artefact, {}) as sandbox:
+        invocation = sandbox.invoke({})
+    assert invocation.failure is not None
+    assert invocation.failure.kind is FailureKind.DIED
+    assert invocation.error is not None
+    assert "no room at all" in invocation.error
 
 
 def test_a_handler_that_is_absent_is_an_error(artefact: Artefact) -> None:

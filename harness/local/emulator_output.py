@@ -81,12 +81,12 @@ def read_answer(answer: bytes) -> Answer:
     text = answer.decode(errors="replace")
     if text.startswith("Task timed out after"):
         return Answer(None, text, FailureKind.TIMED_OUT)
+    if not text:
+        return Answer(None, "the runtime ended before it was ready", FailureKind.DIED)
     try:
         result = json.loads(text)
     except ValueError:
-        # empty when the runtime ended before it was ready
-        kind = FailureKind.ERROR if text else FailureKind.DIED
-        return Answer(None, f"the answer is not JSON: {text[:200]}", kind)
+        return Answer(None, f"the answer is not JSON: {text[:200]}", FailureKind.ERROR)
     if isinstance(result, dict) and "errorMessage" in result:
         ended = result.get("errorType") in _ENDED
         kind = FailureKind.DIED if ended else FailureKind.ERROR

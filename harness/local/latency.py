@@ -19,6 +19,7 @@ from pathlib import Path
 
 from harness import toolchain
 from harness.local import processes
+from harness.local.ports import free_ports
 from harness.model import NotReady, UsageError
 
 _FORM = re.compile(r"(\d+)ms(?:(?:\+-|±)(\d+)ms)?")
@@ -54,7 +55,7 @@ def delayed(port: int, latency: Latency) -> Iterator[int]:
     Start it in a lasting thread. Raises ``NotReady`` if the proxy does not come up.
     """
     binary = toolchain.toxiproxy_binary()
-    api, listen = processes.free_ports(2)
+    api, listen = free_ports(2)
     with tempfile.TemporaryDirectory(prefix="toxiproxy-") as folder:
         log = Path(folder) / "log"
         with log.open("wb") as output:

@@ -21,6 +21,7 @@ from typing import Self
 
 from harness import toolchain
 from harness.local import processes
+from harness.local.ports import free_ports
 from harness.model import HarnessError, NotReady
 
 REGION = "us-east-1"
@@ -65,7 +66,7 @@ class S3Server:
         try:
             self.data.mkdir(parents=True, exist_ok=True)
             _require_attributes(self.data)
-            (self._port,) = processes.free_ports(1)
+            (self._port,) = free_ports(1)
             log = self._work / "log"
             with log.open("wb") as output:
                 self._process = processes.start(

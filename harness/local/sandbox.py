@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,6 +26,7 @@ from harness import toolchain
 from harness.local import processes
 from harness.local.emulator_output import Answer, is_end, read_answer, read_output
 from harness.local.limits import Limited, Limits, limited, unlimited
+from harness.local.ports import free_ports
 from harness.local.runtime_processes import RuntimeProcesses
 from harness.local.runtimes import runtime_command, runtime_environment
 from harness.model import (
@@ -100,7 +102,7 @@ class Sandbox:
         emulator = toolchain.rie_binary()
         command = runtime_command(self._implementation, self._folder, self._memory_mb)
         self._scratch = Path(tempfile.mkdtemp(prefix="sandbox-"))
-        self._port, runtime_port = processes.free_ports(2)
+        self._port, runtime_port = free_ports(2)
         try:
             if self._asked is not None:
                 self._limits = self._held.enter_context(self._limited(self._asked))
@@ -151,13 +153,16 @@ class Sandbox:
         peak_since = self._runtime.begin_peak(reset=self._reset_peak)
         before, pressed = self._runtime.cpu_by_process(), self._limits.pressure()
         try:
-            answer = read_answer(self._post(payload))
+            body = self._post(payload)
         except (OSError, http.client.HTTPException) as error:
             words = f"the Lambda emulator gave no answer ({type(error).__name__}: {error})"
             answer = Answer(None, f"{words}\n{self.output_tail()}", FailureKind.DIED)
             seen = read_output(self._new_lines(wait=False))
         else:
+            answer = read_answer(body)
             seen = read_output(self._new_lines(wait=True))
+            if not body:  # why is in what the runtime printed
+                answer = replace(answer, error=f"{answer.error}\n{self.output_tail()}")
         self._limits.init_ended()
         pressure = self._limits.pressure().since(pressed)
         failure = self._failure(answer, pressure.oom_kills)
