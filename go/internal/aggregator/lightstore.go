@@ -5,12 +5,12 @@
 package aggregator
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/xml"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -77,7 +77,7 @@ func (s *lightStore) get(ctx context.Context, bucket, key string, limit int) ([]
 	return readBody(response.Body, response.ContentLength, limit)
 }
 
-func (s *lightStore) put(ctx context.Context, bucket, key string, body []byte, contentType string) error {
+func (s *lightStore) put(ctx context.Context, bucket, key string, body *io.SectionReader, contentType string) error {
 	return finished(s.send(ctx, http.MethodPut, bucket, "/"+escapePath(key), http.Header{"Content-Type": {contentType}}, body))
 }
 
@@ -104,9 +104,9 @@ func (s *lightStore) ask(ctx context.Context, method, bucket, rest string, heade
 }
 
 // send makes a signed request and gives its answer, unless that refuses. The rest is what
-// follows the bucket's URL.
-func (s *lightStore) send(ctx context.Context, method, bucket, rest string, header http.Header, body []byte) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, method, s.urls[bucket]+rest, bytes.NewReader(body))
+// follows the bucket's URL; body may be nil.
+func (s *lightStore) send(ctx context.Context, method, bucket, rest string, header http.Header, body *io.SectionReader) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, s.urls[bucket]+rest, nil)
 	if err = cmp.Or(s.noURL, err); err != nil {
 		return nil, err
 	}
@@ -114,8 +114,14 @@ func (s *lightStore) send(ctx context.Context, method, bucket, rest string, head
 	if err != nil {
 		return nil, err
 	}
-	hash := sha256.Sum256(body)
-	digest := hex.EncodeToString(hash[:])
+	hash := sha256.New()
+	if body != nil {
+		if _, err := io.Copy(hash, io.NewSectionReader(body, 0, body.Size())); err != nil {
+			return nil, err
+		}
+		request.Body, request.ContentLength = io.NopCloser(body), body.Size()
+	}
+	digest := hex.EncodeToString(hash.Sum(nil))
 	header["X-Amz-Content-Sha256"] = []string{digest}
 	request.Header = header
 	if err := s.signer.SignHTTP(ctx, credentials, request, digest, "s3", s.region, time.Now()); err != nil {

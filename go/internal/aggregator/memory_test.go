@@ -136,14 +136,14 @@ func (m *memoryStore) Get(ctx context.Context, bucket, key string, limit int) ([
 	return slices.Clone(body), nil // the splitter overwrites what it is given
 }
 
-func (m *memoryStore) Put(ctx context.Context, bucket, key string, body []byte, _ string) error {
+func (m *memoryStore) Put(ctx context.Context, bucket, key string, body *io.SectionReader, _ string) error {
 	objects, done, err := m.begin(ctx, "put", bucket, key)
 	if err != nil {
 		return err
 	}
 	defer done()
-	objects[key] = slices.Clone(body)
-	return nil
+	objects[key], err = io.ReadAll(body)
+	return err
 }
 
 func (m *memoryStore) Copy(ctx context.Context, bucket, from, to string) error {

@@ -4,9 +4,11 @@
 package aggregator
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -60,7 +62,8 @@ func (w *Writer) Publish(ctx, after context.Context, result *Result, force bool)
 	if err != nil {
 		return err
 	}
-	if err := w.store.Put(ctx, w.bucket, w.dayPrefix+manifestName, manifest, "application/json"); err != nil {
+	body := io.NewSectionReader(bytes.NewReader(manifest), 0, int64(len(manifest)))
+	if err := w.store.Put(ctx, w.bucket, w.dayPrefix+manifestName, body, "application/json"); err != nil {
 		return err
 	}
 	return w.delete(ctx, hidden)

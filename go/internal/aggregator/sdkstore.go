@@ -4,8 +4,8 @@
 package aggregator
 
 import (
-	"bytes"
 	"context"
+	"io"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -60,9 +60,9 @@ func (s sdkStore) get(ctx context.Context, bucket, key string, limit int) ([]byt
 	return readBody(output.Body, length, limit)
 }
 
-func (s sdkStore) put(ctx context.Context, bucket, key string, body []byte, contentType string) error {
+func (s sdkStore) put(ctx context.Context, bucket, key string, body *io.SectionReader, contentType string) error {
 	_, err := s.s3.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &bucket, Key: &key, Body: bytes.NewReader(body), ContentType: &contentType,
+		Bucket: &bucket, Key: &key, Body: body, ContentType: &contentType,
 	})
 	return err
 }

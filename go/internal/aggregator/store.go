@@ -7,6 +7,7 @@ package aggregator
 import (
 	"context"
 	"errors"
+	"io"
 
 	"github.com/aws/smithy-go"
 )
@@ -31,7 +32,7 @@ type Store interface {
 	ListPage(ctx context.Context, bucket, prefix, delimiter, token string) (Page, error)
 	// Get gives the body as stored, of at most limit bytes.
 	Get(ctx context.Context, bucket, key string, limit int) ([]byte, error)
-	Put(ctx context.Context, bucket, key string, body []byte, contentType string) error
+	Put(ctx context.Context, bucket, key string, body *io.SectionReader, contentType string) error
 	Copy(ctx context.Context, bucket, from, to string) error
 	Delete(ctx context.Context, bucket, key string) error
 }
@@ -41,7 +42,7 @@ type Store interface {
 type client interface {
 	listPage(ctx context.Context, bucket, prefix, delimiter, token string) (Page, error)
 	get(ctx context.Context, bucket, key string, limit int) ([]byte, error)
-	put(ctx context.Context, bucket, key string, body []byte, contentType string) error
+	put(ctx context.Context, bucket, key string, body *io.SectionReader, contentType string) error
 	copy(ctx context.Context, bucket, from, to string) error
 	delete(ctx context.Context, bucket, key string) error
 }
@@ -83,9 +84,9 @@ func (s *s3Store) Get(ctx context.Context, bucket, key string, limit int) (body 
 	return body, err
 }
 
-func (s *s3Store) Put(ctx context.Context, bucket, key string, body []byte, contentType string) error {
+func (s *s3Store) Put(ctx context.Context, bucket, key string, body *io.SectionReader, contentType string) error {
 	return s.attempts.request(ctx, "put", key, func() error {
-		return s.client.put(ctx, bucket, key, body, contentType)
+		return s.client.put(ctx, bucket, key, io.NewSectionReader(body, 0, body.Size()), contentType) // from its start
 	})
 }
 

@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -100,13 +101,39 @@ func TestKeysArriveAsTheyAre(t *testing.T) {
 		for _, key := range oddKeys {
 			_, err := store.Get(t.Context(), "bucket", key, 0)
 			check(t, err)
-			check(t, store.Put(t.Context(), "bucket", key, nil, "text/plain"))
+			check(t, store.Put(t.Context(), "bucket", key, section([]byte("text")), "text/plain"))
 			check(t, store.Copy(t.Context(), "bucket", key, "to"))
 			check(t, store.Delete(t.Context(), "bucket", key))
 			want = append(want, "GET /bucket/"+key+" ", "PUT /bucket/"+key+" ", "PUT /bucket/to bucket/"+key, "DELETE /bucket/"+key+" ")
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("requests are %q, expected %q", got, want)
+		}
+	})
+}
+
+func section(text []byte) *io.SectionReader {
+	return io.NewSectionReader(bytes.NewReader(text), 0, int64(len(text)))
+}
+
+func TestARepeatedPutSendsTheBodyFromItsStart(t *testing.T) {
+	body := bytes.Repeat([]byte("0123456789abcdef\n"), 1<<16)
+	digest := fmt.Sprintf("%x", sha256.Sum256(body))
+	forEachClient(t, func(t *testing.T, client string) {
+		attempts := 0
+		store, _ := serve(t, client, func(w http.ResponseWriter, r *http.Request) {
+			got, err := io.ReadAll(r.Body)
+			check(t, err)
+			if !bytes.Equal(got, body) || r.ContentLength != int64(len(body)) || r.Header.Get("x-amz-content-sha256") != digest {
+				t.Errorf("attempt %d came with %d bytes, length %d, digest %s", attempts, len(got), r.ContentLength, r.Header.Get("x-amz-content-sha256"))
+			}
+			if attempts++; attempts == 1 {
+				refuse(w, http.StatusServiceUnavailable, "SlowDown")
+			}
+		})
+		check(t, store.Put(t.Context(), "bucket", "key", section(body), "text/plain"))
+		if attempts != 2 {
+			t.Errorf("%d attempts, expected 2", attempts)
 		}
 	})
 }

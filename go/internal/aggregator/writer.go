@@ -31,7 +31,7 @@ type Writer struct {
 
 	chunks     []Chunk // put, with their published keys
 	open       Chunk
-	compressed bytes.Buffer
+	compressed chunkBuffer
 	gzip       *gzip.Writer
 }
 
@@ -55,7 +55,7 @@ func NewWriter(store Store, config Config, journal *Journal, day Day, requestID 
 // a zero time.Time would be written as a date.
 func (w *Writer) begin() {
 	w.open = Chunk{}
-	w.compressed.Reset()
+	w.compressed.reset()
 	w.gzip.Reset(&w.compressed)
 	w.gzip.ModTime = time.Unix(0, 0)
 }
@@ -115,7 +115,7 @@ func (w *Writer) Flush(ctx context.Context) error {
 func (w *Writer) put(ctx context.Context, key string) error {
 	ctx, ended := w.journal.Request(ctx, PhasePut)
 	defer ended()
-	return w.store.Put(ctx, w.bucket, key, w.compressed.Bytes(), "application/gzip")
+	return w.store.Put(ctx, w.bucket, key, w.compressed.all(), "application/gzip")
 }
 
 // Chunks are those put so far, with the keys that they will be published under.
