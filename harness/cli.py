@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from harness.bench import Doors, Finding
     from harness.compare import Request
     from harness.local.latency import Latency
+    from harness.several import Several
 
 OK, DIFFERENT, USAGE, NOT_READY, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -358,8 +359,9 @@ def _report(arguments: argparse.Namespace, _: Doors) -> int:
     if len(comparisons) < len(arguments.files):
         raise UsageError("two of the files have the same name: the columns would, too")
     if len(comparisons) > 1:
-        if arguments.html or arguments.markdown or arguments.csv:
-            raise UsageError("--html, --markdown and --csv are of one file")
+        if arguments.csv:
+            raise UsageError("--csv is of one file: the samples of several are no table")
+        _write_side_by_side(comparisons, arguments)
         render_side_by_side(comparisons, sys.stdout)
         return OK
     (comparison,) = comparisons.values()
@@ -380,6 +382,17 @@ def _write_reports(comparison: Comparison, arguments: argparse.Namespace) -> Non
             write(arguments.markdown, markdown(comparison))
         if arguments.csv is not None:
             write(arguments.csv, samples_csv(comparison))
+
+
+def _write_side_by_side(comparisons: Several, arguments: argparse.Namespace) -> None:
+    if arguments.html is not None:
+        from harness.page.page import render_side_by_side_page
+
+        write(arguments.html, render_side_by_side_page(comparisons))
+    if arguments.markdown is not None:
+        from harness.text_report import side_by_side_markdown
+
+        write(arguments.markdown, side_by_side_markdown(comparisons))
 
 
 def _trail(arguments: argparse.Namespace, _: Doors) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import IO
 
 from rich import box
@@ -27,8 +27,9 @@ from harness.cells import (
 from harness.cells import (
     Table as Details,
 )
-from harness.figures import Figures, figures, ranking
+from harness.figures import Figures, ranking
 from harness.model import Comparison, Row, VerdictKind
+from harness.several import Several, growth_table, remarks, side_by_side_table
 from harness.statistics import Summary
 from harness.tables import detail_tables, with_figures
 from harness.warnings import find_warnings
@@ -87,30 +88,20 @@ def render(comparison: Comparison, stream: IO[str], width: int | None = None) ->
         console.print(f"{code}: {escape(warning.what)}; {escape(warning.advice)}")
 
 
-def render_side_by_side(comparisons: Mapping[str, Comparison], stream: IO[str]) -> None:
-    """Print what several comparisons say of the same rows: warm medians, and ratios to the
-    fastest of each run, which bear another machine.
-    """
+def render_side_by_side(comparisons: Several, stream: IO[str]) -> None:
+    """Print what several comparisons say of the same rows, and how these grow with the day."""
     console = Console(file=stream, width=None if stream.isatty() else 100, highlight=False)
-    table = _dense_table(("warm ms, ratio", *comparisons))
-    names = dict.fromkeys(row.name for each in comparisons.values() for row in each.rows)
-    rankings = {title: ranking(each) for title, each in comparisons.items()}
-    for name in names:
-        cells = []
-        for title, each in comparisons.items():
-            row = next((row for row in each.rows if row.name == name), None)
-            warm = None if row is None else figures(row, each.fixture).warm
-            ratio = next(
-                (r for _, n, r in standing_rows(rankings[title]) if n == name), NOT_MEASURED
-            )
-            cells.append(f"  {median(warm)}, {escape(ratio)}")
-        table.add_row(name, *cells)
+    given = side_by_side_table(comparisons)
+    table = _dense_table(("warm ms, ratio", *given.headings[1:]))
+    for name, *cells in given.rows:
+        table.add_row(name, *(f"  {escape(cell)}" for cell in cells))
     console.print(table)
-    for title, found in rankings.items():
-        if found.fastest is not None:
-            console.print(escape(f"{title}: {standing_title(found)}"))
-    if len({str(each.fixture) for each in comparisons.values()}) > 1:
-        console.print("[yellow]the runs had different days: only ratios may be compared[/]")
+    grown = growth_table(comparisons)
+    if grown.rows:
+        console.print(_detail(grown))
+        console.print(grown.text, style="dim")
+    for line in remarks(comparisons):
+        console.print(escape(line))
 
 
 def _dense_table(headings: Iterable[str]) -> Table:

@@ -18,6 +18,7 @@ from harness.cells import (
 )
 from harness.figures import Ranking, figures, ranking
 from harness.model import Comparison
+from harness.several import Several, growth_table, remarks, side_by_side_table
 from harness.tables import detail_tables, with_figures
 from harness.warnings import find_warnings
 
@@ -53,6 +54,17 @@ def markdown(comparison: Comparison) -> str:
         lines += [f"**{table.title}**: {_inline(table.text)}", ""]
         lines += [*_table(table.headings, table.rows), ""]
     lines += _warnings(comparison, standing)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def side_by_side_markdown(comparisons: Several) -> str:
+    """The tables of several comparisons, by the titles of their columns."""
+    lines = []
+    for table in (side_by_side_table(comparisons), growth_table(comparisons)):
+        if table.rows:
+            lines += [f"**{table.title}**: {_inline(table.text)}", ""]
+            lines += [*_table(table.headings, table.rows), ""]
+    lines += [f"- {_inline(line)}" for line in remarks(comparisons)]
     return "\n".join(lines).rstrip() + "\n"
 
 

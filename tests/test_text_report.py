@@ -91,7 +91,8 @@ def test_two_exports_stand_side_by_side(
     other.write_text(json.dumps(to_json(replace(COMPARISON, rows=rows, fixture=fixture))))
     assert main(["report", str(export), str(other)]) == 0
     out = capsys.readouterr().out
-    lines = {line.split()[0]: line.split()[2:] for line in out.splitlines() if " sdk " in line}
+    first = out.split("growth with the day")[0].splitlines()
+    lines = {line.split()[0]: line.split()[2:] for line in first if " sdk " in line}
     assert lines["go"] == ["501,", "1.00", "501,", "1.00"]
     assert lines["python"] == ["1,188,", "2.37", "[2.34-2.44]", "-,", "-"]
     assert lines["cobol"][:2] == ["-,", "-"]
@@ -117,11 +118,11 @@ def test_what_is_no_export_is_refused(text: str | None, reason: str, tmp_path: P
         read_export(file)
 
 
-def test_a_page_of_two_files_is_wrong_usage(
+def test_samples_of_two_files_in_one_are_wrong_usage(
     export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = tmp_path / "two.json"
     other.write_text(export.read_text())
-    assert main(["report", str(export), str(other), "--html", str(tmp_path / "x")]) == 2
-    assert "are of one file" in capsys.readouterr().err
+    assert main(["report", str(export), str(other), "--csv", str(tmp_path / "x")]) == 2
+    assert "--csv is of one file" in capsys.readouterr().err
     assert main(["report", str(export), str(export)]) == 2

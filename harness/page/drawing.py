@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from harness.cells import Table
 from harness.tables import Measured
@@ -43,8 +45,27 @@ class Plot:
 
 def colours_of(rows: Measured) -> Colours:
     """language -> its colour, the same in every plot."""
-    languages = dict.fromkeys(row.language for row, _ in rows)
-    return {language: _COLOURS[place % len(_COLOURS)] for place, language in enumerate(languages)}
+    return colours_of_languages(row.language for row, _ in rows)
+
+
+def colours_of_languages(languages: Iterable[str]) -> Colours:
+    once = dict.fromkeys(languages)
+    return {language: _COLOURS[place % len(_COLOURS)] for place, language in enumerate(once)}
+
+
+def sizes(on: Axes, values: Iterable[int]) -> None:
+    """A logarithmic x axis whose only ticks are the values that were measured."""
+    ticks = sorted(set(values))
+    on.set_xscale("log")
+    on.xaxis.set_minor_locator(NullLocator())
+    on.set_xticks(ticks, [f"{each:,}" for each in ticks])
+
+
+def plain(axis: Axis) -> None:
+    """A logarithmic axis with a few numbers, and none as a power of ten."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
 def legend(on: Axes, colours: Colours) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from dataclasses import replace
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from harness.cells import (
     ABOUT,
@@ -15,24 +17,19 @@ from harness.cells import (
 )
 from harness.figures import ranking
 from harness.model import Comparison
+from harness.page.growth_plot import growth_plot
 from harness.page.plots import plots
+from harness.several import Several, remarks, side_by_side_table
 from harness.tables import detail_tables, with_figures
 from harness.warnings import find_warnings
 
 
 def render_page(comparison: Comparison) -> str:
     """The HTML of a comparison."""
-    environment = Environment(
-        loader=PackageLoader("harness", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     rows = with_figures(comparison)
     drawn = list(plots(comparison, rows))
     standing = ranking(comparison)
-    return environment.get_template("page.html.jinja").render(
+    return _template("page.html.jinja").render(
         run=list(describe_run(comparison)),
         about=ABOUT,
         headings=("row", "verdict", *MAIN_HEADINGS),
@@ -49,3 +46,23 @@ def render_page(comparison: Comparison) -> str:
             if each.id not in {plot.table.id for plot in drawn}
         ],
     )
+
+
+def render_side_by_side_page(comparisons: Several) -> str:
+    """The HTML of several comparisons, by the titles of their columns."""
+    return _template("several.html.jinja").render(
+        runs=[(title, list(describe_run(each))) for title, each in comparisons.items()],
+        results=replace(side_by_side_table(comparisons), id="results"),
+        remarks=list(remarks(comparisons)),
+        plot=growth_plot(comparisons),
+    )
+
+
+def _template(name: str) -> Template:
+    return Environment(
+        loader=PackageLoader("harness", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    ).get_template(name)

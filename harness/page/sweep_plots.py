@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from harness.model import Comparison
-from harness.page.drawing import Colours, Plot, draw, legend
+from harness.page.drawing import Colours, Plot, draw, legend, plain, sizes
 from harness.sweep_tables import concurrency_table, memory_table
 from harness.sweeps import Line, Point, concurrency_lines, gb_seconds, memory_lines
 
@@ -30,9 +28,9 @@ def _memory(comparison: Comparison, lines: Sequence[Line], colours: Colours) -> 
         _draw(time, lines, colours, lambda point: point.warm.median, "warm ms")
         _draw(cost, lines, colours, gb_seconds, "GB-s")
         time.set_yscale("log")
-        _plain(time.yaxis)
+        plain(time.yaxis)
         cost.set_ylim(bottom=0)
-        _sizes(cost, lines)
+        sizes(cost, _values(lines))
         cost.set_xlabel("MB of memory")
         legend(cost, colours)
 
@@ -49,11 +47,11 @@ def _concurrency(comparison: Comparison, lines: Sequence[Line], colours: Colours
             shown = [line for line in lines if _latency(line) == latency]
             _draw(on, shown, colours, lambda point: point.warm.median, "warm ms")
             on.set_yscale("log")
-            _plain(on.yaxis)
+            plain(on.yaxis)
             is_late = latency not in (None, "0ms")
             title = f"{latency} to S3 added" if is_late else "nothing added"
             on.set_title(title, fontsize=9, loc="left")
-        _sizes(panels[-1], lines)
+        sizes(panels[-1], _values(lines))
         panels[-1].set_xlabel("most requests in flight")
         legend(panels[-1], colours)
 
@@ -78,21 +76,11 @@ def _draw(
     for line in lines:
         style = _STYLES[seen.setdefault(line.language, 0) % len(_STYLES)]
         seen[line.language] += 1
-        sizes, values = [each.value for each in line.points], list(map(value, line.points))
-        on.plot(sizes, values, f"o{style}", color=colours[line.language], ms=5)
+        at, values = [each.value for each in line.points], list(map(value, line.points))
+        on.plot(at, values, f"o{style}", color=colours[line.language], ms=5)
     on.grid(axis="y")
     on.set_ylabel(unit)
 
 
-def _sizes(on: Axes, lines: Sequence[Line]) -> None:
-    sizes = sorted({point.value for line in lines for point in line.points})
-    on.set_xscale("log")
-    on.xaxis.set_minor_locator(NullLocator())
-    on.set_xticks(sizes, [f"{each:,}" for each in sizes])
-
-
-def _plain(axis: Axis) -> None:
-    """A logarithmic axis with a few numbers, and none as a power of ten."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+def _values(lines: Sequence[Line]) -> list[int]:
+    return [point.value for line in lines for point in line.points]
