@@ -2,11 +2,10 @@
 
 import gzip
 import json
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aggregator.attempts import AttemptError
+from aggregator.attempts import Attempt, AttemptError, Lanes
 from aggregator.config import Config, read_config
 from aggregator.errors import BadSourceError
 from aggregator.handler import Prepared
@@ -54,6 +53,11 @@ class MemoryStore:
             raise BadSourceError("TOO_LARGE")
         return body
 
+    def begin_get(
+        self, bucket: str, key: str, limit: int, done: Callable[[Attempt[bytes]], None]
+    ) -> bool:
+        return False
+
     def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
         self._request(bucket, "put", key)
         self.buckets[bucket][key] = bytes(body)
@@ -93,7 +97,7 @@ class FakeContext:
 
 
 def prepared(config: Config, store: Store) -> Prepared:
-    return Prepared(config, store, ThreadPoolExecutor(config.concurrency))
+    return Prepared(config, store, Lanes(config.concurrency))
 
 
 def make_config(**settings: str) -> Config:

@@ -4,6 +4,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ from botocore.credentials import Credentials
 from test_store import Handler
 
 from aggregator import light_http
-from aggregator.attempts import AttemptError
+from aggregator.attempts import Attempt, AttemptError
 from aggregator.credentials import Keys
+from aggregator.errors import BadSourceError
 from aggregator.light_http import Address, LightHttp, address_of
 from aggregator.light_store import LightStore
 
@@ -47,6 +49,7 @@ def server() -> Iterator[ThreadingHTTPServer]:
 def store_at(endpoint: str) -> LightStore:
     store = LightStore.__new__(LightStore)
     store._http = LightHttp(endpoint, "eu-central-1", lambda: KEYS)
+    store._keys_at_hand = True
     return store
 
 
@@ -136,4 +139,61 @@ def test_a_known_authority_is_trusted(
     options.override_default_trust_store(authority.cert_pem.bytes())
     monkeypatch.setattr(light_http, "_tls", lambda: ClientTlsContext(options))
     store = store_at(f"https://localhost:{server.server_address[1]}")
+    assert store.get("bucket", "key", 99) == b"\x1f\x8bbody"
+
+
+def begun(store: LightStore, key: str, limit: int = 99) -> bytes:
+    """The body by an attempt that has no thread."""
+    outcomes: SimpleQueue[Attempt[bytes]] = SimpleQueue()
+    assert store.begin_get("bucket", key, limit, outcomes.put)
+    return outcomes.get(timeout=5)()
+
+
+def test_what_can_begin_needs_an_idle_connection(server: ThreadingHTTPServer) -> None:
+    store = store_at(f"http://127.0.0.1:{server.server_address[1]}")
+    assert not store.begin_get("bucket", "key", 99, print)
+    assert Noting.seen == []
+    store.get("bucket", "key", 99)
+    assert begun(store, "a b") == b"\x1f\x8bbody"
+    assert Noting.seen[1][0] == "/bucket/a%20b"
+    store._keys_at_hand = False
+    assert not store.begin_get("bucket", "key", 99, print)
+
+
+def test_faults_of_what_was_begun(server: ThreadingHTTPServer) -> None:
+    store = store_at(f"http://127.0.0.1:{server.server_address[1]}")
+    store.get("bucket", "key", 99)
+    with pytest.raises(BadSourceError, match="MISSING"):
+        begun(store, "NoSuchKey")
+    with pytest.raises(AttemptError, match="404 NoSuchBucket") as caught:
+        begun(store, "NoSuchBucket")
+    assert not caught.value.again
+    with pytest.raises(BadSourceError, match="TOO_LARGE"):
+        begun(store, "key", 5)
+    store.get("bucket", "key", 99)
+    with pytest.raises(AttemptError) as caught:
+        begun(store, "short")
+    assert caught.value.again
+
+
+def test_silence_ends_what_was_begun(
+    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = store_at(f"http://127.0.0.1:{server.server_address[1]}")
+    store.get("bucket", "key", 99)
+    monkeypatch.setattr(light_http, "_SILENCE_S", 1)
+    silent = threading.Event()
+    monkeypatch.setattr(Noting, "send_response", lambda *_: silent.wait(60))
+    with pytest.raises(AttemptError, match="TimeoutError: nothing for 1 s") as caught:
+        begun(store, "key")
+    assert caught.value.again
+    silent.set()
+
+
+def test_a_connection_that_was_closed_is_not_used(server: ThreadingHTTPServer) -> None:
+    store = store_at(f"http://127.0.0.1:{server.server_address[1]}")
+    store.get("bucket", "key", 99)
+    (idle,) = store._http._idle.values()
+    idle[0].close().result(5)
+    assert not store.begin_get("bucket", "key", 99, print)
     assert store.get("bucket", "key", 99) == b"\x1f\x8bbody"

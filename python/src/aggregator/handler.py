@@ -6,12 +6,11 @@ Holds one source's lines, and the key of every bad source.
 import os
 import sys
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from typing import NamedTuple, Protocol
 
-from aggregator.attempts import Attempts, OutOfTimeError
+from aggregator.attempts import Attempts, Lanes, OutOfTimeError
 from aggregator.config import Config, read_config
 from aggregator.errors import AggregationError, BadSourceError
 from aggregator.inflater import inflate
@@ -45,13 +44,13 @@ class Prepared(NamedTuple):
 
     config: Config
     store: Store
-    pool: Executor  # of CONCURRENCY threads
+    lanes: Lanes
 
 
 @cache
 def _prepare() -> Prepared:
     config = read_config(os.environ)
-    return Prepared(config, open_store(config), ThreadPoolExecutor(config.concurrency))
+    return Prepared(config, open_store(config), Lanes(config.concurrency))
 
 
 # Ready before the first event; a fault is not cached, so every invocation meets it again (S14).
@@ -85,8 +84,8 @@ def run(event: object, context: Context, prepare: Callable[[], Prepared]) -> dic
 
 
 def _aggregate(prepared: Prepared, day: Day, context: Context, journal: Journal) -> Result:
-    config, store, pool = prepared
-    attempts = Attempts(pool, context.get_remaining_time_in_millis() / 1000, journal)
+    config, store, lanes = prepared
+    attempts = Attempts(lanes, context.get_remaining_time_in_millis() / 1000, journal)
     lister = Lister(store, attempts, config, journal)
     reader = Reader(store, attempts, config, journal)
     writer = Writer(store, attempts, config, day, context.aws_request_id, journal)

@@ -48,9 +48,13 @@ class Journal:
         try:
             yield
         finally:
-            with self._lock:
-                self._seconds[phase] += time.monotonic() - started
-                self._counts[phase] += count
+            self.add(phase, time.monotonic() - started, count)
+
+    def add(self, phase: Phase, seconds: float, count: int = 1) -> None:
+        """Add what was timed elsewhere."""
+        with self._lock:
+            self._seconds[phase] += seconds
+            self._counts[phase] += count
 
     @contextmanager
     def waiting(self) -> Iterator[None]:

@@ -5,12 +5,16 @@ more than were ever in flight, for as long as the sandbox lives.
 """
 
 import re
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
+from ctypes import pythonapi
 from functools import cache
 from io import BytesIO
-from typing import Any, NamedTuple
+from threading import Semaphore, Thread, local
+from typing import Any, NamedTuple, Self
 
 from awscrt.auth import (
     AwsCredentialsProvider,
@@ -19,7 +23,7 @@ from awscrt.auth import (
     aws_sign_request,
 )
 from awscrt.exceptions import AwsCrtError
-from awscrt.http import HttpClientConnection, HttpClientStream, HttpHeaders, HttpRequest
+from awscrt.http import HttpClientConnection, HttpHeaders, HttpRequest
 from awscrt.io import (
     ClientBootstrap,
     ClientTlsContext,
@@ -36,6 +40,8 @@ _CONNECT_S = 3
 _SILENCE_S = 10
 _ENDPOINT = re.compile(r"(https?)://(\[?([^/]+?)\]?(?::([0-9]+))?)/?")
 _NO_HEADERS: dict[str, str] = {}
+_NOTHING = BytesIO()
+_thread = local()
 
 
 class Address(NamedTuple):
@@ -51,16 +57,39 @@ class Address(NamedTuple):
 class Answer:
     """What has arrived; filled by the runtime's thread."""
 
-    def __init__(self, limit: int | None) -> None:
+    def __init__(self, limit: int | None, content: BytesIO) -> None:
         self.status = 0
         self.too_large = False
         self.closes = False
-        self.parts: list[bytes] = []
+        self.error: BaseException | None = None
+        self._parts: list[bytes] = []
         self._limit = limit
+        self._content = content
+        self._before: object = None
+        self._silent_s = 0
 
     @property
     def body(self) -> bytes:
-        return b"".join(self.parts)
+        return b"".join(self._parts)
+
+    def whole(self) -> Self:
+        """Itself; raise ``AttemptError`` unless all of it has arrived, or is not wanted."""
+        if self.error and not self.too_large:
+            cause = f"{type(self.error).__name__}: {self.error}"
+            if self.is_silent:
+                cause = f"TimeoutError: nothing for {_SILENCE_S} s"
+            raise AttemptError(cause, again=True) from self.error
+        return self
+
+    @property
+    def is_silent(self) -> bool:
+        return self._silent_s >= _SILENCE_S
+
+    def pass_second(self) -> None:
+        """Note whether anything has moved."""
+        now = (self.status, len(self._parts), self._content.tell())
+        self._silent_s = self._silent_s + 1 if now == self._before else 0
+        self._before = now
 
     def begin(
         self,
@@ -69,6 +98,7 @@ class Answer:
         headers: Sequence[tuple[str, str]],
         **_: object,
     ) -> None:
+        _keep_thread_state()
         fields = {name.lower(): value for name, value in headers}
         self.status = status_code
         self.closes = fields.get("connection", "").lower() == "close"
@@ -78,7 +108,7 @@ class Answer:
             http_stream.connection.close()
 
     def add(self, chunk: bytes, **_: object) -> None:
-        self.parts.append(chunk)
+        self._parts.append(chunk)
 
 
 class LightHttp:
@@ -93,6 +123,21 @@ class LightHttp:
         self._socket = SocketOptions()
         self._socket.connect_timeout_ms = _CONNECT_S * 1000
         self._idle: defaultdict[Address, deque[HttpClientConnection]] = defaultdict(deque)
+        self._running: dict[Answer, HttpClientConnection] = {}
+        Thread(target=self._watch, daemon=True).start()
+
+    def begin(self, bucket: str, path: str, limit: int, done: Callable[[Answer], None]) -> bool:
+        """Send a GET if there is an idle connection; ``done`` is told by the runtime's thread."""
+        address = address_of(self._endpoint, self._region, bucket)
+        connection = self._idle_connection(address)
+        if connection is None:
+            return False
+        try:
+            request = self._signed("GET", address, path)
+            self._send(connection, address, request, Answer(limit, _NOTHING), done)
+        except AwsCrtError:  # it was closed meanwhile
+            return False
+        return True
 
     def exchange(
         self,
@@ -108,27 +153,67 @@ class LightHttp:
         The path is percent-encoded. An answer whose body exceeds ``limit`` bytes is cut off.
         """
         address = address_of(self._endpoint, self._region, bucket)
+        content = BytesIO(body)
+        ended = Semaphore(0)
+        answer = Answer(limit, content)
+        try:
+            request = self._signed(method, address, path, headers, content)
+            connection = self._idle_connection(address) or self._open(address)
+            self._send(connection, address, request, answer, lambda _: ended.release())
+        except (AwsCrtError, TimeoutError) as error:
+            raise AttemptError(f"{type(error).__name__}: {error}", again=True) from error
+        ended.acquire()
+        return answer.whole()
+
+    def _send(
+        self,
+        connection: HttpClientConnection,
+        address: Address,
+        request: HttpRequest,
+        answer: Answer,
+        done: Callable[[Answer], None],
+    ) -> None:
+        def end(completion: Future[int]) -> None:
+            del self._running[answer]
+            if not answer.closes:
+                self._idle[address].append(connection)
+            answer.error = completion.exception()
+            done(answer)
+
+        stream = connection.request(request, answer.begin, answer.add)
+        stream.completion_future.add_done_callback(end)
+        self._running[answer] = connection
+        try:
+            stream.activate()
+        except AwsCrtError:  # then nothing completes
+            del self._running[answer]
+            raise
+
+    def _watch(self) -> None:
+        """End what is silent for too long."""
+        while True:
+            time.sleep(1)
+            for answer, connection in list(self._running.items()):
+                answer.pass_second()
+                if answer.is_silent:
+                    connection.close()
+
+    def _signed(
+        self,
+        method: str,
+        address: Address,
+        path: str,
+        headers: dict[str, str] = _NO_HEADERS,
+        content: BytesIO = _NOTHING,
+    ) -> HttpRequest:
+        size = len(content.getbuffer())
         fields = {"host": address.authority, **headers}
         if method == "PUT":
-            fields["content-length"] = str(len(body))
-        content = BytesIO(body)
+            fields["content-length"] = str(size)
         sent = HttpHeaders(list(fields.items()))
-        request = HttpRequest(method, address.root + path, sent, content if body else None)
-        answer = Answer(limit)
-        try:
-            aws_sign_request(request, self._signing()).result()
-            connection = self._connection(address)
-            stream = connection.request(request, answer.begin, answer.add)
-            stream.activate()
-            if not _completes(stream, lambda: (answer.status, len(answer.parts), content.tell())):
-                connection.close()
-                raise TimeoutError(f"nothing for {_SILENCE_S} s")
-        except (AwsCrtError, TimeoutError) as error:
-            if not answer.too_large:
-                raise AttemptError(f"{type(error).__name__}: {error}", again=True) from error
-        if not answer.closes:
-            self._idle[address].append(connection)
-        return answer
+        request = HttpRequest(method, address.root + path, sent, content if size else None)
+        aws_sign_request(request, self._signing()).result()
+        return request
 
     def _signing(self) -> AwsSigningConfig:
         return AwsSigningConfig(
@@ -140,12 +225,15 @@ class LightHttp:
             signed_body_header_type=AwsSignedBodyHeaderType.X_AMZ_CONTENT_SHA_256,
         )
 
-    def _connection(self, address: Address) -> HttpClientConnection:
+    def _idle_connection(self, address: Address) -> HttpClientConnection | None:
         idle = self._idle[address]
-        while idle:
-            connection = idle.pop()
-            if connection.is_open():
-                return connection
+        with suppress(IndexError):  # another thread may take the last one
+            while not (connection := idle.pop()).is_open():
+                pass
+            return connection
+        return None
+
+    def _open(self, address: Address) -> HttpClientConnection:
         tls = None
         if address.secure:
             tls = _tls().new_connection_options()
@@ -159,19 +247,15 @@ class LightHttp:
             raise TimeoutError(f"no connection in {_CONNECT_S} s") from None
 
 
-def _completes(stream: HttpClientStream, progress: Callable[[], object]) -> bool:
-    """Whether the answer arrives whole: not when nothing moves for too long."""
-    before, silent_s = progress(), 0
-    while silent_s < _SILENCE_S:
-        try:
-            stream.completion_future.result(1)
-        except TimeoutError:
-            now = progress()
-            silent_s = silent_s + 1 if now == before else 0
-            before = now
-        else:
-            return True
-    return False
+def _keep_thread_state() -> None:
+    """Let the runtime's thread keep what Python allots to a thread that calls it.
+
+    Python frees that after each call from a thread which it has not started, and there are three
+    calls a GET: a third of its CPU went there. What is asked for once more is not freed.
+    """
+    if not hasattr(_thread, "is_kept"):
+        pythonapi.PyGILState_Ensure()
+        _thread.is_kept = True
 
 
 @cache

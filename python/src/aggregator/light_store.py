@@ -4,12 +4,13 @@ Holds nothing but its connections.
 """
 
 import os
+from collections.abc import Callable
 from urllib.parse import quote, unquote_plus, urlencode
 from xml.etree import ElementTree
 
-from aggregator.attempts import AttemptError
+from aggregator.attempts import Attempt, AttemptError
 from aggregator.config import Config
-from aggregator.credentials import keys_source
+from aggregator.credentials import environment_keys, keys_source
 from aggregator.errors import BadSourceError
 from aggregator.light_http import Answer, LightHttp
 from aggregator.store import Listed, Page, refusal
@@ -20,6 +21,7 @@ class LightStore:
 
     def __init__(self, config: Config) -> None:
         self._http = LightHttp(config.endpoint, config.region, keys_source(os.environ))
+        self._keys_at_hand = environment_keys(os.environ) is not None  # others may be waited for
 
     def list_page(self, bucket: str, prefix: str, delimiter: str, token: str | None) -> Page:
         query = {"list-type": "2", "encoding-type": "url", "prefix": prefix}
@@ -31,12 +33,15 @@ class LightStore:
         return _page(_accepted(self._http.exchange("GET", bucket, target)))
 
     def get(self, bucket: str, key: str, limit: int) -> bytes:
-        answer = self._http.exchange("GET", bucket, _path(key), limit=limit)
-        if answer.too_large:
-            raise BadSourceError("TOO_LARGE")
-        if answer.status == 404 and _error_code(answer) == "NoSuchKey":
-            raise BadSourceError("MISSING")
-        return _accepted(answer)
+        return _source_body(self._http.exchange("GET", bucket, _path(key), limit=limit))
+
+    def begin_get(
+        self, bucket: str, key: str, limit: int, done: Callable[[Attempt[bytes]], None]
+    ) -> bool:
+        def arrived(answer: Answer) -> None:
+            done(lambda: _source_body(answer.whole()))
+
+        return self._keys_at_hand and self._http.begin(bucket, _path(key), limit, arrived)
 
     def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
         headers = {"content-type": content_type}
@@ -54,6 +59,14 @@ class LightStore:
 
 def _path(key: str) -> str:
     return f"/{quote(key)}"
+
+
+def _source_body(answer: Answer) -> bytes:
+    if answer.too_large:
+        raise BadSourceError("TOO_LARGE")
+    if answer.status == 404 and _error_code(answer) == "NoSuchKey":
+        raise BadSourceError("MISSING")
+    return _accepted(answer)
 
 
 def _accepted(answer: Answer) -> bytes:

@@ -6,11 +6,10 @@ Holds the prefixes of one day and a few pages of keys, never all keys.
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
 from functools import partial
 from itertools import islice
 
-from aggregator.attempts import Attempts
+from aggregator.attempts import Attempts, Request
 from aggregator.config import Config
 from aggregator.errors import AggregationError
 from aggregator.journal import Journal
@@ -52,14 +51,14 @@ class Lister:
     def list_pages(self, prefixes: Iterable[str]) -> Iterator[list[Listed]]:
         """The sources below each prefix in turn, fetched a little ahead; pages may be empty."""
         upcoming = iter(prefixes)
-        ahead: deque[tuple[str, Future[Page]]] = deque()
+        ahead: deque[tuple[str, Request[Page]]] = deque()
         while True:
             for prefix in islice(upcoming, PAGES_AHEAD - len(ahead)):
                 ahead.append((prefix, self._start(prefix)))
             if not ahead:
                 return
-            prefix, future = ahead.popleft()
-            page = self._wait(future)
+            prefix, request = ahead.popleft()
+            page = self._wait(request)
             if page.next_token is not None:
                 ahead.appendleft((prefix, self._start(prefix, token=page.next_token)))
             yield [found for found in page.objects if not found.key.endswith("/")]
@@ -69,21 +68,21 @@ class Lister:
         pending = deque((folder, self._start(folder, "/")) for folder in folders)
         found: list[str] = []
         while pending:
-            folder, future = pending.popleft()
-            page = self._wait(future)
+            folder, request = pending.popleft()
+            page = self._wait(request)
             found += page.prefixes
             if page.next_token is not None:
                 pending.append((folder, self._start(folder, "/", page.next_token)))
         return found
 
-    def _start(self, prefix: str, delimiter: str = "", token: str | None = None) -> Future[Page]:
+    def _start(self, prefix: str, delimiter: str = "", token: str | None = None) -> Request[Page]:
         bucket = self._config.src_bucket
         attempt = partial(self._store.list_page, bucket, prefix, delimiter, token)
         return self._attempts.start("list", prefix, attempt, "list")
 
-    def _wait(self, future: Future[Page]) -> Page:
+    def _wait(self, request: Request[Page]) -> Page:
         with self._journal.waiting():
-            return self._attempts.wait(future)
+            return self._attempts.wait(request)
 
 
 def _is(pattern: re.Pattern[str], folder: str) -> bool:

@@ -5,11 +5,10 @@ Holds the bodies of one window, as stored.
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
 from functools import partial
 from typing import NamedTuple
 
-from aggregator.attempts import Attempts
+from aggregator.attempts import Attempts, Request
 from aggregator.config import Config
 from aggregator.errors import BadSourceError
 from aggregator.journal import Journal
@@ -22,7 +21,7 @@ WINDOW_BYTES = 64 << 20
 class _Fetch(NamedTuple):
     source: Listed
     page: int
-    body: Future[bytes] | None  # None: too large by its listed size, not asked for
+    body: Request[bytes] | None  # None: too large by its listed size, not asked for
 
 
 class Reader:
@@ -63,18 +62,19 @@ class Reader:
         limit = self._config.max_source_bytes
         body = None
         if source.size <= limit:
-            attempt = partial(self._store.get, self._config.src_bucket, source.key, limit)
-            body = self._attempts.start("get", source.key, attempt, "get")
+            what = self._config.src_bucket, source.key, limit
+            attempt, begin = partial(self._store.get, *what), partial(self._store.begin_get, *what)
+            body = self._attempts.start("get", source.key, attempt, "get", begin)
         self._window.append(_Fetch(source, page, body))
         self._window_bytes += source.size
 
     def _take(self) -> tuple[Listed, bytes | BadSourceError]:
-        source, _, future = self._window.popleft()
+        source, _, request = self._window.popleft()
         self._window_bytes -= source.size
-        if future is None:
+        if request is None:
             return source, BadSourceError("TOO_LARGE")
         try:
             with self._journal.waiting():
-                return source, self._attempts.wait(future)
+                return source, self._attempts.wait(request)
         except BadSourceError as bad:
             return source, bad

@@ -4,7 +4,7 @@ Holds connections for as long as the sandbox lives.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from botocore.parsers import ResponseParserError
 from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 from urllib3.exceptions import HTTPError
 
-from aggregator.attempts import AttemptError
+from aggregator.attempts import Attempt, AttemptError
 from aggregator.config import Config
 from aggregator.container_credentials import LambdaCredentials
 from aggregator.errors import BadSourceError
@@ -80,6 +80,11 @@ class SdkStore:
                 answer["Body"].close()
                 raise BadSourceError("TOO_LARGE")
             return answer["Body"].read()  # raises when shorter than its Content-Length
+
+    def begin_get(
+        self, bucket: str, key: str, limit: int, done: Callable[[Attempt[bytes]], None]
+    ) -> bool:
+        return False
 
     def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
         with _one_attempt():

@@ -4,9 +4,10 @@ Behind it are two clients, of which a sandbox loads one. Holds a body or page pe
 """
 
 import sys
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from aggregator.attempts import AttemptError
+from aggregator.attempts import Attempt, AttemptError
 from aggregator.config import Config
 
 
@@ -32,6 +33,11 @@ class Store(Protocol):
 
     def get(self, bucket: str, key: str, limit: int) -> bytes:
         """Raise ``BadSourceError``: ``MISSING``, or ``TOO_LARGE`` above ``limit`` bytes."""
+
+    def begin_get(
+        self, bucket: str, key: str, limit: int, done: Callable[[Attempt[bytes]], None]
+    ) -> bool:
+        """``get`` without a thread, if the client can do that now; ``done`` is told from any."""
 
     def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None: ...
 
