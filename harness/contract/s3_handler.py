@@ -106,6 +106,8 @@ class Handler(BaseHTTPRequestHandler):
         if fault and fault.kind == "reset":
             self._log(None)
             return self._hang_up()
+        if fault and fault.kind == "other":
+            return self._answer(200, b"<Other/>", {"Content-Type": "application/xml"})
         time.sleep(self.s3.delay_s)
         objects = scene.buckets.get(request.bucket)
         if objects is None:
@@ -180,6 +182,7 @@ class Handler(BaseHTTPRequestHandler):
         parts = [
             '<?xml version="1.0" encoding="UTF-8"?>',
             '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">',
+            f"<Name>{escape(self.request_seen.bucket)}</Name>",
             f"<Prefix>{text(prefix)}</Prefix><KeyCount>{len(page)}</KeyCount>",
             f"<MaxKeys>{limit}</MaxKeys><IsTruncated>{str(more).lower()}</IsTruncated>",
         ]

@@ -71,7 +71,8 @@ export class SdkStore {
   /** @type {Client['copy']} */
   async copy(bucket, source, toKey, abortSignal) {
     const command = new CopyObjectCommand({ Bucket: bucket, Key: toKey, CopySource: source });
-    await this.#client.send(command, { abortSignal });
+    const { CopyObjectResult } = await this.#client.send(command, { abortSignal });
+    if (CopyObjectResult?.ETag === undefined) throw new Error('200 without a result');
   }
 
   /** @type {Client['delete']} */

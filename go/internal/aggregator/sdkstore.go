@@ -5,6 +5,7 @@ package aggregator
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,6 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go/logging"
 )
+
+// errNoResult is for what the SDK takes as a result: any XML under a 200.
+var errNoResult = errors.New("200 without a result")
 
 type sdkStore struct{ s3 *s3.Client }
 
@@ -37,6 +41,9 @@ func (s sdkStore) listPage(ctx context.Context, bucket, prefix, delimiter, token
 	})
 	if err != nil {
 		return Page{}, err
+	}
+	if output.IsTruncated == nil {
+		return Page{}, errNoResult // else an empty page, which would end the listing
 	}
 	page := Page{Next: aws.ToString(output.NextContinuationToken)}
 	for _, object := range output.Contents {
@@ -69,7 +76,10 @@ func (s sdkStore) put(ctx context.Context, bucket, key string, body *io.SectionR
 
 func (s sdkStore) copy(ctx context.Context, bucket, from, to string) error {
 	source := escapePath(bucket + "/" + from)
-	_, err := s.s3.CopyObject(ctx, &s3.CopyObjectInput{Bucket: &bucket, Key: &to, CopySource: &source})
+	output, err := s.s3.CopyObject(ctx, &s3.CopyObjectInput{Bucket: &bucket, Key: &to, CopySource: &source})
+	if err == nil && output.CopyObjectResult.ETag == nil {
+		err = errNoResult
+	}
 	return err
 }
 

@@ -50,8 +50,7 @@ class LightStore:
     def copy(self, bucket: str, from_key: str, to_key: str) -> None:
         headers = {"x-amz-copy-source": bucket + _path(from_key)}
         text = _accepted(self._http.exchange("PUT", bucket, _path(to_key), headers))
-        if code := _parsed(text).findtext("{*}Code"):  # it failed after the status had been sent
-            raise AttemptError(f"200 {code}", again=True)
+        _result(text, "CopyObjectResult")
 
     def delete(self, bucket: str, key: str) -> None:
         _accepted(self._http.exchange("DELETE", bucket, _path(key)))
@@ -76,7 +75,7 @@ def _accepted(answer: Answer) -> bytes:
 
 
 def _page(text: bytes) -> Page:
-    found = _parsed(text)
+    found = _result(text, "ListBucketResult")
     space = found.tag.removesuffix("ListBucketResult")  # a wildcard takes twice the time
     key, size = f"{space}Key", f"{space}Size"
     prefixes = found.iterfind(f"{space}CommonPrefixes/{space}Prefix")
@@ -89,6 +88,13 @@ def _page(text: bytes) -> Page:
         [unquote_plus(each.text or "") for each in prefixes],
         found.findtext(f"{space}NextContinuationToken") if more else None,
     )
+
+
+def _result(text: bytes, name: str) -> ElementTree.Element:
+    found = _parsed(text)
+    if not found.tag.endswith(name):  # S3 may fail after the status has been sent
+        raise AttemptError(f"200 {found.findtext('{*}Code', found.tag)}", again=True)
+    return found
 
 
 def _parsed(text: bytes) -> ElementTree.Element:

@@ -4,7 +4,7 @@ Holds connections for as long as the sandbox lives.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,7 @@ class SdkStore:
         with _one_attempt():
             # The SDK asks for encoding-type=url by itself and decodes keys and prefixes (L4).
             answer = self._client.list_objects_v2(**request)
+        _require(answer, "IsTruncated")
         return Page(
             [Listed(found["Key"], found["Size"]) for found in answer.get("Contents", ())],
             [found["Prefix"] for found in answer.get("CommonPrefixes", ())],
@@ -92,9 +93,10 @@ class SdkStore:
 
     def copy(self, bucket: str, from_key: str, to_key: str) -> None:
         with _one_attempt():
-            self._client.copy_object(
+            answer = self._client.copy_object(
                 Bucket=bucket, Key=to_key, CopySource={"Bucket": bucket, "Key": from_key}
             )
+        _require(answer.get("CopyObjectResult", {}), "ETag")
 
     def delete(self, bucket: str, key: str) -> None:
         with _one_attempt():
@@ -115,6 +117,12 @@ def _endpoint(allowed: str | None) -> str | None:
 def _stay_in_region(params: dict[str, Any], **_: object) -> None:
     """Or the SDK answers a redirect with requests of its own, in search of the right region."""
     params["context"]["s3_redirect"]["redirected"] = True
+
+
+def _require(result: Mapping[str, Any], member: str) -> None:
+    """The SDK takes any XML for a result: an empty page would end the listing."""
+    if member not in result:
+        raise AttemptError(f"200 without {member}", again=True)
 
 
 @contextmanager

@@ -20,6 +20,8 @@ import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.S3Configuration;
 import software.amazon.awssdk.services.s3.model.CommonPrefix;
+import software.amazon.awssdk.services.s3.model.CopyObjectResponse;
+import software.amazon.awssdk.services.s3.model.CopyObjectResult;
 import software.amazon.awssdk.services.s3.model.EncodingType;
 import software.amazon.awssdk.services.s3.model.GetObjectResponse;
 import software.amazon.awssdk.services.s3.model.ListObjectsV2Response;
@@ -84,10 +86,11 @@ final class SdkStore implements Store {
                           .delimiter(delimiter)
                           .continuationToken(token)
                           .encodingType(EncodingType.URL)); // the SDK decodes it itself
+          requireResult(page.isTruncated());
           return new Page(
               page.contents().stream().map(o -> new Entry(o.key(), o.size())).toList(),
               page.commonPrefixes().stream().map(CommonPrefix::prefix).toList(),
-              Boolean.TRUE.equals(page.isTruncated()) ? page.nextContinuationToken() : null);
+              page.isTruncated() ? page.nextContinuationToken() : null);
         });
   }
 
@@ -135,13 +138,25 @@ final class SdkStore implements Store {
   @Override
   public void copy(String bucket, String fromKey, String toKey) {
     attempt(
-        () ->
-            client.copyObject(
-                copy ->
-                    copy.sourceBucket(bucket)
-                        .sourceKey(fromKey)
-                        .destinationBucket(bucket)
-                        .destinationKey(toKey)));
+        () -> {
+          CopyObjectResponse copied =
+              client.copyObject(
+                  copy ->
+                      copy.sourceBucket(bucket)
+                          .sourceKey(fromKey)
+                          .destinationBucket(bucket)
+                          .destinationKey(toKey));
+          CopyObjectResult result = copied.copyObjectResult();
+          requireResult(result == null ? null : result.eTag());
+          return result;
+        });
+  }
+
+  /** The SDK takes any XML for a result: an empty page would end the listing. */
+  private static void requireResult(Object member) {
+    if (member == null) {
+      throw new FailedAttempt(200, "", "200 without a result");
+    }
   }
 
   @Override
