@@ -24,7 +24,8 @@ class Fault:
     """Requests of ``operation`` on ``key`` that fail: the first ``times`` attempts, or all.
 
     ``key`` may hold ``{request_id}``, which stands for any text without a slash. Either ``status``
-    and ``code`` (an S3 error answer) or ``kind`` (``short``, ``stall``, ``reset``, ``other``) is given.
+    and ``code`` (an S3 error answer) or ``kind`` (``short``, ``stall``, ``reset``, ``other``) is
+    given.
     """
 
     operation: str

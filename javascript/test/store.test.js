@@ -121,7 +121,11 @@ for (const s3Client of CLIENTS) {
   test(`${s3Client}: a copy that fails behind its 200 is tried again`, async (t) => {
     let tries = 0;
     const { store } = await open(t, (_, response) =>
-      response.end(++tries === 1 ? '<Error><Code>InternalError</Code></Error>' : '<CopyObjectResult/>'),
+      response.end(
+        ++tries === 1
+          ? '<Error><Code>InternalError</Code></Error>'
+          : '<CopyObjectResult><ETag>e</ETag></CopyObjectResult>',
+      ),
     );
     await store.copy('bucket', 'from', 'to');
     assert.equal(tries, 2);
@@ -210,7 +214,11 @@ for (const s3Client of CLIENTS) {
 
   for (const [operation, run] of Object.entries(OPERATIONS))
     test(`${s3Client}: ${operation}: silence before an answer or in it fails an attempt, slowness does not`, async (t) => {
-      const bodies = { list: '<ListBucketResult></ListBucketResult>', get: 'some body', copy: '<CopyObjectResult/>' };
+      const bodies = {
+        list: '<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>',
+        get: 'some body',
+        copy: '<CopyObjectResult><ETag>e</ETag></CopyObjectResult>',
+      };
       const body = bodies[/** @type {'list'} */ (operation)] ?? '';
       /** @type {number[]} */
       const arrivedMs = [];
@@ -341,7 +349,10 @@ test('light: what is not an answer of S3 fails an attempt', async (t) => {
     if (++tries === 1) response.end('<html></html>');
     else if (tries === 2) response.end('<ListBucketResult>');
     else if (tries === 3) response.writeHead(502).end('Bad Gateway');
-    else response.end('<ListBucketResult><Contents><Key>k</Key><Size>0</Size></Contents></ListBucketResult>');
+    else
+      response.end(
+        '<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>k</Key><Size>0</Size></Contents></ListBucketResult>',
+      );
   });
   assert.deepEqual((await store.listPage('bucket', '')).objects, [{ key: 'k', size: 0 }]);
   assert.equal(log.length, 3);

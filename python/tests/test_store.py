@@ -61,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
         elif "failing-copy" in self.path:
             body = FAULT.format("InternalError").encode()
         elif self.command != "GET":
-            body = b"<CopyObjectResult/>"
+            body = b"<CopyObjectResult><ETag>e</ETag></CopyObjectResult>"
         self.send_response(status)
         self.send_header("Content-Encoding", "gzip")
         if location:

@@ -167,7 +167,7 @@ func TestListPage(t *testing.T) {
 	})
 }
 
-const emptyPage, copied = "<ListBucketResult></ListBucketResult>", "<CopyObjectResult><ETag>x</ETag></CopyObjectResult>"
+const emptyPage, copied = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>", "<CopyObjectResult><ETag>x</ETag></CopyObjectResult>"
 
 func TestXMLThatBreaksOff(t *testing.T) {
 	forEachClient(t, func(t *testing.T, client string) {
