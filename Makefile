@@ -87,6 +87,7 @@ lock: .venv/made ## write the Python locks anew
 	$(BIN)/$(LOCK) requirements.in -o requirements.txt
 	cd tools/python-ric && $(BIN)/$(LOCK) requirements.in -o requirements.txt
 	cd tools/floor && $(BIN)/$(LOCK) requirements.in -o requirements.txt
+	cd tools/duckdb && $(BIN)/$(LOCK) requirements.in -o requirements.txt
 	cd tools/ministack && $(BIN)/$(LOCK) requirements.in -o requirements.txt
 	cd python && $(BIN)/$(LOCK) requirements.in -o src/requirements.txt
 

@@ -23,7 +23,17 @@ from harness.local.latency import Latency, delayed
 from harness.local.limits import VCPU_MB, Limits
 from harness.local.placement import Placement, pinned, place
 from harness.measure import Progress, RunningSandbox
-from harness.model import FLOOR, Artefact, Implementation, Invocation, NotReady, Variant
+from harness.model import (
+    Artefact,
+    Implementation,
+    Invocation,
+    NotReady,
+    Role,
+    Variant,
+    Verdict,
+    VerdictKind,
+)
+from harness.peers.expected import judge_peer, peer_result
 from harness.verify import same_json, verify_destination
 
 _SOURCE_BUCKET = "source-bucket"
@@ -94,7 +104,7 @@ class Doors:
     delay: Callable[[int, Latency], AbstractContextManager[int]] = delayed
     place: Callable[[], Placement] = place
     may_limit: Callable[[], bool] = may_limit
-    floor: Callable[[Implementation, Progress], Artefact | NotReady] | None = None
+    prepare: Callable[[Implementation, Progress], Artefact | NotReady] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,27 +120,29 @@ class Bench:
     expected: ExpectedDay
     half: ExpectedDay | None = None
     texts: ExpectedDay | None = None
-    matched: set[tuple[bytes, bool]] = field(default_factory=set)
+    judged: dict[tuple[bytes, Role], Verdict] = field(default_factory=dict)
 
     def clear(self) -> None:
         self.store.clear(_DESTINATION_BUCKET)
 
     def judge(
-        self, invocation: Invocation, *, half: bool = False, floor: bool = False
-    ) -> str | None:
-        expected = self.texts if floor else self.half if half else self.expected
+        self, invocation: Invocation, *, half: bool = False, role: Role = Role.LANGUAGE
+    ) -> Verdict:
+        expected = self.texts if role is Role.FLOOR else self.half if half else self.expected
         assert expected is not None
         objects = self.store.read_tree(_DESTINATION_BUCKET)
         # the same bytes match again; the keys tell the day
-        if (found := (_digest(objects), floor)) not in self.matched:
-            difference = verify_destination(expected, objects)
-            if difference is not None:
-                return str(difference)
-            self.matched.add(found)
-        want = expected.result()
+        found = (_digest(objects), role)
+        if found not in self.judged:
+            verdict = _judge_objects(expected, objects, role)
+            if not verdict.accepts:
+                return verdict
+            self.judged[found] = verdict
+        want = expected.result() if role is not Role.PEER else peer_result(expected)
         if same_json(invocation.result, want):
-            return None
-        return f"result is {json.dumps(invocation.result)}, expected {json.dumps(want)}"
+            return self.judged[found]
+        told, wanted = json.dumps(invocation.result), json.dumps(want)
+        return Verdict(VerdictKind.MISMATCH, f"result is {told}, expected {wanted}")
 
     def stored_bytes(self) -> int:
         objects = self.store.read_tree(_DESTINATION_BUCKET)
@@ -143,6 +155,15 @@ class Bench:
     def later(self, doors: Doors, latency: Latency) -> AbstractContextManager[Mapping[str, str]]:
         """``env`` with the way to the store made longer."""
         return _later(self.env, doors, latency)
+
+
+def _judge_objects(expected: ExpectedDay, objects: Mapping[str, bytes], role: Role) -> Verdict:
+    if role is Role.PEER:
+        return judge_peer(expected, objects)
+    difference = verify_destination(expected, objects)
+    if difference is None:
+        return Verdict(VerdictKind.MATCH)
+    return Verdict(VerdictKind.MISMATCH, str(difference))
 
 
 def _digest(objects: Mapping[str, bytes]) -> bytes:
@@ -223,8 +244,8 @@ class LocalTarget:
         return f"{each.language} {each.client} {self.variant}".rstrip()
 
     @property
-    def is_floor(self) -> bool:
-        return self.artefact.implementation.language == FLOOR
+    def role(self) -> Role:
+        return self.artefact.implementation.role
 
     def start(self) -> AbstractContextManager[RunningSandbox]:
         env = {**self.artefact.implementation.environment, **self.env}

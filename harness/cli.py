@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from harness.aws import commands as aws_commands
 from harness.files import require_writable, write
-from harness.model import Comparison, HarnessError, NotReady, UsageError, VerdictKind
+from harness.model import Comparison, HarnessError, NotReady, Role, UsageError, VerdictKind
 
 if TYPE_CHECKING:
     from harness.bench import Doors, Finding
@@ -122,6 +122,9 @@ def _parser() -> argparse.ArgumentParser:
         "--resume", type=Path, metavar="FILE", help="go on from an export that was not finished"
     )
     compare.add_argument("--no-floor", action="store_true", help="leave out what all divide by")
+    compare.add_argument(
+        "--peers", action="store_true", help="beside them what one would pick instead: DuckDB"
+    )
     compare.add_argument("--baseline", type=Path, metavar="FILE", help="an earlier export")
     compare.add_argument(
         "--max-slowdown",
@@ -255,6 +258,8 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
 
     if arguments.no_limits and (arguments.memory or arguments.throttle_init):
         raise UsageError("--memory and --throttle-init need the limits: not with --no-limits")
+    if arguments.peers and arguments.target == "aws":
+        raise UsageError("--peers run on this machine only: not with --target aws")
     if arguments.source is None:
         given = {name: getattr(arguments, name) for name in ("objects", "seed", "day")}
         given = {name: value for name, value in given.items() if value is not None}
@@ -283,6 +288,7 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
         arguments.seconds,
         arguments.order_seed,
         floor=not arguments.no_floor,
+        peers=arguments.peers,
         memory_mb=arguments.memory,
         limits=None if arguments.no_limits else Limits(arguments.throttle_init),
         concurrency=arguments.concurrency,
@@ -515,13 +521,16 @@ def _exit_code(comparison: Comparison, *, required: bool) -> int:
         row.verdict.kind
         for row in comparison.rows
         # without the floor there are no ratios to it, and that is all
-        if not (row.is_floor and row.verdict.kind is VerdictKind.SKIPPED)
+        if not (row.role is Role.FLOOR and row.verdict.kind is VerdictKind.SKIPPED)
+        # what a peer can't do is what its row is there to show, once it runs
+        and (row.role is not Role.PEER or row.verdict.kind is VerdictKind.SKIPPED)
         # what a sweep of memory finds out is no failure
         and (row.variant.memory_mb is None or row.verdict.kind not in at_limits)
     ]
     if (at_limits | {VerdictKind.MISMATCH, VerdictKind.FAILED}) & {*kinds}:
         return DIFFERENT
     skipped = kinds.count(VerdictKind.SKIPPED)
+    required = required or any(row.role is Role.PEER for row in comparison.rows)
     # Nothing that ran is nothing that matched.
     return NOT_READY if skipped and (required or skipped == len(kinds)) else OK
 
@@ -569,7 +578,7 @@ def _print_findings(title: str, findings: Sequence[Finding]) -> None:
 def _real_doors(template: Path | None) -> Doors:
     from harness.bench import Doors
     from harness.build import build
-    from harness.floor.artefact import prepare_floor
+    from harness.companions import prepare
     from harness.local.s3server import S3Server
     from harness.local.sandbox import Sandbox
     from harness.machine import describe
@@ -584,5 +593,5 @@ def _real_doors(template: Path | None) -> Doors:
         lambda cores: S3Server(cores=cores),
         Sandbox,
         describe,
-        floor=prepare_floor,
+        prepare=prepare,
     )

@@ -13,16 +13,15 @@ from datetime import date
 from pathlib import Path
 
 from harness.bench import Bench, Doors, LocalTarget, staged
+from harness.companions import DUCKDB, FLOOR, Companion
 from harness.fixtures.recipe import Recipe, make_day
 from harness.fixtures.sources import source_day
 from harness.fixtures.staging import ExpectedDay, StagedObject, half_of
-from harness.floor.artefact import floor_beside
 from harness.local.latency import Latency
 from harness.local.limits import Limits
 from harness.local.placement import Placement
 from harness.measure import COUNTED, Measured, Outcome, Plan, Progress, run_plan
 from harness.model import (
-    FLOOR,
     Again,
     Artefact,
     Comparison,
@@ -63,12 +62,18 @@ class Request:
     order_seed: int = 1
     again: bool = True
     floor: bool = True
+    peers: bool = False
     memory_mb: tuple[int, ...] = ()
     concurrency: tuple[int, ...] = ()
     s3_latency: tuple[Latency, ...] = ()
     limits: Limits | None = field(default_factory=Limits)
     snap_start: tuple[bool, ...] = ()
     on_aws: bool = False
+
+    @property
+    def companions(self) -> tuple[Companion, ...]:
+        """What runs beside the languages, in the order of the rows."""
+        return (*((FLOOR,) if self.floor else ()), *((DUCKDB,) if self.peers else ()))
 
     @property
     def models_cost(self) -> bool:
@@ -96,8 +101,8 @@ def compare(
     keep: Callable[[Comparison], None] = lambda _: None,
     earlier: Comparison | None = None,
 ) -> Comparison:
-    """One row for each language and client that was asked for, in the template's order, and the
-    floor's.
+    """One row for each language and client that was asked for, in the template's order, and one
+    for each companion.
 
     ``keep`` is called with what there is after each round. ``earlier`` is a run to go on from.
     Raises ``UsageError`` for what can't be asked, ``NotReady`` when a language that has to
@@ -123,14 +128,14 @@ def compare(
             verdicts[language] = Verdict(VerdictKind.FAILED, str(built))
     plan = make_plan(request, each_client)
     had = None if earlier is None else samples_to_go_on_from(earlier, plan)
-    if request.floor and doors.floor is not None and artefacts:
-        floor = floor_beside(chosen[0])
-        each_client.append(floor)
-        prepared = doors.floor(floor, progress)
-        if isinstance(prepared, Artefact):
-            artefacts[FLOOR] = prepared
-        else:
-            verdicts[FLOOR] = Verdict(VerdictKind.SKIPPED, str(prepared))
+    if doors.prepare is not None and artefacts:
+        for companion in (each.beside(chosen[0]) for each in request.companions):
+            each_client.append(companion)
+            prepared = doors.prepare(companion, progress)
+            if isinstance(prepared, Artefact):
+                artefacts[companion.language] = prepared
+            else:
+                verdicts[companion.language] = Verdict(VerdictKind.SKIPPED, str(prepared))
     run = _Run(request, environment, settings, each_client, plan, verdicts, artefacts, earlier)
     if not artefacts:
         return run.comparison(Measured(), {})

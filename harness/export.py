@@ -1,4 +1,4 @@
-"""A comparison as JSON, schema 3, and back: reports are made again from it, and from schema 2."""
+"""A comparison as JSON, schema 4, and back: reports are made again from it, and from 2 and 3."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from harness.model import (
 )
 from harness.warnings import find_warnings
 
-SCHEMA = 3
-_READABLE = (2, SCHEMA)  # what schema 2 lacks was not measured then
+SCHEMA = 4
+_READABLE = range(2, SCHEMA + 1)  # what earlier ones lack was not measured then
 
 
 def to_json(comparison: Comparison) -> dict[str, object]:
@@ -66,6 +66,7 @@ def _result(
     return {
         "name": row.name,
         "language": row.language,
+        "role": row.role.value,
         "client": row.client,
         "variant": asdict(row.variant),
         "enforcement": None if row.enforcement is None else asdict(row.enforcement),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from harness.model import Again, Comparison, Row, Sample, SampleKind
+from harness.model import Again, Comparison, Role, Row, Sample, SampleKind
 from harness.statistics import (
     Interval,
     Summary,
@@ -104,8 +104,9 @@ def figures(row: Row, fixture: Mapping[str, object]) -> Figures:
 
 
 def ranking(comparison: Comparison) -> Ranking:
-    """Who is faster than whom when warm, and whether that means anything; the floor is nobody."""
-    rounds = {row.name: by_round(row.samples) for row in comparison.rows if not row.is_floor}
+    """Who is faster than whom when warm, and whether that means anything; companions are nobody."""
+    languages = (row for row in comparison.rows if row.role is Role.LANGUAGE)
+    rounds = {row.name: by_round(row.samples) for row in languages}
     rounds = {name: times for name, times in rounds.items() if times}
     if not rounds:
         return Ranking(None, None, {})
@@ -127,14 +128,16 @@ def ranking(comparison: Comparison) -> Ranking:
 
 def to_floor(comparison: Comparison) -> dict[str, ToFloor]:
     """name -> its ratios, for each row whose variant has a floor that was measured."""
-    floors = {row.variant: by_round(row.samples) for row in comparison.rows if row.is_floor}
+    floors = {
+        row.variant: by_round(row.samples) for row in comparison.rows if row.role is Role.FLOOR
+    }
     return {
         row.name: ToFloor(
             paired_ratio(by_round(row.samples), floor),
             ratio_of_medians(_first(row.samples), list(floor.values())),
         )
         for row in comparison.rows
-        if not row.is_floor and row.samples and (floor := floors.get(row.variant))
+        if row.role is not Role.FLOOR and row.samples and (floor := floors.get(row.variant))
     }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.figures import by_round, ranking
-from harness.model import Comparison, Row, UsageError
+from harness.model import Comparison, Role, Row, UsageError
 from harness.statistics import LEAST_ROUNDS, Interval, paired_ratio
 
 _COMPRESSED = ("source_bytes", "small_share")
@@ -59,7 +59,7 @@ def judge_slowdown(
     if _day(baseline) != _day(now):
         raise UsageError("the baseline is of another day: a ratio depends on the day's objects")
     judged = 0
-    for row in baseline.rows:
+    for row in (each for each in baseline.rows if each.role is not Role.PEER):
         reference = _reference(row, baseline, now)
         before, after = _ratio(baseline, row.name, reference), _ratio(now, row.name, reference)
         if row.name == reference or before is None or after is None:
@@ -79,7 +79,11 @@ def _day(comparison: Comparison) -> dict[str, object]:
 
 def _reference(row: Row, baseline: Comparison, now: Comparison) -> str:
     common = {each.name for each in now.rows if each.samples}
-    floors = (each.name for each in baseline.rows if each.is_floor and each.variant == row.variant)
+    floors = (
+        each.name
+        for each in baseline.rows
+        if each.role is Role.FLOOR and each.variant == row.variant
+    )
     reference = next((name for name in floors if name in common), ranking(baseline).fastest)
     if reference not in common or reference is None:
         raise UsageError(f"the baseline's reference {reference} was not measured now")

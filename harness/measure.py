@@ -21,6 +21,7 @@ from harness.model import (
     HarnessError,
     Invocation,
     NotReady,
+    Role,
     Sample,
     SampleKind,
     Verdict,
@@ -57,8 +58,8 @@ class Target(Protocol):
     def name(self) -> str: ...
 
     @property
-    def is_floor(self) -> bool:
-        """Whether it is what others are divided by: it writes texts, and stands in no rank."""
+    def role(self) -> Role:
+        """What it is there for: by that it is judged."""
         ...
 
     def start(self) -> AbstractContextManager[RunningSandbox]:
@@ -72,12 +73,12 @@ class Destination(Protocol):
     def clear(self) -> None: ...
 
     def judge(
-        self, invocation: Invocation, *, half: bool = False, floor: bool = False
-    ) -> str | None:
-        """What is wrong with the result and the objects there; ``None`` for a match.
+        self, invocation: Invocation, *, half: bool = False, role: Role = Role.LANGUAGE
+    ) -> Verdict:
+        """The verdict on the result and the objects there.
 
-        ``half`` says that it was asked for the day that holds half of the sources, ``floor`` that
-        the floor was.
+        ``half`` says that it was asked for the day that holds half of the sources; ``role`` is
+        that of who was asked.
         """
         ...
 
@@ -137,7 +138,7 @@ class Outcome:
 
     @property
     def matched(self) -> bool:
-        return self.verdict.kind is VerdictKind.MATCH
+        return self.verdict.accepts
 
 
 @dataclass(slots=True)
@@ -203,9 +204,8 @@ def _verify(plan: Plan, target: Target, destination: Destination) -> Outcome:
         verdict = _verdict_of(invocation.error, invocation.failure)
         return Outcome(verdict, enforcement=enforcement)
     output = invocation.result if isinstance(invocation.result, dict) else None
-    reason = destination.judge(invocation, floor=target.is_floor)
-    kind = VerdictKind.MATCH if reason is None else VerdictKind.MISMATCH
-    return Outcome(Verdict(kind, reason), output, destination.stored_bytes(), enforcement)
+    verdict = destination.judge(invocation, role=target.role)
+    return Outcome(verdict, output, destination.stored_bytes(), enforcement)
 
 
 def _verdict_of(error: str, failure: Failure | None) -> Verdict:
@@ -339,7 +339,7 @@ class _Measurement:
             with _failing(outcome):
                 each, time_ms = self._warmed(target, outcome, sandboxes)
                 warm.append(each)
-                if not target.is_floor:
+                if target.role is Role.LANGUAGE:
                     times[target.name] = time_ms
         if self._plan.again and times:
             name, samples = had_again or (min(times, key=lambda name: times[name]), ())
@@ -377,11 +377,11 @@ class _Measurement:
             raise HarnessError(
                 f"a {kind} invocation was expected: the sandbox was not as it should"
             )
-        reason = self._destination.judge(
-            invocation, half=kind is SampleKind.HALF, floor=each.target.is_floor
+        verdict = self._destination.judge(
+            invocation, half=kind is SampleKind.HALF, role=each.target.role
         )
-        if reason is not None:
-            raise _VerdictError(Verdict(VerdictKind.MISMATCH, reason))
+        if not verdict.accepts:
+            raise _VerdictError(verdict)
         end = _end_line(invocation)
         phases, wait = end.get("phases"), end.get("wait_ms")
         each.outcome.samples.append(

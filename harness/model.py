@@ -11,14 +11,24 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-#: The language and the runtime of the harness's own function, which is none of the template's.
-FLOOR = "floor"
 _CLIENT = "S3_CLIENT"
 _DEFAULT_CLIENT = "sdk"  # S12
 
 
 #: The mechanism of ``Enforcement`` at AWS, where each sandbox has its share for itself.
 LAMBDA = "AWS Lambda"
+
+
+class Role(StrEnum):
+    """What a row is there for; the ``language`` of what is none is its role."""
+
+    LANGUAGE = "language"
+    FLOOR = "floor"  # what all others are divided by: it moves texts, and stands in no rank
+    PEER = "peer"  # what somebody would pick instead: it stands in no rank either
+
+
+def _role(language: str) -> Role:
+    return Role(language) if language in (Role.FLOOR, Role.PEER) else Role.LANGUAGE
 
 
 class HarnessError(Exception):
@@ -63,6 +73,10 @@ class Implementation:
         return f"{self.language} {self.client}"
 
     @property
+    def role(self) -> Role:
+        return _role(self.language)
+
+    @property
     def choice(self) -> dict[str, str]:
         """The variable that chooses its client; none for the contract's default."""
         return {} if self.client == _DEFAULT_CLIENT else {_CLIENT: self.client}
@@ -87,7 +101,7 @@ class Own:
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """What ``sam build`` made of one implementation, or the floor, which has no package.
+    """What ``sam build`` made of one implementation, or a companion, which has no package.
 
     ``own`` is ``None`` where nothing can tell. ``runtime_version`` is that of the program that runs
     it here, such as ``24.11.1``.
@@ -237,6 +251,7 @@ class Sample:
 
 class VerdictKind(StrEnum):
     MATCH = "match"
+    VALUES = "values"  # a peer's match: the same records as JSON values, not the same bytes
     MISMATCH = "mismatch"
     FAILED = "failed"
     TIMED_OUT = "timed out"
@@ -246,10 +261,15 @@ class VerdictKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the judge says of one implementation; ``reason`` is ``None`` for a match."""
+    """What the judge says of one row; ``reason`` is ``None`` for a match."""
 
     kind: VerdictKind
     reason: str | None = None
+
+    @property
+    def accepts(self) -> bool:
+        """Whether the output is what the row's role asks for: only then it has times."""
+        return self.kind in (VerdictKind.MATCH, VerdictKind.VALUES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,9 +321,8 @@ class Row:
         return f"{self.language} {self.client} {self.variant}".rstrip()
 
     @property
-    def is_floor(self) -> bool:
-        """Whether it is what others are divided by, and not a language."""
-        return self.language == FLOOR
+    def role(self) -> Role:
+        return _role(self.language)
 
     @property
     def is_contended(self) -> bool:

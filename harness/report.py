@@ -37,6 +37,7 @@ from harness.warnings import find_warnings
 _MIN_WIDTH, _UNBOUNDED = 80, 1000
 _STYLES = {
     VerdictKind.MATCH: "green",
+    VerdictKind.VALUES: "green",
     VerdictKind.MISMATCH: "red",
     VerdictKind.FAILED: "red",
     VerdictKind.TIMED_OUT: "red",

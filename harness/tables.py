@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from harness.cells import NOT_MEASURED, Table, between, median, megabytes, number, ratio
 from harness.figures import Figures, figures, to_floor
-from harness.model import Comparison, Row, Sample, SampleKind
+from harness.model import Comparison, Role, Row, Sample, SampleKind
 from harness.statistics import LEAST_FOR_P95, Summary, summarise
 from harness.sweep_tables import cold_cost_table, concurrency_table, cost_table, memory_table
 
@@ -147,7 +147,7 @@ def package_table(rows: Measured) -> Table:
 
 def packages(rows: Measured) -> list[Row]:
     """The first row of each package that somebody would deploy."""
-    shipped = (row for row, _ in reversed(rows) if row.zip_bytes and not row.is_floor)
+    shipped = (row for row, _ in reversed(rows) if row.zip_bytes and row.role is Role.LANGUAGE)
     return list({row.language: row for row in shipped}.values())[::-1]
 
 

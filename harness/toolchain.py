@@ -241,10 +241,14 @@ def python_for_runtime(version: str, progress: Progress = to_stderr) -> Path:
     return _python("python-ric", version, f"making the Python {version} runtime", progress)
 
 
-def floor_python(progress: Progress = to_stderr) -> Path:
-    """An interpreter with Lambda's runtime interface client and the floor's parts."""
+#: The runtimes of what runs beside the languages, and what is fetched for each.
+COMPANIONS = {"floor": "the floor's parts", "duckdb": "DuckDB and its extension for S3"}
+
+
+def companion_python(runtime: str, progress: Progress = to_stderr) -> Path:
+    """An interpreter with Lambda's runtime interface client and the parts of a companion."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return _python("floor", version, "fetching the floor's parts", progress)
+    return _python(runtime, version, f"fetching {COMPANIONS[runtime]}", progress)
 
 
 def ministack_python(progress: Progress = to_stderr) -> Path:
@@ -389,7 +393,7 @@ def _output(command: Sequence[str | Path]) -> str:
 DOORS: Mapping[str, Callable[[], Path]] = {
     "rie": rie_binary,
     "python": lambda: python_for_runtime("3.13"),
-    "floor": floor_python,
+    "floor": lambda: companion_python("floor"),
     "node": find_node,
     "java-ric": java_ric_jars,
     "s3": s3_server_binary,

@@ -14,7 +14,7 @@ from harness.bench import Doors
 from harness.fixtures.sources import inflate, read_records
 from harness.local.limits import Limits
 from harness.local.placement import Placement
-from harness.model import FLOOR, Artefact, Enforcement, Implementation, Invocation, NotReady
+from harness.model import Artefact, Enforcement, Implementation, Invocation, NotReady, Role
 
 LANGUAGES = ("python", "java", "javascript", "go")
 
@@ -96,7 +96,7 @@ class FakeBench:
     interrupt_at: str | None = None
     may_limit: bool = True
     mechanism: str | None = "abacus"
-    floor: bool | NotReady = False
+    companions: bool | NotReady = False
     store: FakeStore = field(default_factory=FakeStore)
     done: list[str] = field(default_factory=list)
 
@@ -110,15 +110,15 @@ class FakeBench:
             describe=lambda: ENVIRONMENT,
             place=lambda: Placement(None, None),
             may_limit=lambda: self.may_limit,
-            floor=self._prepare_floor if self.floor else None,
+            prepare=self._prepare if self.companions else None,
         )
 
-    def _prepare_floor(
-        self, floor: Implementation, progress: Callable[[str], None]
+    def _prepare(
+        self, companion: Implementation, progress: Callable[[str], None]
     ) -> Artefact | NotReady:
-        if isinstance(self.floor, NotReady):
-            return self.floor
-        return Artefact(floor, Path(), None, None)
+        if isinstance(self.companions, NotReady):
+            return self.companions
+        return Artefact(companion, Path(), None, None)
 
     def _check(self, each: Implementation) -> list[FakeFinding]:
         if each.language in self.missing:
@@ -203,11 +203,13 @@ class FakeSandbox:
         source = self._bench.store.buckets[self._env["SRC_BUCKET"]]
         pattern = rf"AWSLogs/(o-[a-z0-9]+/)?\d{{12}}/CloudTrail/[^/]+/{day}/.+"
         keys = sorted(key for key in source if re.fullmatch(pattern, key))
-        if self._language == FLOOR:
+        if self._language == Role.FLOOR:
             records = [inflate(source[key]) for key in keys]
         else:
             records = [record + b"\n" for key in keys for record in read_records(source[key])]
         records = self._bench.spoil.get(self._language, list)(records)
+        if self._language == Role.PEER:
+            return self._print_anew(day, records)
         chunks: list[list[bytes]] = [[]]
         for record in records:
             if sum(map(len, chunks[-1])) >= int(self._env["CHUNK_BYTES"]):
@@ -232,3 +234,10 @@ class FakeSandbox:
         manifest = {"result": result, "chunks": listed}
         bucket[f"{day}/_manifest.json"] = json.dumps(manifest).encode()
         return result
+
+    def _print_anew(self, day: str, records: Sequence[bytes]) -> dict[str, object]:
+        """One object with other texts of the same values, as a program that parses leaves it."""
+        text = b"".join(json.dumps(json.loads(each)).encode() + b"\n" for each in records)
+        bucket = self._bench.store.buckets[self._env["DST_BUCKET"]]
+        bucket[f"{day}/000001.ndjson.gz"] = gzip.compress(text)
+        return {"day": day.replace("/", "-"), "records": len(records)}

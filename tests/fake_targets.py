@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from harness.model import Enforcement, Failure, HarnessError, Invocation
+from harness.model import (
+    Enforcement,
+    Failure,
+    HarnessError,
+    Invocation,
+    Role,
+    Verdict,
+    VerdictKind,
+)
 
 HALF: Mapping[str, object] = {"day": 7}
 RESULT: Mapping[str, object] = {"day": "2024-02-08", "records": 7}
@@ -30,13 +38,15 @@ class Stage:
         self.written = False
 
     def judge(
-        self, invocation: Invocation, *, half: bool = False, floor: bool = False
-    ) -> str | None:
+        self, invocation: Invocation, *, half: bool = False, role: Role = Role.LANGUAGE
+    ) -> Verdict:
         assert half == (self.asked == HALF), "judged by another day than was asked for"
         assert self.written, "nothing to judge"
         self.done.append(f"judge {self.running}")
         self.judged[self.running] = number = self.judged.get(self.running, 0) + 1
-        return "line 3 differs" if number in self.wrong.get(self.running, ()) else None
+        if number in self.wrong.get(self.running, ()):
+            return Verdict(VerdictKind.MISMATCH, "line 3 differs")
+        return Verdict(VerdictKind.MATCH)
 
     def stored_bytes(self) -> int:
         return 77
@@ -59,7 +69,7 @@ class FakeTarget:
     answers: Mapping[int, object] = field(default_factory=dict)
     time_ms: Callable[[int], float] = lambda _: 100
     start_error: HarnessError | None = None
-    is_floor: bool = False
+    role: Role = Role.LANGUAGE
     always_cold: bool = False
     interrupt_at: int = 0
     starts: int = 0

@@ -11,7 +11,7 @@ import pytest
 
 from harness.compare import choose_clients
 from harness.local.limits import support
-from harness.model import FLOOR
+from harness.model import Role
 from harness.template import load_implementations
 
 ROOT = Path(__file__).parent.parent
@@ -39,7 +39,7 @@ def check(table: str, exported: dict[str, object], **output: int) -> None:
     for row in results:
         assert row["verdict"] == "match", row["reason"]
         # the floor looks at no record
-        seen = output if row["language"] != FLOOR else {"sources": output["sources"]}
+        seen = output if row["role"] != Role.FLOOR else {"sources": output["sources"]}
         assert {name: row["output"][name] for name in seen} == seen
         assert [sample["kind"] for sample in row["samples"]] == ["cold", "warm", "rerun"]
         assert all(sample["peak_rss_bytes"] > 0 for sample in row["samples"])

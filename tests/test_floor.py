@@ -15,12 +15,12 @@ from fake_bench import FakeBench
 
 from harness.bench import Bench, staged
 from harness.cli import main
+from harness.companions import FLOOR, prepare
 from harness.fixtures.staging import StagedObject
-from harness.floor.artefact import floor_beside, prepare_floor
 from harness.local.placement import Placement
 from harness.local.s3server import S3Server
 from harness.local.sandbox import Sandbox
-from harness.model import Artefact, NotReady
+from harness.model import Artefact, NotReady, Role, Verdict, VerdictKind
 
 DAY = date(2024, 2, 8)
 FOLDER = "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08/"
@@ -74,7 +74,7 @@ def odd_day() -> Iterator[StagedObject]:
 
 @pytest.fixture(scope="module")
 def artefact() -> Artefact:
-    made = prepare_floor(floor_beside(IMPLEMENTATIONS["go"]), lambda _: None)
+    made = prepare(FLOOR.beside(IMPLEMENTATIONS["go"]), lambda _: None)
     assert isinstance(made, Artefact), str(made)
     return made
 
@@ -94,7 +94,7 @@ def test_every_text_that_inflates_is_moved_in_key_order(artefact: Artefact, benc
             invocation = sandbox.invoke(EVENT)
             assert invocation.error is None, invocation.error
             assert invocation.cold == cold
-            assert bench.judge(invocation, floor=True) is None
+            assert bench.judge(invocation, role=Role.FLOOR) == Verdict(VerdictKind.MATCH)
     assert isinstance(invocation.result, dict)
     assert invocation.result["bad"] == len(BAD)
     assert invocation.result["sources"] == len(GOOD) + len(BAD)
@@ -107,7 +107,7 @@ def test_every_text_that_inflates_is_moved_in_key_order(artefact: Artefact, benc
     assert all(len(each) >= 2000 for each in chunks[:-1])
     assert all(len(each) < 2000 + 5000 for each in chunks)
     # and what a language has to write is another thing
-    assert "chunk" in str(bench.judge(invocation))
+    assert "chunk" in str(bench.judge(invocation).reason)
 
 
 def test_a_text_that_is_lost_is_found(artefact: Artefact, bench: Bench) -> None:
@@ -117,7 +117,7 @@ def test_a_text_that_is_lost_is_found(artefact: Artefact, bench: Bench) -> None:
     with Sandbox(artefact, env) as sandbox:
         invocation = sandbox.invoke(EVENT)
     assert invocation.error is None
-    assert "differs" in str(bench.judge(invocation, floor=True))
+    assert "differs" in str(bench.judge(invocation, role=Role.FLOOR).reason)
 
 
 FEW = ("compare", "--objects", "12", "--cold", "2", "--rerun", "0")
@@ -131,7 +131,7 @@ def test_the_floor_is_a_row_and_no_language(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "out.json"
-    bench = FakeBench(languages=["java", "go"], floor=True)
+    bench = FakeBench(languages=["java", "go"], companions=True)
     assert main([*FEW, "--export-json", str(file)], bench.doors()) == 0
     rows = exported(file)
     assert list(rows) == ["java sdk", "go sdk", "floor obstore"]
@@ -152,7 +152,7 @@ def test_the_floor_is_a_row_and_no_language(
 
 def test_every_variant_has_a_floor_of_its_own(tmp_path: Path) -> None:
     file = tmp_path / "out.json"
-    bench = FakeBench(languages=["go"], floor=True)
+    bench = FakeBench(languages=["go"], companions=True)
     sweep = ("--concurrency", "1,4", "--export-json", str(file))
     assert main([*FEW, *sweep], bench.doors()) == 0
     assert list(exported(file)) == [
@@ -166,20 +166,20 @@ def test_without_the_floor_nothing_is_divided_by_it(
 ) -> None:
     file = tmp_path / "out.json"
     arguments = (*FEW, "--export-json", str(file))
-    assert main([*arguments, "--no-floor"], FakeBench(floor=True).doors()) == 0
+    assert main([*arguments, "--no-floor"], FakeBench(companions=True).doors()) == 0
     rows = exported(file)
     assert "floor obstore" not in rows
     assert rows["go sdk"]["ratio_to_floor"] == {"warm": None, "first": None}
     assert "against the floor" not in capsys.readouterr().out
 
-    assert main(arguments, FakeBench(floor=NotReady("no uv: install it")).doors()) == 0
+    assert main(arguments, FakeBench(companions=NotReady("no uv: install it")).doors()) == 0
     floor = exported(file)["floor obstore"]
     assert (floor["verdict"], floor["reason"]) == ("skipped", "no uv: install it")
 
 
 def test_a_floor_that_does_less_gets_no_times(tmp_path: Path) -> None:
     file = tmp_path / "out.json"
-    bench = FakeBench(languages=["go"], floor=True, spoil={"floor": lambda texts: texts[1:]})
+    bench = FakeBench(languages=["go"], companions=True, spoil={"floor": lambda texts: texts[1:]})
     assert main([*FEW, "--export-json", str(file)], bench.doors()) == 1
     rows = exported(file)
     assert rows["floor obstore"]["verdict"] == "mismatch"

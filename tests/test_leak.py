@@ -11,7 +11,7 @@ import pytest
 from harness.figures import figures
 from harness.local.sandbox import Sandbox
 from harness.measure import Plan, RunningSandbox, run_plan
-from harness.model import Artefact, Implementation, Invocation, Row, Verdict, VerdictKind
+from harness.model import Artefact, Implementation, Invocation, Role, Row, Verdict, VerdictKind
 
 LEAKED_MIB, WARM = 20, 3
 CODE = f"""
@@ -31,7 +31,7 @@ def handle(event, context):
 class Leaky:
     artefact: Artefact
     name: str
-    is_floor: bool = False
+    role: Role = Role.LANGUAGE
 
     def start(self) -> AbstractContextManager[RunningSandbox]:
         leaks = "yes" if self.name == "leaky" else ""
@@ -45,9 +45,10 @@ class Nothing:
         pass
 
     def judge(
-        self, invocation: Invocation, *, half: bool = False, floor: bool = False
-    ) -> str | None:
-        return None if invocation.result == {} else "not the result"
+        self, invocation: Invocation, *, half: bool = False, role: Role = Role.LANGUAGE
+    ) -> Verdict:
+        assert invocation.result == {}
+        return Verdict(VerdictKind.MATCH)
 
     def stored_bytes(self) -> int:
         return 0

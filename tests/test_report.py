@@ -236,6 +236,7 @@ FIGURES = closed(
 RESULT = {
     "name": {"type": "string"},
     "language": {"type": "string"},
+    "role": {"enum": ["language", "floor", "peer"]},
     "client": {"enum": ["sdk"]},
     "variant": closed(
         "object",
@@ -257,7 +258,7 @@ RESULT = {
             "throttle_init": {"type": "boolean"},
         },
     ),
-    "verdict": {"enum": ["match", "mismatch", "failed", "skipped"]},
+    "verdict": {"enum": ["match", "values", "mismatch", "failed", "skipped"]},
     "reason": {"type": ["string", "null"]},
     "package_zip_bytes": INTEGER,
     "package_unzipped_bytes": INTEGER,
@@ -277,7 +278,7 @@ RESULT = {
 SCHEMA = closed(
     "object",
     {
-        "schema": {"const": 3},
+        "schema": {"const": 4},
         "interrupted": {"type": "boolean"},
         "environment": {"type": "object"},
         "settings": {"type": "object"},

@@ -105,8 +105,8 @@ def test_two_exports_stand_side_by_side(
         (None, "can't be read"),
         ("{", "can't be read"),
         ("[]", "not an export"),
-        ('{"schema": 1}', "of schema 1, and this reads 2 to 3: run compare again"),
-        ('{"schema": 4}', "of schema 4"),
+        ('{"schema": 1}', "of schema 1, and this reads 2 to 4: run compare again"),
+        ('{"schema": 5}', "of schema 5"),
         ('{"schema": 2}', "broken: KeyError"),
     ],
 )

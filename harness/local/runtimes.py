@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness import toolchain
 from harness.local import runtime_flags
-from harness.model import FLOOR, Implementation, NotReady
+from harness.model import Implementation, NotReady
 
 _NODE_LOOP = Path(__file__).parent / "node_runtime.mjs"
 
@@ -52,8 +52,8 @@ def runtime_command(
         ]
     if runtime.startswith("provided"):
         return [folder / "bootstrap"]
-    if runtime == FLOOR:
-        return [toolchain.floor_python(progress), "-m", "awslambdaric", handler]
+    if runtime in toolchain.COMPANIONS:
+        return [toolchain.companion_python(runtime, progress), "-m", "awslambdaric", handler]
     raise NotReady(f"the local target can't run {runtime}: use provided.al2023")
 
 

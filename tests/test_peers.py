@@ -1,0 +1,175 @@
+"""Peers: another tool's output is judged by its records' values, and its row stands in no rank."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+from conftest import IMPLEMENTATIONS
+from fake_bench import FakeBench
+
+from harness.bench import Bench, staged
+from harness.cli import main
+from harness.companions import DUCKDB, prepare
+from harness.export import read_export
+from harness.fixtures.recipe import Recipe, make_day
+from harness.local.placement import Placement
+from harness.local.s3server import S3Server
+from harness.local.sandbox import Sandbox
+from harness.model import Artefact, Invocation, NotReady, Role, VerdictKind
+
+DAY = date(2024, 2, 8)
+EVENT = {"year": 2024, "month": 2, "day": 8}
+SETTINGS = {"CHUNK_BYTES": "20000", "MAX_SOURCE_BYTES": "1000000", "CONCURRENCY": "3"}
+FEW = ("compare", "--objects", "12", "--cold", "2", "--rerun", "0", "--languages", "go")
+
+
+def exported(path: Path) -> dict[str, dict[str, object]]:
+    return {row["name"]: row for row in json.loads(path.read_text())["results"]}
+
+
+def test_a_peer_is_a_row_of_its_own_verdict_and_in_no_rank(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, page, text = (tmp_path / name for name in ("out.json", "out.html", "out.md"))
+    files = ("--export-json", str(file), "--html", str(page), "--markdown", str(text))
+    assert main([*FEW, "--peers", *files], FakeBench(companions=True).doors()) == 0
+    rows = exported(file)
+    assert [(name, row["role"]) for name, row in rows.items()] == [
+        ("go sdk", "language"),
+        ("floor obstore", "floor"),
+        ("peer duckdb", "peer"),
+    ]
+    peer = rows["peer duckdb"]
+    assert peer["verdict"] == "values"
+    assert "the same JSON values, in another text" in str(peer["reason"])
+    assert (peer["rank"], peer["ratio_to_fastest"]) == (None, None)
+    assert peer["ratio_to_floor"] == rows["go sdk"]["ratio_to_floor"]
+    assert isinstance(peer["ratio_to_floor"], dict)
+    assert peer["ratio_to_floor"]["warm"]["estimate"] == 1
+    assert json.loads(file.read_text())["again"]["name"] == "go sdk"
+    for shown in (capsys.readouterr().out, page.read_text(), text.read_text()):
+        assert "peer duckdb" in shown
+        assert "in another text" in shown
+    assert '<td class="values">values</td>' in page.read_text()
+    again = {row.name: row for row in read_export(file).rows}["peer duckdb"]
+    assert (again.role, again.verdict.kind) == (Role.PEER, VerdictKind.VALUES)
+    # another release of it is no slowdown of a language
+    assert main([*FEW, "--peers", "--baseline", str(file)], FakeBench(companions=True).doors()) == 0
+    assert "peer duckdb:" not in capsys.readouterr().out.partition("against the baseline")[2]
+
+
+def test_without_being_asked_there_is_no_peer(tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    assert main([*FEW, "--export-json", str(file)], FakeBench(companions=True).doors()) == 0
+    assert list(exported(file)) == ["go sdk", "floor obstore"]
+
+
+def lose(records: Sequence[bytes]) -> list[bytes]:
+    return list(records[1:])
+
+
+def double(records: Sequence[bytes]) -> list[bytes]:
+    return [*records[1:], records[1]]
+
+
+def round_off(records: Sequence[bytes]) -> list[bytes]:
+    changed = [re.sub(rb'"eventVersion":"1', b'"eventVersion":"2', each) for each in records]
+    assert changed != list(records)
+    return changed
+
+
+@pytest.mark.parametrize("spoil", [lose, double, round_off])
+def test_a_peer_that_changes_a_value_gets_no_times(tmp_path: Path, spoil: object) -> None:
+    file = tmp_path / "out.json"
+    bench = FakeBench(companions=True, spoil={"peer": spoil})  # type: ignore[dict-item]
+    # it is no failure of a language
+    assert main([*FEW, "--peers", "--export-json", str(file)], bench.doors()) == 0
+    peer = exported(file)["peer duckdb"]
+    assert (peer["verdict"], peer["samples"]) == ("mismatch", [])
+    assert "not the same records" in str(peer["reason"])
+
+
+def test_a_peer_that_was_asked_for_has_to_be_there(tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    bench = FakeBench(companions=NotReady("no wheel: install it"))
+    assert main([*FEW, "--peers", "--export-json", str(file)], bench.doors()) == 3
+    peer = exported(file)["peer duckdb"]
+    assert (peer["verdict"], peer["reason"]) == ("skipped", "no wheel: install it")
+
+
+def test_peers_run_on_this_machine_only(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--peers", "--target", "aws", "--stack", "rosetta")
+    assert main([*FEW, *arguments], FakeBench().doors()) == 2
+    assert "not with --target aws" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def artefact() -> Artefact:
+    made = prepare(DUCKDB.beside(IMPLEMENTATIONS["go"]), lambda _: None)
+    if isinstance(made, NotReady):
+        pytest.skip(f"DuckDB can't be installed: {made}")
+    return made
+
+
+@pytest.fixture(params=[False, True], ids=["one layout", "both layouts"])
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    doors = replace(FakeBench().doors(), serve=lambda cores: S3Server(cores=cores))
+    day = make_day(Recipe(objects=40, organisation=request.param))
+    with staged(doors, {DAY: day}, SETTINGS, Placement(None, None), lambda _: None) as found:
+        yield found
+
+
+def invoke(artefact: Artefact, bench: Bench, times: int = 1) -> list[Invocation]:
+    env = {**artefact.implementation.environment, **bench.env, **SETTINGS}
+    found = []
+    with Sandbox(artefact, env) as sandbox:
+        for _ in range(times):
+            bench.clear()
+            found.append(sandbox.invoke(EVENT))
+    return found
+
+
+def test_duckdb_writes_every_record_of_the_day_by_its_value(
+    artefact: Artefact, bench: Bench
+) -> None:
+    cold, warm = invoke(artefact, bench, times=2)
+    for invocation in (cold, warm):
+        assert invocation.error is None, invocation.error
+        verdict = bench.judge(invocation, role=Role.PEER)
+        assert verdict.kind is VerdictKind.VALUES, verdict.reason
+    assert (cold.cold, warm.cold) == (True, False)
+    stored = bench.store.read_tree("destination-bucket")
+    assert list(stored) == ["2024/02/08/000001.ndjson.gz"]
+    lines = gzip.decompress(stored["2024/02/08/000001.ndjson.gz"]).splitlines()
+    assert len(lines) == bench.expected.records > 0
+    # a language's output would be another thing
+    assert bench.judge(warm).kind is VerdictKind.MISMATCH
+
+
+FOLDER = "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08/"
+TEXT = json.dumps({"Records": [{"eventID": str(n), "n": n * 7919} for n in range(300)]}).encode()
+
+
+def test_duckdb_lets_one_bad_source_fail_the_day(artefact: Artefact, bench: Bench) -> None:
+    bench.store.put_file("source-bucket", f"{FOLDER}cut.json.gz", gzip.compress(TEXT[:-50]))
+    (invocation,) = invoke(artefact, bench)
+    assert "cut.json.gz" in str(invocation.error)
+    assert not bench.store.read_tree("destination-bucket")
+
+
+def test_duckdb_takes_a_body_whose_checksum_is_wrong(artefact: Artefact, bench: Bench) -> None:
+    body = bytearray(gzip.compress(TEXT, mtime=0))
+    body[-6] ^= 0xFF  # the contract's BAD_GZIP (R5)
+    bench.store.put_file("source-bucket", f"{FOLDER}crc.json.gz", bytes(body))
+    (invocation,) = invoke(artefact, bench)
+    assert isinstance(invocation.result, dict)
+    assert invocation.result["records"] == bench.expected.records + 300
+    verdict = bench.judge(invocation, role=Role.PEER)
+    assert verdict.kind is VerdictKind.MISMATCH
