@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from harness.bench import Doors, Finding
     from harness.compare import Request
     from harness.local.latency import Latency
-    from harness.several import Several
+    from harness.side_by_side import SideBySide
 
 OK, DIFFERENT, USAGE, NOT_READY, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -390,7 +390,7 @@ def _write_reports(comparison: Comparison, arguments: argparse.Namespace) -> Non
             write(arguments.csv, samples_csv(comparison))
 
 
-def _write_side_by_side(comparisons: Several, arguments: argparse.Namespace) -> None:
+def _write_side_by_side(comparisons: SideBySide, arguments: argparse.Namespace) -> None:
     if arguments.html is not None:
         from harness.page.page import render_side_by_side_page
 

@@ -29,7 +29,7 @@ from harness.cells import (
 )
 from harness.figures import Figures, ranking
 from harness.model import Comparison, Row, VerdictKind
-from harness.several import Several, growth_table, remarks, side_by_side_table
+from harness.side_by_side import SideBySide, growth_table, remarks, side_by_side_table
 from harness.statistics import Summary
 from harness.tables import detail_tables, with_figures
 from harness.warnings import find_warnings
@@ -89,7 +89,7 @@ def render(comparison: Comparison, stream: IO[str], width: int | None = None) ->
         console.print(f"{code}: {escape(warning.what)}; {escape(warning.advice)}")
 
 
-def render_side_by_side(comparisons: Several, stream: IO[str]) -> None:
+def render_side_by_side(comparisons: SideBySide, stream: IO[str]) -> None:
     """Print what several comparisons say of the same rows, and how these grow with the day."""
     console = Console(file=stream, width=None if stream.isatty() else 100, highlight=False)
     given = side_by_side_table(comparisons)

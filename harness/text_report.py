@@ -18,7 +18,7 @@ from harness.cells import (
 )
 from harness.figures import Ranking, figures, ranking
 from harness.model import Comparison
-from harness.several import Several, growth_table, remarks, side_by_side_table
+from harness.side_by_side import SideBySide, growth_table, remarks, side_by_side_table
 from harness.tables import detail_tables, with_figures
 from harness.warnings import find_warnings
 
@@ -57,7 +57,7 @@ def markdown(comparison: Comparison) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def side_by_side_markdown(comparisons: Several) -> str:
+def side_by_side_markdown(comparisons: SideBySide) -> str:
     """The tables of several comparisons, by the titles of their columns."""
     lines = []
     for table in (side_by_side_table(comparisons), growth_table(comparisons)):

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from harness.page.drawing import Plot, colours_of_languages, draw, legend, plain, sizes
-from harness.several import Several, growth, growth_table
+from harness.side_by_side import SideBySide, growth, growth_table
 
 _PANEL_IN, _FRAME_IN = 2.2, 0.8
 
 
-def growth_plot(comparisons: Several) -> Plot | None:
+def growth_plot(comparisons: SideBySide) -> Plot | None:
     """``None`` where the comparisons show no growth."""
     rows = growth(comparisons)
     if not rows:

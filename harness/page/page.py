@@ -19,7 +19,7 @@ from harness.figures import ranking
 from harness.model import Comparison
 from harness.page.growth_plot import growth_plot
 from harness.page.plots import plots
-from harness.several import Several, remarks, side_by_side_table
+from harness.side_by_side import SideBySide, remarks, side_by_side_table
 from harness.tables import detail_tables, with_figures
 from harness.warnings import find_warnings
 
@@ -48,9 +48,9 @@ def render_page(comparison: Comparison) -> str:
     )
 
 
-def render_side_by_side_page(comparisons: Several) -> str:
+def render_side_by_side_page(comparisons: SideBySide) -> str:
     """The HTML of several comparisons, by the titles of their columns."""
-    return _template("several.html.jinja").render(
+    return _template("side_by_side.html.jinja").render(
         runs=[(title, list(describe_run(each))) for title, each in comparisons.items()],
         results=replace(side_by_side_table(comparisons), id="results"),
         remarks=list(remarks(comparisons)),

@@ -52,7 +52,9 @@ export class SdkStore {
       ContinuationToken: token,
       EncodingType: 'url',
     });
-    return this.#client.send(command, { abortSignal });
+    const page = await this.#client.send(command, { abortSignal });
+    requireResult(page.IsTruncated);
+    return page;
   }
 
   /** @type {Client['get']} */
@@ -72,7 +74,7 @@ export class SdkStore {
   async copy(bucket, source, toKey, abortSignal) {
     const command = new CopyObjectCommand({ Bucket: bucket, Key: toKey, CopySource: source });
     const { CopyObjectResult } = await this.#client.send(command, { abortSignal });
-    if (CopyObjectResult?.ETag === undefined) throw new Error('200 without a result');
+    requireResult(CopyObjectResult?.ETag);
   }
 
   /** @type {Client['delete']} */
@@ -84,3 +86,11 @@ export class SdkStore {
     this.#client.destroy();
   }
 }
+
+/**
+ * The SDK takes any XML for a result: an empty page would end the listing.
+ * @param {unknown} member
+ */
+const requireResult = (member) => {
+  if (member === undefined) throw new Error('200 without a result');
+};

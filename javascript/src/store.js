@@ -59,8 +59,6 @@ export class Store {
       async (signal) => {
         const listing = await this.#client.listPage(bucket, prefix, delimiter, token, signal);
         const { IsTruncated, NextContinuationToken, EncodingType, Contents = [], CommonPrefixes = [] } = listing;
-        // The SDK takes any XML for a result: an empty page would end the listing.
-        if (IsTruncated === undefined) throw new Error('200 without a result');
         if (IsTruncated && !NextContinuationToken) throw new Error('a truncated list without a token');
         const decode = EncodingType === 'url' ? decodeKey : String;
         return {

@@ -131,6 +131,19 @@ for (const s3Client of CLIENTS) {
     assert.equal(tries, 2);
   });
 
+  test(`${s3Client}: another XML behind a 200 is no result`, async (t) => {
+    let tries = 0;
+    const { store } = await open(t, ({ method }, response) => {
+      if (++tries % 2 === 1) response.end('<Other/>');
+      else if (method === 'PUT') response.end('<CopyObjectResult><ETag>e</ETag></CopyObjectResult>');
+      else response.end('<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>');
+    });
+    assert.deepEqual((await store.listPage('bucket', 'p/', '/')).objects, []);
+    assert.equal(tries, 2);
+    await store.copy('bucket', 'from', 'to');
+    assert.equal(tries, 4);
+  });
+
   test(`${s3Client}: pages are decoded`, async (t) => {
     const { store, requests } = await open(t, (_, response) =>
       response.end(

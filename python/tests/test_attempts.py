@@ -157,6 +157,17 @@ def test_what_cannot_begin_is_made_in_a_thread(attempts: Attempts) -> None:
     assert attempts.wait(request) == 7
 
 
+def test_what_fails_to_begin_keeps_no_place() -> None:
+    attempts = Attempts(Lanes(1), 60, Journal("id"))
+
+    def broken(_: Callable[[Attempt[int]], None]) -> bool:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        attempts.start("get", "key", never, "get", broken)
+    assert attempts.run("get", "key", lambda: 7) == 7
+
+
 def test_a_begun_attempt_has_a_place() -> None:
     begun, late = Begun(), Begun()
     lanes = Lanes(1)

@@ -45,7 +45,9 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("content-length", 0)))
         self.seen.append((self.path, {k.lower(): v for k, v in self.headers.items()}))
         status, body, length, location = 200, b"\x1f\x8bbody", None, None
-        if "list-type" in self.path:
+        if "other" in self.path:
+            body = b"<Other/>"
+        elif "list-type" in self.path:
             body = LISTING.encode()
         elif "short" in self.path:
             length = 99
@@ -145,6 +147,8 @@ def test_faults(store: Store) -> None:
     for attempt in (
         lambda: store.get("bucket", "short", 99),
         lambda: store.copy("bucket", "from", "failing-copy"),  # 200 with an error in it
+        lambda: store.copy("bucket", "from", "other"),
+        lambda: store.list_page("bucket", "other/", "", None),
     ):
         with pytest.raises(AttemptError) as caught:
             attempt()

@@ -192,6 +192,28 @@ func TestXMLThatBreaksOff(t *testing.T) {
 	})
 }
 
+func TestAnotherXMLIsNoResult(t *testing.T) {
+	forEachClient(t, func(t *testing.T, client string) {
+		attempts := 0
+		store, _ := serve(t, client, func(w http.ResponseWriter, r *http.Request) {
+			answer := copied
+			if r.Method == http.MethodGet {
+				answer = emptyPage
+			}
+			if attempts++; attempts%2 == 1 {
+				answer = "<Other/>"
+			}
+			_, _ = io.WriteString(w, answer)
+		})
+		if _, err := store.ListPage(t.Context(), "bucket", "", "", ""); err != nil || attempts != 2 {
+			t.Errorf("list gives %v after %d attempts", err, attempts)
+		}
+		if err := store.Copy(t.Context(), "bucket", "a", "b"); err != nil || attempts != 4 {
+			t.Errorf("copy gives %v after %d attempts", err, attempts)
+		}
+	})
+}
+
 func TestCopyThatFailsWithStatus200(t *testing.T) {
 	forEachClient(t, func(t *testing.T, client string) {
 		attempts := 0

@@ -139,9 +139,12 @@ class Attempts:
         if not self._lanes.places.acquire(blocking=False):
             return False
         request.started = time.monotonic()
-        begun = begin(partial(self._arrive, request))
-        if not begun:
-            self._lanes.places.release()
+        begun = False
+        try:
+            begun = begin(partial(self._arrive, request))
+        finally:
+            if not begun:
+                self._lanes.places.release()
         return begun
 
     def _arrive[T](self, request: Request[T], outcome: Attempt[T]) -> None:

@@ -185,6 +185,25 @@ class StoreTest {
     assertEquals(3, requests.size());
   }
 
+  @Test
+  void takesAnotherXmlForNoResult() {
+    answer(
+        StoreTest::other,
+        exchange -> listing(exchange, "<IsTruncated>false</IsTruncated>"),
+        StoreTest::other,
+        StoreTest::copied);
+    assertEquals(List.of(), store.listPage(Runs.SOURCE, "p", null, null).objects());
+    assertEquals(2, requests.size());
+    store.copy(Runs.SOURCE, "b", "a");
+    assertEquals(4, requests.size());
+  }
+
+  private static void other(HttpExchange exchange) throws IOException {
+    byte[] body = "<Other/>".getBytes(StandardCharsets.UTF_8);
+    exchange.sendResponseHeaders(200, body.length);
+    exchange.getResponseBody().write(body);
+  }
+
   private static void copied(HttpExchange exchange) throws IOException {
     byte[] body =
         "<CopyObjectResult><ETag>x</ETag></CopyObjectResult>".getBytes(StandardCharsets.UTF_8);

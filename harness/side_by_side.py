@@ -21,7 +21,7 @@ from harness.figures import figures, ranking
 from harness.model import Comparison, Row, SampleKind
 from harness.statistics import Summary
 
-Several = Mapping[str, Comparison]
+SideBySide = Mapping[str, Comparison]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Growth:
     sizes: tuple[Size, ...]
 
 
-def growth(comparisons: Several) -> list[Growth]:
+def growth(comparisons: SideBySide) -> list[Growth]:
     """Rows that were measured over generated days of two sizes or more; none where the runs
     differ in anything else that times depend on.
     """
@@ -80,7 +80,7 @@ def growth(comparisons: Several) -> list[Growth]:
     ]
 
 
-def side_by_side_table(comparisons: Several) -> Table:
+def side_by_side_table(comparisons: SideBySide) -> Table:
     """Warm medians, and ratios to the fastest of each run, which bear another machine."""
     standings = {
         title: {name: ratio for _, name, ratio in standing_rows(ranking(each))}
@@ -98,7 +98,7 @@ def side_by_side_table(comparisons: Several) -> Table:
     return Table("side-by-side", "Side by side", text, ("row", *comparisons), rows)
 
 
-def growth_table(comparisons: Several) -> Table:
+def growth_table(comparisons: SideBySide) -> Table:
     rows = [
         (
             each.name,
@@ -121,7 +121,7 @@ def growth_table(comparisons: Several) -> Table:
     )
 
 
-def remarks(comparisons: Several) -> Iterator[str]:
+def remarks(comparisons: SideBySide) -> Iterator[str]:
     """What the ratios are of, and what may not be compared."""
     for title, each in comparisons.items():
         found = ranking(each)

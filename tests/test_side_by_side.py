@@ -15,7 +15,7 @@ from harness.export import to_json
 from harness.model import Comparison, Row, SampleKind
 from harness.page.page import render_side_by_side_page
 from harness.report import render_side_by_side
-from harness.several import growth, growth_table
+from harness.side_by_side import growth, growth_table
 from harness.text_report import side_by_side_markdown
 
 
