@@ -100,6 +100,9 @@ def _parser() -> argparse.ArgumentParser:
         "--seconds", type=_positive, metavar="N", help="measure for so long instead of by counts"
     )
     compare.add_argument(
+        "--once", action="store_true", help="each row runs once: for days that take minutes"
+    )
+    compare.add_argument(
         "--order-seed", type=int, default=1, metavar="S", help="of the order of samples, default 1"
     )
     compare.add_argument("--export-json", type=Path, metavar="FILE")
@@ -258,6 +261,8 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
 
     if arguments.no_limits and (arguments.memory or arguments.throttle_init):
         raise UsageError("--memory and --throttle-init need the limits: not with --no-limits")
+    if arguments.once:
+        _require_nothing_beside_once(arguments)
     if arguments.peers and arguments.target == "aws":
         raise UsageError("--peers run on this machine only: not with --target aws")
     if arguments.source is None:
@@ -295,6 +300,7 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
         s3_latency=arguments.s3_latency,
         snap_start=arguments.snap_start,
         on_aws=arguments.target == "aws",
+        once=arguments.once,
     )
     file = arguments.export_json
     with _doors_to_target(arguments, request, doors) as doors, progress_on(sys.stderr) as progress:
@@ -330,6 +336,13 @@ def _compare(arguments: argparse.Namespace, doors: Doors) -> int:
         print("\nagainst the baseline", *judgements, sep="\n")
         code = max(code, DIFFERENT if any(each.failed for each in judgements) else OK)
     return code
+
+
+def _require_nothing_beside_once(arguments: argparse.Namespace) -> None:
+    """One cold invocation is all: what asks for more of them, or goes on with some, contradicts."""
+    others = ("cold", "warm", "rerun", "seconds", "resume", "baseline")
+    if given := [f"--{name}" for name in others if getattr(arguments, name) is not None]:
+        raise UsageError(f"--once is one cold invocation a row: not with {', '.join(given)}")
 
 
 @contextmanager

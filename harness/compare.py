@@ -69,6 +69,7 @@ class Request:
     limits: Limits | None = field(default_factory=Limits)
     snap_start: tuple[bool, ...] = ()
     on_aws: bool = False
+    once: bool = False
 
     @property
     def companions(self) -> tuple[Companion, ...]:
@@ -330,6 +331,7 @@ def make_plan(request: Request, implementations: Sequence[Implementation]) -> Pl
         frozenset(
             f"{each.name} {variant}".rstrip() for variant in late for each in implementations
         ),
+        request.once,
     )
 
 

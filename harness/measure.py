@@ -4,6 +4,7 @@ Samples go round the targets in an order that is shuffled anew, so that a machin
 slows all of them. Every measured invocation finds an empty destination, but for re-runs, and every
 output is verified where it was written before the next one begins. The pass that verifies also
 fills the page cache; warming up is apart. Whoever is not asked is frozen, as Lambda does it.
+Where each target runs once only, for a day that takes minutes, the pass that verifies is measured.
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ class Plan:
     all; ``cold`` and ``warm`` still bound them. ``seed`` decides the order. With ``again`` the
     fastest target is measured twice, to learn what a difference means. The targets named in
     ``halved`` are asked by ``half_event``, too, after each warm sample: two sizes give a slope.
+    With ``once`` the verifying invocation of each target is its only sample.
     """
 
     event: Mapping[str, object]
@@ -110,6 +112,7 @@ class Plan:
     again: bool = True
     half_event: Mapping[str, object] | None = None
     halved: frozenset[str] = frozenset()
+    once: bool = False
 
     def event_of(self, kind: SampleKind) -> Mapping[str, object]:
         if kind is not SampleKind.HALF:
@@ -119,6 +122,8 @@ class Plan:
 
     def most(self, kind: SampleKind) -> float:
         """How many samples of a kind there may be."""
+        if self.once:
+            return int(kind is SampleKind.COLD)
         default = {SampleKind.COLD: COLD, SampleKind.RERUN: RERUN}.get(kind, WARM)
         given = {SampleKind.COLD: self.cold, SampleKind.RERUN: self.rerun}.get(kind, self.warm)
         if given is not None:
@@ -173,19 +178,24 @@ def run_plan(
     during the measuring ends it: what was measured is kept. ``clock`` counts seconds.
     """
     measured = Measured()
-    for target in targets:
-        progress(f"verifying {target.name}")
-        outcome = measured.outcomes[target.name] = _verify(plan, target, destination)
-        if had is not None and outcome.matched:
-            outcome.samples += had.samples.get(target.name, ())
-    again = None if had is None else had.again
 
     def kept() -> None:
         keep(replace(measured, interrupted=True))
 
     try:
+        for target in targets:
+            progress(f"verifying {target.name}")
+            outcome = measured.outcomes[target.name] = _verify(plan, target, destination)
+            if outcome.samples:
+                kept()
+            elif had is not None and outcome.matched:
+                outcome.samples += had.samples.get(target.name, ())
+        again = None if had is None else had.again
         _Measurement(plan, targets, destination, measured, progress, clock).run(again, kept)
     except KeyboardInterrupt:
+        verified = len(measured.outcomes) == len(targets)
+        if not verified and not (plan.once and measured.outcomes):
+            raise  # what was had would be lost
         measured.interrupted = True
     return measured
 
@@ -194,7 +204,9 @@ def _verify(plan: Plan, target: Target, destination: Destination) -> Outcome:
     destination.clear()
     try:
         with target.start() as sandbox:
+            before = destination.server_cpu_ms()
             invocation = sandbox.invoke(plan.event)
+            server_cpu_ms = _since(before, destination)
             enforcement = sandbox.enforcement
     except NotReady as error:
         return Outcome(Verdict(VerdictKind.SKIPPED, str(error)))
@@ -205,7 +217,10 @@ def _verify(plan: Plan, target: Target, destination: Destination) -> Outcome:
         return Outcome(verdict, enforcement=enforcement)
     output = invocation.result if isinstance(invocation.result, dict) else None
     verdict = destination.judge(invocation, role=target.role)
-    return Outcome(verdict, output, destination.stored_bytes(), enforcement)
+    outcome = Outcome(verdict, output, destination.stored_bytes(), enforcement)
+    if plan.once and outcome.matched:
+        outcome.samples.append(_sample_of(invocation, SampleKind.COLD, 1, server_cpu_ms))
+    return outcome
 
 
 def _verdict_of(error: str, failure: Failure | None) -> Verdict:
@@ -372,7 +387,7 @@ class _Measurement:
         each.sandbox.thaw()
         invocation = self._invoke(each, kind)
         each.sandbox.freeze()
-        after = self._destination.server_cpu_ms()
+        server_cpu_ms = _since(before, self._destination)
         if invocation.cold != (kind is SampleKind.COLD):
             raise HarnessError(
                 f"a {kind} invocation was expected: the sandbox was not as it should"
@@ -382,27 +397,7 @@ class _Measurement:
         )
         if not verdict.accepts:
             raise _VerdictError(verdict)
-        end = _end_line(invocation)
-        phases, wait = end.get("phases"), end.get("wait_ms")
-        each.outcome.samples.append(
-            Sample(
-                kind,
-                self._round,
-                invocation.init_ms,
-                invocation.duration_ms,
-                invocation.cpu_ms,
-                None if before is None or after is None else after - before,
-                invocation.peak_rss_bytes,
-                float(wait) if isinstance(wait, int | float) else None,
-                phases if isinstance(phases, dict) else None,
-                invocation.peak_since,
-                invocation.throttled_ms,
-                invocation.emulator,
-                invocation.restore_ms,
-                invocation.billed_ms,
-                invocation.publish_ms,
-            )
-        )
+        each.outcome.samples.append(_sample_of(invocation, kind, self._round, server_cpu_ms))
 
     def _invoke(self, each: _Warm, kind: SampleKind) -> Invocation:
         invocation = each.sandbox.invoke(self._plan.event_of(kind))
@@ -420,6 +415,36 @@ def _failing(outcome: Outcome) -> Iterator[None]:
         failed = Verdict(VerdictKind.FAILED, str(error))
         outcome.verdict = error.verdict if isinstance(error, _VerdictError) else failed
         outcome.samples.clear()
+
+
+def _since(before: float | None, destination: Destination) -> float | None:
+    """The server's CPU time since it was ``before``."""
+    after = destination.server_cpu_ms()
+    return None if before is None or after is None else after - before
+
+
+def _sample_of(
+    invocation: Invocation, kind: SampleKind, number: int, server_cpu_ms: float | None
+) -> Sample:
+    end = _end_line(invocation)
+    phases, wait = end.get("phases"), end.get("wait_ms")
+    return Sample(
+        kind,
+        number,
+        invocation.init_ms,
+        invocation.duration_ms,
+        invocation.cpu_ms,
+        server_cpu_ms,
+        invocation.peak_rss_bytes,
+        float(wait) if isinstance(wait, int | float) else None,
+        phases if isinstance(phases, dict) else None,
+        invocation.peak_since,
+        invocation.throttled_ms,
+        invocation.emulator,
+        invocation.restore_ms,
+        invocation.billed_ms,
+        invocation.publish_ms,
+    )
 
 
 def _end_line(invocation: Invocation) -> Mapping[str, object]:

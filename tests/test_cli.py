@@ -40,6 +40,16 @@ def test_all_match(capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.done[-1] == "stop serving"
 
 
+def test_once_each_row_runs_once(tmp_path: Path) -> None:
+    bench, export = FakeBench(), tmp_path / "comparison.json"
+    asked = ("compare", "--objects", "30", "--once", "--export-json", str(export))
+    assert main(asked, bench.doors()) == 0
+    assert bench.done.count("start go") == 1
+    results = json.loads(export.read_text())["results"]
+    assert {sample["kind"] for each in results for sample in each["samples"]} == {"cold"}
+    assert {len(each["samples"]) for each in results if each["verdict"] == "match"} == {1}
+
+
 def test_a_mismatch_shows_the_first_difference(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -129,6 +139,7 @@ def test_a_failed_build_is_a_failed_run(capsys: pytest.CaptureFixture[str]) -> N
         (("compare", "--day", "8 February"), "no day of the form YYYY-MM-DD"),
         (("compare", "--objects", "0"), "of at least 1"),
         (("compare", "--warm", "-1"), "of at least 0"),
+        ((*SMALL, "--once"), "not with --cold, --warm"),
         (("compare", "--languages", ","), "names nothing"),
         (("measure",), "invalid choice"),
         ((), "required"),

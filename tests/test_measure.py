@@ -142,6 +142,36 @@ def test_an_interruption_keeps_what_was_measured() -> None:
     assert stage.done.count("start go") == stage.done.count("stop go")
 
 
+def test_once_the_verifying_run_is_the_sample() -> None:
+    stage = Stage(wrong={"java": {1}})
+    outcomes = run(Plan({}, once=True), FakeTarget(stage, "go"), FakeTarget(stage, "java"))
+    assert invoked(stage) == ["go cold", "java cold"]
+    (sample,) = outcomes["go"].samples
+    assert (sample.kind, sample.first_ms, sample.cpu_ms, sample.server_cpu_ms) == (
+        *("cold", 500, 5, 30),
+    )
+    assert outcomes["java"].verdict.kind is VerdictKind.MISMATCH
+    assert outcomes["java"].samples == []
+
+
+def test_once_each_row_is_kept_as_it_comes() -> None:
+    stage, kept = Stage(), list[list[str]]()
+    targets = [FakeTarget(stage, name, interrupt_at=int(name == "c")) for name in "abc"]
+    found = run_plan(
+        *(Plan({}, once=True), targets, stage, lambda _: None, stage.clock),
+        keep=lambda so_far: kept.append([*so_far.outcomes]),
+    )
+    assert kept == [["a"], ["a", "b"]]
+    assert found.interrupted
+    assert [len(each.samples) for each in found.outcomes.values()] == [1, 1]
+
+
+def test_an_interruption_before_all_are_verified_leaves_no_result() -> None:
+    stage = Stage()
+    with pytest.raises(KeyboardInterrupt):
+        run(plan(1, 1), FakeTarget(stage, "go"), FakeTarget(stage, "java", interrupt_at=1))
+
+
 def test_progress_tells_what_runs_and_the_time_left() -> None:
     stage, told = Stage(), list[str]()
     run_plan(plan(0, 3), [FakeTarget(stage, "go")], stage, told.append, stage.clock)
