@@ -1,0 +1,1 @@
+"""The command line's commands, one module each: its arguments and what it does with them."""

@@ -1,0 +1,80 @@
+"""``backfill``: queue days of the past for a deployed stack."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.commands.arguments import add_range, add_stack, positive, range_of
+from harness.commands.exits import DIFFERENT, OK
+from harness.model import UsageError
+
+if TYPE_CHECKING:
+    from harness.bench import Doors
+    from harness.commands.arguments import Commands
+
+_HOURS_PER_DAY = 24
+_LONGEST_MINUTES = 15  # Lambda's time-out
+
+
+def add_parser(commands: Commands) -> None:
+    parser = commands.add_parser("backfill", help="queue days of the past for the stack")
+    parser.add_argument("--by-account", action="store_true", help="a message per account and day")
+    parser.add_argument("--force", action="store_true", help="as the trigger's force (SPEC T4)")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be queued")
+    parser.add_argument("--no-wait", action="store_true", help="end when the last one is sent")
+    parser.add_argument(
+        "--most-queued", type=positive, metavar="N", help="default: what a day takes at the worst"
+    )
+    parser.add_argument("--ledger", type=Path, metavar="FILE", help="default .build/aws/...")
+    add_stack(parser, required=True)
+    add_range(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, _: Doors) -> int:
+    """0 all taken and none failed, 1 some failed for good."""
+    from harness.aws.backfill import Backfill, days_between, depth, list_accounts, tasks_for
+    from harness.aws.ledger import open_ledger
+    from harness.aws.redrive import look
+    from harness.aws.session import open_clients
+    from harness.aws.stack import read_stack
+    from harness.terminal import progress_on
+    from harness.toolchain import ROOT
+
+    days = days_between(*range_of(arguments))
+    clients = open_clients(arguments.region)
+    stack = read_stack(clients, arguments.stack)
+    queue, dead_letters = stack.output("QueueUrl"), stack.output("DeadLetterQueueUrl")
+    if stack.output("ActiveLanguage") == "none":
+        raise UsageError(
+            f"stack {stack.name} has no active language, so nobody would take the messages: "
+            "deploy it with ActiveLanguage set"
+        )
+    accounts = list_accounts(clients, stack) if arguments.by_account else None
+    tasks = tasks_for(days, accounts, force=arguments.force)
+    name = f"{stack.region}-{stack.name}-backfill.jsonl"
+    ledger = open_ledger(arguments.ledger or ROOT / ".build/aws" / name, queue)
+    left = [task for task in tasks if task not in ledger.sent]
+    concurrency = int(stack.parameters.get("MaximumConcurrency", "2"))
+    most = arguments.most_queued or concurrency * _HOURS_PER_DAY * 60 // _LONGEST_MINUTES
+    print(
+        f"{len(tasks):,} messages, {len(tasks) - len(left):,} of them sent before by "
+        f"{ledger.file}; at most {most:,} in the queue, {concurrency:,} at a time"
+    )
+    if arguments.dry_run:
+        print(*left, sep="\n")
+        return OK
+    with progress_on(sys.stderr) as progress:
+        run = Backfill(clients, queue, ledger, most, progress)
+        sent = run.send(tasks)
+        if not arguments.no_wait:
+            run.wait_until_empty()
+    print(f"{sent:,} sent")
+    failed = depth(clients, dead_letters).all
+    if failed:
+        print(f"{failed:,} failed for good:", *look(clients, dead_letters), sep="\n")
+        print(f"the log tells why; then: python -m harness redrive --stack {stack.name}")
+    return DIFFERENT if failed else OK

@@ -1,0 +1,65 @@
+"""``fuzz``: look for bodies and lakes on which the implementations disagree."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.commands.arguments import add_clients, add_template, names, positive
+from harness.commands.exits import DIFFERENT, OK
+from harness.model import NotReady
+
+if TYPE_CHECKING:
+    from harness.bench import Doors
+    from harness.commands.arguments import Commands
+
+_SHARE_OF_BODIES = 0.5  # of a fuzzer's time; the rest is for lakes
+
+
+def add_parser(commands: Commands) -> None:
+    parser = commands.add_parser("fuzz", help="look for bodies and lakes on which they disagree")
+    parser.add_argument("--seconds", type=positive, default=60, metavar="N", help="default 60")
+    parser.add_argument("--seed", type=int, metavar="S", help="repeats its rounds; default random")
+    parser.add_argument("--languages", type=names, default=(), metavar="A,B", help="only these")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="for drafts; default .build/fuzz")
+    add_clients(parser)
+    add_template(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, doors: Doors) -> int:
+    from harness.compare import by_client, choose, choose_clients
+    from harness.contract.fuzz import describe, fuzz
+    from harness.contract.fuzz_days import subjects
+    from harness.contract.lake_rounds import describe_lakes, fuzz_lakes, lake_functions
+    from harness.contract.scripted_s3 import ScriptedS3
+    from harness.terminal import progress_on
+    from harness.toolchain import ROOT
+
+    chosen = choose(doors.load(), arguments.languages)
+    each_client = choose_clients(chosen, arguments.clients)
+    seed = random.randrange(1 << 32) if arguments.seed is None else arguments.seed
+    with progress_on(sys.stderr) as progress:
+        built = by_client(each_client, doors.build(chosen, progress))
+        reasons = [str(each) for each in built.values() if isinstance(each, NotReady)]
+        if reasons:
+            raise NotReady("\n".join(reasons))
+        artefacts = [each for each in built.values() if not isinstance(each, NotReady)]
+        keep = arguments.keep or ROOT / ".build/fuzz"
+        begin = time.monotonic()
+        middle = begin + arguments.seconds * _SHARE_OF_BODIES
+        with subjects(artefacts) as each:
+            tally = fuzz(each, seed, keep, lambda _: time.monotonic() < middle, progress)
+        print("\n".join(describe(tally, seed, time.monotonic() - begin)))
+        begin_lakes, end = time.monotonic(), begin + arguments.seconds
+        with ScriptedS3() as s3, lake_functions(artefacts) as functions:
+            # one round at least, however long the bodies took
+            go_on: Callable[[int], bool] = lambda n: n == 0 or time.monotonic() < end  # noqa: E731
+            lakes = fuzz_lakes(s3, functions, seed, keep, go_on, progress)
+        print("\n".join(describe_lakes(lakes, seed, time.monotonic() - begin_lakes)))
+    return DIFFERENT if tally.disagreements or lakes.drafts else OK

@@ -1,0 +1,38 @@
+"""``mutants``: judge the vectors by faulty implementations."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from harness.commands.arguments import names, positive
+from harness.commands.exits import DIFFERENT, OK
+
+if TYPE_CHECKING:
+    from harness.bench import Doors
+    from harness.commands.arguments import Commands
+
+
+def add_parser(commands: Commands) -> None:
+    parser = commands.add_parser("mutants", help="judge the vectors by faulty implementations")
+    parser.add_argument("--languages", type=names, default=(), metavar="A,B", help="only these")
+    parser.add_argument("--sample", type=positive, metavar="N", help="only N of them, by chance")
+    parser.add_argument("--seed", type=int, default=1, help="of the sample, default 1")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, _: Doors) -> int:
+    from random import Random
+
+    from harness.contract.mutants import Fate, describe, load_mutants, run_mutants
+
+    mutants = load_mutants(arguments.languages)
+    if arguments.sample is not None:
+        mutants = Random(arguments.seed).sample(mutants, min(arguments.sample, len(mutants)))
+    fates = []
+    for outcome in run_mutants(mutants):
+        print(describe(outcome), flush=True)
+        fates.append(outcome.fate)
+    killed = fates.count(Fate.KILLED)
+    print(f"{killed} of {len(fates)} killed")
+    return OK if killed == len(fates) else DIFFERENT

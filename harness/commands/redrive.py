@@ -1,0 +1,38 @@
+"""``redrive``: put back into the queue what failed for good."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from harness.commands.arguments import add_stack
+from harness.commands.exits import OK
+
+if TYPE_CHECKING:
+    from harness.bench import Doors
+    from harness.commands.arguments import Commands
+
+
+def add_parser(commands: Commands) -> None:
+    parser = commands.add_parser("redrive", help="put back what failed for good")
+    parser.add_argument("--dry-run", action="store_true", help="only show it")
+    add_stack(parser, required=True)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, _: Doors) -> int:
+    from harness.aws.redrive import look, redrive
+    from harness.aws.session import open_clients
+    from harness.aws.stack import read_stack
+
+    clients = open_clients(arguments.region)
+    stack = read_stack(clients, arguments.stack)
+    queue, dead_letters = stack.output("QueueUrl"), stack.output("DeadLetterQueueUrl")
+    count = 0
+    for failed in look(clients, dead_letters):
+        count += 1
+        print(failed)
+        if not arguments.dry_run:
+            redrive(clients, failed, dead_letters, queue)
+    print(f"{count:,} {'in the dead-letter queue' if arguments.dry_run else 'put back'}")
+    return OK

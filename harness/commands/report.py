@@ -1,0 +1,69 @@
+"""``report``: show exports of ``compare`` again."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.commands.arguments import add_report_files
+from harness.commands.exits import OK
+from harness.files import write
+from harness.model import Comparison, UsageError
+
+if TYPE_CHECKING:
+    from harness.bench import Doors
+    from harness.commands.arguments import Commands
+    from harness.side_by_side import SideBySide
+
+
+def add_parser(commands: Commands) -> None:
+    parser = commands.add_parser("report", help="show exports of compare again")
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="by --export-json")
+    add_report_files(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, _: Doors) -> int:
+    from harness.export import read_export
+    from harness.report import render, render_side_by_side
+
+    comparisons = {file.name: read_export(file) for file in arguments.files}
+    if len(comparisons) < len(arguments.files):
+        raise UsageError("two of the files have the same name: the columns would, too")
+    if len(comparisons) > 1:
+        if arguments.csv:
+            raise UsageError("--csv is of one file: the samples of several are no table")
+        _write_side_by_side(comparisons, arguments)
+        render_side_by_side(comparisons, sys.stdout)
+        return OK
+    (comparison,) = comparisons.values()
+    write_reports(comparison, arguments)
+    render(comparison, sys.stdout)
+    return OK
+
+
+def write_reports(comparison: Comparison, arguments: argparse.Namespace) -> None:
+    if arguments.html is not None:
+        from harness.page.page import render_page
+
+        write(arguments.html, render_page(comparison))
+    if arguments.markdown is not None or arguments.csv is not None:
+        from harness.text_report import markdown, samples_csv
+
+        if arguments.markdown is not None:
+            write(arguments.markdown, markdown(comparison))
+        if arguments.csv is not None:
+            write(arguments.csv, samples_csv(comparison))
+
+
+def _write_side_by_side(comparisons: SideBySide, arguments: argparse.Namespace) -> None:
+    if arguments.html is not None:
+        from harness.page.page import render_side_by_side_page
+
+        write(arguments.html, render_side_by_side_page(comparisons))
+    if arguments.markdown is not None:
+        from harness.text_report import side_by_side_markdown
+
+        write(arguments.markdown, side_by_side_markdown(comparisons))

@@ -1,0 +1,66 @@
+"""``status``: which days are published, by their manifests."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.commands.arguments import add_range, add_stack, export, range_of
+from harness.commands.exits import DIFFERENT, OK
+from harness.files import require_writable
+from harness.model import UsageError
+
+if TYPE_CHECKING:
+    from harness.bench import Doors
+    from harness.commands.arguments import Commands
+
+
+def add_parser(commands: Commands) -> None:
+    parser = commands.add_parser("status", help="which days are published, by their manifests")
+    parser.add_argument(
+        "--destination", type=Path, metavar="DIR", help="a copy of the destination, without AWS"
+    )
+    parser.add_argument("--prefix", default="", help="DST_PREFIX, with --destination")
+    parser.add_argument("--by-account", action="store_true", help="of each account")
+    parser.add_argument("--export-json", type=Path, metavar="FILE")
+    add_stack(parser, required=False)
+    add_range(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, _: Doors) -> int:
+    """0 all published, 1 some missing or broken."""
+    from harness.aws.backfill import days_between, list_accounts
+    from harness.aws.session import open_clients
+    from harness.aws.stack import read_stack
+    from harness.aws.status import describe, from_bucket, from_folder, read_status
+
+    days = days_between(*range_of(arguments))
+    if arguments.export_json is not None:
+        require_writable(arguments.export_json)
+    accounts: list[str | None] = [None]
+    if arguments.destination is not None:
+        if arguments.stack is not None:
+            raise UsageError("--destination needs no --stack")
+        if not arguments.destination.is_dir():
+            raise UsageError(f"{arguments.destination} is no folder")
+        read, prefix = from_folder(arguments.destination), arguments.prefix
+        if arguments.by_account:
+            root = arguments.destination / prefix
+            names = (each.name for each in root.iterdir() if each.is_dir())
+            accounts = sorted(name for name in names if len(name) == 12 and name.isdecimal())
+    elif arguments.stack is not None:
+        clients = open_clients(arguments.region)
+        stack = read_stack(clients, arguments.stack)
+        read = from_bucket(clients, stack.output("DestinationBucket"))
+        prefix = stack.outputs.get("DestinationPrefix", "")
+        if arguments.by_account:
+            accounts = [*list_accounts(clients, stack)]
+    else:
+        raise UsageError("status needs --stack NAME or --destination DIR")
+    found = read_status(read, prefix, days, accounts)
+    print(*describe(found), sep="\n")
+    exported = {"schema": 1, "days": [each.to_json() for each in found]}
+    export(exported, arguments.export_json)
+    return OK if all(each.published for each in found) else DIFFERENT

@@ -1,0 +1,50 @@
+"""``trail``: what is odd in a trail of one's own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.commands.arguments import day, export
+from harness.commands.exits import OK
+from harness.files import require_writable
+
+if TYPE_CHECKING:
+    from harness.bench import Doors
+    from harness.commands.arguments import Commands
+
+
+def add_parser(commands: Commands) -> None:
+    parser = commands.add_parser("trail", help="what is odd in a trail of your own; builds nothing")
+    parser.add_argument("--source", type=Path, metavar="DIR", required=True, help="has AWSLogs/")
+    parser.add_argument("--day", type=day, metavar="YYYY-MM-DD", help="without: lists the days")
+    parser.add_argument("--export-json", type=Path, metavar="FILE")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, _: Doors) -> int:
+    from harness.fixtures.survey import survey
+    from harness.fixtures.trail import find_trail
+    from harness.terminal import progress_on
+    from harness.trail_report import days_to_json, render_days, render_oddities
+
+    if arguments.export_json is not None:
+        require_writable(arguments.export_json)
+    with progress_on(sys.stderr) as progress:
+        progress(f"looking through {arguments.source}")
+        trail = find_trail(arguments.source)
+        if arguments.day is None:
+            oddities = None
+        else:
+            oddities = survey(trail, arguments.day, progress=progress)
+    exported: dict[str, object] = {"schema": 1}
+    if oddities is None:
+        render_days(trail, sys.stdout)
+        exported |= {"days": days_to_json(trail), "elsewhere": trail.elsewhere}
+    else:
+        render_oddities(oddities, sys.stdout)
+        exported["oddities"] = oddities.to_json()
+    export(exported, arguments.export_json)
+    return OK

@@ -1,0 +1,50 @@
+"""``verify``: judge the implementations by the vectors."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.commands.arguments import add_clients, add_template, names
+from harness.commands.exits import DIFFERENT, NOT_READY, OK
+from harness.model import UsageError
+
+if TYPE_CHECKING:
+    from harness.bench import Doors
+    from harness.commands.arguments import Commands
+
+
+def add_parser(commands: Commands) -> None:
+    parser = commands.add_parser("verify", help="judge the implementations by the vectors")
+    parser.add_argument("--case", default="*", metavar="GLOB", help="only these case ids")
+    parser.add_argument("--languages", type=names, default=(), metavar="A,B", help="only these")
+    parser.add_argument("--vectors", type=Path, metavar="DIR", help="another folder of vectors")
+    add_clients(parser)
+    add_template(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, doors: Doors) -> int:
+    from harness.compare import by_client, choose, choose_clients
+    from harness.contract.conformance import conformance, describe
+    from harness.contract.vectors import VECTORS, load_cases
+    from harness.terminal import progress_on
+
+    cases = load_cases(arguments.vectors or VECTORS, arguments.case)
+    if not cases:
+        raise UsageError(f"no vector's id matches {arguments.case}")
+    chosen = choose(doors.load(), arguments.languages)
+    each_client = choose_clients(chosen, arguments.clients)
+    unfit = {each.language for each in chosen if not all(f.ok for f in doors.check(each))}
+    lacking = {each.name for each in each_client if each.language in unfit}
+    with progress_on(sys.stderr) as progress:
+        built = by_client(each_client, doors.build(chosen, progress))
+        all_done = list(conformance(built, cases, progress))
+    for done in all_done:
+        print("\n".join(describe(done)))
+    # With its tools there, what can't be built or started is the implementation's own fault.
+    if any(done.failed or (done.not_ready and done.name not in lacking) for done in all_done):
+        return DIFFERENT
+    return NOT_READY if any(done.not_ready for done in all_done) else OK
