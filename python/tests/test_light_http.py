@@ -1,5 +1,6 @@
 """What only the light client does by itself: signing, hosts, silence."""
 
+import os
 import ssl
 import threading
 from collections.abc import Iterator
@@ -79,6 +80,50 @@ def sdk_signature(method: str, path: str, headers: dict[str, str]) -> str:
     signer = S3SigV4Auth(Credentials(*KEYS), "s3", "eu-central-1")
     text = signer.string_to_sign(request, signer.canonical_request(request))
     return str(signer.signature(text, request))
+
+
+def test_each_request_is_signed_with_the_keys_of_its_moment(server: ThreadingHTTPServer) -> None:
+    keys = iter([KEYS, Keys("key id", "another", KEYS.token), Keys("id", "secret", None)])
+    store = store_at(f"http://127.0.0.1:{server.server_address[1]}")
+    store._http._keys = lambda: next(keys)
+    for _ in range(3):
+        store.get("bucket", "key", 99)
+    signed = [headers for _, headers in Noting.seen]
+    assert len({signature(headers) for headers in signed}) == 3
+    assert [headers.get("x-amz-security-token") for headers in signed] == [KEYS.token] * 2 + [None]
+
+
+def test_each_request_is_signed_at_its_second(
+    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = store_at(f"http://127.0.0.1:{server.server_address[1]}")
+    for now in (1707350399.0, 1707350399.9, 1707350400.1):
+        monkeypatch.setattr("aggregator.light_http.time.time", lambda now=now: now)
+        store.get("bucket", "key", 99)
+    dates = [headers["x-amz-date"] for _, headers in Noting.seen]
+    assert dates == ["20240207T235959Z"] * 2 + ["20240208T000000Z"]
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="only Linux has this policy")
+def test_what_arrives_does_not_interrupt(
+    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    def policy() -> int:
+        store = store_at(f"http://127.0.0.1:{server.server_address[1]}")
+        store.get("bucket", "key", 99)
+        policies: SimpleQueue[int] = SimpleQueue()
+        store.begin_get("bucket", "key", 99, lambda _: policies.put(os.sched_getscheduler(0)))
+        return policies.get(timeout=5)
+
+    assert policy() == os.SCHED_BATCH
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    assert policy() == os.SCHED_OTHER
+    monkeypatch.delattr(os, "SCHED_BATCH")
+    assert policy() == os.SCHED_OTHER
 
 
 @pytest.mark.parametrize(

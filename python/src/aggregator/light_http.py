@@ -4,6 +4,7 @@ It repeats nothing, follows no redirect and sends a path as it is given. Holds i
 more than were ever in flight, for as long as the sandbox lives.
 """
 
+import os
 import re
 import time
 from collections import defaultdict, deque
@@ -11,7 +12,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from ctypes import pythonapi
-from functools import cache
+from datetime import UTC, datetime
+from functools import cache, lru_cache
 from io import BytesIO
 from threading import Semaphore, Thread, local
 from typing import Any, NamedTuple, Self
@@ -98,7 +100,7 @@ class Answer:
         headers: Sequence[tuple[str, str]],
         **_: object,
     ) -> None:
-        _keep_thread_state()
+        _settle_thread()
         fields = {name.lower(): value for name, value in headers}
         self.status = status_code
         self.closes = fields.get("connection", "").lower() == "close"
@@ -212,18 +214,8 @@ class LightHttp:
             fields["content-length"] = str(size)
         sent = HttpHeaders(list(fields.items()))
         request = HttpRequest(method, address.root + path, sent, content if size else None)
-        aws_sign_request(request, self._signing()).result()
+        aws_sign_request(request, _signing(self._region, self._keys(), int(time.time()))).result()
         return request
-
-    def _signing(self) -> AwsSigningConfig:
-        return AwsSigningConfig(
-            credentials_provider=AwsCredentialsProvider.new_static(*self._keys()),
-            region=self._region,
-            service="s3",
-            use_double_uri_encode=False,
-            should_normalize_uri_path=False,
-            signed_body_header_type=AwsSignedBodyHeaderType.X_AMZ_CONTENT_SHA_256,
-        )
 
     def _idle_connection(self, address: Address) -> HttpClientConnection | None:
         idle = self._idle[address]
@@ -247,15 +239,33 @@ class LightHttp:
             raise TimeoutError(f"no connection in {_CONNECT_S} s") from None
 
 
-def _keep_thread_state() -> None:
+@lru_cache(maxsize=1)
+def _signing(region: str, keys: Keys, second: int) -> AwsSigningConfig:
+    """What all signatures of a second have in common: their date is a whole second."""
+    return AwsSigningConfig(
+        credentials_provider=AwsCredentialsProvider.new_static(*keys),
+        region=region,
+        service="s3",
+        date=datetime.fromtimestamp(second, UTC),
+        use_double_uri_encode=False,
+        should_normalize_uri_path=False,
+        signed_body_header_type=AwsSignedBodyHeaderType.X_AMZ_CONTENT_SHA_256,
+    )
+
+
+def _settle_thread() -> None:
     """Let the runtime's thread keep what Python allots to a thread that calls it.
 
     Python frees that after each call from a thread which it has not started, and there are three
     calls a GET: a third of its CPU went there. What is asked for once more is not freed.
+
+    And let it not interrupt the consumer whenever something arrives, but take turns with it.
     """
-    if not hasattr(_thread, "is_kept"):
+    if not hasattr(_thread, "is_settled"):
         pythonapi.PyGILState_Ensure()
-        _thread.is_kept = True
+        _thread.is_settled = True
+        with suppress(AttributeError, OSError):  # Linux has it, but a sandbox may refuse
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 @cache
