@@ -20,7 +20,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
@@ -41,12 +40,9 @@ func newLightStore(config Config, sender sender) *lightStore {
 		urls:   map[string]string{},
 	}
 	for _, bucket := range []string{config.SourceBucket, config.DestinationBucket} {
-		endpoint, err := s3.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(), s3.EndpointParameters{
-			Bucket: &bucket, Region: &config.Region,
-			Endpoint: optional(config.Endpoint), ForcePathStyle: aws.Bool(config.Endpoint != ""),
-		})
+		endpoint := resolveEndpoint(config, bucket)
 		s.urls[bucket] = strings.TrimSuffix(endpoint.URI.String(), "/")
-		s.noURL = cmp.Or(s.noURL, err)
+		s.noURL = cmp.Or(s.noURL, endpoint.err)
 	}
 	return s
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // errNoResult is for what the SDK takes as a result: any XML under a 200.
@@ -20,10 +21,12 @@ var errNoResult = errors.New("200 without a result")
 type sdkStore struct{ s3 *s3.Client }
 
 func newSDKStore(config Config, sender sender) sdkStore {
+	resolver := newResolver(config)
 	return sdkStore{s3.New(s3.Options{
 		Region:                       config.Region,
-		BaseEndpoint:                 optional(config.Endpoint),
-		UsePathStyle:                 config.Endpoint != "",
+		EndpointResolverV2:           resolver,
+		AuthSchemeResolver:           resolver,
+		APIOptions:                   []func(*middleware.Stack) error{leaveOut},
 		Credentials:                  newCredentials(config.Credentials, sender),
 		HTTPClient:                   sender,
 		Retryer:                      aws.NopRetryer{},
