@@ -52,8 +52,8 @@ def split_records(text: bytes) -> bytes | bytearray:
     return _split_any(text) if lines is None else lines
 
 
-def _count(text: bytes, byte: bytes) -> int:
-    """As ``text.count(byte)``, sooner: that looks at each byte, this goes from find to find."""
+def count_rare(text: bytes, byte: bytes) -> int:
+    """As ``text.count(byte)``, which looks at each byte; this goes from find to find, sooner."""
     return len(text) - len(text.replace(byte, b""))
 
 
@@ -78,7 +78,7 @@ def _split_canonical(text: bytes) -> bytes | None:
     newline = text.find(b"\n")
     if newline not in (-1, len(text) - 1) or b"\r" in text:
         return None
-    openings = _count(text, b"{") + _count(text, b"[")
+    openings = count_rare(text, b"{") + count_rare(text, b"[")
     if not text.startswith(_OPEN) or openings > _MAX_SLICES:
         return None
     try:
