@@ -9,7 +9,7 @@ from aggregator.attempts import Attempt, AttemptError, Lanes
 from aggregator.config import Config, read_config
 from aggregator.errors import BadSourceError
 from aggregator.handler import Prepared
-from aggregator.store import Listed, Page, Store
+from aggregator.store import Body, Listed, Page, Store
 
 SOURCE = "source-bucket"
 DESTINATION = "destination-bucket"
@@ -58,9 +58,10 @@ class MemoryStore:
     ) -> bool:
         return False
 
-    def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
+    def put(self, bucket: str, key: str, body: Body, content_type: str) -> None:
         self._request(bucket, "put", key)
-        self.buckets[bucket][key] = bytes(body)
+        body.seek(0)
+        self.buckets[bucket][key] = body.read() or b""
         self.content_types[key] = content_type
 
     def copy(self, bucket: str, from_key: str, to_key: str) -> None:

@@ -5,6 +5,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
+from io import BytesIO
 from queue import SimpleQueue
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_signatures_are_the_sdks(server: ThreadingHTTPServer) -> None:
     store = store_at(f"http://127.0.0.1:{server.server_address[1]}")
     store.list_page("bucket", "a b+%/é*~'", "/", "token+/=")
     store.get("bucket", "a/../b//c d+%41é~'()\n/./", 99)
-    store.put("bucket", "key", b"body", "application/gzip")
+    store.put("bucket", "key", BytesIO(b"body"), "application/gzip")
     store.copy("bucket", "from +é\n", "to")
     store.delete("bucket", "/key/")
     assert Noting.methods == ["GET", "GET", "PUT", "PUT", "DELETE"]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 
 import pytest
 import trustme
@@ -127,7 +128,7 @@ def test_listing_is_decoded(server: type[Handler], store: Store) -> None:
 
 
 def test_put_has_its_type_and_no_encoding(server: type[Handler], store: Store) -> None:
-    store.put("bucket", "key", b"body", "application/gzip")
+    store.put("bucket", "key", BytesIO(b"body"), "application/gzip")
     headers = server.seen[0][1]
     assert headers["content-type"] == "application/gzip"
     assert "content-encoding" not in headers

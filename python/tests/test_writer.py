@@ -54,3 +54,19 @@ def test_every_level(attempts: Attempts, level: str) -> None:
     writer.finish()
     [body] = store.buckets[DESTINATION].values()
     assert gzip.decompress(body) == b"{}\n" * 100
+
+
+def test_large_and_small_sources_keep_their_order(attempts: Attempts) -> None:
+    writer, store = writer_of(attempts)
+    sources: list[bytes | bytearray] = [
+        b"a\n",
+        b"b" * 70_000 + b"\n",
+        b"c\n" * 40_000,
+        b"d\n",
+        bytearray(b"e\n"),
+    ]
+    for lines in sources:
+        writer.write(lines)
+    [chunk] = writer.finish()
+    assert gzip.decompress(store.buckets[DESTINATION][chunk.hidden_key]) == b"".join(sources)
+    assert (chunk.records, chunk.bytes) == (40_004, 150_007)

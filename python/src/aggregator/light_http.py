@@ -14,7 +14,7 @@ from contextlib import suppress
 from ctypes import pythonapi
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from threading import Semaphore, Thread, local
 from typing import Any, NamedTuple, Self
 
@@ -37,6 +37,7 @@ from awscrt.io import (
 
 from aggregator.attempts import AttemptError
 from aggregator.credentials import Keys
+from aggregator.store import Body
 
 _CONNECT_S = 3
 _SILENCE_S = 10
@@ -59,7 +60,7 @@ class Address(NamedTuple):
 class Answer:
     """What has arrived; filled by the runtime's thread."""
 
-    def __init__(self, limit: int | None, content: BytesIO) -> None:
+    def __init__(self, limit: int | None, content: Body) -> None:
         self.status = 0
         self.too_large = False
         self.closes = False
@@ -147,7 +148,7 @@ class LightHttp:
         bucket: str,
         path: str,
         headers: dict[str, str] = _NO_HEADERS,
-        body: bytes = b"",
+        body: Body = _NOTHING,
         limit: int | None = None,
     ) -> Answer:
         """Send one request; raise ``AttemptError`` unless a whole answer arrives.
@@ -155,11 +156,10 @@ class LightHttp:
         The path is percent-encoded. An answer whose body exceeds ``limit`` bytes is cut off.
         """
         address = address_of(self._endpoint, self._region, bucket)
-        content = BytesIO(body)
         ended = Semaphore(0)
-        answer = Answer(limit, content)
+        answer = Answer(limit, body)
         try:
-            request = self._signed(method, address, path, headers, content)
+            request = self._signed(method, address, path, headers, body)
             connection = self._idle_connection(address) or self._open(address)
             self._send(connection, address, request, answer, lambda _: ended.release())
         except (AwsCrtError, TimeoutError) as error:
@@ -206,9 +206,10 @@ class LightHttp:
         address: Address,
         path: str,
         headers: dict[str, str] = _NO_HEADERS,
-        content: BytesIO = _NOTHING,
+        content: Body = _NOTHING,
     ) -> HttpRequest:
-        size = len(content.getbuffer())
+        size = content.seek(0, SEEK_END)
+        content.seek(0)
         fields = {"host": address.authority, **headers}
         if method == "PUT":
             fields["content-length"] = str(size)

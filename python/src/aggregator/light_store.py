@@ -13,7 +13,7 @@ from aggregator.config import Config
 from aggregator.credentials import environment_keys, keys_source
 from aggregator.errors import BadSourceError
 from aggregator.light_http import Answer, LightHttp
-from aggregator.store import Listed, Page, refusal
+from aggregator.store import Body, Listed, Page, refusal
 
 
 class LightStore:
@@ -43,7 +43,7 @@ class LightStore:
 
         return self._keys_at_hand and self._http.begin(bucket, _path(key), limit, arrived)
 
-    def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
+    def put(self, bucket: str, key: str, body: Body, content_type: str) -> None:
         headers = {"content-type": content_type}
         _accepted(self._http.exchange("PUT", bucket, _path(key), headers, body))
 

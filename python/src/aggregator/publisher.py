@@ -6,6 +6,7 @@ Holds a few words about each chunk, and the keys directly below the day prefix.
 import json
 import re
 from functools import partial
+from io import BytesIO
 from typing import NamedTuple
 
 from aggregator.attempts import Attempts
@@ -109,9 +110,11 @@ class Publisher:
             for chunk in chunks
         ]
         manifest = {"result": result._asdict(), "chunks": entries}
-        body = json.dumps(manifest, separators=(",", ":")).encode()
+        body = json.dumps(manifest, separators=(",", ":"))
         key = self._prefix + _MANIFEST
-        attempt = partial(self._store.put, self._bucket, key, body, "application/json")
+        attempt = partial(
+            self._store.put, self._bucket, key, BytesIO(body.encode()), "application/json"
+        )
         self._attempts.run("put", key, attempt)
 
     def _delete(self, keys: list[str]) -> None:

@@ -20,7 +20,7 @@ from aggregator.attempts import Attempt, AttemptError
 from aggregator.config import Config
 from aggregator.container_credentials import LambdaCredentials
 from aggregator.errors import BadSourceError
-from aggregator.store import Listed, Page, refusal
+from aggregator.store import Body, Listed, Page, refusal
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -87,9 +87,11 @@ class SdkStore:
     ) -> bool:
         return False
 
-    def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
+    def put(self, bucket: str, key: str, body: Body, content_type: str) -> None:
+        body.seek(0)
         with _one_attempt():
-            self._client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
+            stream: Any = body  # the SDK's types know some streams only
+            self._client.put_object(Bucket=bucket, Key=key, Body=stream, ContentType=content_type)
 
     def copy(self, bucket: str, from_key: str, to_key: str) -> None:
         with _one_attempt():

@@ -5,10 +5,13 @@ Behind it are two clients, of which a sandbox loads one. Holds a body or page pe
 
 import sys
 from collections.abc import Callable
+from io import BytesIO, RawIOBase
 from typing import NamedTuple, Protocol
 
 from aggregator.attempts import Attempt, AttemptError
 from aggregator.config import Config
+
+type Body = BytesIO | RawIOBase  #: seekable
 
 
 class Listed(NamedTuple):
@@ -39,7 +42,8 @@ class Store(Protocol):
     ) -> bool:
         """``get`` without a thread, if the client can do that now; ``done`` is told from any."""
 
-    def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None: ...
+    def put(self, bucket: str, key: str, body: Body, content_type: str) -> None:
+        """Send all of the body, wherever it stands."""
 
     def copy(self, bucket: str, from_key: str, to_key: str) -> None: ...
 

@@ -4,12 +4,12 @@ Holds one compressed chunk, lines of a few sources, and a few words about each c
 """
 
 from functools import partial
-from io import BytesIO
 from typing import NamedTuple
 
 from isal import isal_zlib
 
 from aggregator.attempts import Attempts
+from aggregator.chunk_buffer import ChunkBuffer
 from aggregator.config import Config
 from aggregator.journal import Journal
 from aggregator.splitter import count_rare
@@ -49,6 +49,7 @@ class Writer:
         self._level = min(config.gzip_level, _TOP_LEVEL)
         self._journal = journal
         self._chunks: list[Chunk] = []
+        self._compressed = ChunkBuffer()
         self._begin_chunk()
 
     def write(self, lines: bytes | bytearray) -> None:
@@ -58,14 +59,18 @@ class Writer:
         while start < len(lines):
             room = self._chunk_bytes - self._bytes
             end = lines.find(b"\n", start + room - 1) + 1 or len(lines)
-            self._gathered.append(view[start:end])
-            self._gathered_bytes += end - start
             self._bytes += end - start
-            start = end
+            if end - start < _ENOUGH:
+                self._gathered.append(view[start:end])
+                self._gathered_bytes += end - start
+            else:
+                self._compress_gathered()
+                self._compress(view[start:end], lines.count(b"\n", start, end))
             if self._bytes >= self._chunk_bytes:
                 self._put_chunk()
             elif self._gathered_bytes >= _ENOUGH:
-                self._compress()
+                self._compress_gathered()
+            start = end
 
     def finish(self) -> list[Chunk]:
         """Put what is left as the last chunk; all of the run's chunks, in order."""
@@ -75,29 +80,32 @@ class Writer:
 
     def _begin_chunk(self) -> None:
         self._compressor = isal_zlib.compressobj(self._level, wbits=31)
-        self._compressed = BytesIO()
+        self._compressed.clear()
         self._gathered: list[memoryview] = []
         self._gathered_bytes = 0
         self._records = 0
         self._bytes = 0
 
-    def _compress(self) -> None:
+    def _compress_gathered(self) -> None:
         """Several sources' lines at once, for each call costs."""
         lines = b"".join(self._gathered)
-        with self._journal.timed("compress", count=0):
-            self._compressed.write(self._compressor.compress(lines))
-        self._records += count_rare(lines, b"\n")
+        self._compress(lines, count_rare(lines, b"\n"))
         self._gathered.clear()
         self._gathered_bytes = 0
 
+    def _compress(self, lines: bytes | memoryview, records: int) -> None:
+        with self._journal.timed("compress", count=0):
+            self._compressed.append(self._compressor.compress(lines))
+        self._records += records
+
     def _put_chunk(self) -> None:
-        self._compress()
+        self._compress_gathered()
         with self._journal.timed("compress"):
-            self._compressed.write(self._compressor.flush())
+            self._compressed.append(self._compressor.flush())
         name = f"{len(self._chunks) + 1:06d}.ndjson.gz"
         chunk = Chunk(self._hidden + name, name, self._records, self._bytes)
-        key, body = chunk.hidden_key, self._compressed.getvalue()
-        attempt = partial(self._store.put, self._bucket, key, body, "application/gzip")
+        key = chunk.hidden_key
+        attempt = partial(self._store.put, self._bucket, key, self._compressed, "application/gzip")
         with self._journal.timed("put"):
             self._attempts.run("put", key, attempt)
         self._journal.log("DEBUG", "chunk", key=key, records=chunk.records, bytes=chunk.bytes)
