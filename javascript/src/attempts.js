@@ -1,6 +1,7 @@
 // Step: attempts (SPEC.md E4, E5, P1): how often a request is tried, and how many at once. Knows no S3.
 // One per invocation; closing it cancels whatever is pending. Holds a place for each request, waiting or in flight.
 
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AggregationError, describe, s3Error } from './errors.js';
 
@@ -20,9 +21,7 @@ export class Attempts {
   #free;
   /** @type {(() => void)[]} first come, first served */
   #waiting = [];
-  /** @type {Set<AbortController>} */
-  #pending = new Set();
-  #closed = false;
+  #end = new AbortController();
   #failure = /** @type {PromiseWithResolvers<never>} */ (Promise.withResolvers());
 
   /**
@@ -32,6 +31,7 @@ export class Attempts {
   constructor(concurrency, journal) {
     this.#free = concurrency;
     this.#journal = journal;
+    setMaxListeners(0, this.#end.signal);
     // It may come while nobody races for it.
     this.failed.catch(() => {});
   }
@@ -42,8 +42,7 @@ export class Attempts {
   }
 
   close() {
-    this.#closed = true;
-    for (const controller of this.#pending) controller.abort();
+    this.#end.abort();
   }
 
   /**
@@ -56,14 +55,16 @@ export class Attempts {
    * @returns {Promise<T>}
    */
   async request(operation, key, attempt, onBegin) {
+    const { signal } = this.#end;
     for (let number = 1; ; number++) {
       try {
         return await this.#inSlot(() => {
+          if (signal.aborted) throw new Error('the run has ended');
           if (number === 1) onBegin?.();
-          return this.#cancellable(({ signal }) => attempt(signal));
+          return attempt(signal);
         });
       } catch (error) {
-        if (this.#closed || error instanceof AggregationError) throw error;
+        if (signal.aborted || error instanceof AggregationError) throw error;
         const cause = describe(error);
         if (number === ATTEMPTS || isFinal(error)) {
           const failure = s3Error(operation, key, cause);
@@ -72,7 +73,7 @@ export class Attempts {
         }
         this.#journal.log('WARN', 'retry', { operation, key, attempt: number, cause });
         const delayMs = FIRST_DELAY_MS * 2 ** (number - 1) * (0.5 + Math.random() / 2);
-        await this.#cancellable(({ signal }) => sleep(delayMs, undefined, { signal }));
+        await sleep(delayMs, undefined, { signal });
       }
     }
   }
@@ -91,22 +92,6 @@ export class Attempts {
       const next = this.#waiting.shift();
       if (next) next();
       else this.#free++;
-    }
-  }
-
-  /**
-   * @template T
-   * @param {(controller: AbortController) => Promise<T>} operation
-   * @returns {Promise<T>}
-   */
-  async #cancellable(operation) {
-    if (this.#closed) throw new Error('the run has ended');
-    const controller = new AbortController();
-    this.#pending.add(controller);
-    try {
-      return await operation(controller);
-    } finally {
-      this.#pending.delete(controller);
     }
   }
 }

@@ -8,6 +8,7 @@ import zlib from 'node:zlib';
 /** @import { Journal } from './journal.js' */
 
 const FEED_BYTES = 512 * 1024;
+const PIECE_BYTES = 128 * 1024;
 
 /** One open chunk. */
 export class Compressor {
@@ -26,7 +27,7 @@ export class Compressor {
    */
   constructor(level, journal) {
     this.#journal = journal;
-    this.#gzip = zlib.createGzip({ level });
+    this.#gzip = zlib.createGzip({ level, chunkSize: PIECE_BYTES });
     this.#gzip.on('data', (piece) => this.#compressed.push(piece));
   }
 

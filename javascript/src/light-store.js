@@ -1,27 +1,26 @@
 // Part of the step store (SPEC.md S12, S16, E5): S3 by Node's HTTP client, one attempt a call, with AWS's own signer
 // and XML parser. Repeats nothing and follows no redirect. Holds the connections.
 
-import { request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { urlToHttpOptions } from 'node:url';
 import { parseXML } from '@aws-sdk/xml-builder';
 import { buildQueryString, escapeUri, HttpRequest } from '@smithy/core/protocols';
-import { openAgents } from './agents.js';
 import { findCredentials } from './credentials.js';
+import { Sender } from './sender.js';
 import { createSigner } from './signer.js';
 
-/** @import { IncomingMessage, RequestOptions } from 'node:http' */
+/** @import { IncomingMessage } from 'node:http' */
 /** @import { Environment } from './config.js' */
 /** @import { Client, Config } from './types.js' */
+/** @typedef {{folder: string, host: string, protocol: string, hostname: string, port: string | undefined}} Address */
 /** @typedef {{method: string, bucket: string, key?: string, query?: Record<string, string>}} Target */
 
 /** @implements {Client} */
 export class LightStore {
   #config;
-  #agents;
+  #sender;
   #signer;
-  /** @type {Map<string, {folder: string, host: string, address: RequestOptions}>} of the two buckets */
+  /** @type {Map<string, Address>} of the two buckets */
   #addresses = new Map();
 
   /**
@@ -31,7 +30,7 @@ export class LightStore {
    */
   constructor(config, env, idleMs) {
     this.#config = config;
-    this.#agents = openAgents(config.concurrency, idleMs);
+    this.#sender = new Sender(config.concurrency, idleMs);
     this.#signer = createSigner(config.region, findCredentials(env));
   }
 
@@ -76,7 +75,7 @@ export class LightStore {
   }
 
   destroy() {
-    for (const agent of Object.values(this.#agents)) agent.destroy();
+    this.#sender.destroy();
   }
 
   /**
@@ -88,7 +87,8 @@ export class LightStore {
     if (known) return known;
     const { origin, folder } = addressOf(this.#config, bucket);
     const url = new URL(origin);
-    const found = { folder, host: url.host, address: urlToHttpOptions(url) };
+    const hostname = String(urlToHttpOptions(url).hostname);
+    const found = { folder, host: url.host, protocol: url.protocol, hostname, port: url.port || undefined };
     this.#addresses.set(bucket, found);
     return found;
   }
@@ -101,19 +101,14 @@ export class LightStore {
    * @returns {Promise<IncomingMessage>} a 2xx answer, whose body is still to come
    */
   async #send({ method, bucket, key = '', query = {} }, signal, headers = {}, body) {
-    const { folder, host, address } = this.#find(bucket);
+    const { folder, host, protocol, hostname, port } = this.#find(bucket);
     const path = `${folder}/${key.split('/').map(escapeUri).join('/')}`;
     const unsigned = new HttpRequest({ method, path, query, headers: { host, ...headers }, body });
     const signed = await this.#signer.sign(unsigned);
-    const [send, agent] =
-      address.protocol === 'http:' ? [requestHttp, this.#agents.http] : [requestHttps, this.#agents.https];
     const search = buildQueryString(query);
-    const target = { ...address, method, path: search ? `${path}?${search}` : path, headers: signed.headers, agent };
-    const answer = await new Promise((/** @type {(answer: IncomingMessage) => void} */ resolve, reject) => {
-      const sent = send(target, resolve).on('error', reject);
-      signal.addEventListener('abort', () => sent.destroy(signal.reason));
-      sent.end(body);
-    });
+    const full = search ? `${path}?${search}` : path;
+    const outgoing = { protocol, hostname, port, method, path: full, headers: signed.headers, body };
+    const answer = await this.#sender.send(outgoing, signal);
     const httpStatusCode = answer.statusCode ?? 0;
     if (httpStatusCode >= 200 && httpStatusCode < 300) return answer;
     throw Object.assign(refusal(await text(answer)), { $metadata: { httpStatusCode } });

@@ -8,8 +8,10 @@ import { SignatureV4 } from '@smithy/signature-v4';
 /** @import { Checksum, SourceData } from '@smithy/types' */
 /** @import { findCredentials } from './credentials.js' */
 
-/** @type {WeakMap<Uint8Array, KeyObject>} the signer keeps the bytes of its key while they are of use */
+/** @type {WeakMap<object, KeyObject>} the signer keeps the bytes of its key while they are of use */
 const keys = new WeakMap();
+/** @type {{secret: string, key: KeyObject} | undefined} of the secret as text, with which each signature begins */
+let latest;
 
 /** @implements {Checksum} */
 export class Sha256 {
@@ -40,8 +42,11 @@ export class Sha256 {
 
 /** @param {SourceData} secret */
 const prepareKey = (secret) => {
-  if (!(secret instanceof Uint8Array)) return createSecretKey(Buffer.from(/** @type {string} */ (secret)));
-  const key = keys.get(secret) ?? createSecretKey(secret);
+  if (typeof secret === 'string') {
+    if (latest?.secret !== secret) latest = { secret, key: createSecretKey(secret, 'utf8') };
+    return latest.key;
+  }
+  const key = keys.get(secret) ?? createSecretKey(/** @type {Uint8Array} */ (secret));
   keys.set(secret, key);
   return key;
 };

@@ -125,7 +125,9 @@ const collect = (stream, limitBytes) =>
       resolve(null);
       stream.destroy();
     });
-    stream.on('end', () => resolve(Buffer.concat(pieces, size)));
+    stream.on('end', () =>
+      resolve(pieces.length === 1 ? /** @type {Buffer} */ (pieces[0]) : Buffer.concat(pieces, size)),
+    );
     stream.on('error', reject);
     stream.on('close', () => reject(new Error('the body broke off')));
   });
