@@ -1,5 +1,6 @@
 // Part of the step store (SPEC.md S12, E5): S3 by AWS's SDK, one attempt a call.
-// The SDK's own retries are off, attempts.js has ours. Holds the SDK's client.
+// The SDK's own retries are off, attempts.js has ours. Holds one client of the SDK for each bucket: a client keeps the
+// steps of an operation and their context between requests, and with it where the latest bucket is.
 
 import {
   CopyObjectCommand,
@@ -9,18 +10,36 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { openAgents } from './agents.js';
+import { buildQueryString, HttpResponse } from '@smithy/core/protocols';
 import { findCredentials } from './credentials.js';
-import { Sha256 } from './signer.js';
+import { Sender } from './sender.js';
+import { createSigner, Sha256 } from './signer.js';
 
+/** @import { DeserializeMiddleware, HttpRequest } from '@smithy/types' */
 /** @import { Readable } from 'node:stream' */
 /** @import { Environment } from './config.js' */
 /** @import { Client, Config } from './types.js' */
 
+/** Steps of each request that the contract has no use for. They only add headers or repeat, or do nothing as we set them. */
+const UNUSED_STEPS = [
+  'loggerMiddleware',
+  'getUserAgentMiddleware',
+  'recursionDetectionMiddleware',
+  'addExpectContinueMiddleware',
+  'regionRedirectMiddleware',
+];
+
+/** Where an input carries the run's signal through the steps: an SDK that is given one makes all its steps anew. */
+const SIGNAL = Symbol('signal');
+
+/** @typedef {HttpRequest & {[SIGNAL]: AbortSignal}} Signalled */
+
 /** @implements {Client} */
 export class SdkStore {
-  #client;
+  #sender;
+  #options;
+  /** @type {Map<string, S3Client>} by bucket */
+  #clients = new Map();
 
   /**
    * @param {Config} config
@@ -28,23 +47,71 @@ export class SdkStore {
    * @param {number} idleMs
    */
   constructor(config, env, idleMs) {
-    const { http, https } = openAgents(config.concurrency, idleMs);
-    this.#client = new S3Client({
+    this.#sender = new Sender(config.concurrency, idleMs);
+    const credentials = findCredentials(env);
+    this.#options = {
       region: config.region,
       ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
-      credentials: findCredentials(env),
+      credentials,
+      signer: createSigner(config.region, credentials),
       sha256: Sha256,
+      cacheMiddleware: true,
+      requestHandler: { handle: (/** @type {Signalled} */ request) => this.#send(request) },
       maxAttempts: 1,
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
+      requestChecksumCalculation: /** @type {const} */ ('WHEN_REQUIRED'),
+      responseChecksumValidation: /** @type {const} */ ('WHEN_REQUIRED'),
       expectContinueHeader: false,
-      // Its own time limits are off: one of them starts 3 s late.
-      requestHandler: new NodeHttpHandler({ httpAgent: http, httpsAgent: https }),
+    };
+    // At once, for the initialisation costs nothing.
+    for (const bucket of [config.srcBucket, config.dstBucket]) this.#clientOf(bucket);
+  }
+
+  /**
+   * @param {{Bucket: string | undefined}} input
+   * @param {AbortSignal} signal
+   */
+  #clientFor(input, signal) {
+    Object.assign(input, { [SIGNAL]: signal });
+    return this.#clientOf(String(input.Bucket));
+  }
+
+  /** @param {string} bucket */
+  #clientOf(bucket) {
+    const known = this.#clients.get(bucket);
+    if (known) return known;
+    const client = new S3Client(this.#options);
+    for (const step of UNUSED_STEPS) client.middlewareStack.remove(step);
+    // Signing has its place by this one's name.
+    client.middlewareStack.add((next) => next, {
+      step: 'finalizeRequest',
+      priority: 'high',
+      name: 'retryMiddleware',
+      override: true,
     });
+    client.middlewareStack.add(passSignal, { step: 'deserialize', priority: 'low', name: 'passSignal' });
+    this.#clients.set(bucket, client);
+    return client;
+  }
+
+  /** @param {Signalled} request */
+  async #send({ protocol, hostname, port, method, path, query, headers, body, [SIGNAL]: signal }) {
+    const search = buildQueryString(query ?? {});
+    const full = search ? `${path}?${search}` : path;
+    const host = hostname.replace(/^\[|\]$/g, '');
+    const outgoing = { protocol, hostname: host, port, method, path: full, headers, body };
+    const answer = await this.#sender.send(outgoing, signal);
+    const { 'content-length': length } = answer.headers;
+    // The SDK would take every other header apart, too.
+    const response = new HttpResponse({
+      statusCode: answer.statusCode ?? 0,
+      headers: length === undefined ? {} : { 'content-length': length },
+      body: answer,
+    });
+    return { response };
   }
 
   /** @type {Client['listPage']} */
-  async listPage(bucket, prefix, delimiter, token, abortSignal) {
+  async listPage(bucket, prefix, delimiter, token, signal) {
     const command = new ListObjectsV2Command({
       Bucket: bucket,
       Prefix: prefix,
@@ -52,38 +119,40 @@ export class SdkStore {
       ContinuationToken: token,
       EncodingType: 'url',
     });
-    const page = await this.#client.send(command, { abortSignal });
+    const page = await this.#clientFor(command.input, signal).send(command);
     requireResult(page.IsTruncated);
     return page;
   }
 
   /** @type {Client['get']} */
-  async get(bucket, key, abortSignal) {
+  async get(bucket, key, signal) {
     const command = new GetObjectCommand({ Bucket: bucket, Key: key });
-    const { Body, ContentLength } = await this.#client.send(command, { abortSignal });
+    const { Body, ContentLength } = await this.#clientFor(command.input, signal).send(command);
     return { stream: /** @type {Readable} */ (Body), length: ContentLength };
   }
 
   /** @type {Client['put']} */
-  async put(bucket, key, bytes, contentType, abortSignal) {
+  async put(bucket, key, bytes, contentType, signal) {
     const command = new PutObjectCommand({ Bucket: bucket, Key: key, Body: bytes, ContentType: contentType });
-    await this.#client.send(command, { abortSignal });
+    await this.#clientFor(command.input, signal).send(command);
   }
 
   /** @type {Client['copy']} */
-  async copy(bucket, source, toKey, abortSignal) {
+  async copy(bucket, source, toKey, signal) {
     const command = new CopyObjectCommand({ Bucket: bucket, Key: toKey, CopySource: source });
-    const { CopyObjectResult } = await this.#client.send(command, { abortSignal });
+    const { CopyObjectResult } = await this.#clientFor(command.input, signal).send(command);
     requireResult(CopyObjectResult?.ETag);
   }
 
   /** @type {Client['delete']} */
-  async delete(bucket, key, abortSignal) {
-    await this.#client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }), { abortSignal });
+  async delete(bucket, key, signal) {
+    const command = new DeleteObjectCommand({ Bucket: bucket, Key: key });
+    await this.#clientFor(command.input, signal).send(command);
   }
 
   destroy() {
-    this.#client.destroy();
+    this.#sender.destroy();
+    for (const client of this.#clients.values()) client.destroy();
   }
 }
 
@@ -93,4 +162,10 @@ export class SdkStore {
  */
 const requireResult = (member) => {
   if (member === undefined) throw new Error('200 without a result');
+};
+
+/** @type {DeserializeMiddleware<any, any>} */
+const passSignal = (next) => (args) => {
+  /** @type {any} */ (args.request)[SIGNAL] = args.input[SIGNAL];
+  return next(args);
 };
