@@ -28,7 +28,7 @@ export const openAgents = (concurrency, idleMs) => {
  * @returns {A}
  */
 const limitTimes = (agent, idleMs) => {
-  const { createConnection, reuseSocket } = agent;
+  const { createConnection } = agent;
   agent.createConnection = (...parameters) => {
     const socket = /** @type {Socket} */ (createConnection.apply(agent, parameters));
     const late = () => socket.destroy(new Error(`no connection within ${CONNECT_MS} ms`));
@@ -36,10 +36,10 @@ const limitTimes = (agent, idleMs) => {
     for (const event of ['connect', 'close']) socket.once(event, () => clearTimeout(timer));
     return socket.on('timeout', () => socket.destroy(new Error(`no byte for ${idleMs} ms`)));
   };
-  agent.reuseSocket = (socket, request) => {
-    reuseSocket.call(agent, socket, request);
-    // A server's keep-alive hint may have shortened it.
-    /** @type {Socket} */ (socket).setTimeout(idleMs);
+  // Node's own sets an option of the socket each time, and takes an answer's headers apart for a hint that S3 never gives.
+  agent.keepSocketAlive = (socket) => {
+    /** @type {Socket} */ (socket).unref();
+    return true;
   };
   return agent;
 };

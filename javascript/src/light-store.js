@@ -54,7 +54,7 @@ export class LightStore {
   /** @type {Client['get']} */
   async get(bucket, key, signal) {
     const answer = await this.#send({ method: 'GET', bucket, key }, signal);
-    return { stream: answer, length: Number(answer.headers['content-length'] ?? 0) };
+    return { stream: answer, length: lengthOf(answer.rawHeaders) };
   }
 
   /** @type {Client['put']} */
@@ -124,6 +124,15 @@ const addressOf = ({ endpoint, region }, bucket) => {
   const regional = `s3.${region}.${region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'}`;
   if (endpoint === undefined && !bucket.includes('.')) return { origin: `https://${bucket}.${regional}`, folder: '' };
   return { origin: endpoint ?? `https://${regional}`, folder: `/${bucket}` };
+};
+
+/**
+ * Without `headers`, for which Node takes all of them apart.
+ * @param {string[]} names each with its value behind it
+ */
+const lengthOf = (names) => {
+  const at = names.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'content-length');
+  return at < 0 ? 0 : Number(names[at + 1]);
 };
 
 /**

@@ -125,11 +125,15 @@ const collect = (stream, limitBytes) =>
       resolve(null);
       stream.destroy();
     });
-    stream.on('end', () =>
-      resolve(pieces.length === 1 ? /** @type {Buffer} */ (pieces[0]) : Buffer.concat(pieces, size)),
-    );
+    stream.on('end', () => {
+      const [first = Buffer.alloc(0)] = pieces;
+      resolve(pieces.length > 1 ? Buffer.concat(pieces, size) : first);
+    });
     stream.on('error', reject);
-    stream.on('close', () => reject(new Error('the body broke off')));
+    stream.on('close', () => {
+      // An error costs its stack, also where nobody is left to hear of it.
+      if (!stream.readableEnded) reject(new Error('the body broke off'));
+    });
   });
 
 /**
