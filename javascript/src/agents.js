@@ -39,6 +39,8 @@ const limitTimes = (agent, idleMs) => {
   // Node's own sets an option of the socket each time, and takes an answer's headers apart for a hint that S3 never gives.
   agent.keepSocketAlive = (socket) => {
     /** @type {Socket} */ (socket).unref();
+    // An answer ends with its limit off.
+    /** @type {Socket} */ (socket).setTimeout(idleMs);
     return true;
   };
   return agent;

@@ -264,6 +264,24 @@ for (const s3Client of CLIENTS) {
         assert.ok(elapsedMs > idleMs - 50 && elapsedMs < 3 * idleMs, `${elapsedMs} ms`);
     });
 
+  test(`${s3Client}: silence on a kept connection fails an attempt, too`, async (t) => {
+    /** @type {Set<unknown>} */
+    const sockets = new Set();
+    let tries = 0;
+    const { store, log } = await open(
+      t,
+      ({ socket }, response) => {
+        sockets.add(socket);
+        if (++tries !== 2) response.end('body');
+      },
+      undefined,
+      300,
+    );
+    await store.get('bucket', 'k', 10);
+    await store.get('bucket', 'k', 10);
+    assert.deepEqual([log.length, tries, sockets.size], [1, 3, 2]);
+  });
+
   // S3 names the right region in these answers; the SDK could follow them, and would then ask for what nobody asked for.
   for (const [status, code, attempts] of /** @type {[number, string, number][]} */ ([
     [301, 'PermanentRedirect', 1],
