@@ -103,7 +103,9 @@ export class SdkStore {
     const search = buildQueryString(query ?? {});
     const full = search ? `${path}?${search}` : path;
     const host = hostname.replace(/^\[|\]$/g, '');
-    const outgoing = { protocol, hostname: host, port, method, path: full, headers, body };
+    // Node would send a copy's missing body in chunks.
+    const sized = method === 'PUT' && body === undefined ? { ...headers, 'content-length': '0' } : headers;
+    const outgoing = { protocol, hostname: host, port, method, path: full, headers: sized, body };
     const answer = await this.#sender.send(outgoing, signal);
     const { 'content-length': length } = answer.headers;
     // The SDK would take every other header apart, too.
