@@ -213,7 +213,9 @@ for (const s3Client of CLIENTS) {
     const { store } = await open(t, (_, response) => response.writeHead(200, { 'content-length': 10 }).write('half'));
     const pending = store.get('bucket', 'k', 10);
     setTimeout(() => store.close(), 50);
+    const startedMs = performance.now();
     await assert.rejects(pending);
+    assert.ok(performance.now() - startedMs < 5_000, 'ended by the limit of silence, not by closing');
   });
 
   test(`${s3Client}: a put sends the bytes with their type and no encoding`, async (t) => {
