@@ -13,14 +13,30 @@ import java.util.concurrent.Semaphore;
 final class Reader {
   private static final int WINDOW_BYTES = 64 << 20;
 
-  /**
-   * A source on its way, or, without a key, the end of a page.
-   *
-   * @param windowBytes its share of the window
-   * @param next what follows it, null after the last
-   */
-  private record Item(
-      String key, int windowBytes, Future<byte[]> body, CompletableFuture<Item> next) {}
+  /** A source on its way, or, without a key, the end of a page. */
+  private static final class Item {
+    final String key;
+    final int windowBytes; // its share of the window
+    final Future<byte[]> body;
+    private CompletableFuture<Item> next; // gives null after the last
+
+    Item(String key, int windowBytes, Future<byte[]> body, CompletableFuture<Item> next) {
+      this.key = key;
+      this.windowBytes = windowBytes;
+      this.body = body;
+      this.next = next;
+    }
+
+    /**
+     * To be called once. A dead item that has grown old would keep alive, in each collection of the
+     * young, all that followed it with its bodies, and make that old, too.
+     */
+    CompletableFuture<Item> cutNext() {
+      CompletableFuture<Item> following = next;
+      next = null;
+      return following;
+    }
+  }
 
   private final Store store;
   private final Config config;
@@ -48,15 +64,15 @@ final class Reader {
   String next() {
     deadline.check();
     if (current != null) {
-      bytes.release(current.windowBytes());
+      bytes.release(current.windowBytes);
       places.release();
       current = null; // so that its body can go
     }
     for (Item item = deadline.await(next); item != null; item = deadline.await(next)) {
-      next = item.next();
-      if (item.key() != null) {
+      next = item.cutNext();
+      if (item.key != null) {
         current = item;
-        return item.key();
+        return item.key;
       }
       lister.passed();
     }
@@ -65,7 +81,7 @@ final class Reader {
 
   /** That source's body as stored; throws MISSING or TOO_LARGE. */
   byte[] body() {
-    return deadline.await(current.body());
+    return deadline.await(current.body);
   }
 
   private void fill() {
@@ -99,8 +115,8 @@ final class Reader {
   }
 
   private void add(String key, int windowBytes, Future<byte[]> body) {
-    Item item = new Item(key, windowBytes, body, new CompletableFuture<>());
-    last.complete(item);
-    last = item.next();
+    CompletableFuture<Item> following = new CompletableFuture<>();
+    last.complete(new Item(key, windowBytes, body, following));
+    last = following;
   }
 }
