@@ -54,8 +54,8 @@ final class Attempts implements Store {
   }
 
   @Override
-  public void put(String bucket, String key, byte[] bytes, int length, String contentType) {
-    request("put", key, () -> client.put(bucket, key, bytes, length, contentType));
+  public void put(String bucket, String key, Content content, String contentType) {
+    request("put", key, () -> client.put(bucket, key, content, contentType));
   }
 
   @Override

@@ -1,5 +1,5 @@
 // Step: handler. SPEC S14, B1 to B4, E2, E7, O1 to O4: wires the steps, and tells how it went.
-// Holds what a sandbox keeps: the settings and the S3 client. Everything else is one invocation's.
+// Holds what a sandbox keeps: settings, S3 client, buffers. Everything else is one invocation's.
 package rosetta;
 
 import com.amazonaws.services.lambda.runtime.Context;
@@ -23,6 +23,9 @@ public final class Handler implements RequestStreamHandler {
 
   private Config config;
   private Store.Opener stores;
+  private Inflater inflater;
+  private final Splitter splitter = new Splitter();
+  private ChunkBuffer compressed = new ChunkBuffer();
   private RuntimeException initFault;
 
   /** Never fails: a fault is kept for the invocations to report. */
@@ -34,6 +37,7 @@ public final class Handler implements RequestStreamHandler {
     try {
       config = Config.fromEnv(env);
       stores = connect.apply(config);
+      inflater = new Inflater(config.maxSourceBytes());
     } catch (RuntimeException e) {
       initFault = e;
     }
@@ -107,12 +111,11 @@ public final class Handler implements RequestStreamHandler {
       ExecutorService tasks = Executors.newVirtualThreadPerTaskExecutor();
       Store store = stores.open(journal, deadline::end);
       Publisher.Keys keys = Publisher.Keys.of(config, day, requestId);
-      try (Inflater inflater = new Inflater(config.maxSourceBytes());
-          Writer writer = new Writer(store, config, keys, tasks, deadline, journal)) {
+      try (Writer writer = new Writer(store, config, keys, tasks, deadline, journal, compressed)) {
         Lister lister = new Lister(store, config, day, tasks, deadline);
         Reader reader = new Reader(store, config, lister, tasks, deadline);
         for (String key = reader.next(); key != null; key = reader.next()) {
-          consume(key, reader, inflater, writer);
+          consume(key, reader, writer);
         }
         List<Writer.Chunk> chunks = writer.finish();
         Publisher publisher = new Publisher(store, config, keys, day, tasks, deadline);
@@ -123,11 +126,13 @@ public final class Handler implements RequestStreamHandler {
         return result;
       } finally {
         tasks.shutdownNow(); // requests of a failed run must not live on into the next invocation
-        tasks.awaitTermination(FAREWELL_MS, TimeUnit.MILLISECONDS);
+        if (!tasks.awaitTermination(FAREWELL_MS, TimeUnit.MILLISECONDS)) {
+          compressed = new ChunkBuffer(); // a put may still read the old one
+        }
       }
     }
 
-    private void consume(String key, Reader reader, Inflater inflater, Writer writer) {
+    private void consume(String key, Reader reader, Writer writer) {
       sources++;
       try {
         byte[] body = reader.body();
@@ -136,7 +141,7 @@ public final class Handler implements RequestStreamHandler {
                 Journal.Phase.DECODE,
                 () -> {
                   Inflater.Text text = inflater.inflate(body);
-                  return Splitter.split(text.bytes(), text.length());
+                  return splitter.split(text.bytes(), text.length());
                 });
         writer.write(records);
       } catch (AggregationException e) {

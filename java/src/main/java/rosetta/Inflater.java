@@ -1,5 +1,5 @@
 // Step: codec. SPEC R2 to R5: a body becomes the source's text.
-// Holds one inflated body, in a buffer that serves all sources of an invocation.
+// Holds one inflated body, in a buffer that serves all sources of the sandbox.
 package rosetta;
 
 import java.util.Arrays;
@@ -11,7 +11,7 @@ import java.util.zip.DataFormatException;
  * trailing bytes pass, and with one reused {@link java.util.zip.Inflater}. Not safe for concurrent
  * use.
  */
-final class Inflater implements AutoCloseable {
+final class Inflater {
   private static final int LEAST_BUFFER = 1 << 16;
   private static final int BEST_RATIO = 1032; // no deflate stream inflates to more
   private static final int TRAILER = 8;
@@ -33,11 +33,6 @@ final class Inflater implements AutoCloseable {
 
   Inflater(int maxBytes) {
     this.maxBytes = maxBytes;
-  }
-
-  @Override
-  public void close() {
-    codec.end();
   }
 
   /** The text of a gzipped or plain body; throws TOO_LARGE or BAD_GZIP. */

@@ -3,7 +3,6 @@
 // Holds the connections of the sandbox, and each body that it returns.
 package rosetta;
 
-import java.io.ByteArrayInputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.util.Map;
@@ -16,7 +15,7 @@ import org.apache.hc.core5.http.ClassicHttpRequest;
 import org.apache.hc.core5.http.HttpEntity;
 import org.apache.hc.core5.http.HttpHost;
 import org.apache.hc.core5.http.io.HttpClientResponseHandler;
-import org.apache.hc.core5.http.io.entity.ByteArrayEntity;
+import org.apache.hc.core5.http.io.entity.InputStreamEntity;
 import org.apache.hc.core5.http.message.BasicClassicHttpRequest;
 import software.amazon.awssdk.core.exception.SdkClientException;
 import software.amazon.awssdk.http.ContentStreamProvider;
@@ -74,19 +73,19 @@ final class LightStore implements Store {
     if (length > limitBytes) {
       throw Errors.ofSource(Errors.Code.TOO_LARGE, null);
     }
-    byte[] bytes = body.getContent().readNBytes((int) length);
-    if (bytes.length < length) {
+    byte[] bytes = new byte[(int) length];
+    if (body.getContent().readNBytes(bytes, 0, bytes.length) < bytes.length) {
       throw new EOFException("body shorter than its Content-Length");
     }
     return bytes;
   }
 
   @Override
-  public void put(String bucket, String key, byte[] bytes, int length, String contentType) {
+  public void put(String bucket, String key, Content content, String contentType) {
     attempt(
         requests.of(SdkHttpMethod.PUT, bucket, key).putHeader("Content-Type", contentType),
-        new ByteArrayEntity(bytes, 0, length, null),
-        () -> new ByteArrayInputStream(bytes, 0, length),
+        new InputStreamEntity(content.open(), content.length(), null),
+        content::open,
         answer -> null);
   }
 

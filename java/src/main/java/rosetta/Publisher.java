@@ -165,6 +165,6 @@ final class Publisher {
     byte[] manifest =
         Json.write(Json.object("result", result, "chunks", described))
             .getBytes(StandardCharsets.UTF_8);
-    store.put(bucket, keys.manifest(), manifest, manifest.length, "application/json");
+    store.put(bucket, keys.manifest(), Store.Content.of(manifest), "application/json");
   }
 }

@@ -2,7 +2,6 @@
 // Holds the connections of the sandbox, and each body that it returns.
 package rosetta;
 
-import java.io.ByteArrayInputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.util.Map;
@@ -127,10 +126,9 @@ final class SdkStore implements Store {
   }
 
   @Override
-  public void put(String bucket, String key, byte[] bytes, int length, String contentType) {
+  public void put(String bucket, String key, Content content, String contentType) {
     RequestBody body =
-        RequestBody.fromContentProvider(
-            () -> new ByteArrayInputStream(bytes, 0, length), length, contentType);
+        RequestBody.fromContentProvider(content::open, content.length(), contentType);
     attempt(
         () -> client.putObject(put -> put.bucket(bucket).key(key).contentType(contentType), body));
   }

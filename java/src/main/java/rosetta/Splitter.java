@@ -1,5 +1,5 @@
 // Step: splitter. SPEC R6 to R8, C1, B3: a text that has proved sound as a whole becomes lines.
-// Needs no memory of its own: the lines overwrite the text, always behind the parser.
+// Needs next to no memory of its own: the lines overwrite the text, always behind the parser.
 package rosetta;
 
 import com.fasterxml.jackson.core.JsonFactory;
@@ -13,7 +13,7 @@ import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CoderResult;
 import java.nio.charset.StandardCharsets;
 
-/** Cuts the records out of one source's text. */
+/** Cuts the records out of a source's text. Not safe for concurrent use. */
 final class Splitter {
   private static final JsonFactory FACTORY = Json.factory(500);
   private static final int PIECE_CHARS = 1 << 13;
@@ -21,22 +21,15 @@ final class Splitter {
   /** The first {@code length} bytes are {@code count} records, each with its LF. */
   record Records(byte[] lines, int length, int count) {}
 
-  private final byte[] text;
-  private final JsonParser parser;
-  private int length;
-  private int count;
-
-  private Splitter(byte[] text, JsonParser parser) {
-    this.text = text;
-    this.parser = parser;
-  }
+  private final CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
+  private final CharBuffer piece = CharBuffer.allocate(PIECE_CHARS);
 
   /** Overwrites the first {@code length} bytes, the text. Throws BAD_JSON or NO_RECORDS. */
-  static Records split(byte[] text, int length) {
+  Records split(byte[] text, int length) {
     try {
       checkUtf8(text, length);
       try (JsonParser parser = FACTORY.createParser(text, 0, length)) {
-        return new Splitter(text, parser).document();
+        return new Source(text, parser).records();
       }
     } catch (IOException e) {
       throw Errors.ofSource(Errors.Code.BAD_JSON, e);
@@ -44,13 +37,12 @@ final class Splitter {
   }
 
   /** Jackson lets some overlong forms and surrogates pass, so the JDK's decoder goes first. */
-  private static void checkUtf8(byte[] text, int length) throws IOException {
+  private void checkUtf8(byte[] text, int length) throws IOException {
     if (length >= 3 && text[0] == (byte) 0xef && text[1] == (byte) 0xbb && text[2] == (byte) 0xbf) {
       throw new CharacterCodingException(); // a byte order mark
     }
-    CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
     ByteBuffer bytes = ByteBuffer.wrap(text, 0, length);
-    CharBuffer piece = CharBuffer.allocate(PIECE_CHARS);
+    decoder.reset();
     CoderResult result;
     do {
       result = decoder.decode(bytes, piece.clear(), true);
@@ -60,57 +52,70 @@ final class Splitter {
     } while (result.isOverflow());
   }
 
-  private Records document() throws IOException {
-    if (parser.nextToken() != JsonToken.START_OBJECT) {
-      throw new IOException("not an object");
+  /** One text, and what was taken from it so far. */
+  private static final class Source {
+    private final byte[] text;
+    private final JsonParser parser;
+    private int length;
+    private int count;
+
+    Source(byte[] text, JsonParser parser) {
+      this.text = text;
+      this.parser = parser;
     }
-    int members = 0; // called Records
-    boolean sound = true;
-    while (parser.nextToken() != JsonToken.END_OBJECT) {
-      boolean named = parser.currentName().equals("Records");
-      JsonToken value = parser.nextToken();
-      if (named && value == JsonToken.START_ARRAY) {
-        sound &= records();
-      } else {
-        sound &= !named;
+
+    Records records() throws IOException {
+      if (parser.nextToken() != JsonToken.START_OBJECT) {
+        throw new IOException("not an object");
+      }
+      int members = 0; // called Records
+      boolean sound = true;
+      while (parser.nextToken() != JsonToken.END_OBJECT) {
+        boolean named = parser.currentName().equals("Records");
+        JsonToken value = parser.nextToken();
+        if (named && value == JsonToken.START_ARRAY) {
+          sound &= elements();
+        } else {
+          sound &= !named;
+          parser.skipChildren();
+        }
+        members += named ? 1 : 0;
+      }
+      if (parser.nextToken() != null) {
+        throw new IOException("text after the object");
+      }
+      if (members != 1 || !sound) {
+        throw Errors.ofSource(Errors.Code.NO_RECORDS, null);
+      }
+      return new Records(text, length, count);
+    }
+
+    /** Takes the elements of the array; false when one of them is no object. */
+    private boolean elements() throws IOException {
+      boolean sound = true;
+      while (parser.nextToken() != JsonToken.END_ARRAY) {
+        int start = (int) parser.currentTokenLocation().getByteOffset();
+        sound &= parser.currentToken() == JsonToken.START_OBJECT;
         parser.skipChildren();
+        if (sound) {
+          take(start, (int) parser.currentLocation().getByteOffset());
+        }
       }
-      members += named ? 1 : 0;
+      return sound;
     }
-    if (parser.nextToken() != null) {
-      throw new IOException("text after the object");
-    }
-    if (members != 1 || !sound) {
-      throw Errors.ofSource(Errors.Code.NO_RECORDS, null);
-    }
-    return new Records(text, length, count);
-  }
 
-  /** Takes the elements of the array; false when one of them is no object. */
-  private boolean records() throws IOException {
-    boolean sound = true;
-    while (parser.nextToken() != JsonToken.END_ARRAY) {
-      int start = (int) parser.currentTokenLocation().getByteOffset();
-      sound &= parser.currentToken() == JsonToken.START_OBJECT;
-      parser.skipChildren();
-      if (sound) {
-        take(start, (int) parser.currentLocation().getByteOffset());
+    /** The record loses its CR and LF, which stand between tokens only (C1), and gains one LF. */
+    private void take(int start, int end) {
+      int to = length;
+      for (int i = start; i < end; i++) {
+        byte b = text[i];
+        if (b != '\n' && b != '\r') {
+          text[to++] = b;
+        }
       }
+      text[to++] = '\n';
+      length = to;
+      count++;
     }
-    return sound;
-  }
-
-  /** The record loses its CR and LF, which stand between tokens only (C1), and gains one LF. */
-  private void take(int start, int end) {
-    int to = length;
-    for (int i = start; i < end; i++) {
-      byte b = text[i];
-      if (b != '\n' && b != '\r') {
-        text[to++] = b;
-      }
-    }
-    text[to++] = '\n';
-    length = to;
-    count++;
   }
 }

@@ -3,6 +3,8 @@
 // Attempts makes requests of them, the tests have a store in memory. Holds nothing.
 package rosetta;
 
+import java.io.ByteArrayInputStream;
+import java.io.InputStream;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -35,6 +37,30 @@ interface Store {
    * @param next token of the next page, or null after the last
    */
   record Page(List<Entry> objects, List<String> prefixes, String next) {}
+
+  /** What a put sends, from its first byte on in each attempt. */
+  interface Content {
+    int length();
+
+    InputStream open();
+
+    static Content of(byte[] bytes) {
+      return new Bytes(bytes);
+    }
+  }
+
+  /** A small document. */
+  record Bytes(byte[] bytes) implements Content {
+    @Override
+    public int length() {
+      return bytes.length;
+    }
+
+    @Override
+    public InputStream open() {
+      return new ByteArrayInputStream(bytes);
+    }
+  }
 
   /** Opens the store for one invocation; the connections behind it live as long as the sandbox. */
   @FunctionalInterface
@@ -74,8 +100,7 @@ interface Store {
   /** The body as stored. Throws MISSING, or TOO_LARGE when it is longer than the limit. */
   byte[] get(String bucket, String key, int limitBytes);
 
-  /** Puts the first {@code length} bytes. */
-  void put(String bucket, String key, byte[] bytes, int length, String contentType);
+  void put(String bucket, String key, Content content, String contentType);
 
   void copy(String bucket, String fromKey, String toKey);
 

@@ -1,8 +1,7 @@
 // Step: writer. SPEC C1 to C3, W1: records become hidden chunks.
-// Holds one compressed chunk, in a buffer that serves all, and two numbers of each chunk put.
+// Holds one compressed chunk, in the sandbox's buffer, and two numbers of each chunk put.
 package rosetta;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -17,15 +16,8 @@ final class Writer implements AutoCloseable {
   /** What the manifest says of a chunk; its number is its place in the list, from 1. */
   record Chunk(long records, long bytes) {}
 
-  /** Shows its array, so that a chunk isn't copied to be put. */
-  private static final class Buffer extends ByteArrayOutputStream {
-    byte[] bytes() {
-      return buf;
-    }
-  }
-
   private static final class Gzip extends GZIPOutputStream {
-    Gzip(Buffer out, int level) throws IOException {
+    Gzip(ChunkBuffer out, int level) throws IOException {
       super(out, DEFLATE_BYTES);
       def.setLevel(level);
     }
@@ -38,7 +30,7 @@ final class Writer implements AutoCloseable {
   private final Deadline deadline;
   private final Journal journal;
   private final List<Chunk> chunks = new ArrayList<>();
-  private final Buffer compressed = new Buffer();
+  private final ChunkBuffer compressed;
   private Gzip gzip;
   private long records;
   private long bytes;
@@ -50,13 +42,15 @@ final class Writer implements AutoCloseable {
       Publisher.Keys keys,
       ExecutorService tasks,
       Deadline deadline,
-      Journal journal) {
+      Journal journal,
+      ChunkBuffer compressed) {
     this.store = store.countedAs(Journal.Phase.PUT);
     this.config = config;
     this.keys = keys;
     this.tasks = tasks;
     this.deadline = deadline;
     this.journal = journal;
+    this.compressed = compressed;
   }
 
   /** Adds records; puts each chunk that this fills. */
@@ -131,14 +125,7 @@ final class Writer implements AutoCloseable {
     compressNanos = 0;
     String key = keys.hidden(chunks.size() + 1);
     deadline.finish(
-        tasks.submit(
-            () ->
-                store.put(
-                    config.dstBucket(),
-                    key,
-                    compressed.bytes(),
-                    compressed.size(),
-                    "application/gzip")));
+        tasks.submit(() -> store.put(config.dstBucket(), key, compressed, "application/gzip")));
     journal.log(
         Journal.Level.DEBUG, "chunk", Json.object("key", key, "records", records, "bytes", bytes));
     chunks.add(new Chunk(records, bytes));

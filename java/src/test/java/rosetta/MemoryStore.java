@@ -1,8 +1,9 @@
 package rosetta;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
@@ -114,11 +115,18 @@ final class MemoryStore implements Store {
   }
 
   @Override
-  public synchronized void put(
-      String bucket, String key, byte[] bytes, int length, String contentType) {
+  public synchronized void put(String bucket, String key, Content content, String contentType) {
     begin("put", bucket, key);
-    bucket(bucket).put(key, Arrays.copyOf(bytes, length));
+    bucket(bucket).put(key, bytes(content));
     contentTypes.put(key, contentType);
+  }
+
+  private static byte[] bytes(Content content) {
+    try {
+      return content.open().readAllBytes();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   @Override

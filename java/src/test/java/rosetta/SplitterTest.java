@@ -11,7 +11,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class SplitterTest {
   private static String split(byte[] text) {
-    Splitter.Records records = Splitter.split(text, text.length);
+    Splitter.Records records = new Splitter().split(text, text.length);
     String lines = new String(records.lines(), 0, records.length(), StandardCharsets.UTF_8);
     assertEquals(lines.lines().count(), records.count());
     return lines;

@@ -142,7 +142,7 @@ class StoreTest {
           () -> store.get(Runs.SOURCE, "a", 6),
           () -> store.delete(Runs.SOURCE, "a"),
           () -> store.copy(Runs.SOURCE, "b", "a"),
-          () -> store.put(Runs.SOURCE, "a", BODY, 6, "application/gzip"),
+          () -> store.put(Runs.SOURCE, "a", Store.Content.of(BODY), "application/gzip"),
         }) {
       requests.clear();
       assertThrows(AggregationException.class, request::run);
@@ -174,7 +174,8 @@ class StoreTest {
     assertEquals("S3_ERROR: delete a", message(() -> store.delete(Runs.SOURCE, "a")));
     assertEquals("S3_ERROR: copy a", message(() -> store.copy(Runs.SOURCE, "b", "a")));
     assertEquals(
-        "S3_ERROR: put a", message(() -> store.put(Runs.SOURCE, "a", BODY, 6, "text/plain")));
+        "S3_ERROR: put a",
+        message(() -> store.put(Runs.SOURCE, "a", Store.Content.of(BODY), "text/plain")));
     assertEquals(5, requests.size());
   }
 

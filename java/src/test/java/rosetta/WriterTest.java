@@ -17,6 +17,7 @@ class WriterTest {
 
   private final ExecutorService tasks = Executors.newVirtualThreadPerTaskExecutor();
   private final MemoryStore store = new MemoryStore();
+  private final ChunkBuffer compressed = new ChunkBuffer();
 
   @AfterEach
   void stop() {
@@ -26,7 +27,7 @@ class WriterTest {
   private Writer writer(String... settings) {
     store.bucket(Runs.DESTINATION);
     Config config = Runs.config(settings);
-    return new Writer(store, config, KEYS, tasks, new Deadline(60_000), Runs.journal());
+    return new Writer(store, config, KEYS, tasks, new Deadline(60_000), Runs.journal(), compressed);
   }
 
   private static Splitter.Records records(String lines) {
