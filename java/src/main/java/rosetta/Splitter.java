@@ -3,6 +3,7 @@
 package rosetta;
 
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
@@ -94,28 +95,37 @@ final class Splitter {
     private boolean elements() throws IOException {
       boolean sound = true;
       while (parser.nextToken() != JsonToken.END_ARRAY) {
-        int start = (int) parser.currentTokenLocation().getByteOffset();
+        JsonLocation start = parser.currentTokenLocation();
         sound &= parser.currentToken() == JsonToken.START_OBJECT;
         parser.skipChildren();
         if (sound) {
-          take(start, (int) parser.currentLocation().getByteOffset());
+          take(start, parser.currentLocation());
         }
       }
       return sound;
     }
 
     /** The record loses its CR and LF, which stand between tokens only (C1), and gains one LF. */
-    private void take(int start, int end) {
-      int to = length;
-      for (int i = start; i < end; i++) {
+    private void take(JsonLocation start, JsonLocation end) {
+      int from = (int) start.getByteOffset();
+      int to = (int) end.getByteOffset();
+      if (start.getLineNr() == end.getLineNr()) { // which the parser counts by CR and LF
+        System.arraycopy(text, from, text, length, to - from);
+        length += to - from;
+      } else {
+        takeWithoutLineEnds(from, to);
+      }
+      text[length++] = '\n';
+      count++;
+    }
+
+    private void takeWithoutLineEnds(int from, int to) {
+      for (int i = from; i < to; i++) {
         byte b = text[i];
         if (b != '\n' && b != '\r') {
-          text[to++] = b;
+          text[length++] = b;
         }
       }
-      text[to++] = '\n';
-      length = to;
-      count++;
     }
   }
 }
