@@ -1,5 +1,6 @@
 // Step: handler. SPEC S14, B1 to B4, E2, E7, O1 to O4: wires the steps, and tells how it went.
-// Holds what a sandbox keeps: settings, S3 client, buffers. Everything else is one invocation's.
+// Holds what a sandbox keeps: settings, S3 client, threads, buffers. Everything else is one
+// invocation's.
 package rosetta;
 
 import com.amazonaws.services.lambda.runtime.Context;
@@ -12,7 +13,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 
@@ -25,7 +25,8 @@ public final class Handler implements RequestStreamHandler {
   private Store.Opener stores;
   private Inflater inflater;
   private final Splitter splitter = new Splitter();
-  private ChunkBuffer compressed = new ChunkBuffer();
+  private ExecutorService tasks;
+  private ChunkBuffer compressed;
   private RuntimeException initFault;
 
   /** Never fails: a fault is kept for the invocations to report. */
@@ -38,9 +39,16 @@ public final class Handler implements RequestStreamHandler {
       config = Config.fromEnv(env);
       stores = connect.apply(config);
       inflater = new Inflater(config.maxSourceBytes());
+      renew();
     } catch (RuntimeException e) {
       initFault = e;
     }
+  }
+
+  /** What no request of an earlier run may use any more. */
+  private void renew() {
+    tasks = Store.threads(config);
+    compressed = new ChunkBuffer();
   }
 
   /**
@@ -108,7 +116,7 @@ public final class Handler implements RequestStreamHandler {
     }
 
     Map<String, Object> aggregate() throws InterruptedException {
-      ExecutorService tasks = Executors.newVirtualThreadPerTaskExecutor();
+      boolean done = false;
       Store store = stores.open(journal, deadline::end);
       Publisher.Keys keys = Publisher.Keys.of(config, day, requestId);
       try (Writer writer = new Writer(store, config, keys, tasks, deadline, journal, compressed)) {
@@ -123,11 +131,13 @@ public final class Handler implements RequestStreamHandler {
             journal.timed(
                 Journal.Phase.PUBLISH, () -> publisher.publish(chunks, sources, badCount));
         failOnBadSources();
+        done = true;
         return result;
       } finally {
-        tasks.shutdownNow(); // requests of a failed run must not live on into the next invocation
-        if (!tasks.awaitTermination(FAREWELL_MS, TimeUnit.MILLISECONDS)) {
-          compressed = new ChunkBuffer(); // a put may still read the old one
+        if (!done) { // its requests must not live on into the next invocation
+          tasks.shutdownNow();
+          tasks.awaitTermination(FAREWELL_MS, TimeUnit.MILLISECONDS);
+          renew();
         }
       }
     }

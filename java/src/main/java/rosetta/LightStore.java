@@ -1,16 +1,13 @@
 // Step: store, the light one. SPEC L4, R3, E5: AWS's signer (Requests), Apache's client without its
 // repetitions, and the JDK's XML parser (Answers); each request is one attempt.
-// Holds the connections of the sandbox, and each body that it returns.
+// Holds each body that it returns.
 package rosetta;
 
 import java.io.EOFException;
 import java.io.IOException;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import org.apache.hc.client5.http.classic.HttpClient;
-import org.apache.hc.client5.http.config.ConnectionConfig;
 import org.apache.hc.client5.http.impl.classic.HttpClients;
-import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManagerBuilder;
 import org.apache.hc.core5.http.ClassicHttpRequest;
 import org.apache.hc.core5.http.HttpEntity;
 import org.apache.hc.core5.http.HttpHost;
@@ -30,18 +27,8 @@ final class LightStore implements Store {
 
   LightStore(Config config, Map<String, String> env) {
     requests = new Requests(config, Credentials.provider(env));
-    ConnectionConfig limits =
-        ConnectionConfig.custom()
-            .setConnectTimeout(MOST_TO_CONNECT.toMillis(), TimeUnit.MILLISECONDS)
-            .setSocketTimeout((int) MOST_SILENCE.toMillis(), TimeUnit.MILLISECONDS)
-            .build();
-    http = // minimal: it repeats nothing, follows no redirect and inflates nothing
-        HttpClients.createMinimal(
-            PoolingHttpClientConnectionManagerBuilder.create()
-                .setMaxConnTotal(config.concurrency())
-                .setMaxConnPerRoute(config.concurrency())
-                .setDefaultConnectionConfig(limits)
-                .build());
+    // minimal: it repeats nothing, follows no redirect and inflates nothing
+    http = HttpClients.createMinimal(Connections.of(config));
   }
 
   @Override

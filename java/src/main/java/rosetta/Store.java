@@ -8,6 +8,8 @@ import java.io.InputStream;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 
@@ -82,6 +84,18 @@ interface Store {
         };
     Semaphore permits = new Semaphore(config.concurrency());
     return (journal, onFailure) -> new Attempts(client, permits, journal, onFailure);
+  }
+
+  /**
+   * Threads for requests, whose interrupt ends one that hangs. The light client's sockets allow
+   * those of the system, which cost it a sixth less CPU: no more than can be in flight, and the
+   * reader's. The SDK's sockets want virtual ones.
+   */
+  static ExecutorService threads(Config config) {
+    return switch (config.client()) {
+      case SDK -> Executors.newVirtualThreadPerTaskExecutor();
+      case LIGHT -> Executors.newFixedThreadPool(config.concurrency() + 1);
+    };
   }
 
   /** The same store, whose requests count as this phase (O3); others count as none. */

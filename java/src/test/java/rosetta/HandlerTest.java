@@ -6,8 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class HandlerTest {
   private static final Map<String, String> ENV =
@@ -63,6 +66,23 @@ class HandlerTest {
         };
     assertEquals("INTERNAL: see the log", error(new Handler(ENV, config -> broken), 60_000));
     assertTrue(log.toString(StandardCharsets.UTF_8).contains("library wording"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"sdk", "light"})
+  void aFailedRunLeavesTheNextOneNothing(String client) {
+    MemoryStore store = new MemoryStore();
+    store.bucket(Runs.DESTINATION);
+    store.with(Runs.SOURCE, "AWSLogs/111122223333/CloudTrail/r/2024/02/08/a", "{\"Records\":[{}]}");
+    String chunk = "2024/02/08/_id-000001.ndjson.gz";
+    store.failing("put", chunk, "AccessDenied");
+    Map<String, String> env = new HashMap<>(ENV);
+    env.put("S3_CLIENT", client);
+    Handler handler = new Handler(env, config -> (journal, onFailure) -> store);
+    assertEquals("S3_ERROR: put " + chunk, error(handler, 60_000));
+    store.failing("put", chunk, null);
+    assertEquals(3L, handle(handler, 60_000).get("bytes"));
+    assertEquals(3L, handle(handler, 60_000).get("bytes"));
   }
 
   @Test

@@ -2,6 +2,7 @@ package rosetta;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -20,7 +21,10 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
@@ -61,9 +65,7 @@ class StoreTest {
   }
 
   private Store open(String endpoint) {
-    Config config =
-        Runs.config(
-            "AWS_ENDPOINT_URL_S3", endpoint, "S3_CLIENT", client.name().toLowerCase(Locale.ROOT));
+    Config config = Runs.config("AWS_ENDPOINT_URL_S3", endpoint, "S3_CLIENT", name());
     return Store.opener(config, KEYS).open(Runs.journal(), failure -> {});
   }
 
@@ -256,16 +258,13 @@ class StoreTest {
             throw new IOException(e);
           }
         });
-    Thread request =
-        Thread.ofVirtual()
-            .start(
-                () ->
-                    assertThrows(
-                        CancellationException.class, () -> store.get(Runs.SOURCE, "a", 6)));
+    ExecutorService tasks = Store.threads(Runs.config("S3_CLIENT", name()));
+    Future<byte[]> request = tasks.submit(() -> store.get(Runs.SOURCE, "a", 6));
     asked.await();
-    request.interrupt();
-    request.join(); // far sooner than the 10 s after which an attempt fails
+    tasks.shutdownNow();
+    assertTrue(tasks.awaitTermination(5, TimeUnit.SECONDS)); // before an attempt fails by itself
     over.countDown();
+    assertInstanceOf(CancellationException.class, request.exceptionNow());
     assertEquals(1, requests.size());
   }
 
