@@ -24,6 +24,7 @@ public final class Handler implements RequestStreamHandler {
   private Config config;
   private Store.Opener stores;
   private Inflater inflater;
+  private final Heap heap = new Heap();
   private final Splitter splitter = new Splitter();
   private ExecutorService tasks;
   private ChunkBuffer compressed;
@@ -165,6 +166,7 @@ public final class Handler implements RequestStreamHandler {
         journal.log(Journal.Level.WARN, "bad_source", Json.object("key", key, "code", e.code()));
       }
       deadline.sourceRead();
+      heap.bound();
     }
 
     /** B1: what could be read is published by now. */

@@ -1,5 +1,5 @@
 // Step: store, with AWS's SDK. SPEC L4, R3, E5: each request is one attempt.
-// Holds the connections of the sandbox, and each body that it returns.
+// Holds each body that it returns.
 package rosetta;
 
 import java.io.EOFException;
@@ -8,13 +8,12 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
 import software.amazon.awssdk.awscore.retry.AwsRetryStrategy;
-import software.amazon.awssdk.core.ResponseInputStream;
 import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
 import software.amazon.awssdk.core.checksums.ResponseChecksumValidation;
 import software.amazon.awssdk.core.exception.AbortedException;
 import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.core.sync.RequestBody;
-import software.amazon.awssdk.http.apache5.Apache5HttpClient;
+import software.amazon.awssdk.http.AbortableInputStream;
 import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.S3Configuration;
@@ -22,7 +21,6 @@ import software.amazon.awssdk.services.s3.model.CommonPrefix;
 import software.amazon.awssdk.services.s3.model.CopyObjectResponse;
 import software.amazon.awssdk.services.s3.model.CopyObjectResult;
 import software.amazon.awssdk.services.s3.model.EncodingType;
-import software.amazon.awssdk.services.s3.model.GetObjectResponse;
 import software.amazon.awssdk.services.s3.model.ListObjectsV2Response;
 import software.amazon.awssdk.services.s3.model.S3Exception;
 
@@ -36,18 +34,13 @@ final class SdkStore implements Store {
             .region(Region.of(config.region()))
             .endpointOverride(config.endpoint())
             .credentialsProvider(Credentials.provider(env))
-            .httpClientBuilder(
-                Apache5HttpClient.builder()
-                    .maxConnections(config.concurrency())
-                    .connectionTimeout(MOST_TO_CONNECT)
-                    .socketTimeout(MOST_SILENCE)
-                    .expectContinueEnabled(false)) // nor here: a round trip for each put
+            .httpClient(new SdkHttp(config))
             .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED)
             .responseChecksumValidation(ResponseChecksumValidation.WHEN_REQUIRED)
             .serviceConfiguration(
                 S3Configuration.builder()
                     .chunkedEncodingEnabled(false) // W1: no content encoding
-                    .expectContinueEnabled(false)
+                    .expectContinueEnabled(false) // a round trip for each put
                     .build())
             .overrideConfiguration(all -> all.retryStrategy(AwsRetryStrategy.doNotRetry()))
             .build();
@@ -95,22 +88,25 @@ final class SdkStore implements Store {
 
   @Override
   public byte[] get(String bucket, String key, int limitBytes) {
-    return attempt(
-        () -> {
-          try (ResponseInputStream<GetObjectResponse> body =
-              client.getObject(get -> get.bucket(bucket).key(key))) {
-            return wholeBody(body, limitBytes);
-          }
-        });
+    byte[] read =
+        attempt( // a stream that is handed out costs a timer, which lives on for a minute
+            () ->
+                client.getObject(
+                    get -> get.bucket(bucket).key(key),
+                    (response, body) -> wholeBody(response.contentLength(), body, limitBytes)));
+    if (read == null) {
+      throw Errors.ofSource(Errors.Code.TOO_LARGE, null);
+    }
+    return read;
   }
 
-  private static byte[] wholeBody(ResponseInputStream<GetObjectResponse> body, int limitBytes)
+  /** Null when it is longer than the limit: the SDK would wrap what is thrown here. */
+  private static byte[] wholeBody(long length, AbortableInputStream body, int limitBytes)
       throws IOException {
     boolean whole = false;
     try {
-      long length = body.response().contentLength();
       if (length > limitBytes) {
-        throw Errors.ofSource(Errors.Code.TOO_LARGE, null);
+        return null;
       }
       byte[] bytes = new byte[(int) length];
       if (body.readNBytes(bytes, 0, bytes.length) < bytes.length) {

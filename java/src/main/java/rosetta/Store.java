@@ -87,15 +87,11 @@ interface Store {
   }
 
   /**
-   * Threads for requests, whose interrupt ends one that hangs. The light client's sockets allow
-   * those of the system, which cost it a sixth less CPU: no more than can be in flight, and the
-   * reader's. The SDK's sockets want virtual ones.
+   * Threads of the system's for what can be in flight and for the reader: virtual ones take a sixth
+   * more CPU here. An interrupt ends a request that hangs ({@link Connections}).
    */
   static ExecutorService threads(Config config) {
-    return switch (config.client()) {
-      case SDK -> Executors.newVirtualThreadPerTaskExecutor();
-      case LIGHT -> Executors.newFixedThreadPool(config.concurrency() + 1);
-    };
+    return Executors.newFixedThreadPool(config.concurrency() + 1);
   }
 
   /** The same store, whose requests count as this phase (O3); others count as none. */

@@ -114,8 +114,7 @@ class StoreTest {
   void takesBodiesAsStored() {
     answer(StoreTest::ok);
     assertArrayEquals(BODY, store.get(Runs.SOURCE, "//a/../b +%41\u00fc\n\u0001", 6));
-    String encoded = client == Store.Client.SDK ? "%2F/a/../b" : "//a/../b"; // of one key
-    assertEquals(List.of("GET /source-bucket/" + encoded + "%20%2B%2541%C3%BC%0A%01"), requests);
+    assertEquals(List.of("GET /source-bucket///a/../b%20%2B%2541%C3%BC%0A%01"), requests);
     assertEquals(
         Errors.Code.TOO_LARGE,
         assertThrows(AggregationException.class, () -> store.get(Runs.SOURCE, "a", 5)).code());
