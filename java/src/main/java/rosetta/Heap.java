@@ -8,27 +8,34 @@ import java.util.function.LongSupplier;
  * collect its old generation, and some of each page of a listing dies there.
  */
 final class Heap {
-  static final long MOST_GROWN_BYTES = 16 << 20;
+  private static final long FIRST_GROWTH_BYTES = 16 << 20;
+  private static final int MOST_TIMES_LIVE = 2;
 
   private final LongSupplier size;
+  private final LongSupplier free;
   private final Runnable collect;
-  private long collectedAt;
+  private long most;
 
   Heap() {
-    this(Runtime.getRuntime()::totalMemory, System::gc);
+    this(Runtime.getRuntime()::totalMemory, Runtime.getRuntime()::freeMemory, System::gc);
   }
 
-  Heap(LongSupplier size, Runnable collect) {
+  Heap(LongSupplier size, LongSupplier free, Runnable collect) {
     this.size = size;
+    this.free = free;
     this.collect = collect;
-    collectedAt = size.getAsLong();
+    most = size.getAsLong() + FIRST_GROWTH_BYTES;
   }
 
-  /** Collects all when the heap has grown by more than that since the last time. */
+  /**
+   * Collects all when the heap has outgrown its bound, and sets that anew by what lives and by what
+   * the collector keeps.
+   */
   void bound() {
-    if (size.getAsLong() - collectedAt > MOST_GROWN_BYTES) {
+    if (size.getAsLong() > most) {
       collect.run();
-      collectedAt = size.getAsLong();
+      long live = size.getAsLong() - free.getAsLong();
+      most = Math.max(most, Math.max(size.getAsLong(), MOST_TIMES_LIVE * live));
     }
   }
 }
