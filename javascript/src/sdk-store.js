@@ -52,7 +52,7 @@ export class SdkStore {
     const credentials = findCredentials(env);
     this.#options = {
       region: config.region,
-      ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
+      ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint, forcePathStyle: true }),
       credentials,
       signer: createSigner(config.region, credentials),
       sha256: Sha256,

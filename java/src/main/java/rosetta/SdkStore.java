@@ -33,6 +33,7 @@ final class SdkStore implements Store {
         S3Client.builder()
             .region(Region.of(config.region()))
             .endpointOverride(config.endpoint())
+            .forcePathStyle(config.endpoint() != null) // S10: no name but the endpoint's own
             .credentialsProvider(Credentials.provider(env))
             .httpClient(new SdkHttp(config))
             .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED)
