@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import zlib from 'node:zlib';
 
+/** @import { ChunkBuffer } from './chunk-buffer.js' */
 /** @import { Journal } from './journal.js' */
 
 const FEED_BYTES = 512 * 1024;
@@ -16,19 +17,21 @@ export class Compressor {
   bytes = 0;
   #journal;
   #gzip;
-  /** @type {Buffer[]} */
-  #compressed = [];
+  #compressed;
   #unfed = Buffer.allocUnsafeSlow(FEED_BYTES);
   #unfedBytes = 0;
 
   /**
    * @param {number} level
    * @param {Journal} journal
+   * @param {ChunkBuffer} compressed is emptied for this chunk
    */
-  constructor(level, journal) {
+  constructor(level, journal, compressed) {
     this.#journal = journal;
+    this.#compressed = compressed;
+    compressed.clear();
     this.#gzip = zlib.createGzip({ level, chunkSize: PIECE_BYTES });
-    this.#gzip.on('data', (piece) => this.#compressed.push(piece));
+    this.#gzip.on('data', (piece) => compressed.append(piece));
   }
 
   /**
@@ -62,14 +65,14 @@ export class Compressor {
     await new Promise((resolve) => this.#gzip.write(piece, resolve));
   }
 
-  /** @returns {Promise<Buffer>} the whole chunk */
+  /** @returns {Promise<Buffer>} the whole chunk, good until the next one is begun */
   close() {
     return this.#journal.time('compress', async () => {
       await this.#feedCopied();
       const ended = once(this.#gzip, 'end');
       this.#gzip.end();
       await ended;
-      return Buffer.concat(this.#compressed);
+      return this.#compressed.whole();
     });
   }
 }

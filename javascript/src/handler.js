@@ -1,7 +1,8 @@
 // Step: handler (SPEC.md B1 to B4, E2, E6, E7, O1 to O3): the entry, which wires the other steps.
-// Holds the sandbox's settings and client, made once, here; everything else belongs to one invocation and ends with it.
+// Holds the sandbox's settings, client and chunk buffer, made once, here; everything else belongs to one invocation and ends with it.
 
 import './heap.js';
+import { ChunkBuffer } from './chunk-buffer.js';
 import { readConfig } from './config.js';
 import { AggregationError, badSourcesError, describe, sourceCode } from './errors.js';
 import { inflate } from './inflater.js';
@@ -36,29 +37,34 @@ import { Writer } from './writer.js';
  * @param {Sandbox} sandbox
  * @returns {(event: unknown, context: Context) => Promise<Result>}
  */
-export const createHandler = (sandbox) => async (event, context) => {
-  const { config, bad } = sandbox.settings;
-  const journal = new Journal(config?.logLevel ?? 'INFO', context.awsRequestId, sandbox.write);
-  const deadline = new Deadline(context.getRemainingTimeInMillis());
-  /** @type {Door | undefined} */
-  let store;
-  try {
-    if (!config) throw new AggregationError('BAD_SETTINGS', bad);
-    const day = parseTrigger(event);
-    journal.log('INFO', 'start', { day: day.date, account: day.account, force: day.force });
-    store = await sandbox.openStore(config, journal);
-    const run = aggregate(store, config, day, context.awsRequestId, journal, deadline);
-    const result = await Promise.race([run, deadline.passed, store.failed]);
-    journal.end({ error: null, cause: null, result });
-    return result;
-  } catch (error) {
-    const known = error instanceof AggregationError ? error : internalError(error);
-    journal.end({ error: known.message, cause: /** @type {string} */ (known.cause ?? null), result: null });
-    throw known;
-  } finally {
-    deadline.end();
-    store?.close();
-  }
+export const createHandler = (sandbox) => {
+  let compressed = new ChunkBuffer();
+  return async (event, context) => {
+    const { config, bad } = sandbox.settings;
+    const journal = new Journal(config?.logLevel ?? 'INFO', context.awsRequestId, sandbox.write);
+    const deadline = new Deadline(context.getRemainingTimeInMillis());
+    /** @type {Door | undefined} */
+    let store;
+    try {
+      if (!config) throw new AggregationError('BAD_SETTINGS', bad);
+      const day = parseTrigger(event);
+      journal.log('INFO', 'start', { day: day.date, account: day.account, force: day.force });
+      store = await sandbox.openStore(config, journal);
+      const run = aggregate(store, config, day, context.awsRequestId, journal, deadline, compressed);
+      const result = await Promise.race([run, deadline.passed, store.failed]);
+      journal.end({ error: null, cause: null, result });
+      return result;
+    } catch (error) {
+      // A put of this run may still read the old one.
+      compressed = new ChunkBuffer();
+      const known = error instanceof AggregationError ? error : internalError(error);
+      journal.end({ error: known.message, cause: /** @type {string} */ (known.cause ?? null), result: null });
+      throw known;
+    } finally {
+      deadline.end();
+      store?.close();
+    }
+  };
 };
 
 /**
@@ -69,10 +75,11 @@ export const createHandler = (sandbox) => async (event, context) => {
  * @param {string} requestId
  * @param {Journal} journal
  * @param {Deadline} deadline
+ * @param {ChunkBuffer} compressed
  * @returns {Promise<Result>}
  */
-const aggregate = async (store, config, day, requestId, journal, deadline) => {
-  const writer = new Writer(store, config, day, requestId, journal, deadline);
+const aggregate = async (store, config, day, requestId, journal, deadline, compressed) => {
+  const writer = new Writer(store, config, day, requestId, journal, deadline, compressed);
   /** @type {{key: string, code: string}[]} */
   const bad = [];
   const pagesAhead = new PagesAhead();

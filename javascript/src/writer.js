@@ -4,6 +4,7 @@
 import { Compressor } from './compressor.js';
 import { dayPrefix } from './trigger.js';
 
+/** @import { ChunkBuffer } from './chunk-buffer.js' */
 /** @import { Chunk, Config, Day, Door, Lines, TimeLimit } from './types.js' */
 /** @import { Journal } from './journal.js' */
 
@@ -18,6 +19,7 @@ export class Writer {
   #config;
   #journal;
   #deadline;
+  #compressed;
   #requestId;
   #dayPrefix;
 
@@ -28,12 +30,14 @@ export class Writer {
    * @param {string} requestId
    * @param {Journal} journal
    * @param {TimeLimit} deadline
+   * @param {ChunkBuffer} compressed for the open chunk
    */
-  constructor(store, config, day, requestId, journal, deadline) {
+  constructor(store, config, day, requestId, journal, deadline, compressed) {
     this.#store = store;
     this.#config = config;
     this.#journal = journal;
     this.#deadline = deadline;
+    this.#compressed = compressed;
     this.#requestId = requestId;
     this.#dayPrefix = dayPrefix(day, config.dstPrefix);
   }
@@ -45,7 +49,7 @@ export class Writer {
   async add({ bytes, count }) {
     let left = count;
     for (let start = 0, end = 0; start < bytes.length; start = end) {
-      this.#open ??= new Compressor(this.#config.gzipLevel, this.#journal);
+      this.#open ??= new Compressor(this.#config.gzipLevel, this.#journal, this.#compressed);
       // The chunk closes with the record in which its last byte of room lies.
       const room = this.#config.chunkBytes - this.#open.bytes;
       end = start + room < bytes.length ? bytes.indexOf(LF, start + room - 1) + 1 : bytes.length;

@@ -99,6 +99,23 @@ test('a source whose chunk is being put is not yet read', async () => {
   assert.equal(error.message, 'OUT_OF_TIME: 0 sources read');
 });
 
+test('a put that a failed run leaves behind keeps its bytes', async () => {
+  const store = stage({ a: '{"Records":[{"n":1}]}' });
+  const { settings, context } = { settings: readConfig(ENV), context: { awsRequestId: 'req' } };
+  const function_ = createHandler({ settings, openStore: () => store, write: () => {} });
+  const run = (/** @type {number} */ ms) => function_(EVENT, { ...context, getRemainingTimeInMillis: () => ms });
+  const put = store.put.bind(store);
+  /** @type {Buffer[]} */
+  const left = [];
+  store.put = (_bucket, _key, bytes) => new Promise(() => left.push(bytes));
+  await assert.rejects(run(200), { message: 'OUT_OF_TIME: 1 sources read' });
+  const before = left.map(String);
+  store.put = put;
+  store.bucket('source').set(`${FOLDER}a`, Buffer.from('{"Records":[{"n":22222222222222222}]}'));
+  await run(60_000);
+  assert.deepEqual([left.length, left.map(String)], [1, before]);
+});
+
 test('a listing that hangs ends in time, too', async () => {
   const store = stage({});
   store.listPage = () => new Promise(() => {});

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { ChunkBuffer } from '../src/chunk-buffer.js';
 import { readConfig } from '../src/config.js';
 import { Journal } from '../src/journal.js';
 import { Writer } from '../src/writer.js';
@@ -19,7 +20,15 @@ const write = async (sources, { chunkBytes = '20', check = () => {} } = {}) => {
   assert.ok(config);
   const store = new MemoryStore();
   const objects = store.bucket('destination');
-  const writer = new Writer(store, config, DAY, 'req', new Journal('INFO', 'r'), { check, disarm: assert.fail });
+  const writer = new Writer(
+    store,
+    config,
+    DAY,
+    'req',
+    new Journal('INFO', 'r'),
+    { check, disarm: assert.fail },
+    new ChunkBuffer(),
+  );
   for (const text of sources) await writer.add({ bytes: Buffer.from(text), count: text.split('\n').length - 1 });
   const chunks = await writer.close();
   assert.deepEqual(
