@@ -29,6 +29,7 @@ public final class Handler implements RequestStreamHandler {
   private ExecutorService tasks;
   private ChunkBuffer compressed;
   private RuntimeException initFault;
+  private Snapshot snapshot;
 
   /** Never fails: a fault is kept for the invocations to report. */
   public Handler() {
@@ -41,6 +42,11 @@ public final class Handler implements RequestStreamHandler {
       stores = connect.apply(config);
       inflater = new Inflater(config.maxSourceBytes());
       renew();
+      if ("snap-start".equals(env.get("AWS_LAMBDA_INITIALIZATION_TYPE"))) {
+        Journal unheard = new Journal("init", config.logLevel(), OutputStream.nullOutputStream());
+        Store store = stores.open(unheard, failure -> {});
+        snapshot = new Snapshot(config, store, inflater, splitter).registered();
+      }
     } catch (RuntimeException e) {
       initFault = e;
     }
