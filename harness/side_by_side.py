@@ -92,7 +92,8 @@ def side_by_side_table(comparisons: SideBySide) -> Table:
         for title, each in comparisons.items():
             row = next((row for row in each.rows if row.name == name), None)
             warm = None if row is None else figures(row, each.fixture).warm
-            cells.append(f"{median(warm)}, {standings[title].get(name, NOT_MEASURED)}")
+            standing = standings[title].get(name, NOT_MEASURED)
+            cells.append(NOT_MEASURED if warm is None else f"{median(warm)}, {standing}")
         rows.append(tuple(cells))
     text = "Warm medians in ms, and their ratios to the fastest row of the same run."
     return Table("side-by-side", "Side by side", text, ("row", *comparisons), rows)

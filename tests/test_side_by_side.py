@@ -15,7 +15,7 @@ from harness.export import to_json
 from harness.model import Comparison, Row, SampleKind
 from harness.page.page import render_side_by_side_page
 from harness.report import render_side_by_side
-from harness.side_by_side import growth, growth_table
+from harness.side_by_side import growth, growth_table, side_by_side_table
 from harness.text_report import side_by_side_markdown
 
 
@@ -93,6 +93,17 @@ def test_every_report_shows_the_growth() -> None:
     alone = {"one.json": COMPARISON, "two.json": COMPARISON}
     assert "<img" not in render_side_by_side_page(alone)
     assert "different days" not in side_by_side_markdown(alone)
+
+
+def test_what_has_no_warm_samples_is_one_dash() -> None:
+    rows = tuple(
+        replace(row, samples=tuple(each for each in row.samples if each.kind is SampleKind.COLD))
+        for row in COMPARISON.rows
+    )
+    table = side_by_side_table({"all": COMPARISON, "once": replace(COMPARISON, rows=rows)})
+    cells = {name: (first, second) for name, first, second in table.rows}
+    assert cells["go sdk"][0] != "-"
+    assert {second for _, second in cells.values()} == {"-"}
 
 
 def test_files_are_shown_by_their_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
