@@ -16,7 +16,8 @@ import org.crac.Resource;
  * classes, compiled. It reads only, and what fails here fails an invocation, too: there it is told.
  */
 final class Snapshot implements Resource {
-  private static final int TIMES = 1_000; // enough to be compiled
+  private static final int SOURCES = 1_000; // enough to be compiled
+  private static final int REQUESTS = 200; // of each kind, a few seconds on AWS
   private static final String NO_KEY = "AWSLogs/no-account";
   private static final String RECORD =
       "{\"eventVersion\":\"1.08\",\"userAgent\":\"\u00fc\",\"n\":1.5e3}";
@@ -42,15 +43,27 @@ final class Snapshot implements Resource {
   @Override
   public void beforeCheckpoint(Context<? extends Resource> context) throws IOException {
     byte[] body = gzipped("{\"Records\":[" + RECORD + "," + RECORD + "]}");
-    for (int i = 0; i < TIMES; i++) {
+    for (int i = 0; i < SOURCES; i++) {
       Inflater.Text text = inflater.inflate(body);
       splitter.split(text.bytes(), text.length());
     }
     try {
-      store.listPage(config.srcBucket(), config.srcPrefix() + NO_KEY, "/", null);
+      for (int i = 0; i < REQUESTS; i++) {
+        ask();
+      }
+    } catch (AggregationException e) {
+      // an S3 that can't be asked yet
+    }
+  }
+
+  private void ask() {
+    store.listPage(config.srcBucket(), config.srcPrefix() + NO_KEY, "/", null);
+    try {
       store.get(config.srcBucket(), config.srcPrefix() + NO_KEY, config.maxSourceBytes());
     } catch (AggregationException e) {
-      // MISSING, as it should be, or an S3 that can't be asked yet
+      if (e.code() != Errors.Code.MISSING) {
+        throw e;
+      }
     }
   }
 
