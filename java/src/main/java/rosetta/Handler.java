@@ -29,6 +29,8 @@ public final class Handler implements RequestStreamHandler {
   private ExecutorService tasks;
   private ChunkBuffer compressed;
   private RuntimeException initFault;
+
+  @SuppressWarnings("UnusedVariable") // Lambda holds it by a weak reference
   private Snapshot snapshot;
 
   /** Never fails: a fault is kept for the invocations to report. */
