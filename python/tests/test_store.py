@@ -19,6 +19,7 @@ from botocore.awsrequest import AWSPreparedRequest
 from memory_store import make_config
 
 from aggregator.attempts import AttemptError
+from aggregator.chunk_buffer import ChunkBuffer
 from aggregator.errors import BadSourceError
 from aggregator.light_http import address_of
 from aggregator.sdk_store import SdkStore
@@ -133,6 +134,14 @@ def test_put_has_its_type_and_no_encoding(server: type[Handler], store: Store) -
     assert headers["content-type"] == "application/gzip"
     assert "content-encoding" not in headers
     store.delete("bucket", "key")
+
+
+def test_each_attempt_sends_the_whole_body(server: type[Handler], store: Store) -> None:
+    body = ChunkBuffer()
+    body.append(b"body")
+    for _ in range(2):
+        store.put("bucket", "key", body, "application/gzip")
+    assert [headers["content-length"] for _, headers in server.seen] == ["4", "4"]
 
 
 def test_faults(store: Store) -> None:
