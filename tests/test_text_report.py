@@ -95,7 +95,7 @@ def test_two_exports_stand_side_by_side(
     lines = {line.split()[0]: line.split()[2:] for line in first if " sdk " in line}
     assert lines["go"] == ["501,", "1.00", "501,", "1.00"]
     assert lines["python"] == ["1,188,", "2.37", "[2.34-2.44]", "-"]
-    assert lines["cobol"][:2] == ["-,", "-"]
+    assert lines["cobol"][0] == "-"
     assert "different days" in out
 
 
