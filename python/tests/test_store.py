@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 
@@ -142,6 +143,8 @@ def test_each_attempt_sends_the_whole_body(server: type[Handler], store: Store) 
     for _ in range(2):
         store.put("bucket", "key", body, "application/gzip")
     assert [headers["content-length"] for _, headers in server.seen] == ["4", "4"]
+    hashes = [headers["x-amz-content-sha256"] for _, headers in server.seen]
+    assert hashes == [sha256(b"body").hexdigest()] * 2
 
 
 def test_faults(store: Store) -> None:
