@@ -24,16 +24,23 @@ def add_report_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--csv", type=Path, metavar="FILE", help="the samples")
 
 
-def add_clients(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--clients", type=names, default=(), metavar="A,B", help="only these: sdk, light"
-    )
+def add_languages(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--languages", type=names, default=(), metavar="A,B", help="only these")
 
 
 def add_template(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--template", type=Path, metavar="FILE", help="of other functions; default template.yaml"
     )
+
+
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """Which implementations: all of the template's, unless some are named."""
+    add_languages(parser)
+    parser.add_argument(
+        "--clients", type=names, default=(), metavar="A,B", help="only these: sdk, light"
+    )
+    add_template(parser)
 
 
 def add_range(parser: argparse.ArgumentParser) -> None:

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands.arguments import (
-    add_clients,
+    add_choice,
     add_report_files,
-    add_template,
     count,
     day,
     export,
     latencies,
-    names,
     positive,
     positives,
     slowdown,
@@ -42,7 +40,6 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--organisation", action="store_true", help="both layouts in one bucket")
     parser.add_argument("--source", type=Path, metavar="DIR", help="a folder with AWSLogs/")
     parser.add_argument("--day", type=day, metavar="YYYY-MM-DD", help="needed with --source")
-    parser.add_argument("--languages", type=names, default=(), metavar="A,B", help="only these")
     parser.add_argument("--require-all", action="store_true", help="fail if one can't run")
     parser.add_argument("--cold", type=count, metavar="N", help="cold samples, default 5")
     parser.add_argument("--warm", type=count, metavar="N", help="warm samples, default 8")
@@ -95,8 +92,7 @@ def add_parser(commands: Commands) -> None:
         "--snap-start", type=switches, default=(), metavar="off,on", help="sweep it, on AWS"
     )
     add_report_files(parser)
-    add_clients(parser)
-    add_template(parser)
+    add_choice(parser)
     parser.set_defaults(run=run)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.arguments import add_clients, add_template, names, positive
+from harness.commands.arguments import add_choice, positive
 from harness.commands.exits import DIFFERENT, OK
 from harness.model import NotReady
 
@@ -25,10 +25,8 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser("fuzz", help="look for bodies and lakes on which they disagree")
     parser.add_argument("--seconds", type=positive, default=60, metavar="N", help="default 60")
     parser.add_argument("--seed", type=int, metavar="S", help="repeats its rounds; default random")
-    parser.add_argument("--languages", type=names, default=(), metavar="A,B", help="only these")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="for drafts; default .build/fuzz")
-    add_clients(parser)
-    add_template(parser)
+    add_choice(parser)
     parser.set_defaults(run=run)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harness.commands.arguments import names, positive
+from harness.commands.arguments import add_languages, positive
 from harness.commands.exits import DIFFERENT, OK
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Commands) -> None:
     parser = commands.add_parser("mutants", help="judge the vectors by faulty implementations")
-    parser.add_argument("--languages", type=names, default=(), metavar="A,B", help="only these")
+    add_languages(parser)
     parser.add_argument("--sample", type=positive, metavar="N", help="only N of them, by chance")
     parser.add_argument("--seed", type=int, default=1, help="of the sample, default 1")
     parser.set_defaults(run=run)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.arguments import add_clients, add_template, names
+from harness.commands.arguments import add_choice
 from harness.commands.exits import DIFFERENT, NOT_READY, OK
 from harness.model import UsageError
 
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 def add_parser(commands: Commands) -> None:
     parser = commands.add_parser("verify", help="judge the implementations by the vectors")
     parser.add_argument("--case", default="*", metavar="GLOB", help="only these case ids")
-    parser.add_argument("--languages", type=names, default=(), metavar="A,B", help="only these")
     parser.add_argument("--vectors", type=Path, metavar="DIR", help="another folder of vectors")
-    add_clients(parser)
-    add_template(parser)
+    add_choice(parser)
     parser.set_defaults(run=run)
 
 
