@@ -1,4 +1,5 @@
-# One door for every language: `make VERB` for all, `make VERB-PART` for one, e.g. lint-go.
+# One entrance for every language: `make VERB` for all, `make VERB-PART` for one, e.g. lint-go.
+# `make` alone explains the verbs.
 
 PYTHON ?= python3.13
 BIN := $(CURDIR)/.venv/bin
@@ -9,38 +10,79 @@ VERBS := format lint types test-unit
 
 NPM = PATH="$$(dirname "$$($(BIN)/python -m harness.toolchain node)"):$$PATH" npm --prefix javascript
 STATICCHECK = go tool -modfile=../tools/golint/go.mod staticcheck
+# without programs that some machines have and others lack
+ACTIONLINT = go -C tools/actionlint tool actionlint -shellcheck= -pyflakes= \
+	$(wildcard $(CURDIR)/.github/workflows/*.yml)
 MVN = mvn --batch-mode --no-transfer-progress -Dstyle.color=never
 CHECKS := $(foreach v,$(VERBS),$(PARTS:%=$(v)-%))
 
-.PHONY: help setup compare mutants fuzz test lock clean build $(VERBS) $(CHECKS)
+.PHONY: help setup compare mutants fuzz check test lock clean build $(VERBS) $(CHECKS)
+.PHONY: $(PARTS:%=check-%)
 
-help: ## show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "VERB-PART does one part of $(PARTS), as in lint-$(lastword $(PARTS))"
+help: ## explain the verbs
+	@echo "make VERB does all parts; make VERB-PART one part, for the verbs marked with *."
+	@echo "Parts: $(PARTS)"
+	@echo
+	@awk -F ' *## ' '/^[a-z-]+:.* ## / {sub(/:.*/, "", $$1); part = $$2 ~ /\*$$/ ? "*" : ""; \
+		sub(/ \*$$/, "", $$2); printf "  %-11s %-61s %s\n", $$1 part, $$2, $$3}' $(MAKEFILE_LIST)
+	@echo
+	@echo "Times are of two cores, with caches that are filled. Examples:"
+	@echo
+	@echo "  make check                                         before each commit"
+	@echo "  make check BASE=HEAD~1                             what changed since another commit"
+	@echo "  make format-go lint-go test-unit-go                one part, step by step"
+	@echo "  make compare ARGS='--objects 500 --languages go,java'"
+	@echo "  make mutants ARGS='--languages go --sample 5'      some of the faults"
+	@echo "  make fuzz SECONDS=600 ARGS='--seed 1'"
 
-setup: .venv/made ## make .venv and the tools in .tools (the first time takes minutes)
+setup: .venv/made ## make .venv and the tools in .tools ## minutes, at first
 	@$(BIN)/python -m harness.toolchain
 
-compare: .venv/made ## build all, check that the outputs agree, compare: make compare ARGS="..."
+compare: .venv/made ## build all, check that the outputs agree, compare ## 6 min
 	@$(BIN)/python -m harness compare $(ARGS)
 
-mutants: .venv/made javascript/node_modules/.package-lock.json ## check that the vectors find faults: make mutants ARGS="--languages go"
+mutants: javascript/node_modules/.package-lock.json
+mutants: .venv/made ## check that the vectors find faults ## hours; see below
 	@$(BIN)/python -m harness mutants $(ARGS)
 
 SECONDS ?= 60
-fuzz: .venv/made ## look for bodies and lakes on which they disagree: make fuzz SECONDS=600 ARGS="--seed 1"
+fuzz: .venv/made ## look for bodies and days on which the languages disagree ## SECONDS (60)
 	@$(BIN)/python -m harness fuzz --seconds $(SECONDS) $(ARGS)
 
-test: lint types test-unit ## every check and every test
+# A part's steps come one after the other: lint-java and test-unit-java write to the same folder.
+BASE = $(shell git merge-base HEAD origin/main 2>/dev/null || git merge-base HEAD main)
+CHANGED = $(shell { git diff --name-only $(BASE); git ls-files --others --exclude-standard; } | \
+	cut -d/ -f1,2 | sort -u)
+# the unit tests of every language read the vectors
+TOUCHED = $(sort $(foreach part,$(LANGUAGES),\
+	$(if $(filter $(part)/% tests/vectors,$(CHANGED)),$(part))) \
+	$(if $(filter-out $(LANGUAGES:%=%/%),$(CHANGED)),harness))
+check: .venv/made ## lint, types and unit tests of what changed since main * ## under 3 min
+	@echo "changed: $(or $(TOUCHED),nothing)"
+	@$(if $(TOUCHED),$(call timed,-k -j2 --output-sync=target $(TOUCHED:%=check-%)))
+$(PARTS:%=check-%): check-%: .venv/made
+	@$(MAKE) --no-print-directory lint-$*
+	@$(MAKE) --no-print-directory types-$*
+	@$(MAKE) --no-print-directory $(if $(filter harness,$*),test-quick,test-unit)-$*
 
-format: $(PARTS:%=format-%) ## rewrite the sources in each language's standard style
-lint: $(PARTS:%=lint-%) ## check style and correctness, rewrite nothing
-types: $(PARTS:%=types-%) ## check types, by type checker or compiler
-test-unit: $(PARTS:%=test-unit-%) ## run each part's tests
+test: .venv/made ## every check and every test: lint, types, test-unit ## 40 min
+	@$(call timed,lint types test-unit)
 
-build: $(LANGUAGES:%=build-%) ## make the artefacts for this machine with `sam build`
+format: $(PARTS:%=format-%) ## rewrite the sources in each language's standard style * ## seconds
+lint: $(PARTS:%=lint-%) ## check style and correctness, rewrite nothing * ## 1 min
+types: $(PARTS:%=types-%) ## check types, by type checker or compiler * ## 30 s
+test-unit: $(PARTS:%=test-unit-%) ## run each part's tests * ## 40 min, a language 1 min
+
+build: $(LANGUAGES:%=build-%) ## make the artefacts for this machine with `sam build` * ## 2 min
 build-%: .venv/made
 	@$(BIN)/python -m harness.build $*
+
+# Runs make with these words and prints how long each of its steps took, also if one failed.
+TIMES := .build/times
+timed = mkdir -p .build; rm -f $(TIMES); began=$$(date +%s); \
+	$(MAKE) --no-print-directory $1; status=$$?; \
+	echo "== where the time went: $$(($$(date +%s) - began)) s"; \
+	sort -rn $(TIMES) | awk '{printf "%6d s  %s\n", $$1, $$2}'; exit $$status
 
 format-python = cd python && $(BIN)/ruff format . && $(BIN)/ruff check --fix-only .
 lint-python = cd python && $(BIN)/ruff format --check . && $(BIN)/ruff check .
@@ -59,17 +101,21 @@ lint-go = cd go && gofmt -d . | diff /dev/null - && go vet ./... && $(STATICCHEC
 types-go = cd go && go build -o /dev/null ./...
 test-unit-go = cd go && go test -race -count=1 ./...
 format-harness = $(BIN)/ruff format harness tests && $(BIN)/ruff check --fix-only harness tests
-lint-harness = $(BIN)/ruff format --check harness tests && $(BIN)/ruff check harness tests
+lint-harness = $(BIN)/ruff format --check harness tests && $(BIN)/ruff check harness tests && \
+	$(ACTIONLINT)
 types-harness = $(BIN)/mypy
 # Tools and artefacts first: no test's time is that of a build. Every vector against every artefact
 # waits more than it works, so that runs beside the rest.
 CONTRACT = tests/test_contract.py
 test-unit-harness = $(BIN)/python -m harness.toolchain && $(BIN)/python -m harness.build || exit; \
 	$(BIN)/pytest -p no:cacheprovider $(CONTRACT) >.build/contract.log 2>&1 & contract=$$!; \
-	$(BIN)/pytest --ignore=$(CONTRACT); rest=$$?; wait $$contract; judged=$$?; tail -n 40 .build/contract.log; exit $$((rest | judged))
+	$(BIN)/pytest --durations=15 --ignore=$(CONTRACT); rest=$$?; wait $$contract; judged=$$?; tail -n 40 .build/contract.log; exit $$((rest | judged))
 
-$(CHECKS): .venv/made
-	@echo "== $@"; $($@)
+test-quick-harness = $(BIN)/pytest -q --durations=5 -m "not slow"
+
+$(CHECKS) test-quick-harness: .venv/made
+	@echo "== $@"; mkdir -p .build; began=$$(date +%s); ($($@)); status=$$?; \
+		echo "$$(($$(date +%s) - began)) $@" >>$(TIMES); exit $$status
 $(filter %-javascript,$(CHECKS)): javascript/node_modules/.package-lock.json
 javascript/node_modules/.package-lock.json: javascript/package-lock.json | .venv/made
 	$(NPM) ci --no-audit --no-fund && touch $@
@@ -83,7 +129,7 @@ javascript/node_modules/.package-lock.json: javascript/package-lock.json | .venv
 	@touch $@
 
 LOCK = uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.13 --custom-compile-command "make lock"
-lock: .venv/made ## write the Python locks anew
+lock: .venv/made ## write the Python locks anew ## 1 min
 	$(BIN)/$(LOCK) requirements.in -o requirements.txt
 	cd tools/python-ric && $(BIN)/$(LOCK) requirements.in -o requirements.txt
 	cd tools/floor && $(BIN)/$(LOCK) requirements.in -o requirements.txt
@@ -91,5 +137,5 @@ lock: .venv/made ## write the Python locks anew
 	cd tools/ministack && $(BIN)/$(LOCK) requirements.in -o requirements.txt
 	cd python && $(BIN)/$(LOCK) requirements.in -o src/requirements.txt
 
-clean: ## remove all that make made
+clean: ## remove all that make made ## seconds
 	rm -rf .venv .tools .build .aws-sam java/target javascript/node_modules

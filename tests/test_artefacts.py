@@ -14,7 +14,7 @@ from harness.artefacts import main, problems
 from harness.model import Artefact, Implementation, UsageError
 from harness.toolchain import host_architecture
 
-pytestmark = pytest.mark.timeout(900)  # the first test builds
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the first test builds
 
 ARM64, X86_64 = 183, 62
 PT_INTERP, SHT_SYMTAB, SHT_STRTAB = 3, 2, 3

@@ -22,7 +22,7 @@ from harness.local.sandbox import Sandbox
 from harness.model import Artefact
 from harness.toolchain import ROOT
 
-pytestmark = pytest.mark.timeout(900)  # the first test builds
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the first test builds
 
 PREFIX = "day/chunks/"
 SQL = (ROOT / "docs/athena.sql").read_text()

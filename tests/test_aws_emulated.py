@@ -27,6 +27,8 @@ from harness.local.sandbox import Sandbox
 from harness.model import Artefact, SampleKind, VerdictKind
 from harness.template import load_implementations
 
+pytestmark = pytest.mark.slow
+
 BUCKET = "chunks"  # as fake_aws's stack names it
 PLACES = ("SRC_BUCKET", "SRC_PREFIX", "DST_BUCKET", "DST_PREFIX")
 

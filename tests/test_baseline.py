@@ -17,6 +17,8 @@ from harness.bench import Doors
 from harness.measure import Progress
 from harness.model import Artefact, Implementation, NotReady
 
+pytestmark = pytest.mark.slow
+
 VARIANTS = Path(__file__).parent / "variants"
 #: Generous: it is for machines that others use, too.
 GATE = ("--baseline", str(BASELINE), "--max-slowdown", "2.5")

@@ -5,11 +5,16 @@ from __future__ import annotations
 import gzip
 from collections.abc import Mapping
 
+import pytest
+
 from harness.contract.s3_scene import Fault, Stored
 from harness.contract.scripted_s3 import ScriptedS3
 from harness.contract.vectors import DESTINATION_BUCKET, SOURCE_BUCKET
 from harness.local.sandbox import Sandbox
 from harness.model import Artefact, Invocation
+
+pytestmark = pytest.mark.slow
+
 
 EVENT = {"year": 2024, "month": 2, "day": 8}
 FOLDER = "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08"

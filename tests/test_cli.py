@@ -204,6 +204,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("when", ["build", "invoke"])
 def test_an_interruption_leaves_nothing(when: str, sign: signal.Signals, tmp_path: Path) -> None:

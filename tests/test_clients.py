@@ -18,6 +18,8 @@ from harness.compare import by_client, choose_clients
 from harness.model import Artefact, NotReady, UsageError
 from harness.template import load_implementations
 
+pytestmark = pytest.mark.slow
+
 TWO = ("sdk", "light")
 FEW = ("--objects", "20", "--languages", "go,java", "--cold", "1", "--warm", "1", "--rerun", "0")
 

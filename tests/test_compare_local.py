@@ -14,6 +14,8 @@ from harness.local.limits import support
 from harness.model import Role
 from harness.template import load_implementations
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 ROWS = [each.name for each in choose_clients(load_implementations(), ())]
 

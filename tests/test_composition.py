@@ -14,6 +14,8 @@ from conftest import built
 from harness.composition import own_share
 from harness.model import Artefact, Implementation
 
+pytestmark = pytest.mark.slow
+
 NOISE = "".join(chr(33 + n * n % 90) for n in range(4000))
 
 

@@ -12,6 +12,8 @@ from harness.cli import main
 from harness.contract.conformance import Conformance, describe
 from harness.contract.vectors import VECTORS, load_cases
 
+pytestmark = pytest.mark.slow
+
 VERIFY = ("verify", "--languages", "go", "--clients", "sdk")
 
 

@@ -12,6 +12,8 @@ from harness.contract.scripted_s3 import ScriptedS3
 from harness.contract.vectors import Case, load_cases
 from harness.model import Artefact
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[ScriptedS3]:

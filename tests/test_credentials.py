@@ -17,6 +17,8 @@ from harness.contract.vectors import DESTINATION_BUCKET, SOURCE_BUCKET
 from harness.local.sandbox import Sandbox
 from harness.model import Artefact
 
+pytestmark = pytest.mark.slow
+
 AUTHORIZATION = "Bearer let-me-in"
 LIFETIME_S = 3.0
 SOURCES = 40

@@ -27,7 +27,7 @@ from harness.local.sandbox import Sandbox
 from harness.model import Artefact
 from harness.toolchain import host_architecture
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 FIRST, SECOND = "java", "go"
 LANGUAGES = list(IMPLEMENTATIONS)

@@ -28,7 +28,7 @@ LACKING = {
     "listing-no-trail": "L7",
     "chunks-border-exact": "C3",
 }
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from harness.contract.vectors import load_cases
 from harness.fixtures.sources import BadSourceError, read_records
 from harness.model import UsageError
 
+pytestmark = pytest.mark.slow
+
 CONSTANT = re.compile(rb"NaN|-?Infinity")
 Reader = Callable[[bytes], tuple[bytes, ...]]
 

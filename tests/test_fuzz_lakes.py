@@ -31,6 +31,8 @@ from harness.contract.vectors import (
 )
 from harness.model import Invocation
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[[LakeModel], None]
 #: Settings that the model knows; a vector with others asks for what it does not tell.
 KNOWN = {"SRC_PREFIX", "DST_PREFIX", "CHUNK_BYTES", "MAX_SOURCE_BYTES", "CONCURRENCY", "GZIP_LEVEL"}

@@ -13,6 +13,8 @@ from harness.local.sandbox import Sandbox
 from harness.measure import Plan, RunningSandbox, run_plan
 from harness.model import Artefact, Implementation, Invocation, Role, Row, Verdict, VerdictKind
 
+pytestmark = pytest.mark.slow
+
 LEAKED_MIB, WARM = 20, 3
 CODE = f"""
 import os

@@ -15,6 +15,8 @@ from harness.local.limits import Limits, limited
 from harness.local.sandbox import Sandbox
 from harness.model import Artefact, FailureKind, Implementation
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 FUNCTION = """
 import os, subprocess, sys, time

@@ -16,6 +16,8 @@ from harness.contract.mutants import Fate, Mutant, describe, load_mutants, mutat
 from harness.model import UsageError
 from harness.template import load_implementations
 
+pytestmark = pytest.mark.slow
+
 SPEC = Path(__file__).parent.parent / "SPEC.md"
 MUTANTS = load_mutants()
 LANGUAGES = sorted({mutant.language for mutant in MUTANTS})

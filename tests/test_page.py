@@ -89,6 +89,7 @@ def test_every_plot_has_an_image_for_each_scheme_and_width_and_its_table() -> No
     assert PAGE.count("<details>") == len(PLOTS)
 
 
+@pytest.mark.slow
 def test_sweeps_and_cost_have_their_plots_and_tables() -> None:
     read = Reader(render_page(SWEEP))
     swept = ("memory-sweep", "concurrency")

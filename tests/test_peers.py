@@ -24,6 +24,8 @@ from harness.local.s3server import S3Server
 from harness.local.sandbox import Sandbox
 from harness.model import Artefact, Invocation, NotReady, Role, VerdictKind
 
+pytestmark = pytest.mark.slow
+
 DAY = date(2024, 2, 8)
 EVENT = {"year": 2024, "month": 2, "day": 8}
 SETTINGS = {"CHUNK_BYTES": "20000", "MAX_SOURCE_BYTES": "1000000", "CONCURRENCY": "3"}

@@ -16,6 +16,8 @@ from harness.local import processes
 from harness.local.sandbox import Sandbox
 from harness.model import Artefact, FailureKind, Implementation, NotReady, PeakSince
 
+pytestmark = pytest.mark.slow
+
 HELLO = """
 import json, os, time
 

@@ -105,6 +105,7 @@ def test_the_projects_template_gives_equal_conditions_to_every_language() -> Non
         assert each.environment == first.environment
 
 
+@pytest.mark.slow
 def test_sam_and_cfn_lint_find_nothing() -> None:
     command = [sys.executable, "-m", "samcli", "validate", "--lint", "--template", str(TEMPLATE)]
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}

@@ -18,6 +18,8 @@ from harness.local.sandbox import Sandbox
 from harness.model import Artefact
 from harness.toolchain import find_jdk
 
+pytestmark = pytest.mark.slow
+
 (CASE,) = load_cases(glob="chunks-across-sources")
 EVENT = CASE.steps[0].payload
 

@@ -40,6 +40,7 @@ def statements(role: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("region", ["eu-central-1", "cn-north-1", "us-gov-west-1"])
 def test_cfn_lint_finds_nothing_in_what_sam_makes_of_it(region: str, tmp_path: Path) -> None:
