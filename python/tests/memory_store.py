@@ -1,15 +1,17 @@
 """The in-memory twin of S3, and what else the tests of several steps need."""
 
+import asyncio
 import gzip
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aggregator.attempts import Attempt, AttemptError, Lanes
+from aggregator.attempts import Attempts, open_attempts
 from aggregator.config import Config, read_config
 from aggregator.errors import BadSourceError
 from aggregator.handler import Prepared
-from aggregator.store import Body, Listed, Page, Store
+from aggregator.journal import Journal
+from aggregator.store import AttemptError, Body, Listed, Page, Store
 
 SOURCE = "source-bucket"
 DESTINATION = "destination-bucket"
@@ -28,7 +30,7 @@ class MemoryStore:
     requests: list[tuple[str, str]] = field(default_factory=list)
     content_types: dict[str, str] = field(default_factory=dict)
 
-    def list_page(self, bucket: str, prefix: str, delimiter: str, token: str | None) -> Page:
+    async def list_page(self, bucket: str, prefix: str, delimiter: str, token: str | None) -> Page:
         self._request(bucket, "list", prefix)
         entries: dict[str, int | None] = {}
         for key, body in self.buckets[bucket].items():
@@ -44,7 +46,7 @@ class MemoryStore:
             page[-1] if len(rest) > len(page) else None,
         )
 
-    def get(self, bucket: str, key: str, limit: int) -> bytes:
+    async def get(self, bucket: str, key: str, limit: int) -> bytes:
         self._request(bucket, "get", key)
         body = self.buckets[bucket].get(key)
         if body is None:
@@ -53,25 +55,20 @@ class MemoryStore:
             raise BadSourceError("TOO_LARGE")
         return body
 
-    def begin_get(
-        self, bucket: str, key: str, limit: int, done: Callable[[Attempt[bytes]], None]
-    ) -> bool:
-        return False
-
-    def put(self, bucket: str, key: str, body: Body, content_type: str) -> None:
+    async def put(self, bucket: str, key: str, body: Body, content_type: str) -> None:
         self._request(bucket, "put", key)
         body.seek(0)
         self.buckets[bucket][key] = body.read() or b""
         self.content_types[key] = content_type
 
-    def copy(self, bucket: str, from_key: str, to_key: str) -> None:
+    async def copy(self, bucket: str, from_key: str, to_key: str) -> None:
         self._request(bucket, "copy", to_key)
         objects = self.buckets[bucket]
         if from_key not in objects:
             raise AttemptError("404 NoSuchKey", again=False)
         objects[to_key] = objects[from_key]
 
-    def delete(self, bucket: str, key: str) -> None:
+    async def delete(self, bucket: str, key: str) -> None:
         self._request(bucket, "delete", key)
         self.buckets[bucket].pop(key, None)
 
@@ -98,7 +95,19 @@ class FakeContext:
 
 
 def prepared(config: Config, store: Store) -> Prepared:
-    return Prepared(config, store, Lanes(config.concurrency))
+    return Prepared(config, store)
+
+
+def with_attempts[T](
+    work: Callable[[Attempts], Awaitable[T]], concurrency: int = 16, remaining_s: float = 60
+) -> T:
+    """What ``work`` gives in an event loop and an invocation of its own."""
+
+    async def invocation() -> T:
+        async with open_attempts(concurrency, remaining_s, Journal("id")) as attempts:
+            return await work(attempts)
+
+    return asyncio.run(invocation())
 
 
 def make_config(**settings: str) -> Config:

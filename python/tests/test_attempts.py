@@ -1,18 +1,17 @@
 """Requests whose attempts are told how to fail."""
 
-import threading
+import asyncio
 import time
-from collections.abc import Callable
-from concurrent.futures import CancelledError
 from itertools import count
 
 import pytest
-from memory_store import log_lines
+from memory_store import log_lines, with_attempts
 
 from aggregator import attempts as attempts_module
-from aggregator.attempts import Attempt, AttemptError, Attempts, Lanes, OutOfTimeError
+from aggregator.attempts import Attempts, OutOfTimeError, open_attempts
 from aggregator.errors import AggregationError, BadSourceError
 from aggregator.journal import Journal
+from aggregator.store import AttemptError
 
 
 @pytest.fixture(autouse=True)
@@ -20,22 +19,34 @@ def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts_module, "_FIRST_DELAY_S", 0.0001)
 
 
-def failing(times: int, *, again: bool = True) -> tuple[Callable[[], int], Callable[[], int]]:
-    """An attempt that fails so often and then gives 7; and how often it was made."""
-    made = count()
+class Failing:
+    """An attempt that fails so often and then gives 7; ``made`` counts."""
 
-    def attempt() -> int:
-        if next(made) < times:
-            raise AttemptError("503 SlowDown", again=again)
+    def __init__(self, times: int, *, again: bool = True) -> None:
+        self.made = 0
+        self._times = times
+        self._again = again
+
+    async def __call__(self) -> int:
+        self.made += 1
+        if self.made <= self._times:
+            raise AttemptError("503 SlowDown", again=self._again)
         return 7
 
-    return attempt, lambda: next(made)
+
+async def hang() -> int:
+    await asyncio.sleep(60)
+    raise AssertionError("nobody waits so long")
 
 
-def test_four_failures_are_survived(attempts: Attempts, capsys: pytest.CaptureFixture[str]) -> None:
-    attempt, made = failing(4)
-    assert attempts.run("get", "key", attempt) == 7
-    assert made() == 5
+async def missing() -> int:
+    raise BadSourceError("MISSING")
+
+
+def test_four_failures_are_survived(capsys: pytest.CaptureFixture[str]) -> None:
+    attempt = Failing(4)
+    assert with_attempts(lambda attempts: attempts.run("get", "key", attempt)) == 7
+    assert attempt.made == 5
     log = log_lines(capsys.readouterr().out)
     assert [(line["event"], line["attempt"]) for line in log] == [("retry", n) for n in range(1, 5)]
     assert (log[0]["operation"], log[0]["key"], log[0]["cause"]) == ("get", "key", "503 SlowDown")
@@ -43,141 +54,128 @@ def test_four_failures_are_survived(attempts: Attempts, capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize(("again", "made_in_all"), [(True, 5), (False, 1)])
 def test_failure_ends_the_request(
-    attempts: Attempts, capsys: pytest.CaptureFixture[str], again: bool, made_in_all: int
+    capsys: pytest.CaptureFixture[str], again: bool, made_in_all: int
 ) -> None:
-    attempt, made = failing(99, again=again)
+    attempt = Failing(99, again=again)
     with pytest.raises(AggregationError, match=r"^S3_ERROR: put key$") as caught:
-        attempts.run("put", "key", attempt)
-    assert made() == made_in_all
+        with_attempts(lambda attempts: attempts.run("put", "key", attempt))
+    assert attempt.made == made_in_all
     assert str(caught.value.__cause__) == "503 SlowDown"
     log = log_lines(capsys.readouterr().out)
     assert [line["attempt"] for line in log] == list(range(1, made_in_all))
 
 
-def test_moment_passes_while_a_request_hangs() -> None:
-    hanging = threading.Event()
-    attempts = Attempts(Lanes(1), 0.2, Journal("id"))
+def test_delays_double(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts_module, "_FIRST_DELAY_S", 0.02)
+    started = time.monotonic()
+    with_attempts(lambda attempts: attempts.run("get", "key", Failing(4)))
+    assert 0.15 <= time.monotonic() - started < 1  # half of 20, 40, 80 and 160 ms at least
+
+
+def test_the_deadline_ends_what_hangs() -> None:
     with pytest.raises(OutOfTimeError):
-        attempts.run("get", "key", hanging.wait)
+        with_attempts(lambda attempts: attempts.run("get", "key", hang), remaining_s=0.2)
+
+
+def test_the_deadline_ends_what_never_waits() -> None:
+    async def work(attempts: Attempts) -> None:
+        for _ in range(100):
+            time.sleep(0.01)
+            attempts.check_time()
+
     with pytest.raises(OutOfTimeError):
+        with_attempts(work, remaining_s=0.2)
+
+
+def test_publishing_ignores_a_deadline_that_is_ahead() -> None:
+    async def work(attempts: Attempts) -> int:
         attempts.finish_whatever_the_time()
-    attempts.close()
-    hanging.set()
+        await asyncio.sleep(0.3)
+        attempts.check_time()
+        return 7
+
+    assert with_attempts(work, remaining_s=0.2) == 7
 
 
-def test_what_is_left_behind_keeps_its_place() -> None:
-    hanging, made = threading.Event(), []
-    lanes = Lanes(1)
-    first, second = (Attempts(lanes, 60, Journal("id")) for _ in range(2))
-    left = first.start("get", "left", hanging.wait)
-    dropped = first.start("get", "dropped", lambda: made.append("dropped"))
-    first.close()
-    waiting = second.start("get", "next", lambda: made.append("next"))
-    time.sleep(0.05)
-    assert not waiting.ended
-    hanging.set()
-    second.wait(waiting)
-    assert left.answer is True
-    assert isinstance(dropped.error, CancelledError)
-    assert made == ["next"]
+def test_publishing_does_not_begin_after_the_deadline() -> None:
+    async def work(attempts: Attempts) -> None:
+        time.sleep(0.3)
+        attempts.finish_whatever_the_time()
+
+    with pytest.raises(OutOfTimeError):
+        with_attempts(work, remaining_s=0.2)
 
 
-def test_closing_ends_retries(capsys: pytest.CaptureFixture[str]) -> None:
-    attempt, made = failing(99)
-    attempts = Attempts(Lanes(1), 60, Journal("id"))
+def test_a_failure_is_not_kept_waiting() -> None:
+    async def work(attempts: Attempts) -> None:
+        waiting = attempts.start(attempts.run("get", "first", hang))
+        attempts.start(attempts.run("get", "second", Failing(99, again=False)))
+        await waiting
 
-    def closing() -> int:
-        attempts.close()
-        return attempt()
-
-    with pytest.raises(AggregationError):
-        attempts.run("get", "key", closing)
-    assert made() == 1
-    assert capsys.readouterr().out == ""
-
-
-def test_a_failure_is_not_kept_waiting(attempts: Attempts) -> None:
-    hanging = threading.Event()
-    waiting = attempts.start("get", "first", lambda: hanging.wait(5))
-    attempts.start("get", "missing", missing)
-    attempts.start("get", "second", failing(99, again=False)[0])
     with pytest.raises(AggregationError, match=r"^S3_ERROR: get second$"):
-        attempts.wait(waiting)
-    hanging.set()
+        with_attempts(work)
 
 
-def missing() -> int:
-    raise BadSourceError("MISSING")
+def test_a_bad_source_is_for_the_caller() -> None:
+    async def work(attempts: Attempts) -> int:
+        with pytest.raises(BadSourceError, match="MISSING"):
+            await attempts.run("get", "key", missing)
+        return await attempts.run("get", "key", Failing(0))
+
+    assert with_attempts(work) == 7
 
 
-class Begun:
-    """An attempt that was begun without a thread and ends when the test says so."""
+def test_requests_in_flight_are_bounded() -> None:
+    in_flight, most = 0, 0
 
-    done: Callable[[Attempt[int]], None]
+    async def attempt() -> None:
+        nonlocal in_flight, most
+        in_flight += 1
+        most = max(most, in_flight)
+        await asyncio.sleep(0.001)
+        in_flight -= 1
 
-    def __call__(self, done: Callable[[Attempt[int]], None]) -> bool:
-        self.done = done
-        return True
+    async def work(attempts: Attempts) -> None:
+        requests = [attempts.start(attempts.run("get", str(n), attempt)) for n in range(20)]
+        await asyncio.gather(*requests)
 
-
-def never() -> int:
-    raise AssertionError("the first attempt was begun")
-
-
-def test_a_begun_attempt_answers(attempts: Attempts) -> None:
-    begun = Begun()
-    request = attempts.start("get", "key", never, "get", begun)
-    threading.Timer(0.05, begun.done, [lambda: 7]).start()
-    assert attempts.wait(request) == 7
+    with_attempts(work, concurrency=3)
+    assert most == 3
 
 
-def test_a_begun_attempt_that_fails_is_the_first_of_five(
-    attempts: Attempts, capsys: pytest.CaptureFixture[str]
-) -> None:
-    begun = Begun()
-    attempt, made = failing(99)
-    request = attempts.start("get", "key", attempt, "get", begun)
-    begun.done(attempt)
-    with pytest.raises(AggregationError, match=r"^S3_ERROR: get key$"):
-        attempts.wait(request)
-    assert made() == 5
-    assert [line["attempt"] for line in log_lines(capsys.readouterr().out)] == [1, 2, 3, 4]
+def test_a_request_that_will_be_repeated_leaves_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts_module, "_FIRST_DELAY_S", 0.1)
+    order = count()
+    ended: dict[str, int] = {}
+
+    async def work(attempts: Attempts) -> None:
+        async def request(key: str, attempt: Failing) -> None:
+            await attempts.run("get", key, attempt)
+            ended[key] = next(order)
+
+        tasks = [attempts.start(request("failing", Failing(1)))]
+        tasks.append(attempts.start(request("next", Failing(0))))
+        await asyncio.gather(*tasks)
+
+    with_attempts(work, concurrency=1)
+    assert ended == {"next": 0, "failing": 1}
 
 
-def test_a_begun_attempt_may_find_a_bad_source(attempts: Attempts) -> None:
-    begun = Begun()
-    request = attempts.start("get", "key", never, "get", begun)
-    begun.done(missing)
-    with pytest.raises(BadSourceError, match="MISSING"):
-        attempts.wait(request)
+def test_time_in_the_queue_is_not_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    journal = Journal("id")
 
+    async def attempt() -> None:
+        await asyncio.sleep(0.1)
 
-def test_what_cannot_begin_is_made_in_a_thread(attempts: Attempts) -> None:
-    request = attempts.start("get", "key", lambda: 7, "get", lambda _: False)
-    assert attempts.wait(request) == 7
+    async def invocation() -> None:
+        async with open_attempts(1, 60, journal) as attempts:
+            runs = [attempts.run("get", str(n), attempt, "get") for n in range(3)]
+            await asyncio.gather(*map(attempts.start, runs))
 
-
-def test_what_fails_to_begin_keeps_no_place() -> None:
-    attempts = Attempts(Lanes(1), 60, Journal("id"))
-
-    def broken(_: Callable[[Attempt[int]], None]) -> bool:
-        raise ValueError("broken")
-
-    with pytest.raises(ValueError, match="broken"):
-        attempts.start("get", "key", never, "get", broken)
-    assert attempts.run("get", "key", lambda: 7) == 7
-
-
-def test_a_begun_attempt_has_a_place() -> None:
-    begun, late = Begun(), Begun()
-    lanes = Lanes(1)
-    first, second = (Attempts(lanes, 60, Journal("id")) for _ in range(2))
-    left = first.start("get", "left", never, None, begun)
-    first.close()
-    waiting = second.start("get", "next", lambda: 1, None, late)
-    time.sleep(0.05)
-    assert not hasattr(late, "done")
-    assert not waiting.ended
-    begun.done(lambda: 7)
-    assert left.answer == 7
-    assert second.wait(waiting) == 1
+    asyncio.run(invocation())
+    journal.end(None, None)
+    [end] = log_lines(capsys.readouterr().out)
+    phases = end["phases"]
+    assert isinstance(phases, dict)
+    assert phases["get"]["count"] == 3
+    assert 300 <= phases["get"]["sum_ms"] < 550

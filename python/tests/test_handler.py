@@ -1,6 +1,6 @@
+import asyncio
 import importlib
 import json
-import threading
 from collections.abc import Callable
 
 import pytest
@@ -69,7 +69,7 @@ def test_bad_sources_are_named_after_publishing() -> None:
 
 def test_unforeseen_fault_is_internal(capsys: pytest.CaptureFixture[str]) -> None:
     class Broken(MemoryStore):
-        def get(self, bucket: str, key: str, limit: int) -> bytes:
+        async def get(self, bucket: str, key: str, limit: int) -> bytes:
             raise ZeroDivisionError("told in the log only")
 
     store = Broken()
@@ -81,13 +81,11 @@ def test_unforeseen_fault_is_internal(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_out_of_time_while_a_source_hangs() -> None:
-    hanging = threading.Event()
-
     class Hanging(MemoryStore):
-        def get(self, bucket: str, key: str, limit: int) -> bytes:
+        async def get(self, bucket: str, key: str, limit: int) -> bytes:
             if key.endswith("02"):
-                hanging.wait(60)
-            return super().get(bucket, key, limit)
+                await asyncio.sleep(60)
+            return await super().get(bucket, key, limit)
 
     store = Hanging()
     store.buckets[SOURCE] = {f"{FOLDER}{n:02d}": source_body([{}]) for n in range(9)}
@@ -96,14 +94,13 @@ def test_out_of_time_while_a_source_hangs() -> None:
     assert store.buckets[DESTINATION] == {}
     store.buckets[SOURCE] = {f"{FOLDER}a": source_body([{}])}
     assert run(EVENT, FakeContext(), preparing(store))["sources"] == 1
-    hanging.set()
 
 
 def test_publishing_is_not_stopped_by_the_time() -> None:
     class Slow(MemoryStore):
-        def copy(self, bucket: str, from_key: str, to_key: str) -> None:
-            threading.Event().wait(1.4)
-            super().copy(bucket, from_key, to_key)
+        async def copy(self, bucket: str, from_key: str, to_key: str) -> None:
+            await asyncio.sleep(1.4)
+            await super().copy(bucket, from_key, to_key)
 
     store = Slow()
     store.buckets[SOURCE] = {f"{FOLDER}a": source_body([{}])}

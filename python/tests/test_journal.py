@@ -31,7 +31,6 @@ def test_end_is_the_last_line_and_tells_all(capsys: pytest.CaptureFixture[str]) 
     error = AggregationError("S3_ERROR", "get x")
     error.__cause__ = ValueError("why")
     journal.end(None, error)
-    journal.log("WARN", "retry")
     [end] = log_lines(capsys.readouterr().out)
     phases = end["phases"]
     assert isinstance(phases, dict)

@@ -1,5 +1,5 @@
 import pytest
-from memory_store import SOURCE, MemoryStore, make_config
+from memory_store import SOURCE, MemoryStore, make_config, with_attempts
 
 from aggregator.attempts import Attempts
 from aggregator.errors import AggregationError
@@ -12,19 +12,22 @@ DAY = parse_trigger({"year": 2024, "month": 2, "day": 8})
 OF_ACCOUNT = parse_trigger({"year": 2024, "month": 2, "day": 8, "account": "111122223333"})
 
 
-def lister_of(
-    attempts: Attempts, keys: list[str], page_size: int = 2
-) -> tuple[Lister, MemoryStore]:
-    store = MemoryStore(page_size)
+def store_of(keys: list[str]) -> MemoryStore:
+    store = MemoryStore(page_size=2)
     store.buckets[SOURCE] = dict.fromkeys(keys, b"x")
-    return Lister(store, attempts, make_config(), Journal("id")), store
+    return store
 
 
-def sources(lister: Lister, day: Day = DAY) -> list[str]:
-    return [one.key for page in lister.list_pages(lister.find_day_prefixes(day)) for one in page]
+def listed(store: MemoryStore, day: Day = DAY) -> list[str]:
+    async def work(attempts: Attempts) -> list[str]:
+        lister = Lister(store, attempts, make_config(), Journal("id"))
+        prefixes = await lister.find_day_prefixes(day)
+        return [one.key async for page in lister.list_pages(prefixes) for one in page]
+
+    return with_attempts(work)
 
 
-def test_sources_in_byte_order_without_neighbours(attempts: Attempts) -> None:
+def test_sources_in_byte_order_without_neighbours() -> None:
     wanted = [
         "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08/a//b",
         "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08/a/b",
@@ -44,32 +47,33 @@ def test_sources_in_byte_order_without_neighbours(attempts: Attempts) -> None:
         "AWSLogs/o-A1/111122223333/CloudTrail/eu-west-1/2024/02/08/a",
         "AWSLogs/aws-account/CloudTrail/eu-west-1/2024/02/08/a",
     ]
-    lister, _ = lister_of(attempts, neighbours + wanted[::-1])
-    assert sources(lister) == wanted
-    lister, _ = lister_of(attempts, neighbours + wanted[::-1])
-    assert sources(lister, OF_ACCOUNT) == [key for key in wanted if "111122223333" in key]
+    store = store_of(neighbours + wanted[::-1])
+    assert listed(store) == wanted
+    assert listed(store, OF_ACCOUNT) == [key for key in wanted if "111122223333" in key]
 
 
-def test_no_region_folder_is_no_trail(attempts: Attempts) -> None:
-    lister, _ = lister_of(attempts, [f"{ROOT}eu-west-1", "AWSLogs/111122223333/CloudTrail"])
+def test_no_region_folder_is_no_trail() -> None:
     with pytest.raises(AggregationError, match=r"^NO_TRAIL: AWSLogs/$"):
-        lister.find_day_prefixes(DAY)
+        listed(store_of([f"{ROOT}eu-west-1", "AWSLogs/111122223333/CloudTrail"]))
 
 
-def test_day_without_sources_is_none(attempts: Attempts) -> None:
-    lister, _ = lister_of(attempts, [f"{ROOT}eu-west-1/2023/01/01/a"])
-    assert sources(lister) == []
+def test_day_without_sources_is_none() -> None:
+    assert listed(store_of([f"{ROOT}eu-west-1/2023/01/01/a"])) == []
 
 
-def test_pages_come_a_few_ahead(attempts: Attempts) -> None:
+def test_pages_come_a_few_ahead() -> None:
     keys = [f"{ROOT}r{region:02d}/2024/02/08/{n}" for region in range(20) for n in range(3)]
-    lister, store = lister_of(attempts, keys)
-    prefixes = lister.find_day_prefixes(DAY)
-    assert len(prefixes) == 20
-    store.requests.clear()
-    pages = lister.list_pages(prefixes)
-    for taken in range(1, 41):
-        next(pages)
-        assert len(store.requests) <= taken + PAGES_AHEAD
-    assert next(pages, None) is None
-    assert len(store.requests) == 40
+    store = store_of(keys)
+
+    async def work(attempts: Attempts) -> None:
+        lister = Lister(store, attempts, make_config(), Journal("id"))
+        prefixes = await lister.find_day_prefixes(DAY)
+        assert len(prefixes) == 20
+        store.requests.clear()
+        taken = 0
+        async for _ in lister.list_pages(prefixes):
+            taken += 1
+            assert len(store.requests) <= taken + PAGES_AHEAD
+        assert taken == len(store.requests) == 40
+
+    with_attempts(work)

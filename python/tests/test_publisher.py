@@ -1,11 +1,11 @@
 import json
 
 import pytest
-from memory_store import DESTINATION, REQUEST_ID, MemoryStore, make_config
+from memory_store import DESTINATION, REQUEST_ID, MemoryStore, make_config, with_attempts
 
 from aggregator.attempts import Attempts
 from aggregator.errors import AggregationError
-from aggregator.publisher import Publisher
+from aggregator.publisher import Publisher, Result
 from aggregator.trigger import parse_trigger
 from aggregator.writer import Chunk
 
@@ -13,13 +13,15 @@ PREFIX = "2024/02/08/"
 MANIFEST = f"{PREFIX}_manifest.json"
 
 
-def publisher_of(
-    attempts: Attempts, *, force: bool = False
-) -> tuple[Publisher, MemoryStore, dict[str, bytes]]:
-    store = MemoryStore(page_size=2)
+def published(
+    store: MemoryStore, chunks: list[Chunk], sources: int, bad: int, *, force: bool = False
+) -> Result:
     day = parse_trigger({"year": 2024, "month": 2, "day": 8, "force": force})
-    publisher = Publisher(store, attempts, make_config(), day)
-    return publisher, store, store.buckets[DESTINATION]
+
+    async def work(attempts: Attempts) -> Result:
+        return await Publisher(store, attempts, make_config(), day).publish(chunks, sources, bad)
+
+    return with_attempts(work)
 
 
 def hidden_chunk(number: int, records: int, size: int) -> Chunk:
@@ -27,8 +29,9 @@ def hidden_chunk(number: int, records: int, size: int) -> Chunk:
     return Chunk(f"{PREFIX}_{REQUEST_ID}-{name}", name, records, size)
 
 
-def test_order_of_publishing(attempts: Attempts) -> None:
-    publisher, store, objects = publisher_of(attempts)
+def test_order_of_publishing() -> None:
+    store = MemoryStore(page_size=2)
+    objects = store.buckets[DESTINATION]
     others = [
         f"{PREFIX}_x-1.ndjson.gz",
         f"{PREFIX}0000001.ndjson.gz",
@@ -40,7 +43,7 @@ def test_order_of_publishing(attempts: Attempts) -> None:
     objects |= dict.fromkeys((PREFIX + name for name in stale), b"stale")
     chunks = [hidden_chunk(1, records=1, size=3), hidden_chunk(2, records=2, size=6)]
     objects |= {chunk.hidden_key: chunk.name.encode() for chunk in chunks}
-    result = publisher.publish(chunks, sources=5, bad=1)
+    result = published(store, chunks, sources=5, bad=1)
     assert result == ("2024-02-08", 5, 1, 3, 9, 2, 2)
     done = [(op, key.removeprefix(PREFIX)) for op, key in store.requests if op != "list"]
     assert done[:3] == [
@@ -84,18 +87,16 @@ def manifest(sources: object, bad: object) -> bytes:
         (b"[" * 100_000, f"BAD_MANIFEST: {MANIFEST}"),
     ],
 )
-def test_manifest_guards_what_is_published(
-    attempts: Attempts, before: bytes, message: str | None
-) -> None:
-    publisher, _, objects = publisher_of(attempts)
+def test_manifest_guards_what_is_published(before: bytes, message: str | None) -> None:
+    store = MemoryStore()
+    objects = store.buckets[DESTINATION]
     objects[MANIFEST] = before
     if message is None:
-        publisher.publish([], sources=4, bad=0)
+        published(store, [], sources=4, bad=0)
     else:
         with pytest.raises(AggregationError) as caught:
-            publisher.publish([], sources=4, bad=0)
+            published(store, [], sources=4, bad=0)
         assert str(caught.value) == message
         assert objects == {MANIFEST: before}
-    publisher, _, objects = publisher_of(attempts, force=True)
     objects[MANIFEST] = before
-    assert publisher.publish([], sources=0, bad=0).chunks == 0
+    assert published(store, [], sources=0, bad=0, force=True).chunks == 0

@@ -1,15 +1,13 @@
-import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 import pytest
-from memory_store import SOURCE, MemoryStore, make_config
+from memory_store import SOURCE, MemoryStore, make_config, with_attempts
 
 from aggregator import reader as reader_module
 from aggregator.attempts import Attempts
-from aggregator.errors import BadSourceError
 from aggregator.journal import Journal
 from aggregator.lister import PAGES_AHEAD
-from aggregator.reader import Reader
+from aggregator.reader import Read, Reader
 from aggregator.store import Listed
 
 
@@ -17,28 +15,39 @@ class Counting(MemoryStore):
     """Counts the bodies that were asked for."""
 
     asked = 0
-    lock = threading.Lock()
 
-    def get(self, bucket: str, key: str, limit: int) -> bytes:
-        with self.lock:
-            self.asked += 1
-        return super().get(bucket, key, limit)
+    async def get(self, bucket: str, key: str, limit: int) -> bytes:
+        self.asked += 1
+        return await super().get(bucket, key, limit)
 
 
-def window_of(
-    attempts: Attempts, pages: list[list[Listed]], **settings: str
-) -> tuple[Iterator[tuple[Listed, bytes | BadSourceError]], Counting]:
+def store_of(pages: list[list[Listed]]) -> Counting:
     store = Counting()
     store.buckets[SOURCE] = {one.key: one.key.encode() for page in pages for one in page}
+    return store
+
+
+def bodies_of(
+    attempts: Attempts, store: Counting, pages: list[list[Listed]], **settings: str
+) -> AsyncIterator[tuple[Listed, Read]]:
+    async def given() -> AsyncIterator[list[Listed]]:
+        for page in pages:
+            yield page
+
     reader = Reader(store, attempts, make_config(**settings), Journal("id"))
-    return reader.read_bodies(pages), store
+    return reader.read_bodies(given())
 
 
-def test_order_and_faults(attempts: Attempts) -> None:
+def test_order_and_faults() -> None:
     pages = [[Listed("a", 1), Listed("large", 99)], [], [Listed("gone", 4), Listed("b", 1)]]
-    bodies, store = window_of(attempts, pages, MAX_SOURCE_BYTES="98")
+    store = store_of(pages)
     del store.buckets[SOURCE]["gone"]
-    read = [(source.key, getattr(body, "code", body)) for source, body in bodies]
+
+    async def work(attempts: Attempts) -> list[tuple[str, object]]:
+        bodies = bodies_of(attempts, store, pages, MAX_SOURCE_BYTES="98")
+        return [(source.key, getattr(body, "code", body)) async for source, body in bodies]
+
+    read = with_attempts(work)
     assert read == [("a", b"a"), ("large", "TOO_LARGE"), ("gone", "MISSING"), ("b", b"b")]
     assert ("get", "large") not in store.requests
 
@@ -54,7 +63,6 @@ def test_order_and_faults(attempts: Attempts) -> None:
     ],
 )
 def test_window(
-    attempts: Attempts,
     monkeypatch: pytest.MonkeyPatch,
     per_page: int,
     size: int,
@@ -64,9 +72,15 @@ def test_window(
     monkeypatch.setattr(reader_module, "WINDOW_BYTES", 100)
     keys = [Listed(f"{n:02d}", size) for n in range(50)]
     pages = [keys[at : at + per_page] for at in range(0, 50, per_page)]
-    bodies, store = window_of(attempts, pages, CONCURRENCY=str(concurrency))
-    for taken in range(50):
-        assert next(bodies)[0] == keys[taken]
-        assert store.asked <= taken + most
-    assert next(bodies, None) is None
-    assert store.asked == 50
+    store = store_of(pages)
+
+    async def work(attempts: Attempts) -> None:
+        bodies = bodies_of(attempts, store, pages, CONCURRENCY=str(concurrency))
+        taken = 0
+        async for source, _ in bodies:
+            assert source == keys[taken]
+            assert store.asked <= taken + most
+            taken += 1
+        assert taken == store.asked == 50
+
+    with_attempts(work)

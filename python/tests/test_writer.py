@@ -1,21 +1,27 @@
 import gzip
 
 import pytest
-from memory_store import DESTINATION, REQUEST_ID, MemoryStore, make_config
+from memory_store import DESTINATION, MemoryStore, make_config, with_attempts
 
 from aggregator.attempts import Attempts
 from aggregator.journal import Journal
-from aggregator.trigger import parse_trigger
 from aggregator.writer import Chunk, Writer
 
-PREFIX = "2024/02/08/"
+PREFIX = "2024/02/08/_request-"
 
 
-def writer_of(attempts: Attempts, **settings: str) -> tuple[Writer, MemoryStore]:
+def written(
+    *sources: bytes | bytearray, **settings: str
+) -> tuple[list[Chunk], dict[str, bytes], MemoryStore]:
     store = MemoryStore()
-    day = parse_trigger({"year": 2024, "month": 2, "day": 8})
-    config = make_config(**settings)
-    return Writer(store, attempts, config, day, REQUEST_ID, Journal("id")), store
+
+    async def work(attempts: Attempts) -> list[Chunk]:
+        writer = Writer(store, attempts, make_config(**settings), PREFIX, Journal("id"))
+        for lines in sources:
+            await writer.write(lines)
+        return await writer.finish()
+
+    return with_attempts(work), store.buckets[DESTINATION], store
 
 
 @pytest.mark.parametrize(
@@ -30,15 +36,12 @@ def writer_of(attempts: Attempts, **settings: str) -> tuple[Writer, MemoryStore]
         (12, [b"aa\nb\nccc\nd\n"]),
     ],
 )
-def test_chunks_close_when_full(attempts: Attempts, chunk_bytes: int, chunks: list[bytes]) -> None:
-    writer, store = writer_of(attempts, CHUNK_BYTES=str(chunk_bytes))
-    for lines in (b"aa\nb\n", b"", b"ccc\n", bytearray(b"d\n")):
-        writer.write(lines)
-    written = writer.finish()
-    objects = store.buckets[DESTINATION]
-    hidden = [f"{PREFIX}_{REQUEST_ID}-{n:06d}.ndjson.gz" for n in range(1, len(chunks) + 1)]
+def test_chunks_close_when_full(chunk_bytes: int, chunks: list[bytes]) -> None:
+    sources = (b"aa\nb\n", b"", b"ccc\n", bytearray(b"d\n"))
+    told, objects, store = written(*sources, CHUNK_BYTES=str(chunk_bytes))
+    hidden = [f"{PREFIX}{n:06d}.ndjson.gz" for n in range(1, len(chunks) + 1)]
     assert list(objects) == hidden
-    assert written == [
+    assert told == [
         Chunk(key, f"{n:06d}.ndjson.gz", text.count(b"\n"), len(text))
         for n, (key, text) in enumerate(zip(hidden, chunks, strict=True), 1)
     ]
@@ -48,16 +51,13 @@ def test_chunks_close_when_full(attempts: Attempts, chunk_bytes: int, chunks: li
 
 
 @pytest.mark.parametrize("level", ["1", "2", "3", "4", "9"])
-def test_every_level(attempts: Attempts, level: str) -> None:
-    writer, store = writer_of(attempts, GZIP_LEVEL=level)
-    writer.write(b"{}\n" * 100)
-    writer.finish()
-    [body] = store.buckets[DESTINATION].values()
+def test_every_level(level: str) -> None:
+    _, objects, _ = written(b"{}\n" * 100, GZIP_LEVEL=level)
+    [body] = objects.values()
     assert gzip.decompress(body) == b"{}\n" * 100
 
 
-def test_large_and_small_sources_keep_their_order(attempts: Attempts) -> None:
-    writer, store = writer_of(attempts)
+def test_large_and_small_sources_keep_their_order() -> None:
     sources: list[bytes | bytearray] = [
         b"a\n",
         b"b" * 70_000 + b"\n",
@@ -65,8 +65,6 @@ def test_large_and_small_sources_keep_their_order(attempts: Attempts) -> None:
         b"d\n",
         bytearray(b"e\n"),
     ]
-    for lines in sources:
-        writer.write(lines)
-    [chunk] = writer.finish()
-    assert gzip.decompress(store.buckets[DESTINATION][chunk.hidden_key]) == b"".join(sources)
+    [chunk], objects, _ = written(*sources)
+    assert gzip.decompress(objects[chunk.hidden_key]) == b"".join(sources)
     assert (chunk.records, chunk.bytes) == (40_004, 150_007)

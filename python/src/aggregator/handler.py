@@ -1,8 +1,9 @@
-"""Step: handler (SPEC S14, B, E6, E7, O). Wires the steps for one invocation, reports how it ended.
+"""Step: handler (SPEC S14, B, E6, E7, O). Connects the steps for one invocation, reports its end.
 
-Holds one source's lines, and the key of every bad source.
+Holds one source's lines, and the keys of the first bad sources.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from contextlib import suppress
 from functools import cache
 from typing import NamedTuple, Protocol
 
-from aggregator.attempts import Attempts, Lanes, OutOfTimeError
+from aggregator.attempts import Attempts, OutOfTimeError, open_attempts
 from aggregator.config import Config, read_config
 from aggregator.errors import AggregationError, BadSourceError
 from aggregator.inflater import inflate
@@ -18,8 +19,9 @@ from aggregator.journal import Journal
 from aggregator.lister import Lister
 from aggregator.publisher import Publisher, Result
 from aggregator.reader import Reader
+from aggregator.s3 import open_store
 from aggregator.splitter import split_records
-from aggregator.store import Store, open_store
+from aggregator.store import Store
 from aggregator.trigger import Day, parse_trigger
 from aggregator.writer import Writer
 
@@ -31,7 +33,7 @@ sys.set_int_max_str_digits(0)
 
 
 class Context(Protocol):
-    """What is used of Lambda's context."""
+    """The part of Lambda's context that is used."""
 
     @property
     def aws_request_id(self) -> str: ...
@@ -44,13 +46,12 @@ class Prepared(NamedTuple):
 
     config: Config
     store: Store
-    lanes: Lanes
 
 
 @cache
 def _prepare() -> Prepared:
     config = read_config(os.environ)
-    return Prepared(config, open_store(config), Lanes(config.concurrency))
+    return Prepared(config, open_store(config))
 
 
 # Ready before the first event; a fault is not cached, so every invocation meets it again (S14).
@@ -64,13 +65,13 @@ def handle(event: object, context: Context) -> dict[str, object]:
 
 
 def run(event: object, context: Context, prepare: Callable[[], Prepared]) -> dict[str, object]:
-    """One invocation with what ``prepare`` gives; that reports bad settings (S14)."""
+    """One invocation with what ``prepare`` gives, which also raises ``BAD_SETTINGS`` (S14)."""
     journal = Journal(context.aws_request_id)
     try:
         prepared = prepare()
         journal.level = prepared.config.log_level
         day = parse_trigger(event)
-        result = _aggregate(prepared, day, context, journal)._asdict()
+        result = asyncio.run(_Run(prepared, day, context, journal).aggregate())._asdict()
     except AggregationError as error:
         journal.end(None, error)
         raise
@@ -83,44 +84,64 @@ def run(event: object, context: Context, prepare: Callable[[], Prepared]) -> dic
     return result
 
 
-def _aggregate(prepared: Prepared, day: Day, context: Context, journal: Journal) -> Result:
-    config, store, lanes = prepared
-    attempts = Attempts(lanes, context.get_remaining_time_in_millis() / 1000, journal)
-    lister = Lister(store, attempts, config, journal)
-    reader = Reader(store, attempts, config, journal)
-    writer = Writer(store, attempts, config, day, context.aws_request_id, journal)
-    publisher = Publisher(store, attempts, config, day)
-    sources = bad = 0
-    named: list[str] = []
-    journal.log("INFO", "start", day=str(day.date), account=day.account, force=day.force)
-    try:
-        prefixes = lister.find_day_prefixes(day)
-        for source, body in reader.read_bodies(lister.list_pages(prefixes)):
+class _Run:
+    """One day's run, and how far it has come."""
+
+    def __init__(self, prepared: Prepared, day: Day, context: Context, journal: Journal) -> None:
+        self._config, self._store = prepared
+        self._day = day
+        self._context = context
+        self._journal = journal
+        self._sources = 0
+        self._bad = 0
+        self._named: list[str] = []
+
+    async def aggregate(self) -> Result:
+        day, config = self._day, self._config
+        self._journal.log("INFO", "start", day=str(day.date), account=day.account, force=day.force)
+        remaining_s = self._context.get_remaining_time_in_millis() / 1000
+        try:
+            async with open_attempts(config.concurrency, remaining_s, self._journal) as attempts:
+                result = await self._read_and_publish(attempts)
+        except OutOfTimeError:
+            raise AggregationError("OUT_OF_TIME", f"{self._sources} sources read") from None
+        if self._bad and not day.force:
+            unnamed = self._bad - len(self._named)
+            more = f", and {unnamed} more" if unnamed else ""
+            names = ", ".join(self._named)
+            counts = f"{self._bad} of {self._sources}"
+            raise AggregationError("BAD_SOURCES", f"{counts}: {names}{more}")
+        return result
+
+    async def _read_and_publish(self, attempts: Attempts) -> Result:
+        store, config, journal = self._store, self._config, self._journal
+        day_prefix = self._day.prefix(config.dst_prefix)
+        hidden_prefix = f"{day_prefix}_{self._context.aws_request_id}-"
+        lister = Lister(store, attempts, config, journal)
+        reader = Reader(store, attempts, config, journal)
+        writer = Writer(store, attempts, config, hidden_prefix, journal)
+        publisher = Publisher(store, attempts, config, self._day)
+        prefixes = await lister.find_day_prefixes(self._day)
+        async for source, body in reader.read_bodies(lister.list_pages(prefixes)):
             attempts.check_time()
             try:
-                writer.write(_lines(body, config.max_source_bytes, journal))
+                await writer.write(self._lines(body))
             except BadSourceError as error:
-                journal.log("WARN", "bad_source", key=source.key, code=error.code)
-                bad += 1
-                if bad <= _BAD_SOURCES_NAMED:
-                    named.append(f"{source.key} ({error.code})")
-            sources += 1
-        chunks = writer.finish()
+                self._note_bad(source.key, error)
+            self._sources += 1
+        chunks = await writer.finish()
         with journal.timed("publish"):
-            result = publisher.publish(chunks, sources, bad)
-    except OutOfTimeError:
-        raise AggregationError("OUT_OF_TIME", f"{sources} sources read") from None
-    finally:
-        attempts.close()
-    if bad and not day.force:
-        more = f", and {bad - len(named)} more" if bad > len(named) else ""
-        raise AggregationError("BAD_SOURCES", f"{bad} of {sources}: {', '.join(named)}{more}")
-    return result
+            return await publisher.publish(chunks, self._sources, self._bad)
 
+    def _lines(self, body: bytes | BadSourceError) -> bytes | bytearray:
+        """One source's records; a source is taken in whole or not at all (B3)."""
+        if isinstance(body, BadSourceError):
+            raise body
+        with self._journal.timed("decode"):
+            return split_records(inflate(body, self._config.max_source_bytes))
 
-def _lines(body: bytes | BadSourceError, limit: int, journal: Journal) -> bytes | bytearray:
-    """One source's records; a source is taken in whole or not at all (B3)."""
-    if isinstance(body, BadSourceError):
-        raise body
-    with journal.timed("decode"):
-        return split_records(inflate(body, limit))
+    def _note_bad(self, key: str, error: BadSourceError) -> None:
+        self._journal.log("WARN", "bad_source", key=key, code=error.code)
+        self._bad += 1
+        if self._bad <= _BAD_SOURCES_NAMED:
+            self._named.append(f"{key} ({error.code})")

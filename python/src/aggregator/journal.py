@@ -1,14 +1,12 @@
-"""Step: journal (SPEC O2-O4). JSON lines on standard output, sums per phase.
+"""Step: journal (SPEC O2-O4). JSON lines on standard output, and the sums of each phase.
 
 Holds six counters; a line is written at once.
 """
 
 import json
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Literal
 
 Level = Literal["DEBUG", "INFO", "WARN", "ERROR"]
@@ -19,13 +17,11 @@ _PHASES: tuple[Phase, ...] = ("list", "get", "decode", "compress", "put", "publi
 
 
 class Journal:
-    """One invocation's log. Threads may share it; nothing follows its ``end``."""
+    """The log of one invocation."""
 
     def __init__(self, request_id: str) -> None:
         self.level = "INFO"
         self._request_id = request_id
-        self._lock = threading.Lock()
-        self._ended = False
         self._counts = dict.fromkeys(_PHASES, 0)
         self._seconds = dict.fromkeys(_PHASES, 0.0)
         self._waited = 0.0
@@ -35,43 +31,31 @@ class Journal:
         if _LEVELS.index(level) < _LEVELS.index(self.level):
             return
         line = {"level": level, "event": event, "request_id": self._request_id, **fields}
-        text = json.dumps(line, separators=(",", ":")) + "\n"
-        with self._lock:
-            if not self._ended:
-                sys.stdout.write(text)
-                sys.stdout.flush()
+        sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+        sys.stdout.flush()
 
-    @contextmanager
-    def timed(self, phase: Phase, count: int = 1) -> Iterator[None]:
-        """Add the time spent inside, and ``count``, to a phase."""
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self.add(phase, time.monotonic() - started, count)
+    def timed(self, phase: Phase, count: int = 1) -> "_Timer":
+        """A block whose time is added to a phase, and ``count`` to its operations."""
+        return _Timer(lambda seconds: self.add(phase, seconds, count))
+
+    def waiting(self) -> "_Timer":
+        """A block in which the ordered consumer waits (O4)."""
+        return _Timer(self._add_wait)
 
     def add(self, phase: Phase, seconds: float, count: int = 1) -> None:
         """Add what was timed elsewhere."""
-        with self._lock:
-            self._seconds[phase] += seconds
-            self._counts[phase] += count
+        self._seconds[phase] += seconds
+        self._counts[phase] += count
 
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """The ordered consumer waits for a listing or a body."""
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self._waited += time.monotonic() - started
+    def _add_wait(self, seconds: float) -> None:
+        self._waited += seconds
 
     def end(self, result: object, error: Exception | None) -> None:
-        """Write the last line; what a leftover thread still says is dropped."""
-        with self._lock:
-            phases = {
-                phase: {"count": self._counts[phase], "sum_ms": _ms(self._seconds[phase])}
-                for phase in _PHASES
-            }
+        """Write the last line."""
+        phases = {
+            phase: {"count": self._counts[phase], "sum_ms": _ms(self._seconds[phase])}
+            for phase in _PHASES
+        }
         cause = error and error.__cause__
         self.log(
             "INFO" if error is None else "ERROR",
@@ -82,8 +66,21 @@ class Journal:
             phases=phases,
             wait_ms=_ms(self._waited),
         )
-        with self._lock:
-            self._ended = True
+
+
+class _Timer:
+    """Tells ``add`` how long its block took; each source needs three, so it is no generator."""
+
+    __slots__ = ("_add", "_started")
+
+    def __init__(self, add: Callable[[float], None]) -> None:
+        self._add = add
+
+    def __enter__(self) -> None:
+        self._started = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._add(time.monotonic() - self._started)
 
 
 def _ms(seconds: float) -> float:

@@ -4,12 +4,13 @@ Holds the prefixes of one day and a few pages of keys, never all keys.
 """
 
 import re
+from asyncio import Task
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from functools import partial
 from itertools import islice
 
-from aggregator.attempts import Attempts, Request
+from aggregator.attempts import Attempts
 from aggregator.config import Config
 from aggregator.errors import AggregationError
 from aggregator.journal import Journal
@@ -32,57 +33,57 @@ class Lister:
         self._config = config
         self._journal = journal
 
-    def find_day_prefixes(self, day: Day) -> list[str]:
+    async def find_day_prefixes(self, day: Day) -> list[str]:
         """One prefix per account and region, across both layouts, in byte order (L6)."""
         root = self._config.trail_root
-        below_root = self._subfolders([root])
+        below_root = await self._subfolders([root])
         organisations = [folder for folder in below_root if _is(_ORGANISATION, folder)]
         if day.account is None:
-            below_root += self._subfolders(organisations)
+            below_root += await self._subfolders(organisations)
             accounts = [folder for folder in below_root if _is(_ACCOUNT, folder)]
         else:
             accounts = [f"{parent}{day.account}/" for parent in (root, *organisations)]
-        regions = self._subfolders([f"{account}CloudTrail/" for account in accounts])
+        regions = await self._subfolders([f"{account}CloudTrail/" for account in accounts])
         if not regions:
             raise AggregationError("NO_TRAIL", root)
         # Python compares text by code point, which is the order of its UTF-8 bytes.
         return sorted(f"{region}{day.folder}" for region in regions)
 
-    def list_pages(self, prefixes: Iterable[str]) -> Iterator[list[Listed]]:
+    async def list_pages(self, prefixes: Iterable[str]) -> AsyncIterator[list[Listed]]:
         """The sources below each prefix in turn, fetched a little ahead; pages may be empty."""
         upcoming = iter(prefixes)
-        ahead: deque[tuple[str, Request[Page]]] = deque()
+        ahead: deque[tuple[str, Task[Page]]] = deque()
         while True:
             for prefix in islice(upcoming, PAGES_AHEAD - len(ahead)):
                 ahead.append((prefix, self._start(prefix)))
             if not ahead:
                 return
             prefix, request = ahead.popleft()
-            page = self._wait(request)
+            page = await self._wait(request)
             if page.next_token is not None:
                 ahead.appendleft((prefix, self._start(prefix, token=page.next_token)))
             yield [found for found in page.objects if not found.key.endswith("/")]
 
-    def _subfolders(self, folders: Iterable[str]) -> list[str]:
+    async def _subfolders(self, folders: Iterable[str]) -> list[str]:
         """The folders directly below these, listed side by side."""
         pending = deque((folder, self._start(folder, "/")) for folder in folders)
         found: list[str] = []
         while pending:
             folder, request = pending.popleft()
-            page = self._wait(request)
+            page = await self._wait(request)
             found += page.prefixes
             if page.next_token is not None:
                 pending.append((folder, self._start(folder, "/", page.next_token)))
         return found
 
-    def _start(self, prefix: str, delimiter: str = "", token: str | None = None) -> Request[Page]:
+    def _start(self, prefix: str, delimiter: str = "", token: str | None = None) -> Task[Page]:
         bucket = self._config.src_bucket
         attempt = partial(self._store.list_page, bucket, prefix, delimiter, token)
-        return self._attempts.start("list", prefix, attempt, "list")
+        return self._attempts.start(self._attempts.run("list", prefix, attempt, "list"))
 
-    def _wait(self, request: Request[Page]) -> Page:
+    async def _wait(self, request: Task[Page]) -> Page:
         with self._journal.waiting():
-            return self._attempts.wait(request)
+            return await request
 
 
 def _is(pattern: re.Pattern[str], folder: str) -> bool:

@@ -3,23 +3,23 @@
 Holds a few words about each chunk, and the keys directly below the day prefix.
 """
 
+import asyncio
 import json
 import re
 from functools import partial
 from io import BytesIO
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from aggregator.attempts import Attempts
 from aggregator.config import Config
 from aggregator.errors import AggregationError, BadSourceError
 from aggregator.store import Store
-from aggregator.trigger import STRICT_JSON, Day, integer
+from aggregator.trigger import Day
 from aggregator.writer import Chunk
 
 _CHUNK_NAME = re.compile(r"(?s:(_.*-)?)([0-9]{6}|[1-9][0-9]{6,})\.ndjson\.gz")
 _MANIFEST = "_manifest.json"
 _MANIFEST_LIMIT = 64 << 20
-_MOST = 2**53  # up to here a double tells every integer
 
 
 class Result(NamedTuple):
@@ -44,20 +44,20 @@ class Publisher:
         self._day = day
         self._prefix = day.prefix(config.dst_prefix)
 
-    def publish(self, chunks: list[Chunk], sources: int, bad: int) -> Result:
+    async def publish(self, chunks: list[Chunk], sources: int, bad: int) -> Result:
         """Make this run's chunks the day's (W2-W7).
 
         Raise ``BAD_MANIFEST`` or ``FEWER_SOURCES`` rather than replace what is better.
         """
-        self._check_manifest(sources - bad)
+        await self._check_manifest(sources - bad)
         self._attempts.finish_whatever_the_time()
         for chunk in reversed(chunks):
             key = self._prefix + chunk.name
             attempt = partial(self._store.copy, self._bucket, chunk.hidden_key, key)
-            self._attempts.run("copy", key, attempt)
-        published, hidden = self._list_chunks()
+            await self._attempts.run("copy", key, attempt)
+        published, hidden = await self._list_chunks()
         surplus = [key for key, number in published.items() if number > len(chunks)]
-        self._delete(surplus)
+        await self._delete(surplus)
         result = Result(
             day=self._day.date.isoformat(),
             sources=sources,
@@ -67,15 +67,15 @@ class Publisher:
             chunks=len(chunks),
             deleted=len(surplus),
         )
-        self._put_manifest(result, chunks)
-        self._delete(hidden)
+        await self._put_manifest(result, chunks)
+        await self._delete(hidden)
         return result
 
-    def _check_manifest(self, readable: int) -> None:
+    async def _check_manifest(self, readable: int) -> None:
         key = self._prefix + _MANIFEST
         attempt = partial(self._store.get, self._bucket, key, _MANIFEST_LIMIT)
         try:
-            published = _readable_sources(self._attempts.run("get", key, attempt))
+            published = _readable_sources(await self._attempts.run("get", key, attempt))
         except BadSourceError as bad:
             published = 0 if bad.code == "MISSING" else None
         if self._day.force:
@@ -86,14 +86,14 @@ class Publisher:
             counts = f"published {published}, readable {readable}"
             raise AggregationError("FEWER_SOURCES", counts)
 
-    def _list_chunks(self) -> tuple[dict[str, int], list[str]]:
+    async def _list_chunks(self) -> tuple[dict[str, int], list[str]]:
         """The published chunks with their numbers, and the hidden ones (W8)."""
         published: dict[str, int] = {}
         hidden: list[str] = []
         token = None
         while True:
             attempt = partial(self._store.list_page, self._bucket, self._prefix, "/", token)
-            page = self._attempts.run("list", self._prefix, attempt)
+            page = await self._attempts.run("list", self._prefix, attempt)
             for key, _ in page.objects:
                 match = _CHUNK_NAME.fullmatch(key, len(self._prefix))
                 if match and match[1]:
@@ -104,7 +104,7 @@ class Publisher:
             if token is None:
                 return published, hidden
 
-    def _put_manifest(self, result: Result, chunks: list[Chunk]) -> None:
+    async def _put_manifest(self, result: Result, chunks: list[Chunk]) -> None:
         entries = [
             {"key": self._prefix + chunk.name, "records": chunk.records, "bytes": chunk.bytes}
             for chunk in chunks
@@ -115,25 +115,36 @@ class Publisher:
         attempt = partial(
             self._store.put, self._bucket, key, BytesIO(body.encode()), "application/json"
         )
-        self._attempts.run("put", key, attempt)
+        await self._attempts.run("put", key, attempt)
 
-    def _delete(self, keys: list[str]) -> None:
+    async def _delete(self, keys: list[str]) -> None:
         """Side by side: their order doesn't matter."""
         requests = [
-            self._attempts.start("delete", key, partial(self._store.delete, self._bucket, key))
+            self._attempts.run("delete", key, partial(self._store.delete, self._bucket, key))
             for key in keys
         ]
-        for request in requests:
-            self._attempts.wait(request)
+        await asyncio.gather(*requests)
 
 
 def _readable_sources(manifest: bytes) -> int | None:
-    """How many readable sources a manifest tells of; ``None`` when it isn't one."""
+    """How many readable sources a manifest has; ``None`` when it is not a manifest."""
     try:
-        result = STRICT_JSON.decode(manifest.decode())["result"]
-        sources, bad = integer(result["sources"]), integer(result["bad"])
+        result = _JSON.decode(manifest.decode())["result"]
+        counts = result["sources"], result["bad"]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    if sources is None or bad is None or not all(0 <= count <= 2**53 for count in (sources, bad)):
+    if not all(_is_count(count) for count in counts):
         return None
-    return sources - bad
+    return int(counts[0] - counts[1])
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, float) and value.is_integer() and 0 <= value <= 2**53
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+#: Strict, unlike the default: no ``NaN``. Numbers of any length are doubles (W2, T3).
+_JSON = json.JSONDecoder(parse_int=float, parse_constant=_refuse)

@@ -3,12 +3,13 @@
 Holds the bodies of one window, as stored.
 """
 
+from asyncio import Task
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator
 from functools import partial
 from typing import NamedTuple
 
-from aggregator.attempts import Attempts, Request
+from aggregator.attempts import Attempts
 from aggregator.config import Config
 from aggregator.errors import BadSourceError
 from aggregator.journal import Journal
@@ -18,10 +19,13 @@ from aggregator.store import Listed, Store
 WINDOW_BYTES = 64 << 20
 
 
+type Read = bytes | BadSourceError  #: a body as stored, or why there is none
+
+
 class _Fetch(NamedTuple):
     source: Listed
     page: int
-    body: Request[bytes] | None  # None: too large by its listed size, not asked for
+    body: Task[Read] | None  # None: too large by its listed size, not requested
 
 
 class Reader:
@@ -35,22 +39,24 @@ class Reader:
         self._window: deque[_Fetch] = deque()
         self._window_bytes = 0
 
-    def read_bodies(
-        self, pages: Iterable[list[Listed]]
-    ) -> Iterator[tuple[Listed, bytes | BadSourceError]]:
-        """Each source in order with its body as stored, or what is wrong with it.
+    async def read_bodies(
+        self, pages: AsyncIterable[list[Listed]]
+    ) -> AsyncIterator[tuple[Listed, Read]]:
+        """Each source in order with its body, or with its fault.
 
         The body given last counts as held: no request starts before the next one is asked for.
         """
-        for number, page in enumerate(pages):
+        number = 0
+        async for page in pages:
             while self._window and number - self._window[0].page >= PAGES_AHEAD:
-                yield self._take()
+                yield await self._take()
             for source in page:
                 while not self._has_room(source):
-                    yield self._take()
+                    yield await self._take()
                 self._fetch(source, number)
+            number += 1
         while self._window:
-            yield self._take()
+            yield await self._take()
 
     def _has_room(self, source: Listed) -> bool:
         if not self._window:
@@ -59,22 +65,23 @@ class Reader:
         return fits and len(self._window) < self._config.concurrency
 
     def _fetch(self, source: Listed, page: int) -> None:
-        limit = self._config.max_source_bytes
-        body = None
-        if source.size <= limit:
-            what = self._config.src_bucket, source.key, limit
-            attempt, begin = partial(self._store.get, *what), partial(self._store.begin_get, *what)
-            body = self._attempts.start("get", source.key, attempt, "get", begin)
+        too_large = source.size > self._config.max_source_bytes
+        body = None if too_large else self._attempts.start(self._read(source.key))
         self._window.append(_Fetch(source, page, body))
         self._window_bytes += source.size
 
-    def _take(self) -> tuple[Listed, bytes | BadSourceError]:
-        source, _, request = self._window.popleft()
-        self._window_bytes -= source.size
-        if request is None:
-            return source, BadSourceError("TOO_LARGE")
+    async def _read(self, key: str) -> Read:
+        bucket, limit = self._config.src_bucket, self._config.max_source_bytes
+        attempt = partial(self._store.get, bucket, key, limit)
         try:
-            with self._journal.waiting():
-                return source, self._attempts.wait(request)
+            return await self._attempts.run("get", key, attempt, "get")
         except BadSourceError as bad:
-            return source, bad
+            return bad
+
+    async def _take(self) -> tuple[Listed, Read]:
+        source, _, body = self._window.popleft()
+        self._window_bytes -= source.size
+        if body is None:
+            return source, BadSourceError("TOO_LARGE")
+        with self._journal.waiting():
+            return source, await body

@@ -1,36 +1,33 @@
-"""Step: splitter (SPEC R6-R8, B3, C1). A source's text becomes lines, one per record, untouched.
+"""Step: splitter (SPEC R6-R8, B3, C1). A source's text becomes lines, one per record, unchanged.
 
-Almost every source is ``{"Records":[{...},...]}`` without a space between the records: msgspec
-slices those. In whatever is not exactly that, msgspec checks the grammar and regular expressions
-find the records, slower. Neither way builds the values: what a source says takes no more memory
-than its text. Holds the text, its lines and, on the slow way, the text once more.
+Almost every source is exactly ``{"Records":[{...},{...}]}``, without a space between its records:
+msgspec gives the text of each record. For any other text msgspec checks the grammar, and regular
+expressions find the records, more slowly. No values are built, so memory is bounded by the text.
+Holds the text, its lines and one more copy of the text.
 """
 
 import codecs
+import json
 import re
+from collections.abc import Iterator
+from itertools import batched
 
 import msgspec
 
 from aggregator.errors import BadSourceError
-from aggregator.trigger import STRICT_JSON
 
 MAX_DEPTH = 500
 
-_OPEN = b'{"Records":['
-_CLOSE = b"]}"
-_MAX_SLICES = 2_000_000  # a slice is an object of about 100 bytes, whatever it shows
+_MAX_SLICES = 3_000_000  # msgspec takes 72 bytes for each element, however short its text is
 _PIECE = 1 << 20
 
-# These step over what is known to be JSON. Possessive: no way back, so nothing to remember.
+# For text that is known to be JSON. The possessive ``++`` and ``*+`` never try a shorter match:
+# without them the memory of a match grows with its length.
 _BETWEEN = re.compile(rb"[ \t\r\n,:]*+")
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
-_NO_BRACKETS = rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+"
-_TO_BRACKET = re.compile(_NO_BRACKETS + rb"([\[\]{}])")
-_FLAT = re.compile(rb"[\[{]" + _NO_BRACKETS + rb"[\]}]|" + _STRING + rb'|[^"\[\]{} \t\r\n,:]++')
-_SURROGATE = rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
-_TO_SURROGATE = re.compile(
-    rb"(?:[^\\]++|(?!" + _SURROGATE + rb")\\.)*+(" + _SURROGATE + rb")?+", re.DOTALL
-)
+_SCALAR = re.compile(_STRING + rb'|[^"\[\]{} \t\r\n,:]++')
+_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+([\[\]{}])")
+_SURROGATE = re.compile(rb"(?<!\\)(?:\\\\)*+\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
 class _File(msgspec.Struct):
@@ -52,146 +49,116 @@ def split_records(text: bytes) -> bytes | bytearray:
     return _split_any(text) if lines is None else lines
 
 
-def count_rare(text: bytes, byte: bytes) -> int:
-    """As ``text.count(byte)``, which looks at each byte; this goes from find to find, sooner."""
-    return len(text) - len(text.replace(byte, b""))
-
-
 def _is_utf8(text: bytes) -> bool:
+    """In pieces, because decoded text may be four times as large."""
     if text.isascii():
         return True
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        if len(text) <= _PIECE:
-            text.decode()
-        else:
-            decoder = codecs.getincrementaldecoder("utf-8")()
-            for at in range(0, len(text), _PIECE):
-                decoder.decode(text[at : at + _PIECE])
-            decoder.decode(b"", final=True)
+        for at in range(0, len(text), _PIECE):
+            decoder.decode(text[at : at + _PIECE])
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
     return True
 
 
 def _split_canonical(text: bytes) -> bytes | None:
-    """The lines of a text in CloudTrail's own form; ``None`` says nothing about any other."""
-    newline = text.find(b"\n")
-    if newline not in (-1, len(text) - 1) or b"\r" in text:
+    """The lines of a text in CloudTrail's own form; ``None`` when it has another form."""
+    text = text.removesuffix(b"\n")
+    if not text.startswith(b'{"Records":[') or b"\n" in text or b"\r" in text:
         return None
-    openings = count_rare(text, b"{") + count_rare(text, b"[")
-    if not text.startswith(_OPEN) or openings > _MAX_SLICES:
+    if len(text) > _MAX_SLICES and text.count(b",") >= _MAX_SLICES:
         return None
     try:
         records = _FILE.decode(text).Records
     except (msgspec.DecodeError, RecursionError):
-        return None  # perhaps a lone surrogate, which is grammar
-    # Nothing but the records accounts for every byte: so there is no other member, no space.
-    commas = max(len(records) - 1, 0)
-    size = len(_OPEN) + sum(map(len, records)) + commas + len(_CLOSE) + (newline >= 0)
-    if size != len(text):
+        return None  # a fault, or a lone surrogate, which RFC 8259 allows
+    # msgspec ignores spaces and other members: the text has neither if this gives it back.
+    if text != b'{"Records":[%b]}' % b",".join(records):
         return None
-    start = len(_OPEN)
-    for record in records:
-        end = start + len(record)
-        if not text.startswith(b"{", start):
+    lines = b"\n".join([*records, b""])
+    for line in lines.splitlines():
+        if not line.startswith(b"{"):
             return None
-        if openings > MAX_DEPTH and _may_be_deep(text, start, end):
-            _value_end(text, start, level=2)
-        start = end + 1
-    return b"".join((b"\n".join(records), b"\n")) if records else b""
-
-
-def _may_be_deep(text: bytes, start: int, end: int) -> bool:
-    return text.count(b"{", start, end) + text.count(b"[", start, end) > MAX_DEPTH - 2
+        if line.count(b"{") + line.count(b"[") > MAX_DEPTH - 2:
+            _value_end(line, 0, level=2)  # only for its fault
+    return lines
 
 
 def _split_any(text: bytes) -> bytearray:
     if not _is_json(text):
         raise BadSourceError("BAD_JSON")
     text = text.translate(None, b"\r\n")  # JSON has them between tokens only
-    at = _next_token(text, 0)
-    if not text.startswith(b"{", at):
+    opening = _next_token(text, 0)
+    if not text.startswith(b"{", opening):
         raise BadSourceError("BAD_JSON")
-    lines = bytearray()
-    readable: list[bool] = []
-    while not text.startswith(b"}", at := _next_token(text, at + 1)):
-        name_end = _value_end(text, at, level=1)
-        is_records = _is_records(text, at, name_end)
-        at = _next_token(text, name_end)
-        if is_records and text.startswith(b"[", at):
-            readable.append(_add_records(text, at, lines))
-        elif is_records:
-            readable.append(False)
-        at = _value_end(text, at, level=1) - 1
-    if readable != [True]:
+    members = batched(_values(text, opening, level=1), 2, strict=True)
+    arrays = [value for name, value in members if _is_records(text[slice(*name)])]
+    if len(arrays) != 1:
         raise BadSourceError("NO_RECORDS")
+    [(array, _)] = arrays
+    if not text.startswith(b"[", array):
+        raise BadSourceError("NO_RECORDS")
+    lines = bytearray()
+    view = memoryview(text)
+    for start, end in _values(text, array, level=2):
+        if not text.startswith(b"{", start):
+            raise BadSourceError("NO_RECORDS")
+        lines += view[start:end]
+        lines += b"\n"
     return lines
 
 
-def _is_records(text: bytes, start: int, end: int) -> bool:
-    short = end - start <= len(rb'"\u0052\u0065\u0063\u006f\u0072\u0064\u0073"')
-    return short and STRICT_JSON.decode(text[start:end].decode()) == "Records"
+def _is_records(name: bytes) -> bool:
+    short = len(name) <= len(rb'"\u0052\u0065\u0063\u006f\u0072\u0064\u0073"')
+    return short and json.loads(name) == "Records"
 
 
-def _add_records(text: bytes, start: int, lines: bytearray) -> bool:
-    """Add an array's elements to the lines; whether all of them are objects."""
-    view = memoryview(text)
-    at = start
-    while not text.startswith(b"]", at := _next_token(text, at + 1)):
-        if not text.startswith(b"{", at):
-            return False
-        end = _value_end(text, at, level=2)
-        lines += view[at:end]
-        lines += b"\n"
-        at = end - 1
-    return True
+def _values(text: bytes, opening: int, level: int) -> Iterator[tuple[int, int]]:
+    """Where each value in an array or object begins and ends; an object's names count, too."""
+    at = _next_token(text, opening + 1)
+    while text[at] not in b"]}":
+        end = _value_end(text, at, level)
+        yield at, end
+        at = _next_token(text, end)
 
 
 def _next_token(text: bytes, at: int) -> int:
-    """Where the next name, value or closing bracket begins, in a text that is JSON."""
+    """Where the next value or closing bracket begins, in a text that is JSON."""
     match = _BETWEEN.match(text, at)
     return match.end() if match else at
 
 
 def _value_end(text: bytes, start: int, level: int) -> int:
-    """Where a value ends that stands inside ``level`` others; ``BAD_JSON`` when too deep (R7)."""
-    flat = _FLAT.match(text, start)
-    if flat:
-        return flat.end()
+    """Where a value inside ``level`` others ends; ``BAD_JSON`` when it is too deep (R7)."""
+    if scalar := _SCALAR.match(text, start):
+        return scalar.end()
     depth = level
-    for match in _TO_BRACKET.finditer(text, start):
-        if match[1] in (b"{", b"["):
-            depth += 1
-            if depth > MAX_DEPTH:
-                break
-        else:
-            depth -= 1
-            if depth == level:
-                return match.end()
+    for bracket in _TO_BRACKET.finditer(text, start):
+        depth += 1 if bracket[1] in b"[{" else -1
+        if depth == level:
+            return bracket.end()
+        if depth > MAX_DEPTH:
+            break
     raise BadSourceError("BAD_JSON")
 
 
 def _is_json(text: bytes) -> bool:
-    """Whether UTF-8 is one JSON value; nothing is built of it."""
+    """Whether UTF-8 is one JSON value; msgspec builds nothing of it."""
     try:
-        _ANY.decode(text)
-    except RecursionError:
-        return False
-    except msgspec.DecodeError:
-        masked = _mask_surrogates(text)
-    else:
-        return True
-    try:
-        _ANY.decode(masked)
+        try:
+            _ANY.decode(text)
+        except msgspec.DecodeError:
+            _ANY.decode(_without_surrogates(text))
     except (msgspec.DecodeError, RecursionError):
         return False
     return True
 
 
-def _mask_surrogates(text: bytes) -> bytearray:
-    """A copy with harmless escapes for those of surrogates, which msgspec takes in pairs only."""
-    masked = bytearray(text)
-    for match in _TO_SURROGATE.finditer(text):
-        if match[1]:
-            masked[match.start(1) : match.end(1)] = rb"\u0041"
-    return masked
+def _without_surrogates(text: bytes) -> bytearray:
+    """A copy with another escape for each surrogate: msgspec refuses a lone one."""
+    copy = bytearray(text)
+    for match in _SURROGATE.finditer(text):
+        copy[match.end() - 6 : match.end()] = rb"\u0041"
+    return copy

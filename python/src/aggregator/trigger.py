@@ -59,7 +59,7 @@ def parse_trigger(event: object) -> Day:
 def _from_sqs(records: object) -> dict[str, object]:
     try:
         [record] = records if isinstance(records, list) else []
-        trigger = STRICT_JSON.decode(record["body"])
+        trigger = _JSON.decode(record["body"])
     except (ValueError, TypeError, KeyError, RecursionError):
         trigger = None
     if not isinstance(trigger, dict):
@@ -76,13 +76,13 @@ def _scheduled_fields(trigger: dict[str, object]) -> tuple[int, int, int]:
 
 
 def _named_fields(trigger: dict[str, object]) -> tuple[int, int, int]:
-    year = integer(trigger.get("year"))
+    year = _integer(trigger.get("year"))
     if year is None or not 1000 <= year <= 9999:
         _refuse("year", "expected an integer from 1000 to 9999")
-    month = integer(trigger.get("month"))
+    month = _integer(trigger.get("month"))
     if month is None:
         _refuse("month", "expected an integer")
-    day = integer(trigger.get("day"))
+    day = _integer(trigger.get("day"))
     if day is None:
         _refuse("day", "expected an integer")
     return year, month, day
@@ -94,7 +94,7 @@ def _account(value: object) -> str:
     return value
 
 
-def integer(value: object) -> int | None:
+def _integer(value: object) -> int | None:
     """The integer that a JSON number is as an IEEE 754 double (``8``, ``8.0``), or ``None``."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -109,9 +109,9 @@ def _refuse(member: str, text: str) -> NoReturn:
     raise AggregationError("INVALID_EVENT", f"{member}: {text}")
 
 
-def _not_json(constant: str) -> NoReturn:
+def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-#: RFC 8259 and nothing more: the library alone takes ``NaN``, and no integer beyond 4,300 digits.
-STRICT_JSON = json.JSONDecoder(parse_int=float, parse_constant=_not_json)
+#: Strict, unlike the default: no ``NaN``. Numbers of any length are doubles.
+_JSON = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant)

@@ -3,8 +3,8 @@ from io import SEEK_CUR, SEEK_END
 
 import pytest
 
-from aggregator import chunk_buffer
-from aggregator.chunk_buffer import ChunkBuffer
+from aggregator.tuning import chunk_buffer
+from aggregator.tuning.chunk_buffer import ChunkBuffer
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,6 @@
-"""Part of step store (SPEC S16): botocore asks the container endpoint, and again before it expires.
+"""Credentials of the container endpoint (SPEC S16), fetched by botocore, which both clients use.
 
-Nothing is asked before the first request needs it, so that a fault is that attempt's. Holds one
-set of keys.
+Nothing is requested before the first request to S3 needs keys: a failure is a failed attempt (E5).
 """
 
 import logging
@@ -11,14 +10,14 @@ from botocore.credentials import CredentialResolver, Credentials, DeferredRefres
 from botocore.exceptions import BotoCoreError, CredentialRetrievalError, NoCredentialsError
 from botocore.utils import ContainerMetadataFetcher
 
-from aggregator.attempts import AttemptError
-from aggregator.credentials import Keys, environment_keys
+from aggregator.s3.credentials import Keys, environment_keys
+from aggregator.store import AttemptError
 
 _ENDPOINT = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 _AUTHORIZATION = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
 _METHOD = "container-role"
 
-# It logs each failure with a traceback, between the JSON lines; the attempt tells the cause.
+# It logs each failure with a traceback, between the JSON lines; the attempt has the cause.
 logging.getLogger("botocore.credentials").disabled = True
 
 
@@ -29,15 +28,15 @@ class LambdaCredentials(CredentialResolver):
         super().__init__([])
         self._env = env
         self._endpoint = ContainerMetadataFetcher()
-        self._endpoint.RETRY_ATTEMPTS = 1  # repeating is the part of step attempts
+        self._endpoint.RETRY_ATTEMPTS = 1  # the step attempts repeats
         self._endpoint.SLEEP_TIME = 0
 
     def load_credentials(self) -> Credentials:
         if keys := environment_keys(self._env):
             return Credentials(*keys)
-        return DeferredRefreshableCredentials(self._ask, _METHOD)
+        return DeferredRefreshableCredentials(self._fetch, _METHOD)
 
-    def _ask(self) -> Mapping[str, str]:
+    def _fetch(self) -> Mapping[str, str]:
         """Raise a ``BotoCoreError`` that says why there are no keys."""
         if not (endpoint := self._env.get(_ENDPOINT)):
             raise NoCredentialsError
@@ -58,7 +57,7 @@ class LambdaCredentials(CredentialResolver):
 
 
 def container_keys(env: Mapping[str, str]) -> Callable[[], Keys]:
-    """The keys of the moment for a client that is not botocore's; ``AttemptError`` without."""
+    """A function for a client that is not botocore's: the current keys, or ``AttemptError``."""
     credentials = LambdaCredentials(env).load_credentials()
 
     def current() -> Keys:

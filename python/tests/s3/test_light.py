@@ -1,12 +1,11 @@
 """What only the light client does by itself: signing, hosts, silence."""
 
-import os
+import asyncio
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from http.server import ThreadingHTTPServer
 from io import BytesIO
-from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -15,14 +14,14 @@ from awscrt.io import ClientTlsContext, TlsContextOptions
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from test_store import Handler
+from test_clients import Blocking, Handler
 
-from aggregator import light_http
-from aggregator.attempts import Attempt, AttemptError
-from aggregator.credentials import Keys
-from aggregator.errors import BadSourceError
-from aggregator.light_http import Address, LightHttp, address_of
-from aggregator.light_store import LightStore
+from aggregator.s3 import light_http
+from aggregator.s3.credentials import Keys
+from aggregator.s3.endpoint import Address, address_of
+from aggregator.s3.light import LightStore
+from aggregator.s3.light_http import LightHttp
+from aggregator.store import AttemptError
 
 KEYS = Keys("key id", "secret/+=", "token/+=")
 
@@ -48,15 +47,30 @@ def server() -> Iterator[ThreadingHTTPServer]:
         http.shutdown()
 
 
-def store_at(endpoint: str) -> LightStore:
-    store = LightStore.__new__(LightStore)
-    store._http = LightHttp(endpoint, "eu-central-1", lambda: KEYS)
-    store._keys_at_hand = True
-    return store
+class Light(Blocking):
+    """The client at an endpoint, and the inside of its HTTP."""
+
+    def __init__(self, server: ThreadingHTTPServer, scheme: str = "http") -> None:
+        host = "127.0.0.1" if scheme == "http" else "localhost"
+        endpoint = f"{scheme}://{host}:{server.server_address[1]}"
+        self.http = LightHttp(endpoint, "eu-central-1", given(KEYS))
+        light = LightStore.__new__(LightStore)
+        light._http = self.http
+        super().__init__(light)
+
+
+def given(*keys: Keys) -> Callable[[], Awaitable[Keys]]:
+    """Each of the keys once, the last one from then on."""
+    left = list(keys)
+
+    async def current() -> Keys:
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    return current
 
 
 def test_signatures_are_the_sdks(server: ThreadingHTTPServer) -> None:
-    store = store_at(f"http://127.0.0.1:{server.server_address[1]}")
+    store = Light(server)
     store.list_page("bucket", "a b+%/é*~'", "/", "token+/=")
     store.get("bucket", "a/../b//c d+%41é~'()\n/./", 99)
     store.put("bucket", "key", BytesIO(b"body"), "application/gzip")
@@ -84,9 +98,9 @@ def sdk_signature(method: str, path: str, headers: dict[str, str]) -> str:
 
 
 def test_each_request_is_signed_with_the_keys_of_its_moment(server: ThreadingHTTPServer) -> None:
-    keys = iter([KEYS, Keys("key id", "another", KEYS.token), Keys("id", "secret", None)])
-    store = store_at(f"http://127.0.0.1:{server.server_address[1]}")
-    store._http._keys = lambda: next(keys)
+    store = Light(server)
+    another = Keys("key id", "another", KEYS.token)
+    store.http._keys = given(KEYS, another, Keys("id", "secret", None))
     for _ in range(3):
         store.get("bucket", "key", 99)
     signed = [headers for _, headers in Noting.seen]
@@ -97,34 +111,12 @@ def test_each_request_is_signed_with_the_keys_of_its_moment(server: ThreadingHTT
 def test_each_request_is_signed_at_its_second(
     server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = store_at(f"http://127.0.0.1:{server.server_address[1]}")
+    store = Light(server)
     for now in (1707350399.0, 1707350399.9, 1707350400.1):
-        monkeypatch.setattr("aggregator.light_http.time.time", lambda now=now: now)
+        monkeypatch.setattr("aggregator.s3.light_http.time.time", lambda now=now: now)
         store.get("bucket", "key", 99)
     dates = [headers["x-amz-date"] for _, headers in Noting.seen]
     assert dates == ["20240207T235959Z"] * 2 + ["20240208T000000Z"]
-
-
-@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="only Linux has this policy")
-def test_what_arrives_does_not_interrupt(
-    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise PermissionError
-
-    def policy() -> int:
-        store = store_at(f"http://127.0.0.1:{server.server_address[1]}")
-        store.get("bucket", "key", 99)
-        policies: SimpleQueue[int] = SimpleQueue()
-        store.begin_get("bucket", "key", 99, lambda _: policies.put(os.sched_getscheduler(0)))
-        return policies.get(timeout=5)
-
-    assert policy() == os.SCHED_BATCH
-    assert os.sched_getscheduler(0) == os.SCHED_OTHER
-    monkeypatch.setattr(os, "sched_setscheduler", refuse)
-    assert policy() == os.SCHED_OTHER
-    monkeypatch.delattr(os, "SCHED_BATCH")
-    assert policy() == os.SCHED_OTHER
 
 
 @pytest.mark.parametrize(
@@ -150,13 +142,13 @@ def test_silence_ends_an_attempt(
     silent = threading.Event()
     monkeypatch.setattr(Noting, "send_response", lambda *_: silent.wait(60))
     with pytest.raises(AttemptError, match="TimeoutError") as caught:
-        store_at(f"http://127.0.0.1:{server.server_address[1]}").get("bucket", "key", 99)
+        Light(server).get("bucket", "key", 99)
     assert caught.value.again
     silent.set()
 
 
 def test_connections_are_used_again(server: ThreadingHTTPServer) -> None:
-    store = store_at(f"http://127.0.0.1:{server.server_address[1]}")
+    store = Light(server)
     clients = set()
     accept = server.process_request
 
@@ -184,62 +176,36 @@ def test_a_known_authority_is_trusted(
     options = TlsContextOptions()
     options.override_default_trust_store(authority.cert_pem.bytes())
     monkeypatch.setattr(light_http, "_tls", lambda: ClientTlsContext(options))
-    store = store_at(f"https://localhost:{server.server_address[1]}")
+    store = Light(server, "https")
     assert store.get("bucket", "key", 99) == b"\x1f\x8bbody"
 
 
-def begun(store: LightStore, key: str, limit: int = 99) -> bytes:
-    """The body by an attempt that has no thread."""
-    outcomes: SimpleQueue[Attempt[bytes]] = SimpleQueue()
-    assert store.begin_get("bucket", key, limit, outcomes.put)
-    return outcomes.get(timeout=5)()
-
-
-def test_what_can_begin_needs_an_idle_connection(server: ThreadingHTTPServer) -> None:
-    store = store_at(f"http://127.0.0.1:{server.server_address[1]}")
-    assert not store.begin_get("bucket", "key", 99, print)
-    assert Noting.seen == []
-    store.get("bucket", "key", 99)
-    assert begun(store, "a b") == b"\x1f\x8bbody"
-    assert Noting.seen[1][0] == "/bucket/a%20b"
-    store._keys_at_hand = False
-    assert not store.begin_get("bucket", "key", 99, print)
-
-
-def test_faults_of_what_was_begun(server: ThreadingHTTPServer) -> None:
-    store = store_at(f"http://127.0.0.1:{server.server_address[1]}")
-    store.get("bucket", "key", 99)
-    with pytest.raises(BadSourceError, match="MISSING"):
-        begun(store, "NoSuchKey")
-    with pytest.raises(AttemptError, match="404 NoSuchBucket") as caught:
-        begun(store, "NoSuchBucket")
-    assert not caught.value.again
-    with pytest.raises(BadSourceError, match="TOO_LARGE"):
-        begun(store, "key", 5)
-    store.get("bucket", "key", 99)
-    with pytest.raises(AttemptError) as caught:
-        begun(store, "short")
-    assert caught.value.again
-
-
-def test_silence_ends_what_was_begun(
+def test_cancelling_closes_the_connection(
     server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = store_at(f"http://127.0.0.1:{server.server_address[1]}")
-    store.get("bucket", "key", 99)
-    monkeypatch.setattr(light_http, "_SILENCE_S", 1)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # the client hung up
     silent = threading.Event()
+    store = Light(server)
+    store.get("bucket", "key", 99)
+    [connections] = store.http._idle.values()
+    [connection] = connections
     monkeypatch.setattr(Noting, "send_response", lambda *_: silent.wait(60))
-    with pytest.raises(AttemptError, match="TimeoutError: nothing for 1 s") as caught:
-        begun(store, "key")
-    assert caught.value.again
+
+    async def cancelled() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await store.http.send("GET", "bucket", "/key")
+
+    asyncio.run(cancelled())
+    assert not connection.is_open()
+    assert connections == []
+    assert not store.http._running
     silent.set()
 
 
 def test_a_connection_that_was_closed_is_not_used(server: ThreadingHTTPServer) -> None:
-    store = store_at(f"http://127.0.0.1:{server.server_address[1]}")
+    store = Light(server)
     store.get("bucket", "key", 99)
-    (idle,) = store._http._idle.values()
+    [idle] = store.http._idle.values()
     idle[0].close().result(5)
-    assert not store.begin_get("bucket", "key", 99, print)
     assert store.get("bucket", "key", 99) == b"\x1f\x8bbody"

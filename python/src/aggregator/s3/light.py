@@ -1,0 +1,115 @@
+"""The client ``light``: S3's requests and answers over AWS's Common Runtime."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from urllib.parse import quote, unquote_plus, urlencode
+from xml.etree import ElementTree
+
+from aggregator.config import Config
+from aggregator.errors import BadSourceError
+from aggregator.s3.credentials import Keys, environment_keys
+from aggregator.s3.light_http import Answer, LightHttp
+from aggregator.store import AttemptError, Body, Listed, Page, refusal
+
+
+class LightStore:
+    """Requests of one event loop; the connections outlive it."""
+
+    def __init__(self, config: Config) -> None:
+        self._http = LightHttp(config.endpoint, config.region, _keys_source(os.environ))
+
+    async def list_page(self, bucket: str, prefix: str, delimiter: str, token: str | None) -> Page:
+        query = {"list-type": "2", "encoding-type": "url", "prefix": prefix}
+        if delimiter:
+            query["delimiter"] = delimiter
+        if token is not None:
+            query["continuation-token"] = token
+        target = f"/?{urlencode(query, quote_via=quote, safe='')}"
+        return _page(_accepted(await self._http.send("GET", bucket, target)))
+
+    async def get(self, bucket: str, key: str, limit: int) -> bytes:
+        answer = await self._http.send("GET", bucket, _path(key), limit=limit)
+        if answer.too_large:
+            raise BadSourceError("TOO_LARGE")
+        if answer.status == 404 and _error_code(answer) == "NoSuchKey":
+            raise BadSourceError("MISSING")
+        return _accepted(answer)
+
+    async def put(self, bucket: str, key: str, body: Body, content_type: str) -> None:
+        headers = {"content-type": content_type}
+        _accepted(await self._http.send("PUT", bucket, _path(key), headers, body))
+
+    async def copy(self, bucket: str, from_key: str, to_key: str) -> None:
+        headers = {"x-amz-copy-source": bucket + _path(from_key)}
+        text = _accepted(await self._http.send("PUT", bucket, _path(to_key), headers))
+        _result(text, "CopyObjectResult")
+
+    async def delete(self, bucket: str, key: str) -> None:
+        _accepted(await self._http.send("DELETE", bucket, _path(key)))
+
+
+def _keys_source(env: Mapping[str, str]) -> Callable[[], Awaitable[Keys]]:
+    """A function that gives the current keys, or raises ``AttemptError`` (S16).
+
+    Only the container endpoint needs botocore, which takes longer to import than all other modules.
+    """
+    keys = environment_keys(env)
+    if keys is None:
+        from aggregator.s3.container_credentials import container_keys
+
+        return partial(asyncio.to_thread, container_keys(env))
+
+    async def from_environment() -> Keys:
+        return keys
+
+    return from_environment
+
+
+def _path(key: str) -> str:
+    return f"/{quote(key)}"
+
+
+def _accepted(answer: Answer) -> bytes:
+    if not 200 <= answer.status < 300:
+        raise refusal(answer.status, _error_code(answer))
+    return answer.body
+
+
+def _page(text: bytes) -> Page:
+    found = _result(text, "ListBucketResult")
+    space = found.tag.removesuffix("ListBucketResult")  # a wildcard takes twice the time
+    key, size = f"{space}Key", f"{space}Size"
+    prefixes = found.iterfind(f"{space}CommonPrefixes/{space}Prefix")
+    more = found.findtext(f"{space}IsTruncated") == "true"
+    return Page(
+        [
+            Listed(unquote_plus(each.findtext(key, "")), int(each.findtext(size, "")))
+            for each in found.iterfind(f"{space}Contents")
+        ],
+        [unquote_plus(each.text or "") for each in prefixes],
+        found.findtext(f"{space}NextContinuationToken") if more else None,
+    )
+
+
+def _result(text: bytes, name: str) -> ElementTree.Element:
+    found = _parsed(text)
+    if not found.tag.endswith(name):  # S3 may fail after it has sent the status
+        raise AttemptError(f"200 {found.findtext('{*}Code', found.tag)}", again=True)
+    return found
+
+
+def _parsed(text: bytes) -> ElementTree.Element:
+    try:
+        return ElementTree.fromstring(text)  # noqa: S314  # expat bounds what entities expand to
+    except ElementTree.ParseError as error:
+        raise AttemptError(f"ParseError: {error}", again=True) from error
+
+
+def _error_code(answer: Answer) -> str:
+    """The code in S3's body; a proxy on the way may answer in another form."""
+    try:
+        return _parsed(answer.body).findtext("{*}Code", "")
+    except AttemptError:
+        return ""
