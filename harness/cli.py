@@ -29,13 +29,13 @@ from harness.commands.exits import DIFFERENT, INTERRUPTED, NOT_READY, USAGE, com
 from harness.model import HarnessError, NotReady, UsageError
 
 if TYPE_CHECKING:
-    from harness.bench import Doors
+    from harness.targets.interface import Target
 
 _COMMANDS = (compare, report, verify, mutants, fuzz, trail, doctor, backfill, redrive, status)
 
 
-def main(argv: Sequence[str], doors: Doors | None = None) -> int:
-    """Run one command. ``doors`` is how tests keep it off the machine."""
+def main(argv: Sequence[str], target: Target | None = None) -> int:
+    """Run one command. ``target`` is how tests keep it off the machine."""
     try:
         arguments = _parser().parse_args(argv)
     except SystemExit as end:  # argparse has said what was wrong
@@ -50,8 +50,8 @@ def main(argv: Sequence[str], doors: Doors | None = None) -> int:
     try:
         with interruptible():
             template = getattr(arguments, "template", None)
-            run: Callable[[argparse.Namespace, Doors], int] = arguments.run
-            return run(arguments, doors or _real_doors(template))
+            run: Callable[[argparse.Namespace, Target], int] = arguments.run
+            return run(arguments, target or _local_target(template))
     except KeyboardInterrupt:
         return complain("interrupted", INTERRUPTED)
     except UsageError as error:
@@ -73,23 +73,29 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _real_doors(template: Path | None) -> Doors:
-    from harness.bench import Doors
-    from harness.build import build
-    from harness.companions import prepare
-    from harness.local.s3server import S3Server
-    from harness.local.sandbox import Sandbox
-    from harness.machine import describe
-    from harness.template import TEMPLATE, load_implementations
-    from harness.toolchain import check
+def _local_target(template: Path | None) -> Target:
+    from harness.build.sam_build import build
+    from harness.build.template import TEMPLATE, load_implementations
+    from harness.compare.companions import prepare
+    from harness.targets.environment import describe
+    from harness.targets.interface import Target
+    from harness.targets.local.cgroup_probe import may_limit
+    from harness.targets.local.latency import delayed
+    from harness.targets.local.placement import place
+    from harness.targets.local.s3server import S3Server
+    from harness.targets.local.sandbox import LocalSandbox
+    from harness.toolchain.check import check
 
     file = TEMPLATE if template is None else template.absolute()
-    return Doors(
+    return Target(
         partial(load_implementations, file),
         check,
         partial(build, template=file),
         lambda cores: S3Server(cores=cores),
-        Sandbox,
+        LocalSandbox,
         describe,
-        prepare=prepare,
+        delayed,
+        place,
+        may_limit,
+        prepare,
     )

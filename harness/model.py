@@ -44,6 +44,16 @@ class UsageError(HarnessError):
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of ``doctor``; ``remedy`` is ``None`` when ``ok``."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Implementation:
     """One function of ``template.yaml``.
 
@@ -191,8 +201,8 @@ class Invocation:
 class Enforcement:
     """What holds a sandbox to its memory size: for the report.
 
-    ``mechanism`` is one of ``harness.local.cgroup_probe.KINDS``, or ``None`` with a ``reason``:
-    then nothing is limited and the figures below are ``None``. A ``reason`` beside a mechanism
+    ``mechanism`` is a kind of control group, or ``None`` with a ``reason``: then nothing is
+    limited and the figures below are ``None``. A ``reason`` beside a mechanism
     tells what it can't give. ``vcpus`` is the share. ``quota_delay_ms`` is from the emulator's
     line at the end of the last init to the quota: up to 1 ms too large, for the line has whole
     milliseconds; ``None`` before an init and with ``throttle_init``.
@@ -332,7 +342,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class RepeatedRow:
     """The A/A run: the row of that name once more, in a sandbox of its own."""
 
     name: str
@@ -347,5 +357,5 @@ class Comparison:
     settings: Mapping[str, object]
     fixture: Mapping[str, object]
     rows: tuple[Row, ...] = field(default_factory=tuple)
-    again: Again | None = None
+    again: RepeatedRow | None = None
     interrupted: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -16,7 +17,12 @@ from rich.markup import escape
 
 _PR_SET_CHILD_SUBREAPER = 36
 
+#: Told what is being done, in a few words.
 Progress = Callable[[str], None]
+
+
+def to_stderr(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
 
 
 @contextmanager

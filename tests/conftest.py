@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.build import build
-from harness.compare import by_client, choose_clients
-from harness.contract.scripted_s3 import ScriptedS3
+from harness.build.sam_build import build
+from harness.build.template import load_implementations
+from harness.compare.orchestrate import by_client, choose_clients
 from harness.model import Artefact, NotReady
-from harness.template import load_implementations
+from harness.verify.scripted_s3.server import ScriptedS3
 
 IMPLEMENTATIONS = {each.language: each for each in load_implementations()}
 EACH_CLIENT = choose_clients([*IMPLEMENTATIONS.values()], ())

@@ -18,9 +18,10 @@ from local_aws import LocalAws
 from sam_transform import BUCKETS
 from samcli.yamlhelper import yaml_dump, yaml_parse
 
+from harness.build.template import TEMPLATE
 from harness.model import Artefact
-from harness.template import TEMPLATE
-from harness.toolchain import ROOT, host_architecture
+from harness.toolchain.paths import ROOT
+from harness.toolchain.programs import host_architecture
 
 STACK = "rosetta"
 

@@ -21,7 +21,7 @@ from botocore.config import Config
 from botocore.response import StreamingBody
 from botocore.validate import ParamValidator
 
-from harness.aws.session import Clients
+from harness.targets.aws.session import Clients
 
 REGION = "eu-central-1"
 QUEUE, DEAD_LETTERS = (f"https://sqs.{REGION}.amazonaws.com/1/{name}" for name in ("days", "dead"))

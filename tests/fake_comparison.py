@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fake_bench import ENVIRONMENT
+from fake_machine import ENVIRONMENT
 
 from harness.model import (
-    Again,
     Comparison,
     EmulatorReport,
     Enforcement,
     Own,
+    RepeatedRow,
     Row,
     Sample,
     SampleKind,
@@ -126,7 +126,7 @@ COMPARISON = Comparison(
         ),
         Row("java", "sdk", Verdict(VerdictKind.SKIPPED, "JDK 25 was not found: install it")),
     ),
-    again=Again("go sdk", eight(510, 500, 500, 510, 500, 490, 500, 710)),
+    again=RepeatedRow("go sdk", eight(510, 500, 500, 510, 500, 490, 500, 710)),
 )
 
 

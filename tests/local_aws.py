@@ -18,9 +18,9 @@ from typing import Any, Self
 import boto3
 import psutil
 
-from harness import toolchain
-from harness.local import processes
-from harness.local.ports import free_ports
+from harness.targets.local import processes
+from harness.targets.local.ports import free_ports
+from harness.toolchain import tools
 
 REGION = "eu-central-1"
 _START_TIMEOUT_S = 120
@@ -45,7 +45,7 @@ class LocalAws:
             "GATEWAY_PORT": str(self._port),
             "MINISTACK_REGION": REGION,
         }
-        command: list[str | Path] = [toolchain.ministack_python(), "-m", "ministack"]
+        command: list[str | Path] = [tools.ministack_python(), "-m", "ministack"]
         with self._log.open("wb") as output:
             self._process = processes.start(command, cwd=self._scratch, env=env, output=output)
         try:

@@ -25,8 +25,8 @@ def main() -> int:
     # here, so that it runs as a script from anywhere
     sys.path.insert(0, str(Path(__file__).parent.parent))
     from harness import cli
-    from harness.export import read_export, to_json
     from harness.model import Sample, SampleKind
+    from harness.report.json_export import read_export, to_json
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "out.json"

@@ -10,8 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from harness.contract.judge import Function
 from harness.model import Invocation
+from harness.verify.vectors.judge import Function
 
 
 @dataclass(frozen=True, slots=True)

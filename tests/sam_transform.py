@@ -12,7 +12,7 @@ from samcli.yamlhelper import yaml_parse
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-from harness.template import TEMPLATE
+from harness.build.template import TEMPLATE
 
 BUCKETS = {"SourceBucket": "source-bucket", "DestinationBucket": "destination-bucket"}
 _ABSENT = {"Ref": "AWS::NoValue"}

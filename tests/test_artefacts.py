@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import artefacts
-from harness.artefacts import main, problems
+from harness.build import package_check as artefacts
+from harness.build.package_check import main, problems
 from harness.model import Artefact, Implementation, UsageError
-from harness.toolchain import host_architecture
+from harness.toolchain.programs import host_architecture
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the first test builds
 

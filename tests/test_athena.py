@@ -15,12 +15,12 @@ import sqlglot
 from conftest import built
 from sqlglot import exp
 
-from harness.contract.s3_scene import Stored
-from harness.contract.scripted_s3 import ScriptedS3
-from harness.contract.vectors import DESTINATION_BUCKET, SOURCE_BUCKET
-from harness.local.sandbox import Sandbox
 from harness.model import Artefact
-from harness.toolchain import ROOT
+from harness.targets.local.sandbox import LocalSandbox
+from harness.toolchain.paths import ROOT
+from harness.verify.scripted_s3.scene import Stored
+from harness.verify.scripted_s3.server import ScriptedS3
+from harness.verify.vectors.cases import DESTINATION_BUCKET, SOURCE_BUCKET
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the first test builds
 
@@ -71,7 +71,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "DST_PREFIX": PREFIX,
         "CHUNK_BYTES": "500",
     }
-    with ScriptedS3() as s3, Sandbox(artefact, {**s3.env(), **settings}) as sandbox:
+    with ScriptedS3() as s3, LocalSandbox(artefact, {**s3.env(), **settings}) as sandbox:
         s3.begin({SOURCE_BUCKET: sources, DESTINATION_BUCKET: {}})
         for day in days:
             year, month, number = map(int, day.split("/"))

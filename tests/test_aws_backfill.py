@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from fake_aws import DEAD_LETTERS, QUEUE, FakeAws, Refused
 
-from harness.aws.backfill import Backfill, days_between, list_accounts, tasks_for
-from harness.aws.ledger import Task, open_ledger
-from harness.aws.stack import read_stack
 from harness.cli import main
 from harness.model import HarnessError, UsageError
+from harness.operate.backfill import Backfill, days_between, list_accounts, tasks_for
+from harness.operate.ledger import Task, open_ledger
+from harness.targets.aws.stack import read_stack
 
 RANGE = ("--from", "2023-12-30", "--to", "2024-01-02")
 DAYS = days_between(date(2023, 12, 30), date(2024, 1, 2))
@@ -24,7 +24,7 @@ DAYS = days_between(date(2023, 12, 30), date(2024, 1, 2))
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
     made = FakeAws()
-    monkeypatch.setattr("harness.aws.session.open_clients", lambda _region: made.clients())
+    monkeypatch.setattr("harness.targets.aws.session.open_clients", lambda _region: made.clients())
     return made
 
 

@@ -7,25 +7,33 @@ import json
 import os
 import re
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_aws import FakeAws, Refused, report_line
 
-from harness.aws.comparison import ask, aws_doors
-from harness.aws.deployed import read_deployed
-from harness.aws.estimate import Estimate
-from harness.aws.report_line import ReportLine, read_report
-from harness.aws.session import Clients
-from harness.aws.settings import SettingsKeeper
-from harness.aws.stack import read_stack
-from harness.compare import Request, compare
+from harness.build.template import load_implementations
+from harness.compare.aws_estimate import Estimate, ask, estimate_request
+from harness.compare.orchestrate import Request, compare
 from harness.fixtures.recipe import Recipe
 from harness.fixtures.sources import read_records
-from harness.model import Comparison, HarnessError, NotReady, SampleKind, UsageError, VerdictKind
-from harness.template import load_implementations
+from harness.model import (
+    Comparison,
+    HarnessError,
+    Implementation,
+    NotReady,
+    SampleKind,
+    UsageError,
+    VerdictKind,
+)
+from harness.targets.aws.deployed import read_deployed
+from harness.targets.aws.report_line import ReportLine, read_report
+from harness.targets.aws.session import Clients
+from harness.targets.aws.settings import SettingsKeeper
+from harness.targets.aws.stack import read_stack
+from harness.targets.aws.target import aws_target
 
 TEMPLATE = load_implementations()
 KILLED = "RequestId: 6f747a63 Error: Runtime exited with error: signal: killed"
@@ -87,8 +95,12 @@ def compared(
     request = Request(Recipe(objects=12), on_aws=True, **asked)
     clients = aws.clients()
     stack = read_stack(clients, "rosetta")
-    with aws_doors(request, clients, stack, TEMPLATE, agree, print, tmp_path) as doors:
-        return compare(request, doors, print)
+
+    def agree_to(functions: Sequence[Implementation]) -> None:
+        agree(estimate_request(request, functions, stack.architecture))
+
+    with aws_target(clients, stack, TEMPLATE, agree_to, print, tmp_path) as target:
+        return compare(request, target, print)
 
 
 def state(aws: FakeAws) -> object:
@@ -398,7 +410,7 @@ def test_a_report_line_is_read_and_absent_is_none(line: str, expected: ReportLin
 
 
 def test_without_credentials_or_region_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.aws.session import open_clients
+    from harness.targets.aws.session import open_clients
 
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID"):
         monkeypatch.delenv(name, raising=False)

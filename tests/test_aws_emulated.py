@@ -18,14 +18,14 @@ import pytest
 from conftest import built
 from fake_aws import FakeAws, report_line
 
-from harness.aws.comparison import aws_doors
-from harness.aws.stack import read_stack
-from harness.compare import Request, compare
+from harness.build.template import load_implementations
+from harness.compare.orchestrate import Request, compare
 from harness.fixtures.recipe import Recipe
-from harness.local.s3server import S3Server
-from harness.local.sandbox import Sandbox
 from harness.model import Artefact, SampleKind, VerdictKind
-from harness.template import load_implementations
+from harness.targets.aws.stack import read_stack
+from harness.targets.aws.target import aws_target
+from harness.targets.local.s3server import S3Server
+from harness.targets.local.sandbox import LocalSandbox
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ class EmulatedFunction:
         self._artefact = artefact
         self._s3 = s3
         self._stack = stack
-        self._sandboxes: dict[str, Sandbox] = {}
+        self._sandboxes: dict[str, LocalSandbox] = {}
 
     def __call__(
         self, variables: Mapping[str, str], event: Mapping[str, Any], cold: bool
@@ -48,7 +48,7 @@ class EmulatedFunction:
         version = json.dumps(variables, sort_keys=True)
         assert cold == (version not in self._sandboxes)
         if cold:
-            sandbox = Sandbox(self._artefact, {**variables, **self._s3})
+            sandbox = LocalSandbox(self._artefact, {**variables, **self._s3})
             self._sandboxes[version] = self._stack.enter_context(sandbox)
         done = self._sandboxes[version].invoke(event)
         lines = "".join(json.dumps(line) + "\n" for line in done.log)
@@ -97,9 +97,9 @@ def test_a_real_function_is_compared_like_a_deployed_one(s3: S3Server, tmp_path:
         aws.run = EmulatedFunction(artefact, env, sandboxes)
         stack = read_stack(clients, "rosetta")
         template = load_implementations()
-        with aws_doors(request, clients, stack, template, lambda _: None, print, tmp_path) as doors:
+        with aws_target(clients, stack, template, lambda _: None, print, tmp_path) as target:
             assert client.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
-            done = compare(request, doors, print)
+            done = compare(request, target, print)
     assert [row.name for row in done.rows] == ["go sdk", "go light"]
     for row in done.rows:
         assert row.verdict.kind is VerdictKind.MATCH, row.verdict.reason

@@ -13,9 +13,9 @@ from conftest import IMPLEMENTATIONS
 from make_baseline import BASELINE, COMPARE
 
 from harness import cli
-from harness.bench import Doors
-from harness.measure import Progress
 from harness.model import Artefact, Implementation, NotReady
+from harness.targets.interface import Target
+from harness.terminal import Progress
 
 pytestmark = pytest.mark.slow
 
@@ -25,9 +25,9 @@ GATE = ("--baseline", str(BASELINE), "--max-slowdown", "2.5")
 PYTHON = IMPLEMENTATIONS["python"]
 
 
-def doors(folder: Path, variants: Mapping[str, str]) -> Doors:
+def target(folder: Path, variants: Mapping[str, str]) -> Target:
     """The real ones, but that languages of ``variants`` are Python with that handler of ours."""
-    real = cli._real_doors(None)
+    real = cli._local_target(None)
 
     def build(
         asked: Sequence[Implementation], progress: Progress
@@ -63,7 +63,7 @@ def test_nothing_is_far_slower_than_in_the_baseline(capsys: pytest.CaptureFixtur
 
 @pytest.mark.timeout(900)
 def test_a_slowed_function_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    slowed = doors(tmp_path, {"python": "slowed"})
+    slowed = target(tmp_path, {"python": "slowed"})
     assert cli.main([*COMPARE, "--languages", "python", *GATE], slowed) == 1
     told = capsys.readouterr().out
     assert "slower python sdk: " in told
@@ -74,7 +74,7 @@ def test_a_slowed_function_is_named(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_a_leaky_function_shows_in_the_memory_column(tmp_path: Path) -> None:
     file = tmp_path / "out.json"
     few = ("--warm", "3", "--no-floor", "--languages", "python,leaky", "--export-json", str(file))
-    assert cli.main([*COMPARE, *few], doors(tmp_path, {"leaky": "leaky"})) == 0
+    assert cli.main([*COMPARE, *few], target(tmp_path, {"leaky": "leaky"})) == 0
     rows = {row["language"]: row for row in json.loads(file.read_text())["results"]}
     normal, leaky = (rows[name]["figures"]["peak_rss_bytes"] for name in ("python", "leaky"))
     assert leaky > normal * 1.5

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from harness.contract.s3_scene import Fault, Stored
-from harness.contract.scripted_s3 import ScriptedS3
-from harness.contract.vectors import DESTINATION_BUCKET, SOURCE_BUCKET
-from harness.local.sandbox import Sandbox
 from harness.model import Artefact, Invocation
+from harness.targets.local.sandbox import LocalSandbox
+from harness.verify.scripted_s3.scene import Fault, Stored
+from harness.verify.scripted_s3.server import ScriptedS3
+from harness.verify.vectors.cases import DESTINATION_BUCKET, SOURCE_BUCKET
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ def run(
 ) -> Invocation:
     buckets = {"SRC_BUCKET": SOURCE_BUCKET, "DST_BUCKET": DESTINATION_BUCKET}
     env = s3.env() | buckets | artefact.implementation.choice | dict(settings or {})
-    with Sandbox(artefact, env, memory_mb=memory_mb, timeout_s=timeout_s) as sandbox:
+    with LocalSandbox(artefact, env, memory_mb=memory_mb, timeout_s=timeout_s) as sandbox:
         return sandbox.invoke(EVENT)
 
 

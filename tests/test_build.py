@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import build as module
-from harness import toolchain
-from harness.build import build
+from harness.build import sam_build as module
+from harness.build.sam_build import build
 from harness.model import Artefact, Implementation, NotReady
 
 SAM_OUTPUT = """\
@@ -50,7 +49,7 @@ def sam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sam:
     played = Sam()
     monkeypatch.setattr(module, "_sam_build", played)
     monkeypatch.setattr(module, "BUILDS", tmp_path / "builds")
-    monkeypatch.setattr(toolchain, "check", lambda _: [])
+    monkeypatch.setattr(module, "check", lambda _: [])
     return played
 
 

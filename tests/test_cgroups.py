@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.local import cgroup_files, cgroup_probe, cgroups
-from harness.local.limits import limited
+from harness.targets.local import cgroup_files, cgroup_probe, cgroups
+from harness.targets.local.limits import limited
 
 type OwnGroups = Callable[[Mapping[str, Path]], None]
 
@@ -154,7 +154,7 @@ def test_where_the_groups_of_a_process_are_is_read_from_its_mounts() -> None:
 @pytest.mark.skipif(cgroup_probe.find_kind()[0] is None, reason=str(cgroup_probe.find_kind()[1]))
 def test_what_a_killed_run_left_behind_goes_with_the_next() -> None:
     script = (
-        "import time; from harness.local import limits\n"
+        "import time; from harness.targets.local import limits\n"
         "with limits.limited(128): print('made', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as run:

@@ -17,7 +17,7 @@ from typing import Never
 
 import psutil
 import pytest
-from fake_bench import FakeBench, implementation
+from fake_machine import FakeMachine, implementation
 
 from harness.cli import main
 
@@ -30,21 +30,21 @@ def drop_one(records: list[bytes]) -> list[bytes]:
 
 
 def test_all_match(capsys: pytest.CaptureFixture[str]) -> None:
-    bench = FakeBench()
-    assert main(SMALL, bench.doors()) == 0
+    machine = FakeMachine()
+    assert main(SMALL, machine.target()) == 0
     out, err = capsys.readouterr()
     assert out.count(" match ") == 4
     assert "round 1: warm go sdk" in err.splitlines()
     assert "measuring" not in out
-    assert bench.done.count("start go") == bench.done.count("stop go") == 3
-    assert bench.done[-1] == "stop serving"
+    assert machine.done.count("start go") == machine.done.count("stop go") == 3
+    assert machine.done[-1] == "stop serving"
 
 
 def test_once_each_row_runs_once(tmp_path: Path) -> None:
-    bench, export = FakeBench(), tmp_path / "comparison.json"
+    machine, export = FakeMachine(), tmp_path / "comparison.json"
     asked = ("compare", "--objects", "30", "--once", "--export-json", str(export))
-    assert main(asked, bench.doors()) == 0
-    assert bench.done.count("start go") == 1
+    assert main(asked, machine.target()) == 0
+    assert machine.done.count("start go") == 1
     results = json.loads(export.read_text())["results"]
     assert {sample["kind"] for each in results for sample in each["samples"]} == {"cold"}
     assert {len(each["samples"]) for each in results if each["verdict"] == "match"} == {1}
@@ -54,8 +54,8 @@ def test_a_mismatch_shows_the_first_difference(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     export = tmp_path / "comparison.json"
-    bench = FakeBench(spoil={"java": drop_one})
-    assert main([*SMALL, "--export-json", str(export)], bench.doors()) == 1
+    machine = FakeMachine(spoil={"java": drop_one})
+    assert main([*SMALL, "--export-json", str(export)], machine.target()) == 1
     out = capsys.readouterr().out
     assert "java sdk: mismatch 2024/02/08/" in out
     assert "the chunk ends too early" in out
@@ -80,50 +80,50 @@ def test_settings_that_a_comparison_lacks(
     chosen = [implementation("go", settings)]
     if settings is None:
         chosen.append(implementation("python", {"CHUNK_BYTES": "1", "MAX_SOURCE_BYTES": "1"}))
-    assert main(SMALL, replace(FakeBench().doors(), load=lambda: chosen)) == code
+    assert main(SMALL, replace(FakeMachine().target(), load=lambda: chosen)) == code
     assert message in capsys.readouterr().err
 
 
 def test_chunks_are_cut_as_the_template_says(tmp_path: Path) -> None:
     export = tmp_path / "comparison.json"
-    assert main([*SMALL, "--export-json", str(export)], FakeBench().doors()) == 0
+    assert main([*SMALL, "--export-json", str(export)], FakeMachine().target()) == 0
     exported = json.loads(export.read_text())
     assert exported["fixture"]["chunks"] > 3
     assert exported["settings"]["CHUNK_BYTES"] == 50000
 
 
 def test_a_missing_tool_skips_its_language(capsys: pytest.CaptureFixture[str]) -> None:
-    bench = FakeBench(missing={"java": "mvn"})
-    assert main(SMALL, bench.doors()) == 0
+    machine = FakeMachine(missing={"java": "mvn"})
+    assert main(SMALL, machine.target()) == 0
     assert "java sdk: skipped mvn is not on PATH: install mvn" in capsys.readouterr().out
-    assert bench.done[0] == "build python javascript go"
+    assert machine.done[0] == "build python javascript go"
 
 
 @pytest.mark.parametrize("option", [("--languages", "go,java"), ("--require-all",)])
 def test_a_language_that_has_to_run_and_cannot(
     option: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench = FakeBench(missing={"java": "mvn"})
-    assert main([*SMALL, *option], bench.doors()) == 3
+    machine = FakeMachine(missing={"java": "mvn"})
+    assert main([*SMALL, *option], machine.target()) == 3
     out, err = capsys.readouterr()
     assert "java: mvn is not on PATH: install mvn" in err
     assert out == ""
-    assert bench.done == []
+    assert machine.done == []
 
 
 def test_named_languages_run_alone() -> None:
-    bench = FakeBench(missing={"java": "mvn"})
-    assert main([*SMALL, "--languages", "go, python"], bench.doors()) == 0
-    assert bench.done[0] == "build python go"
+    machine = FakeMachine(missing={"java": "mvn"})
+    assert main([*SMALL, "--languages", "go, python"], machine.target()) == 0
+    assert machine.done[0] == "build python go"
 
 
 def test_nothing_that_can_run_is_not_a_match() -> None:
-    assert main(SMALL, FakeBench(languages=["java"], missing={"java": "mvn"}).doors()) == 3
+    assert main(SMALL, FakeMachine(languages=["java"], missing={"java": "mvn"}).target()) == 3
 
 
 def test_a_failed_build_is_a_failed_run(capsys: pytest.CaptureFixture[str]) -> None:
-    bench = FakeBench(unbuildable={"go": "main.go:7: undefined: x"})
-    assert main(SMALL, bench.doors()) == 1
+    machine = FakeMachine(unbuildable={"go": "main.go:7: undefined: x"})
+    assert main(SMALL, machine.target()) == 1
     assert "go sdk: failed main.go:7: undefined: x" in capsys.readouterr().out
 
 
@@ -148,12 +148,12 @@ def test_a_failed_build_is_a_failed_run(capsys: pytest.CaptureFixture[str]) -> N
 def test_wrong_usage_starts_nothing(
     arguments: tuple[str, ...], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench = FakeBench()
-    assert main(arguments, bench.doors()) == 2
+    machine = FakeMachine()
+    assert main(arguments, machine.target()) == 2
     out, err = capsys.readouterr()
     assert complaint in err
     assert out == ""
-    assert bench.done == []
+    assert machine.done == []
 
 
 def test_a_folder_of_one_s_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,14 +161,14 @@ def test_a_folder_of_one_s_own(tmp_path: Path, capsys: pytest.CaptureFixture[str
     folder.mkdir(parents=True)
     (folder / "a.json").write_text('{"Records": [{"n": 1.0},\n {}]}')
     arguments = ("compare", "--source", str(tmp_path), "--day", "2023-07-10")
-    assert main(arguments, FakeBench().doors()) == 0
+    assert main(arguments, FakeMachine().target()) == 0
     assert "2023-07-10, given: 1 source, 0.0 MB" in capsys.readouterr().out
 
 
 def test_doctor_names_each_remedy(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["doctor"], FakeBench().doors()) == 0
+    assert main(["doctor"], FakeMachine().target()) == 0
     assert "missing" not in capsys.readouterr().out
-    assert main(["doctor"], FakeBench(missing={"java": "mvn"}).doors()) == 3
+    assert main(["doctor"], FakeMachine(missing={"java": "mvn"}).target()) == 3
     out = capsys.readouterr().out
     assert "missing  tool: mvn is not on PATH" in out
     assert "install mvn" in out
@@ -186,21 +186,21 @@ def test_another_system_is_told_so_in_one_sentence(
 
 SCRIPT = """
     import subprocess, sys, time
-    from fake_bench import FakeBench, implementation
+    from fake_machine import FakeMachine, implementation
     from harness.cli import main
 
-    class Slow(FakeBench):
+    class Slow(FakeMachine):
         def _build(self, implementations, progress):
             # a build tool that starts another: only the kernel knows the second one
             subprocess.run(["sh", "-c", "sleep 300 & echo built; sleep 300"])
 
-    class Stuck(FakeBench):
+    class Stuck(FakeMachine):
         def _sandbox(self, artefact, env, *others, **options):
             print("invoking", flush=True)
             time.sleep(300)
 
-    bench = Slow() if sys.argv[1] == "build" else Stuck()
-    sys.exit(main(["compare", "--objects", "5"], bench.doors()))
+    machine = Slow() if sys.argv[1] == "build" else Stuck()
+    sys.exit(main(["compare", "--objects", "5"], machine.target()))
 """
 
 
@@ -252,7 +252,7 @@ def await_(condition: Callable[[], bool]) -> None:
 def test_a_wrong_number_is_named(
     arguments: tuple[str, ...], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(("compare", *arguments), FakeBench().doors()) == 2
+    assert main(("compare", *arguments), FakeMachine().target()) == 2
     assert complaint in capsys.readouterr().err
 
 
@@ -260,6 +260,6 @@ def test_a_full_disk_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     def full(*_: object) -> Never:
         raise OSError(28, "No space left on device", "somewhere")
 
-    doors = replace(FakeBench().doors(), build=full)
-    assert main(SMALL, doors) == 3
+    target = replace(FakeMachine().target(), build=full)
+    assert main(SMALL, target) == 3
     assert capsys.readouterr().err.endswith("somewhere: No space left on device\n")

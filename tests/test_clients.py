@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_bench import FakeBench, FakeSandbox, implementation
+from fake_machine import FakeMachine, FakeSandbox, implementation
 
-from harness.bench import Doors
+from harness.build.template import load_implementations
 from harness.cli import main
-from harness.compare import by_client, choose_clients
+from harness.compare.orchestrate import by_client, choose_clients
 from harness.model import Artefact, NotReady, UsageError
-from harness.template import load_implementations
+from harness.targets.interface import Target
 
 pytestmark = pytest.mark.slow
 
@@ -25,14 +25,14 @@ FEW = ("--objects", "20", "--languages", "go,java", "--cold", "1", "--warm", "1"
 
 
 @dataclass
-class TwoClients(FakeBench):
+class TwoClients(FakeMachine):
     """Its template allows both clients; remembers what each sandbox was told."""
 
     told: set[tuple[str, str]] = field(default_factory=set)
 
-    def doors(self) -> Doors:
+    def target(self) -> Target:
         functions = [replace(implementation(name), clients=TWO) for name in self.languages]
-        return replace(super().doors(), load=lambda: functions)
+        return replace(super().target(), load=lambda: functions)
 
     @contextmanager
     def _sandbox(
@@ -43,35 +43,35 @@ class TwoClients(FakeBench):
             yield sandbox
 
 
-def rows(bench: FakeBench, tmp_path: Path, *arguments: str) -> list[str]:
+def rows(machine: FakeMachine, tmp_path: Path, *arguments: str) -> list[str]:
     file = tmp_path / "out.json"
-    assert main(["compare", *FEW, "--export-json", str(file), *arguments], bench.doors()) == 0
+    assert main(["compare", *FEW, "--export-json", str(file), *arguments], machine.target()) == 0
     exported = json.loads(file.read_text())
     assert "S3_CLIENT" not in exported["settings"]
     return [row["name"] for row in exported["results"]]
 
 
 def test_each_client_is_a_row_of_one_build(tmp_path: Path) -> None:
-    bench = TwoClients()
-    assert rows(bench, tmp_path) == ["java sdk", "java light", "go sdk", "go light"]
-    assert bench.told == {(name, client) for name in ("java", "go") for client in TWO}
-    assert [line for line in bench.done if line.startswith("build")] == ["build java go"]
+    machine = TwoClients()
+    assert rows(machine, tmp_path) == ["java sdk", "java light", "go sdk", "go light"]
+    assert machine.told == {(name, client) for name in ("java", "go") for client in TWO}
+    assert [line for line in machine.done if line.startswith("build")] == ["build java go"]
 
 
 def test_one_client_may_be_chosen(tmp_path: Path) -> None:
-    bench = TwoClients()
-    assert rows(bench, tmp_path, "--clients", "light") == ["java light", "go light"]
-    assert {client for _, client in bench.told} == {"light"}
+    machine = TwoClients()
+    assert rows(machine, tmp_path, "--clients", "light") == ["java light", "go light"]
+    assert {client for _, client in machine.told} == {"light"}
 
 
 @pytest.mark.parametrize("command", ["compare", "verify", "fuzz"])
 def test_an_unknown_client_is_refused_before_anything_is_built(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench = TwoClients()
-    assert main([command, "--languages", "go", "--clients", "curl"], bench.doors()) == 2
+    machine = TwoClients()
+    assert main([command, "--languages", "go", "--clients", "curl"], machine.target()) == 2
     assert "go has no client curl; known: sdk, light" in capsys.readouterr().err
-    assert not bench.done
+    assert not machine.done
 
 
 def test_the_contracts_default_is_left_to_the_function() -> None:

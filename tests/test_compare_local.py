@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.compare import choose_clients
-from harness.local.limits import support
+from harness.build.template import load_implementations
+from harness.compare.orchestrate import choose_clients
 from harness.model import Role
-from harness.template import load_implementations
+from harness.targets.local.limits import support
 
 pytestmark = pytest.mark.slow
 

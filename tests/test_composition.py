@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import built
 
-from harness.composition import own_share
+from harness.build.package_split import own_share
 from harness.model import Artefact, Implementation
 
 pytestmark = pytest.mark.slow

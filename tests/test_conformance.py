@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
-from harness.contract.conformance import Conformance, describe
-from harness.contract.vectors import VECTORS, load_cases
+from harness.verify.vectors.cases import VECTORS, load_cases
+from harness.verify.vectors.conformance import Conformance, describe
 
 pytestmark = pytest.mark.slow
 

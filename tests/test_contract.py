@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.contract.judge import judge
-from harness.contract.pool import SandboxPool
-from harness.contract.scripted_s3 import ScriptedS3
-from harness.contract.vectors import Case, load_cases
 from harness.model import Artefact
+from harness.verify.scripted_s3.server import ScriptedS3
+from harness.verify.vectors.cases import Case, load_cases
+from harness.verify.vectors.judge import judge
+from harness.verify.vectors.sandbox_pool import SandboxPool
 
 pytestmark = pytest.mark.slow
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from fake_comparison import COMPARISON, MATCH
 
-from harness import cost as module
-from harness.cost import Cost, cost, half_of, requests_cost
-from harness.export import to_json
+from harness.analysis import cost as module
+from harness.analysis.cost import Cost, cost, half_of, requests_cost
 from harness.model import Comparison, Enforcement, Row, Sample, SampleKind, Variant
-from harness.sweep_tables import cold_cost_table, cost_table, memory_table
-from harness.text_report import markdown
+from harness.report.json_export import to_json
+from harness.report.markdown import markdown
+from harness.report.sweep_tables import cold_cost_table, cost_table, memory_table
 
 PER_SOURCE_MS, FIXED_MS, ROUNDS = 1.5, 200.0, 9
 

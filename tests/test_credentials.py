@@ -11,11 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from harness.contract.s3_scene import Stored
-from harness.contract.scripted_s3 import ScriptedS3
-from harness.contract.vectors import DESTINATION_BUCKET, SOURCE_BUCKET
-from harness.local.sandbox import Sandbox
 from harness.model import Artefact
+from harness.targets.local.sandbox import LocalSandbox
+from harness.verify.scripted_s3.scene import Stored
+from harness.verify.scripted_s3.server import ScriptedS3
+from harness.verify.vectors.cases import DESTINATION_BUCKET, SOURCE_BUCKET
 
 pytestmark = pytest.mark.slow
 
@@ -106,7 +106,7 @@ def test_keys_that_expire_within_the_run_are_renewed(
     )
     env["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = AUTHORIZATION
     assert SOURCES * DELAY_S > 2 * LIFETIME_S
-    with Sandbox(artefact, env) as sandbox:
+    with LocalSandbox(artefact, env) as sandbox:
         invocation = sandbox.invoke(EVENT)
     assert invocation.error is None
     assert isinstance(invocation.result, dict)
@@ -125,7 +125,7 @@ def test_credentials_that_are_not_to_be_had_fail_every_attempt(
     port = 9 if broken == "down" else keys.server.server_address[1]
     if broken != "none at all":
         env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"http://127.0.0.1:{port}/keys"
-    with Sandbox(artefact, env) as sandbox:
+    with LocalSandbox(artefact, env) as sandbox:
         invocation = sandbox.invoke(EVENT)
     assert invocation.error == "S3_ERROR: list AWSLogs/"
     retries = [line["attempt"] for line in invocation.log if line["event"] == "retry"]
@@ -138,7 +138,7 @@ def test_a_session_token_of_the_environment_is_sent(artefact: Artefact, s3: Scri
     s3.accepts = lambda key, token: (key, token) == ("KEY", "token/+=")
     s3.begin(day())
     env = environment(artefact, s3) | {"AWS_ACCESS_KEY_ID": "KEY", "AWS_SESSION_TOKEN": "token/+="}
-    with Sandbox(artefact, env) as sandbox:
+    with LocalSandbox(artefact, env) as sandbox:
         assert sandbox.invoke(EVENT).error is None
 
 
@@ -147,7 +147,7 @@ def test_expired_keys_end_the_run_without_another_attempt(
 ) -> None:
     s3.accepts = lambda _key, _token: False
     s3.begin(day())
-    with Sandbox(artefact, environment(artefact, s3)) as sandbox:
+    with LocalSandbox(artefact, environment(artefact, s3)) as sandbox:
         assert sandbox.invoke(EVENT).error == "S3_ERROR: list AWSLogs/"
     requests, _ = s3.take_requests()
     assert len(requests) == 1

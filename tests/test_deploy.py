@@ -18,14 +18,14 @@ from local_aws import LocalAws
 from relay import Relay
 from sam_transform import parameters
 
-from harness.contract.judge import judge
-from harness.contract.pool import SandboxPool
-from harness.contract.s3_scene import Fault, Stored
-from harness.contract.scripted_s3 import ScriptedS3
-from harness.contract.vectors import DESTINATION_BUCKET, SOURCE_BUCKET, load_cases
-from harness.local.sandbox import Sandbox
 from harness.model import Artefact
-from harness.toolchain import host_architecture
+from harness.targets.local.sandbox import LocalSandbox
+from harness.toolchain.programs import host_architecture
+from harness.verify.scripted_s3.scene import Fault, Stored
+from harness.verify.scripted_s3.server import ScriptedS3
+from harness.verify.vectors.cases import DESTINATION_BUCKET, SOURCE_BUCKET, load_cases
+from harness.verify.vectors.judge import judge
+from harness.verify.vectors.sandbox_pool import SandboxPool
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -128,7 +128,7 @@ def relay(stack: Deployment, unpacked: dict[str, Artefact], s3: ScriptedS3) -> I
     (mapping,) = stack.mappings()
     names = {stack.function_name(each): each for each in LANGUAGES}
     language = names[mapping["FunctionArn"].split(":")[-2]]
-    with Sandbox(unpacked[language], {**variables(stack, language), **s3.env()}) as sandbox:
+    with LocalSandbox(unpacked[language], {**variables(stack, language), **s3.env()}) as sandbox:
         queue = stack.queue("QueueUrl")["QueueArn"]
         sqs = stack.aws.client("sqs")
         yield Relay(sqs, stack.outputs()["QueueUrl"], queue, sandbox)

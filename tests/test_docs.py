@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.contract.vectors import load_cases
-from harness.template import load_implementations
+from harness.build.template import load_implementations
+from harness.verify.vectors.cases import load_cases
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

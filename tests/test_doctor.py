@@ -6,24 +6,24 @@ from collections.abc import Callable
 
 import pytest
 from fake_aws import DEAD_LETTERS, FakeAws, Refused
-from fake_bench import FakeBench
+from fake_machine import FakeMachine
 
-from harness.aws.health import check_stack
+from harness.build.doctor import check_machine
+from harness.build.template import load_implementations
 from harness.cli import main
-from harness.doctor import check_machine
-from harness.template import load_implementations
+from harness.operate.health import check_stack
 
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
     made = FakeAws()
-    monkeypatch.setattr("harness.aws.health.open_clients", lambda _region: made.clients())
+    monkeypatch.setattr("harness.operate.health.open_clients", lambda _region: made.clients())
     return made
 
 
 def test_a_machine_that_has_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert {each.name for each in check_machine()} == {"ports", "limits", "disk"}
-    assert main(["doctor"], FakeBench().doors()) == 0
+    assert main(["doctor"], FakeMachine().target()) == 0
     assert "this machine\n  ok       ports" in capsys.readouterr().out
 
 
@@ -31,18 +31,18 @@ def test_what_a_machine_lacks_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> N
     def refuse(_: int) -> list[int]:
         raise PermissionError("not you")
 
-    monkeypatch.setattr("harness.doctor.free_ports", refuse)
-    monkeypatch.setattr("harness.doctor.find_kind", lambda: (None, "cgroup v1: read-only"))
-    monkeypatch.setattr("harness.doctor._LEAST_FREE_BYTES", 1 << 60)
+    monkeypatch.setattr("harness.build.doctor.free_ports", refuse)
+    monkeypatch.setattr("harness.build.doctor.find_kind", lambda: (None, "cgroup v1: read-only"))
+    monkeypatch.setattr("harness.build.doctor._LEAST_FREE_BYTES", 1 << 60)
     found = list(check_machine())
     assert [each.ok for each in found] == [False, False, False]
     assert all(each.remedy for each in found)
-    assert main(["doctor"], FakeBench().doors()) == 3
+    assert main(["doctor"], FakeMachine().target()) == 3
 
 
 def test_a_machine_without_limits_is_still_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.doctor.find_kind", lambda: (None, "cgroup v1: read-only"))
-    assert main(["doctor"], FakeBench().doors()) == 0
+    monkeypatch.setattr("harness.build.doctor.find_kind", lambda: (None, "cgroup v1: read-only"))
+    assert main(["doctor"], FakeMachine().target()) == 0
 
 
 def test_a_stack_in_order(aws: FakeAws) -> None:
@@ -91,6 +91,6 @@ def test_each_fault_of_a_stack_has_its_remedy(
     found = {each.name: each for each in check_stack("rosetta", None, load_implementations())}
     assert not found[name].ok
     assert remedy in f"{found[name].detail} {found[name].remedy}"
-    doors = FakeBench().doors()
-    assert main(["doctor", "--stack", "rosetta"], doors) == 3
+    target = FakeMachine().target()
+    assert main(["doctor", "--stack", "rosetta"], target) == 3
     assert f"missing  {name}: " in capsys.readouterr().out

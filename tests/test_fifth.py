@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.build import builds_of
-from harness.contract.vectors import VECTORS, load_cases
+from harness.build.sam_build import builds_of
+from harness.verify.vectors.cases import VECTORS, load_cases
 
 ROOT = Path(__file__).parent.parent
 FIFTH = ROOT / "tests/fifth"

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 from conftest import IMPLEMENTATIONS
-from fake_bench import FakeBench
+from fake_machine import FakeMachine
 
-from harness.bench import Bench, staged
 from harness.cli import main
-from harness.companions import FLOOR, prepare
+from harness.compare.companions import FLOOR, prepare
+from harness.compare.staged_day import StagedDay, staged
 from harness.fixtures.staging import StagedObject
-from harness.local.placement import Placement
-from harness.local.s3server import S3Server
-from harness.local.sandbox import Sandbox
 from harness.model import Artefact, NotReady, Role, Verdict, VerdictKind
+from harness.targets.interface import Placement
+from harness.targets.local.s3server import S3Server
+from harness.targets.local.sandbox import LocalSandbox
 
 DAY = date(2024, 2, 8)
 FOLDER = "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08/"
@@ -80,25 +80,27 @@ def artefact() -> Artefact:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
-    doors = replace(FakeBench().doors(), serve=lambda cores: S3Server(cores=cores))
-    with staged(doors, {DAY: odd_day()}, SETTINGS, Placement(None, None), lambda _: None) as found:
+def staged_day() -> Iterator[StagedDay]:
+    target = replace(FakeMachine().target(), serve=lambda cores: S3Server(cores=cores))
+    with staged(target, {DAY: odd_day()}, SETTINGS, Placement(None, None), lambda _: None) as found:
         yield found
 
 
-def test_every_text_that_inflates_is_moved_in_key_order(artefact: Artefact, bench: Bench) -> None:
-    env = {**artefact.implementation.environment, **bench.env, **SETTINGS}
-    with Sandbox(artefact, env) as sandbox:
+def test_every_text_that_inflates_is_moved_in_key_order(
+    artefact: Artefact, staged_day: StagedDay
+) -> None:
+    env = {**artefact.implementation.environment, **staged_day.env, **SETTINGS}
+    with LocalSandbox(artefact, env) as sandbox:
         for cold in (True, False):
-            bench.clear()
+            staged_day.clear()
             invocation = sandbox.invoke(EVENT)
             assert invocation.error is None, invocation.error
             assert invocation.cold == cold
-            assert bench.judge(invocation, role=Role.FLOOR) == Verdict(VerdictKind.MATCH)
+            assert staged_day.judge(invocation, role=Role.FLOOR) == Verdict(VerdictKind.MATCH)
     assert isinstance(invocation.result, dict)
     assert invocation.result["bad"] == len(BAD)
     assert invocation.result["sources"] == len(GOOD) + len(BAD)
-    stored = bench.store.read_tree("destination-bucket")
+    stored = staged_day.store.read_tree("destination-bucket")
     chunks = [gzip.decompress(each) for key, each in stored.items() if key.endswith(".gz")]
     ordered = sorted(GOOD.items(), key=lambda each: each[0].encode())
     texts = [gzip.decompress(each) if each[:1] == b"\x1f" else each for _, each in ordered]
@@ -107,17 +109,17 @@ def test_every_text_that_inflates_is_moved_in_key_order(artefact: Artefact, benc
     assert all(len(each) >= 2000 for each in chunks[:-1])
     assert all(len(each) < 2000 + 5000 for each in chunks)
     # and what a language has to write is another thing
-    assert "chunk" in str(bench.judge(invocation).reason)
+    assert "chunk" in str(staged_day.judge(invocation).reason)
 
 
-def test_a_text_that_is_lost_is_found(artefact: Artefact, bench: Bench) -> None:
+def test_a_text_that_is_lost_is_found(artefact: Artefact, staged_day: StagedDay) -> None:
     lost = next(key for key in GOOD if key.endswith("members.gz"))
-    bench.store.put_file("source-bucket", lost, body("one"))
-    env = {**artefact.implementation.environment, **bench.env, **SETTINGS}
-    with Sandbox(artefact, env) as sandbox:
+    staged_day.store.put_file("source-bucket", lost, body("one"))
+    env = {**artefact.implementation.environment, **staged_day.env, **SETTINGS}
+    with LocalSandbox(artefact, env) as sandbox:
         invocation = sandbox.invoke(EVENT)
     assert invocation.error is None
-    assert "differs" in str(bench.judge(invocation, role=Role.FLOOR).reason)
+    assert "differs" in str(staged_day.judge(invocation, role=Role.FLOOR).reason)
 
 
 FEW = ("compare", "--objects", "12", "--cold", "2", "--rerun", "0")
@@ -131,8 +133,8 @@ def test_the_floor_is_a_row_and_no_language(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "out.json"
-    bench = FakeBench(languages=["java", "go"], companions=True)
-    assert main([*FEW, "--export-json", str(file)], bench.doors()) == 0
+    machine = FakeMachine(languages=["java", "go"], companions=True)
+    assert main([*FEW, "--export-json", str(file)], machine.target()) == 0
     rows = exported(file)
     assert list(rows) == ["java sdk", "go sdk", "floor obstore"]
     floor = rows["floor obstore"]
@@ -152,13 +154,13 @@ def test_the_floor_is_a_row_and_no_language(
 
 def test_every_variant_has_a_floor_of_its_own(tmp_path: Path) -> None:
     file = tmp_path / "out.json"
-    bench = FakeBench(languages=["go"], companions=True)
+    machine = FakeMachine(languages=["go"], companions=True)
     sweep = ("--concurrency", "1,4", "--export-json", str(file))
-    assert main([*FEW, *sweep], bench.doors()) == 0
+    assert main([*FEW, *sweep], machine.target()) == 0
     assert list(exported(file)) == [
         *("go sdk c=1", "floor obstore c=1", "go sdk c=4", "floor obstore c=4")
     ]
-    assert main([*FEW, *sweep[:2], "--baseline", str(file)], bench.doors()) == 0
+    assert main([*FEW, *sweep[:2], "--baseline", str(file)], machine.target()) == 0
 
 
 def test_without_the_floor_nothing_is_divided_by_it(
@@ -166,21 +168,23 @@ def test_without_the_floor_nothing_is_divided_by_it(
 ) -> None:
     file = tmp_path / "out.json"
     arguments = (*FEW, "--export-json", str(file))
-    assert main([*arguments, "--no-floor"], FakeBench(companions=True).doors()) == 0
+    assert main([*arguments, "--no-floor"], FakeMachine(companions=True).target()) == 0
     rows = exported(file)
     assert "floor obstore" not in rows
     assert rows["go sdk"]["ratio_to_floor"] == {"warm": None, "first": None}
     assert "against the floor" not in capsys.readouterr().out
 
-    assert main(arguments, FakeBench(companions=NotReady("no uv: install it")).doors()) == 0
+    assert main(arguments, FakeMachine(companions=NotReady("no uv: install it")).target()) == 0
     floor = exported(file)["floor obstore"]
     assert (floor["verdict"], floor["reason"]) == ("skipped", "no uv: install it")
 
 
 def test_a_floor_that_does_less_gets_no_times(tmp_path: Path) -> None:
     file = tmp_path / "out.json"
-    bench = FakeBench(languages=["go"], companions=True, spoil={"floor": lambda texts: texts[1:]})
-    assert main([*FEW, "--export-json", str(file)], bench.doors()) == 1
+    machine = FakeMachine(
+        languages=["go"], companions=True, spoil={"floor": lambda texts: texts[1:]}
+    )
+    assert main([*FEW, "--export-json", str(file)], machine.target()) == 1
     rows = exported(file)
     assert rows["floor obstore"]["verdict"] == "mismatch"
     assert rows["floor obstore"]["samples"] == []

@@ -14,13 +14,13 @@ import pytest
 from conftest import every_artefact
 
 from harness.cli import main
-from harness.contract.fuzz import Tally, describe, fuzz, make_round
-from harness.contract.fuzz_days import MAX_SOURCE_BYTES, Day, Subject, subjects
-from harness.contract.fuzz_shrink import shrink
-from harness.contract.fuzz_truth import truth
-from harness.contract.vectors import load_cases
 from harness.fixtures.sources import BadSourceError, read_records
 from harness.model import UsageError
+from harness.verify.fuzz.bodies import Tally, describe, fuzz, make_round
+from harness.verify.fuzz.oracle import truth
+from harness.verify.fuzz.shrink import shrink
+from harness.verify.fuzz.subjects import MAX_SOURCE_BYTES, Day, Subject, subjects
+from harness.verify.vectors.cases import load_cases
 
 pytestmark = pytest.mark.slow
 

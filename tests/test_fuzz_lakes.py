@@ -11,25 +11,25 @@ from random import Random
 import pytest
 from conftest import every_artefact
 
-from harness.contract.fuzz_lakes import draw_scenery
-from harness.contract.judge import judge
-from harness.contract.lake_model import LakeModel, Limits, Run, stored
-from harness.contract.lake_rounds import (
+from harness.model import Invocation
+from harness.verify.fuzz.dataset_maker import draw_scenery
+from harness.verify.fuzz.dataset_model import LakeModel, Limits, Run, stored
+from harness.verify.fuzz.datasets import (
     LakeTally,
     describe_lakes,
     fuzz_lakes,
     lake_functions,
 )
-from harness.contract.log_seen import PHASES
-from harness.contract.scripted_s3 import ScriptedS3
-from harness.contract.vectors import (
+from harness.verify.scripted_s3.server import ScriptedS3
+from harness.verify.vectors.cases import (
     DESTINATION_BUCKET,
     SOURCE_BUCKET,
     Case,
     Expectation,
     load_cases,
 )
-from harness.model import Invocation
+from harness.verify.vectors.judge import judge
+from harness.verify.vectors.log_checks import PHASES
 
 pytestmark = pytest.mark.slow
 

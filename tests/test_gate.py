@@ -11,10 +11,10 @@ from random import Random
 from typing import Any
 
 import pytest
-from fake_bench import FakeBench, FakeSandbox
+from fake_machine import FakeMachine, FakeSandbox
 
+from harness.analysis.regression import judge_slowdown
 from harness.cli import main
-from harness.gate import judge_slowdown
 from harness.model import (
     Artefact,
     Comparison,
@@ -118,7 +118,7 @@ def test_what_can_not_be_judged_is_an_error(now: Comparison, reason: str) -> Non
 
 
 @dataclass
-class SlowedBench(FakeBench):
+class SlowedMachine(FakeMachine):
     """Java takes so many times as long as the others' 200 ms."""
 
     slowed: float = 1
@@ -143,21 +143,21 @@ def test_the_command_ends_in_1_for_a_slowed_function(
 ) -> None:
     baseline = tmp_path / "baseline.json"
     few = ("compare", "--objects", "10", "--cold", "0", "--rerun", "0")
-    assert main([*few, "--export-json", str(baseline)], SlowedBench().doors()) == 0
+    assert main([*few, "--export-json", str(baseline)], SlowedMachine().target()) == 0
     gate = (*few, "--baseline", str(baseline))
-    assert main(gate, SlowedBench().doors()) == 0
+    assert main(gate, SlowedMachine().target()) == 0
     assert "ok     java sdk: 1.00" in capsys.readouterr().out
-    assert main(gate, SlowedBench(slowed=1.5).doors()) == 1
+    assert main(gate, SlowedMachine(slowed=1.5).target()) == 1
     assert "slower java sdk: 1.50" in capsys.readouterr().out
-    assert main([*gate, "--max-slowdown", "1.6"], SlowedBench(slowed=1.5).doors()) == 0
+    assert main([*gate, "--max-slowdown", "1.6"], SlowedMachine(slowed=1.5).target()) == 0
 
 
 def test_a_baseline_is_read_before_anything_is_built(tmp_path: Path) -> None:
-    bench = FakeBench()
-    assert main(["compare", "--baseline", str(tmp_path / "none.json")], bench.doors()) == 2
-    assert bench.done == []
+    machine = FakeMachine()
+    assert main(["compare", "--baseline", str(tmp_path / "none.json")], machine.target()) == 2
+    assert machine.done == []
     old = tmp_path / "old.json"
     old.write_text(json.dumps({"schema": 1}))
-    assert main(["compare", "--baseline", str(old)], bench.doors()) == 2
-    assert main(["compare", "--max-slowdown", "0.9"], bench.doors()) == 2
-    assert bench.done == []
+    assert main(["compare", "--baseline", str(old)], machine.target()) == 2
+    assert main(["compare", "--max-slowdown", "0.9"], machine.target()) == 2
+    assert machine.done == []

@@ -14,11 +14,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from harness.contract.judge import Function, judge
-from harness.contract.log_seen import PHASES
-from harness.contract.scripted_s3 import ScriptedS3
-from harness.contract.vectors import DESTINATION_BUCKET, Case, load_cases
 from harness.model import Invocation
+from harness.verify.scripted_s3.server import ScriptedS3
+from harness.verify.vectors.cases import DESTINATION_BUCKET, Case, load_cases
+from harness.verify.vectors.judge import Function, judge
+from harness.verify.vectors.log_checks import PHASES
 
 CASE = "writing-three-chunks"
 DAY = "2024/02/08/"

@@ -9,9 +9,10 @@ from contextlib import closing
 import psutil
 import pytest
 
-from harness.local.latency import Latency, delayed, parse_latency
-from harness.local.s3server import S3Server
 from harness.model import UsageError
+from harness.targets.interface import Latency
+from harness.targets.local.latency import delayed, parse_latency
+from harness.targets.local.s3server import S3Server
 
 
 @pytest.mark.parametrize(

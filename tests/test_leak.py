@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.figures import figures
-from harness.local.sandbox import Sandbox
-from harness.measure import Plan, RunningSandbox, run_plan
+from harness.analysis.row_summary import figures
+from harness.compare.schedule import Plan, run_plan
 from harness.model import Artefact, Implementation, Invocation, Role, Row, Verdict, VerdictKind
+from harness.targets.interface import Sandbox
+from harness.targets.local.sandbox import LocalSandbox
 
 pytestmark = pytest.mark.slow
 
@@ -35,9 +36,9 @@ class Leaky:
     name: str
     role: Role = Role.LANGUAGE
 
-    def start(self) -> AbstractContextManager[RunningSandbox]:
+    def start(self) -> AbstractContextManager[Sandbox]:
         leaks = "yes" if self.name == "leaky" else ""
-        return Sandbox(self.artefact, {"LEAKS": leaks}, reset_peak=True)
+        return LocalSandbox(self.artefact, {"LEAKS": leaks}, reset_peak=True)
 
 
 class Nothing:
@@ -64,9 +65,9 @@ def test_a_leak_shows_in_the_memory_column(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(CODE)
     runtime = ("python3.13", "app.handle", tmp_path, 512, 60)
     artefact = Artefact(Implementation("python", "F", *runtime, {}), tmp_path, 0, 0)
-    targets = [Leaky(artefact, name) for name in ("steady", "leaky")]
+    candidates = [Leaky(artefact, name) for name in ("steady", "leaky")]
     plan = Plan({}, cold=0, warm=WARM, rerun=0, again=False)
-    found = run_plan(plan, targets, Nothing(), lambda _: None, lambda: 0.0)
+    found = run_plan(plan, candidates, Nothing(), lambda _: None, lambda: 0.0)
     peaks = {}
     for name, outcome in found.outcomes.items():
         assert outcome.matched, outcome.verdict.reason

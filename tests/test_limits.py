@@ -10,10 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.local import cgroup_files, cgroup_probe, limits, processes
-from harness.local.limits import Limits, limited
-from harness.local.sandbox import Sandbox
 from harness.model import Artefact, FailureKind, Implementation
+from harness.targets.interface import Limits
+from harness.targets.local import cgroup_files, cgroup_probe, limits, processes
+from harness.targets.local.limits import limited
+from harness.targets.local.sandbox import LocalSandbox
 
 pytestmark = pytest.mark.slow
 
@@ -102,7 +103,7 @@ def no_group_is_left() -> Iterator[None]:
 
 @pytest.mark.parametrize("memory_mb", [256, 512])
 def test_a_function_that_burns_gets_its_share(limited_artefact: Artefact, memory_mb: int) -> None:
-    with Sandbox(limited_artefact, {}, memory_mb, limits=Limits()) as sandbox:
+    with LocalSandbox(limited_artefact, {}, memory_mb, limits=Limits()) as sandbox:
         sandbox.invoke({})
         group = sandbox._limits
         before, begin = group.cpu_use(), time.monotonic()
@@ -121,7 +122,7 @@ def test_a_function_that_burns_gets_its_share(limited_artefact: Artefact, memory
 
 
 def test_the_first_handler_has_its_share_only(limited_artefact: Artefact) -> None:
-    with Sandbox(limited_artefact, {}, limits=Limits()) as sandbox:
+    with LocalSandbox(limited_artefact, {}, limits=Limits()) as sandbox:
         first = sandbox.invoke({"burn": 0.05})
 
     assert first.cold
@@ -134,14 +135,14 @@ def test_every_init_has_the_full_cpu_and_the_next_handler_has_not(
     limited_artefact: Artefact,
 ) -> None:
     (limited_artefact.folder / "burn").touch()
-    with Sandbox(limited_artefact, {}, limits=Limits()) as sandbox:
+    with LocalSandbox(limited_artefact, {}, limits=Limits()) as sandbox:
         cold = sandbox.invoke({})
         facts = sandbox.enforcement
         burning = sandbox.invoke({"burn": 0.05})
         sandbox.invoke({"exit": 1})
         again = sandbox.invoke({})  # init once more
         burning_again = sandbox.invoke({"burn": 0.05})
-    with Sandbox(limited_artefact, {}, limits=Limits(throttle_init=True)) as sandbox:
+    with LocalSandbox(limited_artefact, {}, limits=Limits(throttle_init=True)) as sandbox:
         throttled = sandbox.invoke({})
         throttled_facts = sandbox.enforcement
 
@@ -161,7 +162,7 @@ def test_every_init_has_the_full_cpu_and_the_next_handler_has_not(
 
 
 def test_a_function_that_leaks_is_killed_and_told_from_others(limited_artefact: Artefact) -> None:
-    with Sandbox(limited_artefact, {}, limits=Limits()) as sandbox:
+    with LocalSandbox(limited_artefact, {}, limits=Limits()) as sandbox:
         fits = sandbox.invoke({"hold": 32 * MIB})
         leaked = sandbox.invoke({"hold": 140 * MIB})
         again = sandbox.invoke({"hold": 32 * MIB})
@@ -181,7 +182,7 @@ def test_a_function_that_leaks_is_killed_and_told_from_others(limited_artefact: 
 
 def test_memory_is_limited_during_init(limited_artefact: Artefact) -> None:
     (limited_artefact.folder / "hold").touch()
-    with Sandbox(limited_artefact, {}, limits=Limits()) as sandbox:
+    with LocalSandbox(limited_artefact, {}, limits=Limits()) as sandbox:
         invocation = sandbox.invoke({})
 
     assert invocation.failure is not None
@@ -191,7 +192,7 @@ def test_memory_is_limited_during_init(limited_artefact: Artefact) -> None:
 def test_a_killed_child_of_a_function_that_goes_on_is_no_failure(
     limited_artefact: Artefact,
 ) -> None:
-    with Sandbox(limited_artefact, {}, limits=Limits()) as sandbox:
+    with LocalSandbox(limited_artefact, {}, limits=Limits()) as sandbox:
         invocation = sandbox.invoke({"kill": 140 * MIB})
 
     assert (invocation.result, invocation.failure) == (-9, None)
@@ -201,7 +202,7 @@ def test_a_killed_child_of_a_function_that_goes_on_is_no_failure(
 def test_a_time_out_an_end_and_an_error_are_told_apart(
     artefact: Artefact, asked: Limits | None
 ) -> None:
-    with Sandbox(artefact, {}, timeout_s=1, limits=asked) as sandbox:
+    with LocalSandbox(artefact, {}, timeout_s=1, limits=asked) as sandbox:
         events: list[dict[str, object]] = [{"sleep": 30}, {"exit": 3}, {"fail": "BAD_JSON: no"}, {}]
         failures = [sandbox.invoke(event).failure for event in events]
 
@@ -216,7 +217,7 @@ def test_a_time_out_an_end_and_an_error_are_told_apart(
 def test_the_function_and_the_emulator_are_inside_and_the_harness_is_not(
     limited_artefact: Artefact,
 ) -> None:
-    with Sandbox(limited_artefact, {}, limits=Limits()) as sandbox:
+    with LocalSandbox(limited_artefact, {}, limits=Limits()) as sandbox:
         inside = str(sandbox.invoke({"groups": True}).result)
         assert sandbox._process is not None
         emulator = Path(f"/proc/{sandbox._process.pid}/cgroup").read_text()
@@ -228,7 +229,7 @@ def test_the_function_and_the_emulator_are_inside_and_the_harness_is_not(
 
 
 def test_a_process_that_left_the_family_ends_with_the_group(limited_artefact: Artefact) -> None:
-    with Sandbox(limited_artefact, {}, limits=Limits()) as sandbox:
+    with LocalSandbox(limited_artefact, {}, limits=Limits()) as sandbox:
         left = sandbox.invoke({"leave": 60}).result
         assert isinstance(left, int)
         process = psutil.Process(left)
@@ -241,7 +242,7 @@ def test_a_process_that_left_the_family_ends_with_the_group(limited_artefact: Ar
 
 @pytest.mark.usefixtures("no_limits")
 def test_where_nothing_can_be_limited_the_reason_is_told(artefact: Artefact) -> None:
-    with Sandbox(artefact, {}, limits=Limits()) as sandbox:
+    with LocalSandbox(artefact, {}, limits=Limits()) as sandbox:
         invocation = sandbox.invoke({"hold": 140 * MIB})
         facts = sandbox.enforcement
 

@@ -6,21 +6,21 @@ from collections import Counter
 from itertools import batched
 
 import pytest
-from fake_targets import HALF, RESULT, FakeTarget, Stage
+from fake_candidates import HALF, RESULT, FakeCandidate, Stage
 
-from harness.measure import Measured, Outcome, Plan, run_plan
+from harness.compare.schedule import Measured, Outcome, Plan, run_plan
 from harness.model import Failure, FailureKind, HarnessError, NotReady, SampleKind, VerdictKind
 
 QUIET = Plan({}, rerun=0, again=False)
 
 
-def measured(plan: Plan, *targets: FakeTarget) -> Measured:
-    stage = targets[0].stage
-    return run_plan(plan, targets, stage, lambda _: None, stage.clock)
+def measured(plan: Plan, *candidates: FakeCandidate) -> Measured:
+    stage = candidates[0].stage
+    return run_plan(plan, candidates, stage, lambda _: None, stage.clock)
 
 
-def run(plan: Plan, *targets: FakeTarget) -> dict[str, Outcome]:
-    return measured(plan, *targets).outcomes
+def run(plan: Plan, *candidates: FakeCandidate) -> dict[str, Outcome]:
+    return measured(plan, *candidates).outcomes
 
 
 def invoked(stage: Stage) -> list[str]:
@@ -33,7 +33,7 @@ def plan(cold: int, warm: int, **others: object) -> Plan:
 
 def test_all_are_verified_then_warmed_up_then_measured_in_rounds() -> None:
     stage = Stage()
-    outcomes = run(plan(2, 2), FakeTarget(stage, "go"), FakeTarget(stage, "java"))
+    outcomes = run(plan(2, 2), FakeCandidate(stage, "go"), FakeCandidate(stage, "java"))
     done = invoked(stage)
     assert done[:6] == ["go cold", "java cold", "go cold", "go", "java cold", "java"]
     rounds = [Counter(each) for each in batched(done[6:], 2, strict=True)]
@@ -47,7 +47,7 @@ def test_all_are_verified_then_warmed_up_then_measured_in_rounds() -> None:
 
 def orders(seed: int) -> list[tuple[str, ...]]:
     stage = Stage()
-    run(plan(0, 12, seed=seed), *(FakeTarget(stage, name) for name in "abc"))
+    run(plan(0, 12, seed=seed), *(FakeCandidate(stage, name) for name in "abc"))
     return list(batched(invoked(stage)[9:], 3, strict=True))
 
 
@@ -60,7 +60,7 @@ def test_the_order_within_a_round_is_shuffled_by_the_seed() -> None:
 
 def test_every_measured_output_is_judged_before_the_next() -> None:
     stage = Stage()
-    run(plan(3, 4), FakeTarget(stage, "go"))
+    run(plan(3, 4), FakeCandidate(stage, "go"))
     verified, warming_up, samples = 1, 2, 7
     assert stage.done.count("judge go") == verified + samples
     assert len(invoked(stage)) == verified + warming_up + samples
@@ -68,16 +68,16 @@ def test_every_measured_output_is_judged_before_the_next() -> None:
 
 def test_each_cold_sample_has_a_fresh_sandbox_and_all_are_stopped() -> None:
     stage = Stage()
-    target = FakeTarget(stage, "go")
-    run(plan(3, 5), target)
-    assert target.starts == 5  # verification, three cold ones, one for all warm ones
+    candidate = FakeCandidate(stage, "go")
+    run(plan(3, 5), candidate)
+    assert candidate.starts == 5  # verification, three cold ones, one for all warm ones
     assert stage.done.count("start go") == stage.done.count("stop go")
     assert stage.done[-1] == "stop go"
 
 
 def test_a_re_run_finds_the_day_and_counts_apart() -> None:
     stage = Stage()
-    outcome = run(plan(0, 3, rerun=2), FakeTarget(stage, "go"))["go"]
+    outcome = run(plan(0, 3, rerun=2), FakeCandidate(stage, "go"))["go"]
     assert invoked(stage)[3:] == ["go", "go rerun", "go", "go rerun", "go"]
     kinds = [sample.kind for sample in outcome.samples]
     assert kinds == ["warm", "rerun", "warm", "rerun", "warm"]
@@ -85,8 +85,8 @@ def test_a_re_run_finds_the_day_and_counts_apart() -> None:
 
 def test_the_fastest_is_measured_against_itself() -> None:
     stage = Stage()
-    slow = FakeTarget(stage, "java", time_ms=lambda _: 300)
-    found = measured(plan(1, 3, again=True, rerun=3), slow, FakeTarget(stage, "go"))
+    slow = FakeCandidate(stage, "java", time_ms=lambda _: 300)
+    found = measured(plan(1, 3, again=True, rerun=3), slow, FakeCandidate(stage, "go"))
     assert found.again is not None
     name, second = found.again
     assert name == "go"
@@ -99,7 +99,7 @@ def test_the_fastest_is_measured_against_itself() -> None:
 def test_halved_targets_are_asked_for_both_sizes_in_each_round() -> None:
     stage = Stage()
     asked = plan(1, 2, half_event=HALF, halved=frozenset({"go"}), again=True, rerun=1)
-    found = measured(asked, FakeTarget(stage, "go"), FakeTarget(stage, "java"))
+    found = measured(asked, FakeCandidate(stage, "go"), FakeCandidate(stage, "java"))
     assert found.again is not None
     kinds = {name: [s.kind for s in each.samples] for name, each in found.outcomes.items()}
     assert kinds["go"] == ["cold", "warm", "rerun", "half", "warm", "half"]
@@ -110,7 +110,7 @@ def test_halved_targets_are_asked_for_both_sizes_in_each_round() -> None:
 
 
 def test_samples_carry_the_figures_as_they_came() -> None:
-    cold, warm = run(plan(1, 1), FakeTarget(Stage(), "go"))["go"].samples
+    cold, warm = run(plan(1, 1), FakeCandidate(Stage(), "go"))["go"].samples
     assert (cold.init_ms, cold.duration_ms, cold.first_ms) == (100, 400, 500)
     assert (cold.cpu_ms, cold.server_cpu_ms, cold.peak_rss_bytes) == (5, 30, 9)
     assert (warm.init_ms, warm.duration_ms, warm.first_ms) == (None, 100, None)
@@ -120,22 +120,22 @@ def test_samples_carry_the_figures_as_they_came() -> None:
 @pytest.mark.parametrize("seconds", [1, 2, 7])
 def test_a_time_budget_decides_the_counts(seconds: int) -> None:
     stage = Stage()
-    targets = [FakeTarget(stage, "go"), FakeTarget(stage, "java")]
-    outcomes = run(Plan({}, rerun=0, seconds=seconds, again=False), *targets)
+    candidates = [FakeCandidate(stage, "go"), FakeCandidate(stage, "java")]
+    outcomes = run(Plan({}, rerun=0, seconds=seconds, again=False), *candidates)
     kinds = [Counter(sample.kind for sample in each.samples) for each in outcomes.values()]
     rounds = max(1, int(seconds / 1.2))  # two cold ones of 500 ms and two warm ones of 100
     assert kinds == [{"cold": rounds, "warm": rounds}] * 2
 
 
 def test_counts_bound_a_time_budget() -> None:
-    outcome = run(Plan({}, cold=0, warm=3, seconds=99), FakeTarget(Stage(), "go"))["go"]
+    outcome = run(Plan({}, cold=0, warm=3, seconds=99), FakeCandidate(Stage(), "go"))["go"]
     assert Counter(sample.kind for sample in outcome.samples) == {"warm": 3, "rerun": 3}
 
 
 def test_an_interruption_keeps_what_was_measured() -> None:
     stage = Stage()
-    targets = [FakeTarget(stage, "go"), FakeTarget(stage, "java", interrupt_at=7)]
-    found = measured(plan(0, 8), *targets)
+    candidates = [FakeCandidate(stage, "go"), FakeCandidate(stage, "java", interrupt_at=7)]
+    found = measured(plan(0, 8), *candidates)
     assert found.interrupted
     assert len(found.outcomes["java"].samples) == 3
     assert len(found.outcomes["go"].samples) in (3, 4)
@@ -144,7 +144,7 @@ def test_an_interruption_keeps_what_was_measured() -> None:
 
 def test_once_the_verifying_run_is_the_sample() -> None:
     stage = Stage(wrong={"java": {1}})
-    outcomes = run(Plan({}, once=True), FakeTarget(stage, "go"), FakeTarget(stage, "java"))
+    outcomes = run(Plan({}, once=True), FakeCandidate(stage, "go"), FakeCandidate(stage, "java"))
     assert invoked(stage) == ["go cold", "java cold"]
     (sample,) = outcomes["go"].samples
     assert (sample.kind, sample.first_ms, sample.cpu_ms, sample.server_cpu_ms) == (
@@ -156,9 +156,9 @@ def test_once_the_verifying_run_is_the_sample() -> None:
 
 def test_once_each_row_is_kept_as_it_comes() -> None:
     stage, kept = Stage(), list[list[str]]()
-    targets = [FakeTarget(stage, name, interrupt_at=int(name == "c")) for name in "abc"]
+    candidates = [FakeCandidate(stage, name, interrupt_at=int(name == "c")) for name in "abc"]
     found = run_plan(
-        *(Plan({}, once=True), targets, stage, lambda _: None, stage.clock),
+        *(Plan({}, once=True), candidates, stage, lambda _: None, stage.clock),
         keep=lambda so_far: kept.append([*so_far.outcomes]),
     )
     assert kept == [["a"], ["a", "b"]]
@@ -169,17 +169,17 @@ def test_once_each_row_is_kept_as_it_comes() -> None:
 def test_an_interruption_before_all_are_verified_leaves_no_result() -> None:
     stage = Stage()
     with pytest.raises(KeyboardInterrupt):
-        run(plan(1, 1), FakeTarget(stage, "go"), FakeTarget(stage, "java", interrupt_at=1))
+        run(plan(1, 1), FakeCandidate(stage, "go"), FakeCandidate(stage, "java", interrupt_at=1))
 
 
 def test_progress_tells_what_runs_and_the_time_left() -> None:
     stage, told = Stage(), list[str]()
-    run_plan(plan(0, 3), [FakeTarget(stage, "go")], stage, told.append, stage.clock)
+    run_plan(plan(0, 3), [FakeCandidate(stage, "go")], stage, told.append, stage.clock)
     assert told == [
         *("verifying go", "warming up go", "round 1: warm go"),
         *("round 2: warm go, about 0 s left", "round 3: warm go, about 0 s left"),
     ]
-    slow = FakeTarget(Stage(), "go", time_ms=lambda _: 60_000)
+    slow = FakeCandidate(Stage(), "go", time_ms=lambda _: 60_000)
     run_plan(plan(0, 3), [slow], slow.stage, told.append, slow.stage.clock)
     assert told[-2:] == [
         "round 2: warm go, about 120 s left",
@@ -189,7 +189,7 @@ def test_progress_tells_what_runs_and_the_time_left() -> None:
 
 def test_a_mismatch_keeps_its_reason_and_gets_no_samples() -> None:
     stage = Stage(wrong={"java": {1}})
-    outcomes = run(QUIET, FakeTarget(stage, "java"), FakeTarget(stage, "go"))
+    outcomes = run(QUIET, FakeCandidate(stage, "java"), FakeCandidate(stage, "go"))
     assert (outcomes["java"].verdict.kind, outcomes["java"].verdict.reason) == (
         VerdictKind.MISMATCH,
         "line 3 differs",
@@ -201,26 +201,26 @@ def test_a_mismatch_keeps_its_reason_and_gets_no_samples() -> None:
 
 def test_an_output_that_is_wrong_once_while_measuring_is_a_mismatch() -> None:
     stage = Stage(wrong={"java": {6}})
-    outcomes = run(QUIET, FakeTarget(stage, "java"), FakeTarget(stage, "go"))
+    outcomes = run(QUIET, FakeCandidate(stage, "java"), FakeCandidate(stage, "go"))
     assert outcomes["java"].verdict.kind is VerdictKind.MISMATCH
     assert outcomes["java"].samples == []
     assert len(outcomes["go"].samples) == 13
 
 
 def test_an_error_in_verification_is_a_failed_run() -> None:
-    outcome = run(QUIET, FakeTarget(Stage(), "go", {1: "NO_TRAIL: AWSLogs/"}))["go"]
+    outcome = run(QUIET, FakeCandidate(Stage(), "go", {1: "NO_TRAIL: AWSLogs/"}))["go"]
     assert (outcome.verdict.kind, outcome.verdict.reason) == ("failed", "NO_TRAIL: AWSLogs/")
     assert outcome.output is None
 
 
 def test_an_error_while_measuring_ends_that_language_only() -> None:
     stage = Stage()
-    target = FakeTarget(stage, "java", {6: "S3_ERROR: get a"})
-    outcomes = run(QUIET, target, FakeTarget(stage, "go"))
+    candidate = FakeCandidate(stage, "java", {6: "S3_ERROR: get a"})
+    outcomes = run(QUIET, candidate, FakeCandidate(stage, "go"))
     assert outcomes["java"].verdict.kind is VerdictKind.FAILED
     assert "S3_ERROR: get a" in str(outcomes["java"].verdict.reason)
     assert outcomes["java"].samples == []
-    assert target.invocations == 6
+    assert candidate.invocations == 6
     assert len(outcomes["go"].samples) == 13
     assert stage.done.count("start java") == stage.done.count("stop java")
 
@@ -236,22 +236,22 @@ def test_an_error_while_measuring_ends_that_language_only() -> None:
 def test_ends_at_a_limit_have_verdicts_of_their_own(
     kind: FailureKind, verdict: VerdictKind
 ) -> None:
-    at_once = FakeTarget(Stage(), "go", {1: Failure(kind, "at its limit")})
+    at_once = FakeCandidate(Stage(), "go", {1: Failure(kind, "at its limit")})
     assert run(QUIET, at_once)["go"].verdict.kind is verdict
-    later = FakeTarget(Stage(), "go", {6: Failure(kind, "at its limit")})
+    later = FakeCandidate(Stage(), "go", {6: Failure(kind, "at its limit")})
     outcome = run(QUIET, later)["go"]
     assert (outcome.verdict.kind, outcome.samples) == (verdict, [])
     assert "at its limit" in str(outcome.verdict.reason)
 
 
 def test_an_error_in_the_warming_up_is_a_failed_run() -> None:
-    target = FakeTarget(Stage(), "go", {3: "INTERNAL: see the log"})
-    assert run(QUIET, target)["go"].verdict.kind is VerdictKind.FAILED
-    assert target.invocations == 3
+    candidate = FakeCandidate(Stage(), "go", {3: "INTERNAL: see the log"})
+    assert run(QUIET, candidate)["go"].verdict.kind is VerdictKind.FAILED
+    assert candidate.invocations == 3
 
 
 def test_a_sandbox_that_died_between_warm_samples_is_noticed() -> None:
-    outcome = run(QUIET, FakeTarget(Stage(), "go", always_cold=True))["go"]
+    outcome = run(QUIET, FakeCandidate(Stage(), "go", always_cold=True))["go"]
     assert outcome.verdict.kind is VerdictKind.FAILED
 
 
@@ -259,8 +259,8 @@ def test_a_sandbox_that_does_not_start() -> None:
     stage = Stage()
     outcomes = run(
         QUIET,
-        FakeTarget(stage, "java", start_error=NotReady("no JDK 25")),
-        FakeTarget(stage, "go", start_error=HarnessError("no port")),
+        FakeCandidate(stage, "java", start_error=NotReady("no JDK 25")),
+        FakeCandidate(stage, "go", start_error=HarnessError("no port")),
     )
     assert outcomes["java"].verdict.kind is VerdictKind.SKIPPED
     assert outcomes["go"].verdict.kind is VerdictKind.FAILED
@@ -268,6 +268,6 @@ def test_a_sandbox_that_does_not_start() -> None:
 
 def test_without_samples_everything_is_verified_all_the_same() -> None:
     stage = Stage()
-    outcome = run(plan(0, 0), FakeTarget(stage, "go"))["go"]
+    outcome = run(plan(0, 0), FakeCandidate(stage, "go"))["go"]
     assert outcome.matched
     assert invoked(stage) == ["go cold"]

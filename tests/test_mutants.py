@@ -11,10 +11,10 @@ from random import Random
 
 import pytest
 
+from harness.build.template import load_implementations
 from harness.cli import main
-from harness.contract.mutants import Fate, Mutant, describe, load_mutants, mutated, run_mutants
 from harness.model import UsageError
-from harness.template import load_implementations
+from harness.verify.mutants import Fate, Mutant, describe, load_mutants, mutated, run_mutants
 
 pytestmark = pytest.mark.slow
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from harness import toolchain
+from harness.toolchain import tools
 
-LOOP = Path(__file__).parent.parent / "harness/local/node_runtime.mjs"
+LOOP = Path(__file__).parent.parent / "harness/targets/local/node_runtime.mjs"
 API = "/2018-06-01/runtime/"
 WAIT_S = 20
 
@@ -111,7 +111,7 @@ def start(api: RuntimeApi, tmp_path: Path) -> Iterator[Start]:
         path.parent.mkdir(exist_ok=True)
         path.write_text(source)
         process = subprocess.Popen(
-            [toolchain.find_node(), LOOP, handler],
+            [tools.find_node(), LOOP, handler],
             env={
                 "AWS_LAMBDA_RUNTIME_API": api.address,
                 "LAMBDA_TASK_ROOT": str(tmp_path),

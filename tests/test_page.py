@@ -16,7 +16,7 @@ import pytest
 from fake_comparison import COMPARISON, SWEEP
 
 from harness.model import Verdict, VerdictKind
-from harness.page.page import render_page
+from harness.report.html_page.page import render_page
 
 PAGE = render_page(COMPARISON)
 PLOTS = ("warm", "phases", "first", "memory", "package")

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 from conftest import IMPLEMENTATIONS
-from fake_bench import FakeBench
+from fake_machine import FakeMachine
 
-from harness.bench import Bench, staged
 from harness.cli import main
-from harness.companions import DUCKDB, prepare
-from harness.export import read_export
+from harness.compare.companions import DUCKDB, prepare
+from harness.compare.staged_day import StagedDay, staged
 from harness.fixtures.recipe import Recipe, make_day
-from harness.local.placement import Placement
-from harness.local.s3server import S3Server
-from harness.local.sandbox import Sandbox
 from harness.model import Artefact, Invocation, NotReady, Role, VerdictKind
+from harness.report.json_export import read_export
+from harness.targets.interface import Placement
+from harness.targets.local.s3server import S3Server
+from harness.targets.local.sandbox import LocalSandbox
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,7 @@ def test_a_peer_is_a_row_of_its_own_verdict_and_in_no_rank(
 ) -> None:
     file, page, text = (tmp_path / name for name in ("out.json", "out.html", "out.md"))
     files = ("--export-json", str(file), "--html", str(page), "--markdown", str(text))
-    assert main([*FEW, "--peers", *files], FakeBench(companions=True).doors()) == 0
+    assert main([*FEW, "--peers", *files], FakeMachine(companions=True).target()) == 0
     rows = exported(file)
     assert [(name, row["role"]) for name, row in rows.items()] == [
         ("go sdk", "language"),
@@ -63,13 +63,15 @@ def test_a_peer_is_a_row_of_its_own_verdict_and_in_no_rank(
     again = {row.name: row for row in read_export(file).rows}["peer duckdb"]
     assert (again.role, again.verdict.kind) == (Role.PEER, VerdictKind.VALUES)
     # another release of it is no slowdown of a language
-    assert main([*FEW, "--peers", "--baseline", str(file)], FakeBench(companions=True).doors()) == 0
+    assert (
+        main([*FEW, "--peers", "--baseline", str(file)], FakeMachine(companions=True).target()) == 0
+    )
     assert "peer duckdb:" not in capsys.readouterr().out.partition("against the baseline")[2]
 
 
 def test_without_being_asked_there_is_no_peer(tmp_path: Path) -> None:
     file = tmp_path / "out.json"
-    assert main([*FEW, "--export-json", str(file)], FakeBench(companions=True).doors()) == 0
+    assert main([*FEW, "--export-json", str(file)], FakeMachine(companions=True).target()) == 0
     assert list(exported(file)) == ["go sdk", "floor obstore"]
 
 
@@ -90,9 +92,9 @@ def round_off(records: Sequence[bytes]) -> list[bytes]:
 @pytest.mark.parametrize("spoil", [lose, double, round_off])
 def test_a_peer_that_changes_a_value_gets_no_times(tmp_path: Path, spoil: object) -> None:
     file = tmp_path / "out.json"
-    bench = FakeBench(companions=True, spoil={"peer": spoil})  # type: ignore[dict-item]
+    machine = FakeMachine(companions=True, spoil={"peer": spoil})  # type: ignore[dict-item]
     # it is no failure of a language
-    assert main([*FEW, "--peers", "--export-json", str(file)], bench.doors()) == 0
+    assert main([*FEW, "--peers", "--export-json", str(file)], machine.target()) == 0
     peer = exported(file)["peer duckdb"]
     assert (peer["verdict"], peer["samples"]) == ("mismatch", [])
     assert "not the same records" in str(peer["reason"])
@@ -100,15 +102,15 @@ def test_a_peer_that_changes_a_value_gets_no_times(tmp_path: Path, spoil: object
 
 def test_a_peer_that_was_asked_for_has_to_be_there(tmp_path: Path) -> None:
     file = tmp_path / "out.json"
-    bench = FakeBench(companions=NotReady("no wheel: install it"))
-    assert main([*FEW, "--peers", "--export-json", str(file)], bench.doors()) == 3
+    machine = FakeMachine(companions=NotReady("no wheel: install it"))
+    assert main([*FEW, "--peers", "--export-json", str(file)], machine.target()) == 3
     peer = exported(file)["peer duckdb"]
     assert (peer["verdict"], peer["reason"]) == ("skipped", "no wheel: install it")
 
 
 def test_peers_run_on_this_machine_only(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ("--peers", "--target", "aws", "--stack", "rosetta")
-    assert main([*FEW, *arguments], FakeBench().doors()) == 2
+    assert main([*FEW, *arguments], FakeMachine().target()) == 2
     assert "not with --target aws" in capsys.readouterr().err
 
 
@@ -121,57 +123,59 @@ def artefact() -> Artefact:
 
 
 @pytest.fixture(params=[False, True], ids=["one layout", "both layouts"])
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    doors = replace(FakeBench().doors(), serve=lambda cores: S3Server(cores=cores))
+def staged_day(request: pytest.FixtureRequest) -> Iterator[StagedDay]:
+    target = replace(FakeMachine().target(), serve=lambda cores: S3Server(cores=cores))
     day = make_day(Recipe(objects=40, organisation=request.param))
-    with staged(doors, {DAY: day}, SETTINGS, Placement(None, None), lambda _: None) as found:
+    with staged(target, {DAY: day}, SETTINGS, Placement(None, None), lambda _: None) as found:
         yield found
 
 
-def invoke(artefact: Artefact, bench: Bench, times: int = 1) -> list[Invocation]:
-    env = {**artefact.implementation.environment, **bench.env, **SETTINGS}
+def invoke(artefact: Artefact, staged_day: StagedDay, times: int = 1) -> list[Invocation]:
+    env = {**artefact.implementation.environment, **staged_day.env, **SETTINGS}
     found = []
-    with Sandbox(artefact, env) as sandbox:
+    with LocalSandbox(artefact, env) as sandbox:
         for _ in range(times):
-            bench.clear()
+            staged_day.clear()
             found.append(sandbox.invoke(EVENT))
     return found
 
 
 def test_duckdb_writes_every_record_of_the_day_by_its_value(
-    artefact: Artefact, bench: Bench
+    artefact: Artefact, staged_day: StagedDay
 ) -> None:
-    cold, warm = invoke(artefact, bench, times=2)
+    cold, warm = invoke(artefact, staged_day, times=2)
     for invocation in (cold, warm):
         assert invocation.error is None, invocation.error
-        verdict = bench.judge(invocation, role=Role.PEER)
+        verdict = staged_day.judge(invocation, role=Role.PEER)
         assert verdict.kind is VerdictKind.VALUES, verdict.reason
     assert (cold.cold, warm.cold) == (True, False)
-    stored = bench.store.read_tree("destination-bucket")
+    stored = staged_day.store.read_tree("destination-bucket")
     assert list(stored) == ["2024/02/08/000001.ndjson.gz"]
     lines = gzip.decompress(stored["2024/02/08/000001.ndjson.gz"]).splitlines()
-    assert len(lines) == bench.expected.records > 0
+    assert len(lines) == staged_day.expected.records > 0
     # a language's output would be another thing
-    assert bench.judge(warm).kind is VerdictKind.MISMATCH
+    assert staged_day.judge(warm).kind is VerdictKind.MISMATCH
 
 
 FOLDER = "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08/"
 TEXT = json.dumps({"Records": [{"eventID": str(n), "n": n * 7919} for n in range(300)]}).encode()
 
 
-def test_duckdb_lets_one_bad_source_fail_the_day(artefact: Artefact, bench: Bench) -> None:
-    bench.store.put_file("source-bucket", f"{FOLDER}cut.json.gz", gzip.compress(TEXT[:-50]))
-    (invocation,) = invoke(artefact, bench)
+def test_duckdb_lets_one_bad_source_fail_the_day(artefact: Artefact, staged_day: StagedDay) -> None:
+    staged_day.store.put_file("source-bucket", f"{FOLDER}cut.json.gz", gzip.compress(TEXT[:-50]))
+    (invocation,) = invoke(artefact, staged_day)
     assert "cut.json.gz" in str(invocation.error)
-    assert not bench.store.read_tree("destination-bucket")
+    assert not staged_day.store.read_tree("destination-bucket")
 
 
-def test_duckdb_takes_a_body_whose_checksum_is_wrong(artefact: Artefact, bench: Bench) -> None:
+def test_duckdb_takes_a_body_whose_checksum_is_wrong(
+    artefact: Artefact, staged_day: StagedDay
+) -> None:
     body = bytearray(gzip.compress(TEXT, mtime=0))
     body[-6] ^= 0xFF  # the contract's BAD_GZIP (R5)
-    bench.store.put_file("source-bucket", f"{FOLDER}crc.json.gz", bytes(body))
-    (invocation,) = invoke(artefact, bench)
+    staged_day.store.put_file("source-bucket", f"{FOLDER}crc.json.gz", bytes(body))
+    (invocation,) = invoke(artefact, staged_day)
     assert isinstance(invocation.result, dict)
-    assert invocation.result["records"] == bench.expected.records + 300
-    verdict = bench.judge(invocation, role=Role.PEER)
+    assert invocation.result["records"] == staged_day.expected.records + 300
+    verdict = staged_day.judge(invocation, role=Role.PEER)
     assert verdict.kind is VerdictKind.MISMATCH

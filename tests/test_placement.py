@@ -8,11 +8,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.local import placement
-from harness.local.placement import Placement, pinned, place
-from harness.local.s3server import S3Server
-from harness.local.sandbox import Sandbox
 from harness.model import Artefact, Implementation
+from harness.targets.interface import Placement
+from harness.targets.local import placement
+from harness.targets.local.placement import pinned, place
+from harness.targets.local.s3server import S3Server
+from harness.targets.local.sandbox import LocalSandbox
 
 needs_two_cores = pytest.mark.skipif(
     len(os.sched_getaffinity(0)) < 2, reason="needs two cores to tell one from the other"
@@ -70,7 +71,9 @@ def test_sandbox_server_and_harness_run_where_they_are_put(tmp_path: Path) -> No
         with S3Server(cores=found.others) as server:
             assert server._process is not None
             served = psutil.Process(server._process.pid).cpu_affinity()
-        with Sandbox(Artefact(implementation, tmp_path, 0, 0), {}, cores=found.sandbox) as sandbox:
+        with LocalSandbox(
+            Artefact(implementation, tmp_path, 0, 0), {}, cores=found.sandbox
+        ) as sandbox:
             ran = sandbox.invoke({}).result
 
     assert ran == sorted(found.sandbox)

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.local import ports
-from harness.local.ports import free_ports
 from harness.model import NotReady
+from harness.targets.local import ports
+from harness.targets.local.ports import free_ports
 
-_OTHER = "from harness.local.ports import free_ports; print(free_ports(1)[0], flush=True); input()"
+_OTHER = (
+    "from harness.targets.local.ports import free_ports; "
+    "print(free_ports(1)[0], flush=True); input()"
+)
 
 
 def test_a_port_comes_again_only_after_all_others() -> None:

@@ -12,9 +12,9 @@ import jsonschema
 import pytest
 from fake_comparison import COMPARISON, PHASES, eight
 
-from harness.export import to_json
 from harness.model import Comparison, Enforcement, Row, Variant
-from harness.report import render
+from harness.report.json_export import to_json
+from harness.report.terminal_report import render
 
 FULL = """\
 day  2024-02-08, generated from seed 1: 2,000 sources, 4.3 MB, 44% under 1,000 bytes; 14,475

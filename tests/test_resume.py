@@ -14,41 +14,47 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_bench import ENVIRONMENT, FakeBench
-from fake_targets import FakeTarget, Stage
+from fake_candidates import FakeCandidate, Stage
+from fake_machine import ENVIRONMENT, FakeMachine
 
 from harness.cli import main
-from harness.measure import Had, Measured, Plan, run_plan
+from harness.compare.schedule import EarlierSamples, Measured, Plan, run_plan
 from harness.model import SampleKind
 
 ROOT = Path(__file__).parent.parent
 FEW = ("compare", "--objects", "20", "--languages", "go,java", "--cold", "2", "--rerun", "1")
 
 
-def targets(stage: Stage, **interrupt_at: int) -> list[FakeTarget]:
-    return [FakeTarget(stage, name, interrupt_at=interrupt_at.get(name, 0)) for name in "abc"]
+def candidates(stage: Stage, **interrupt_at: int) -> list[FakeCandidate]:
+    return [FakeCandidate(stage, name, interrupt_at=interrupt_at.get(name, 0)) for name in "abc"]
 
 
-def measured(plan: Plan, had: Had | None = None, **interrupt_at: int) -> tuple[Stage, Measured]:
+def measured(
+    plan: Plan, earlier_samples: EarlierSamples | None = None, **interrupt_at: int
+) -> tuple[Stage, Measured]:
     stage = Stage()
-    found = run_plan(plan, targets(stage, **interrupt_at), stage, lambda _: None, stage.clock, had)
+    found = run_plan(
+        plan, candidates(stage, **interrupt_at), stage, lambda _: None, stage.clock, earlier_samples
+    )
     return stage, found
 
 
-def had(of: Measured, rounds: int) -> Had:
+def earlier_samples(of: Measured, rounds: int) -> EarlierSamples:
     assert of.again is not None
     name, second = of.again
     kept = {
         each: [sample for sample in outcome.samples if sample.round <= rounds]
         for each, outcome in of.outcomes.items()
     }
-    return Had(kept, (name, [sample for sample in second.samples if sample.round <= rounds]))
+    return EarlierSamples(
+        kept, (name, [sample for sample in second.samples if sample.round <= rounds])
+    )
 
 
 def test_what_was_had_is_not_measured_again_and_the_order_is_the_same() -> None:
     plan = Plan({}, cold=2, warm=9, rerun=1)
     whole_stage, whole = measured(plan)
-    stage, rest = measured(plan, had(whole, 5))
+    stage, rest = measured(plan, earlier_samples(whole, 5))
     for name, outcome in rest.outcomes.items():
         samples = [(each.kind, each.round) for each in outcome.samples]
         assert samples == [(each.kind, each.round) for each in whole.outcomes[name].samples]
@@ -67,7 +73,7 @@ def test_what_was_had_is_not_measured_again_and_the_order_is_the_same() -> None:
 
 def test_colder_rounds_are_made_up_for() -> None:
     _, whole = measured(Plan({}, cold=1, warm=4, rerun=0))
-    _, more = measured(Plan({}, cold=3, warm=5, rerun=0), had(whole, 4))
+    _, more = measured(Plan({}, cold=3, warm=5, rerun=0), earlier_samples(whole, 4))
     kinds = Counter((each.kind, each.round) for each in more.outcomes["a"].samples)
     assert kinds == Counter(
         [(SampleKind.COLD, number) for number in (1, 2, 3)]
@@ -82,7 +88,7 @@ def test_everything_is_kept_after_each_round() -> None:
         kept.append((so_far.interrupted, len(so_far.outcomes["a"].samples)))
 
     plan = Plan({}, cold=0, warm=3, rerun=0)
-    done = run_plan(plan, targets(stage), stage, lambda _: None, stage.clock, None, keep)
+    done = run_plan(plan, candidates(stage), stage, lambda _: None, stage.clock, None, keep)
     assert kept == [(True, 1), (True, 2), (True, 3)]
     assert not done.interrupted
 
@@ -95,8 +101,8 @@ def exported(file: Path) -> dict[str, Any]:
     return found
 
 
-def run(file: Path, *arguments: str, bench: FakeBench | None = None) -> int:
-    return main([*FEW, "--export-json", str(file), *arguments], (bench or FakeBench()).doors())
+def run(file: Path, *arguments: str, machine: FakeMachine | None = None) -> int:
+    return main([*FEW, "--export-json", str(file), *arguments], (machine or FakeMachine()).target())
 
 
 def test_a_shorter_run_goes_on(tmp_path: Path) -> None:
@@ -110,7 +116,7 @@ def test_a_shorter_run_goes_on(tmp_path: Path) -> None:
 
 SCRIPT = """
     import os, signal, sys
-    from fake_bench import FakeBench, FakeSandbox
+    from fake_machine import FakeMachine, FakeSandbox
     from harness.cli import main
 
     class Killed(FakeSandbox):
@@ -122,9 +128,9 @@ SCRIPT = """
                 os.kill(os.getpid(), signal.SIGKILL)
             return super().invoke(event)
 
-    import fake_bench
-    fake_bench.FakeSandbox = Killed
-    main(sys.argv[2:], FakeBench().doors())
+    import fake_machine
+    fake_machine.FakeSandbox = Killed
+    main(sys.argv[2:], FakeMachine().target())
 """
 
 
@@ -189,23 +195,23 @@ def test_another_commit_or_package_is_refused(
     file = tmp_path / "export"
     assert run(file, "--warm", "2") == 0
     arguments = [*FEW, "--warm", "2", "--resume", str(file)]
-    elsewhere = replace(FakeBench().doors(), describe=lambda: {**ENVIRONMENT, "commit": "abc"})
+    elsewhere = replace(FakeMachine().target(), describe=lambda: {**ENVIRONMENT, "commit": "abc"})
     assert main(arguments, elsewhere) == 2
     assert "commit was None, is abc" in capsys.readouterr().err
     changed = exported(file)
     changed["results"][0]["package_zip_bytes"] += 1
     file.write_text(json.dumps(changed))
-    assert main(arguments, FakeBench().doors()) == 2
+    assert main(arguments, FakeMachine().target()) == 2
     assert "package of java sdk was 1500001 bytes zipped" in capsys.readouterr().err
 
 
 def test_what_did_not_match_stays_as_it_was(tmp_path: Path) -> None:
     file = tmp_path / "export"
-    spoiled = FakeBench(spoil={"java": lambda records: records[:-1]})
-    assert run(file, "--warm", "2", bench=spoiled) == 1
-    bench = FakeBench()
-    assert run(file, "--warm", "3", "--resume", str(file), bench=bench) == 1
+    spoiled = FakeMachine(spoil={"java": lambda records: records[:-1]})
+    assert run(file, "--warm", "2", machine=spoiled) == 1
+    machine = FakeMachine()
+    assert run(file, "--warm", "3", "--resume", str(file), machine=machine) == 1
     java, go = exported(file)["results"]
     assert (java["verdict"], java["samples"]) == ("mismatch", [])
     assert len(go["samples"]) == 2 + 3 + 1
-    assert "start java" not in bench.done
+    assert "start java" not in machine.done

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.local import runtime_flags
-from harness.local.runtimes import runtime_environment
 from harness.model import Implementation, UsageError
+from harness.targets.local import runtime_flags
+from harness.targets.local.runtimes import runtime_environment
 
 
 def texts(runtime: str, memory_mb: int) -> list[str]:

@@ -11,8 +11,8 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.local.s3server import S3Server
 from harness.model import HarnessError
+from harness.targets.local.s3server import S3Server
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

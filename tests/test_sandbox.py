@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.local import processes
-from harness.local.sandbox import Sandbox
 from harness.model import Artefact, FailureKind, Implementation, NotReady, PeakSince
+from harness.targets.local import processes
+from harness.targets.local.sandbox import LocalSandbox
 
 pytestmark = pytest.mark.slow
 
@@ -55,12 +55,12 @@ def artefact(tmp_path: Path) -> Artefact:
 
 
 @pytest.fixture
-def sandbox(artefact: Artefact) -> Iterator[Sandbox]:
-    with Sandbox(artefact, {"GREETING": "hello"}) as started:
+def sandbox(artefact: Artefact) -> Iterator[LocalSandbox]:
+    with LocalSandbox(artefact, {"GREETING": "hello"}) as started:
         yield started
 
 
-def test_the_first_invocation_is_cold_and_the_next_is_warm(sandbox: Sandbox) -> None:
+def test_the_first_invocation_is_cold_and_the_next_is_warm(sandbox: LocalSandbox) -> None:
     cold, warm = sandbox.invoke({"n": 1}), sandbox.invoke({"n": 2})
 
     assert cold.result == warm.result == {"ok": True}
@@ -75,7 +75,7 @@ def test_the_first_invocation_is_cold_and_the_next_is_warm(sandbox: Sandbox) -> 
     assert list(warm.log) == [{"event": "called", "with": {"n": 2}}]
 
 
-def test_the_emulator_s_own_report_is_handed_on_and_does_not_hold(sandbox: Sandbox) -> None:
+def test_the_emulator_s_own_report_is_handed_on_and_does_not_hold(sandbox: LocalSandbox) -> None:
     cold, warm = sandbox.invoke({}), sandbox.invoke({})
     assert cold.emulator is not None
     assert warm.emulator is not None
@@ -93,7 +93,7 @@ def test_the_emulator_s_own_report_is_handed_on_and_does_not_hold(sandbox: Sandb
     assert warm.emulator.billed_ms >= warm.emulator.duration_ms
 
 
-def test_an_exception_is_the_error_and_the_sandbox_goes_on(sandbox: Sandbox) -> None:
+def test_an_exception_is_the_error_and_the_sandbox_goes_on(sandbox: LocalSandbox) -> None:
     failed = sandbox.invoke({"fail": "BAD_JSON: no"})
 
     assert failed.error == "BAD_JSON: no"
@@ -101,7 +101,7 @@ def test_an_exception_is_the_error_and_the_sandbox_goes_on(sandbox: Sandbox) -> 
     assert sandbox.invoke({}).error is None
 
 
-def test_a_payload_that_is_not_json_reaches_the_runtime(sandbox: Sandbox) -> None:
+def test_a_payload_that_is_not_json_reaches_the_runtime(sandbox: LocalSandbox) -> None:
     invocation = sandbox.invoke(b"not json")
 
     assert invocation.error is not None
@@ -109,7 +109,7 @@ def test_a_payload_that_is_not_json_reaches_the_runtime(sandbox: Sandbox) -> Non
 
 
 def test_the_time_out_is_an_error_and_the_next_invocation_is_cold(artefact: Artefact) -> None:
-    with Sandbox(artefact, {}, timeout_s=1) as sandbox:
+    with LocalSandbox(artefact, {}, timeout_s=1) as sandbox:
         late = sandbox.invoke({"sleep": 30})
         again = sandbox.invoke({})
 
@@ -118,7 +118,7 @@ def test_the_time_out_is_an_error_and_the_next_invocation_is_cold(artefact: Arte
     assert again.cold
 
 
-def test_a_runtime_that_exits_is_an_error(sandbox: Sandbox) -> None:
+def test_a_runtime_that_exits_is_an_error(sandbox: LocalSandbox) -> None:
     invocation = sandbox.invoke({"exit": 3})
 
     assert invocation.error is not None
@@ -128,7 +128,7 @@ def test_a_runtime_that_exits_is_an_error(sandbox: Sandbox) -> None:
 def test_a_runtime_that_ends_before_it_is_ready_tells_its_last_words(artefact: Artefact) -> None:
     code = "import os\nprint('no room at all', flush=True)\nos._exit(9)\n"
     (artefact.folder / "hello.py").write_text(code)
-    with Sandbox(artefact, {}) as sandbox:
+    with LocalSandbox(artefact, {}) as sandbox:
         invocation = sandbox.invoke({})
     assert invocation.failure is not None
     assert invocation.failure.kind is FailureKind.DIED
@@ -138,14 +138,14 @@ def test_a_runtime_that_ends_before_it_is_ready_tells_its_last_words(artefact: A
 
 def test_a_handler_that_is_absent_is_an_error(artefact: Artefact) -> None:
     (artefact.folder / "hello.py").write_text("")
-    with Sandbox(artefact, {}) as sandbox:
+    with LocalSandbox(artefact, {}) as sandbox:
         invocation = sandbox.invoke({})
 
     assert invocation.error is not None
     assert "handle" in invocation.error
 
 
-def test_cpu_time_and_peak_memory_are_the_runtimes(sandbox: Sandbox) -> None:
+def test_cpu_time_and_peak_memory_are_the_runtimes(sandbox: LocalSandbox) -> None:
     sandbox.invoke({})
     idle = sandbox.invoke({})
     spun = sandbox.invoke({"spin": 0.3})
@@ -165,11 +165,11 @@ def test_peak_memory_is_the_invocations_where_it_can_be_reset(
     artefact: Artefact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: dict[str, object] = {"hold": 60 << 20}
-    with Sandbox(artefact, {}, reset_peak=True) as sandbox:
+    with LocalSandbox(artefact, {}, reset_peak=True) as sandbox:
         cold, large, small = (sandbox.invoke(event) for event in ({}, held, {}))
         monkeypatch.setattr(processes, "reset_peak_rss", lambda pid: False)
         refused = sandbox.invoke({})
-    with Sandbox(artefact, {}) as sandbox:
+    with LocalSandbox(artefact, {}) as sandbox:
         _, _, since_start = (sandbox.invoke(event) for event in ({}, held, {}))
 
     assert {cold.peak_since, large.peak_since, small.peak_since} == {PeakSince.INVOCATION}
@@ -178,7 +178,7 @@ def test_peak_memory_is_the_invocations_where_it_can_be_reset(
     assert (since_start.peak_rss_bytes or 0) >= 60 << 20
 
 
-def test_a_frozen_sandbox_stands_still_and_goes_on_when_it_is_thawed(sandbox: Sandbox) -> None:
+def test_a_frozen_sandbox_stands_still_and_goes_on_when_it_is_thawed(sandbox: LocalSandbox) -> None:
     sandbox.invoke({})
     family = processes.descendants(os.getpid())
     runtimes = [each for each in family if each.cmdline()[1:3] == ["-m", "awslambdaric"]]
@@ -195,7 +195,7 @@ def test_the_function_gets_lambdas_environment_and_nothing_of_the_users(
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "private")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid")
-    with Sandbox(artefact, {"GREETING": "hello"}, memory_mb=512) as sandbox:
+    with LocalSandbox(artefact, {"GREETING": "hello"}, memory_mb=512) as sandbox:
         environment = sandbox.invoke({"environment": True}).result
 
     assert isinstance(environment, dict)
@@ -206,7 +206,7 @@ def test_the_function_gets_lambdas_environment_and_nothing_of_the_users(
 
 
 def test_no_process_is_left_behind(artefact: Artefact) -> None:
-    with Sandbox(artefact, {}) as sandbox:
+    with LocalSandbox(artefact, {}) as sandbox:
         sandbox.invoke({})
         assert sandbox._process is not None
         emulator = sandbox._process.pid
@@ -217,7 +217,7 @@ def test_no_process_is_left_behind(artefact: Artefact) -> None:
     assert not [each for each in family if processes.is_alive(each)]
 
 
-def test_a_dead_emulator_is_an_error_with_its_last_words(sandbox: Sandbox) -> None:
+def test_a_dead_emulator_is_an_error_with_its_last_words(sandbox: LocalSandbox) -> None:
     sandbox.invoke({})
     assert sandbox._process is not None
     processes.stop(sandbox._process)
@@ -231,7 +231,7 @@ def test_a_dead_emulator_is_an_error_with_its_last_words(sandbox: Sandbox) -> No
 
 def test_children_die_with_a_harness_that_is_killed(tmp_path: Path) -> None:
     script = (
-        "import sys, time, pathlib; from harness.local import processes\n"
+        "import sys, time, pathlib; from harness.targets.local import processes\n"
         "out = open(sys.argv[1], 'wb')\n"
         "child = processes.start(['/bin/sleep', '60'], cwd=pathlib.Path('/'), env={}, output=out)\n"
         "print(child.pid, flush=True); time.sleep(60)"
@@ -252,4 +252,4 @@ def test_a_runtime_that_the_local_target_lacks_is_told(tmp_path: Path) -> None:
     implementation = Implementation("ruby", "F", "ruby3.4", "a.b", tmp_path, 128, 1, {})
 
     with pytest.raises(NotReady, match=r"can't run ruby3\.4"):
-        Sandbox(Artefact(implementation, tmp_path, 0, 0), {}).start()
+        LocalSandbox(Artefact(implementation, tmp_path, 0, 0), {}).start()

@@ -10,9 +10,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ResponseStreamingError
 
-from harness.contract.s3_scene import Fault, Stored
-from harness.contract.scripted_s3 import ScriptedS3
-from harness.local.s3server import S3Server
+from harness.targets.local.s3server import S3Server
+from harness.verify.scripted_s3.scene import Fault, Stored
+from harness.verify.scripted_s3.server import ScriptedS3
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

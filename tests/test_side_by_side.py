@@ -11,12 +11,12 @@ import pytest
 from fake_comparison import COMPARISON
 
 from harness.cli import main
-from harness.export import to_json
 from harness.model import Comparison, Row, SampleKind
-from harness.page.page import render_side_by_side_page
-from harness.report import render_side_by_side
-from harness.side_by_side import growth, growth_table, side_by_side_table
-from harness.text_report import side_by_side_markdown
+from harness.report.html_page.page import render_side_by_side_page
+from harness.report.json_export import to_json
+from harness.report.markdown import side_by_side_markdown
+from harness.report.side_by_side import growth, growth_table, side_by_side_table
+from harness.report.terminal_report import render_side_by_side
 
 
 def sized(sources: int, times: float, memory: float) -> Comparison:

@@ -7,21 +7,21 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from fake_targets import FakeTarget, Stage
+from fake_candidates import FakeCandidate, Stage
 
-from harness.figures import ranking
-from harness.measure import Plan, run_plan
+from harness.analysis.caveats import Code, find_caveats
+from harness.analysis.intervals import ConfidenceInterval, differs, paired_ratio, rank, summarise
+from harness.analysis.row_summary import ranking
+from harness.compare.schedule import Plan, run_plan
 from harness.model import (
-    Again,
     Comparison,
     Enforcement,
     PeakSince,
+    RepeatedRow,
     Row,
     Verdict,
     VerdictKind,
 )
-from harness.statistics import Interval, differs, paired_ratio, rank, summarise
-from harness.warnings import Code, find_warnings
 
 
 def noisy(seed: int, median: float, spread: float = 0.03) -> dict[int, float]:
@@ -76,16 +76,18 @@ def test_pairs_are_of_the_same_round_so_that_drift_cancels() -> None:
 def test_below_eight_rounds_there_is_no_ratio_and_no_rank() -> None:
     few = dict.fromkeys(range(7), 100.0)
     assert paired_ratio(few, few) is None
-    assert rank({"a": few, "b": few}, Interval(1, 0.99, 1.01, 8)) is None
+    assert rank({"a": few, "b": few}, ConfidenceInterval(1, 0.99, 1.01, 8)) is None
 
 
 def test_a_difference_lies_outside_of_the_noise() -> None:
-    noise = Interval(1.0, 0.97, 1.02, 30)
-    assert differs(Interval(1.2, 1.1, 1.3, 30), noise)
-    assert differs(Interval(0.8, 0.7, 0.9, 30), noise)
-    assert not differs(Interval(1.03, 1.01, 1.05, 30), noise)  # sure, and no more than noise
-    assert not differs(Interval(1.2, 0.9, 1.3, 30), noise)
-    assert differs(Interval(1.2, 1.1, 1.3, 30), None) is None
+    noise = ConfidenceInterval(1.0, 0.97, 1.02, 30)
+    assert differs(ConfidenceInterval(1.2, 1.1, 1.3, 30), noise)
+    assert differs(ConfidenceInterval(0.8, 0.7, 0.9, 30), noise)
+    assert not differs(
+        ConfidenceInterval(1.03, 1.01, 1.05, 30), noise
+    )  # sure, and no more than noise
+    assert not differs(ConfidenceInterval(1.2, 0.9, 1.3, 30), noise)
+    assert differs(ConfidenceInterval(1.2, 1.1, 1.3, 30), None) is None
 
 
 def test_equal_languages_share_a_rank_and_a_slow_one_does_not() -> None:
@@ -102,8 +104,8 @@ def comparison(warm: int, interrupted: bool = False, **median_ms: float) -> Comp
     def times(around_ms: float) -> Callable[[int], float]:
         return lambda _: around_ms * rng.lognormvariate(0, 0.03)
 
-    targets = [FakeTarget(stage, name, time_ms=times(ms)) for name, ms in median_ms.items()]
-    found = run_plan(Plan({}, 0, warm, 0), targets, stage, lambda _: None, stage.clock)
+    candidates = [FakeCandidate(stage, name, time_ms=times(ms)) for name, ms in median_ms.items()]
+    found = run_plan(Plan({}, 0, warm, 0), candidates, stage, lambda _: None, stage.clock)
     rows = [
         Row(name, "sdk", Verdict(VerdictKind.MATCH), samples=tuple(outcome.samples))
         for name, outcome in found.outcomes.items()
@@ -115,7 +117,7 @@ def comparison(warm: int, interrupted: bool = False, **median_ms: float) -> Comp
         {},
         {"sources": 10, "source_bytes": 1000},
         tuple(rows),
-        Again(f"{name} sdk", tuple(second.samples)),
+        RepeatedRow(f"{name} sdk", tuple(second.samples)),
         interrupted,
     )
 
@@ -135,7 +137,7 @@ def test_a_slow_language_is_ranked_last() -> None:
 
 
 def codes(of: Comparison) -> set[str]:
-    found = find_warnings(of, ranking(of))
+    found = find_caveats(of, ranking(of))
     assert all(each.what and each.advice for each in found)
     return {str(each.code) for each in found}
 
@@ -151,7 +153,7 @@ def test_rows_with_the_same_fault_share_a_warning_that_names_a_few() -> None:
     of = comparison(9, a=32)  # the server takes 30 ms
     rows = tuple(replace(of.rows[0], language=f"l{number}") for number in range(6))
     six = replace(of, rows=rows)
-    (busy,) = (each for each in find_warnings(six, ranking(six)) if each.code is Code.SERVER_BUSY)
+    (busy,) = (each for each in find_caveats(six, ranking(six)) if each.code is Code.SERVER_BUSY)
     assert "l3 sdk 9" in busy.what
     assert "l4" not in busy.what
     assert busy.what.endswith("and 2 more")

@@ -10,25 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_bench import FakeBench, FakeSandbox
+from fake_machine import FakeMachine, FakeSandbox
 
-from harness.bench import Doors
 from harness.cli import main
-from harness.local.latency import Latency
-from harness.local.limits import Limits
 from harness.model import Artefact
+from harness.targets.interface import Latency, Limits, Target
 
 
 @dataclass
-class Sweep(FakeBench):
+class Sweep(FakeMachine):
     """Remembers the environment of every sandbox and the proxies that were open."""
 
     environments: list[tuple[str, str, str]] = field(default_factory=list)
     asked: list[tuple[int | None, Limits | None]] = field(default_factory=list)
     proxies: list[str] = field(default_factory=list)
 
-    def doors(self) -> Doors:
-        return replace(super().doors(), delay=self._delay)
+    def target(self) -> Target:
+        return replace(super().target(), delay=self._delay)
 
     @contextmanager
     def _delay(self, port: int, latency: Latency) -> Iterator[int]:
@@ -52,7 +50,7 @@ class Sweep(FakeBench):
 def compare(sweep: Sweep, tmp_path: Path, *arguments: str) -> list[dict[str, object]]:
     file = tmp_path / "out.json"
     few = ("--objects", "20", "--languages", "go,java", "--cold", "0", "--warm", "1")
-    assert main(["compare", *few, "--export-json", str(file), *arguments], sweep.doors()) == 0
+    assert main(["compare", *few, "--export-json", str(file), *arguments], sweep.target()) == 0
     results: list[dict[str, object]] = json.loads(file.read_text())["results"]
     return results
 
@@ -139,9 +137,9 @@ def test_in_ci_limits_that_could_be_set_have_to_be(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("CI", ci)
-    bench = FakeBench(may_limit=may_limit, mechanism=mechanism)
+    machine = FakeMachine(may_limit=may_limit, mechanism=mechanism)
     few = ("compare", "--objects", "20", "--languages", "go", "--cold", "0", "--warm", "1")
-    assert main([*few, *arguments], bench.doors()) == code
+    assert main([*few, *arguments], machine.target()) == code
     told = "limits could be set here, and were not for go sdk" in capsys.readouterr().err
     assert told == (code == 1)
 
@@ -163,5 +161,5 @@ def test_a_value_given_twice_is_one_row(tmp_path: Path) -> None:
 def test_what_can_not_be_swept_is_refused(
     arguments: tuple[str, ...], reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["compare", *arguments], FakeBench().doors()) == 2
+    assert main(["compare", *arguments], FakeMachine().target()) == 2
     assert reason in capsys.readouterr().err

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.build.template import TEMPLATE, load_implementations
 from harness.model import HarnessError
-from harness.template import TEMPLATE, load_implementations
 
 SMALL = """
 Transform: AWS::Serverless-2016-10-31

@@ -12,9 +12,9 @@ import pytest
 from fake_comparison import COMPARISON
 
 from harness.cli import main
-from harness.export import read_export, to_json
 from harness.model import UsageError
-from harness.text_report import markdown, samples_csv
+from harness.report.json_export import read_export, to_json
+from harness.report.markdown import markdown, samples_csv
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import trustme
 
-from harness.contract.judge import judge
-from harness.contract.pool import SandboxPool
-from harness.contract.scripted_s3 import ScriptedS3
-from harness.contract.vectors import SOURCE_BUCKET, load_cases
-from harness.local.sandbox import Sandbox
 from harness.model import Artefact
-from harness.toolchain import find_jdk
+from harness.targets.local.sandbox import LocalSandbox
+from harness.toolchain.programs import find_jdk
+from harness.verify.scripted_s3.server import ScriptedS3
+from harness.verify.vectors.cases import SOURCE_BUCKET, load_cases
+from harness.verify.vectors.judge import judge
+from harness.verify.vectors.sandbox_pool import SandboxPool
 
 pytestmark = pytest.mark.slow
 
@@ -88,7 +88,7 @@ def test_a_day_over_tls(artefact: Artefact, s3: TlsS3, trusting: Mapping[str, st
 def test_a_server_that_is_not_trusted_gets_no_request(artefact: Artefact, s3: TlsS3) -> None:
     s3.begin({SOURCE_BUCKET: CASE.sources})
     env = {**s3.env(), **CASE.steps[0].settings, **artefact.implementation.choice}
-    with Sandbox(artefact, {name: value for name, value in env.items() if value}) as sandbox:
+    with LocalSandbox(artefact, {name: value for name, value in env.items() if value}) as sandbox:
         invocation = sandbox.invoke(EVENT)
     assert invocation.error is not None
     assert invocation.error.startswith("S3_ERROR: list ")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_bench import FakeBench
+from fake_machine import FakeMachine
 
 from harness.cli import main
 from harness.fixtures.survey import KINDS, Oddities, survey
@@ -241,7 +241,7 @@ def test_a_comparison_of_a_source_tells_what_was_odd(
     path.write_bytes(gzip.compress(file(record(1), record(1, time="2024-02-07T23:00:00Z"))))
     export = tmp_path / "out.json"
     arguments = ("--source", str(tmp_path), "--day", "2024-02-08", "--export-json", str(export))
-    assert main(["compare", *arguments], FakeBench().doors()) == 0
+    assert main(["compare", *arguments], FakeMachine().target()) == 0
     out = capsys.readouterr().out
     assert out.index(" match ") < out.index("1 of 2 records an eventTime before")
     found = json.loads(export.read_text())["oddities"]["found"]
@@ -251,7 +251,7 @@ def test_a_comparison_of_a_source_tells_what_was_odd(
 def test_a_generated_day_has_no_such_section(tmp_path: Path) -> None:
     export = tmp_path / "out.json"
     small = ("compare", "--objects", "30", "--cold", "1", "--warm", "1")
-    assert main([*small, "--export-json", str(export)], FakeBench().doors()) == 0
+    assert main([*small, "--export-json", str(export)], FakeMachine().target()) == 0
     assert "oddities" not in json.loads(export.read_text())
 
 

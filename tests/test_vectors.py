@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.contract.vectors import VECTORS, build_body, load_cases
 from harness.model import UsageError
+from harness.verify.vectors.cases import VECTORS, build_body, load_cases
 
 SPEC = Path(__file__).parent.parent / "SPEC.md"
 # proved elsewhere: what no single vector can show

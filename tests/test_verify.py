@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.chunks import Chunk
+from harness.fixtures.chunks import Chunk
 from harness.fixtures.staging import ExpectedDay, StagedObject, stage
-from harness.verify import Agreement, Difference, excerpt, verify, verify_destination
+from harness.verify.outputs import Agreement, Difference, excerpt, verify, verify_destination
 
 RECORDS = (
     b'{"id":1,"in":1.0,"city":"Z\xc3\xbcrich"}',

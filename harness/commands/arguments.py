@@ -9,11 +9,11 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.files import write
+from harness.commands.output_files import write
 from harness.model import UsageError
 
 if TYPE_CHECKING:
-    from harness.local.latency import Latency
+    from harness.targets.interface import Latency
 
     type Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -93,7 +93,7 @@ def positives(text: str) -> tuple[int, ...]:
 
 
 def latencies(text: str) -> tuple[Latency, ...]:
-    from harness.local.latency import parse_latency
+    from harness.targets.local.latency import parse_latency
 
     try:
         return tuple(parse_latency(each) for each in text.split(","))

@@ -12,8 +12,8 @@ from harness.commands.exits import DIFFERENT, OK
 from harness.model import UsageError
 
 if TYPE_CHECKING:
-    from harness.bench import Doors
     from harness.commands.arguments import Commands
+    from harness.targets.interface import Target
 
 _HOURS_PER_DAY = 24
 _LONGEST_MINUTES = 15  # Lambda's time-out
@@ -34,15 +34,15 @@ def add_parser(commands: Commands) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, _: Doors) -> int:
+def run(arguments: argparse.Namespace, _: Target) -> int:
     """0 all taken and none failed, 1 some failed for good."""
-    from harness.aws.backfill import Backfill, days_between, depth, list_accounts, tasks_for
-    from harness.aws.ledger import open_ledger
-    from harness.aws.redrive import look
-    from harness.aws.session import open_clients
-    from harness.aws.stack import read_stack
+    from harness.operate.backfill import Backfill, days_between, depth, list_accounts, tasks_for
+    from harness.operate.ledger import open_ledger
+    from harness.operate.redrive import look
+    from harness.targets.aws.session import open_clients
+    from harness.targets.aws.stack import read_stack
     from harness.terminal import progress_on
-    from harness.toolchain import ROOT
+    from harness.toolchain.paths import ROOT
 
     days = days_between(*range_of(arguments))
     clients = open_clients(arguments.region)

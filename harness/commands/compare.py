@@ -23,14 +23,14 @@ from harness.commands.arguments import (
     switches,
 )
 from harness.commands.exits import DIFFERENT, INTERRUPTED, NOT_READY, OK, complain
+from harness.commands.output_files import require_writable
 from harness.commands.report import write_reports
-from harness.files import require_writable
 from harness.model import Comparison, Role, UsageError, VerdictKind
 
 if TYPE_CHECKING:
-    from harness.bench import Doors
     from harness.commands.arguments import Commands
-    from harness.compare import Request
+    from harness.compare.orchestrate import Request
+    from harness.targets.interface import Target
 
 
 def add_parser(commands: Commands) -> None:
@@ -96,17 +96,17 @@ def add_parser(commands: Commands) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, doors: Doors) -> int:
-    from harness.compare import Request, compare
-    from harness.export import read_export, to_json
+def run(arguments: argparse.Namespace, target: Target) -> int:
+    from harness.analysis.regression import judge_slowdown
+    from harness.compare.orchestrate import Request, compare
     from harness.fixtures.recipe import Recipe
     from harness.fixtures.survey import survey
     from harness.fixtures.trail import find_trail
-    from harness.gate import judge_slowdown
-    from harness.local.limits import Limits
-    from harness.report import render
+    from harness.report.json_export import read_export, to_json
+    from harness.report.terminal_report import render
+    from harness.report.trail import render_oddities
+    from harness.targets.interface import Limits
     from harness.terminal import progress_on
-    from harness.trail_report import render_oddities
 
     if arguments.no_limits and (arguments.memory or arguments.throttle_init):
         raise UsageError("--memory and --throttle-init need the limits: not with --no-limits")
@@ -152,10 +152,10 @@ def run(arguments: argparse.Namespace, doors: Doors) -> int:
         once=arguments.once,
     )
     file = arguments.export_json
-    with _doors_to_target(arguments, request, doors) as doors, progress_on(sys.stderr) as progress:
+    with _chosen_target(arguments, request, target) as target, progress_on(sys.stderr) as progress:
         comparison = compare(
             request,
-            doors,
+            target,
             progress,
             # a kill loses one round at most
             lambda so_far: None if file is None else export(to_json(so_far), file),
@@ -177,7 +177,7 @@ def run(arguments: argparse.Namespace, doors: Doors) -> int:
     if comparison.interrupted:
         return complain("interrupted: the samples up to here are above", INTERRUPTED)
     code = _exit_code(comparison, required=bool(arguments.languages or arguments.require_all))
-    if os.environ.get("CI") and doors.may_limit() and (names := _unheld(comparison)):
+    if os.environ.get("CI") and target.may_limit() and (names := _unheld(comparison)):
         reason = f"CI: limits could be set here, and were not for {', '.join(names)}"
         code = max(code, complain(f"{reason} (--no-limits asks for none)", DIFFERENT))
     if baseline is not None:
@@ -195,28 +195,34 @@ def _require_nothing_beside_once(arguments: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _doors_to_target(
-    arguments: argparse.Namespace, request: Request, doors: Doors
-) -> Iterator[Doors]:
-    """``doors`` themselves, or those of the stack that is named."""
+def _chosen_target(
+    arguments: argparse.Namespace, request: Request, target: Target
+) -> Iterator[Target]:
+    """``target`` itself, or the stack that is named."""
     if arguments.target == "local":
         if arguments.stack or arguments.snap_start:
             raise UsageError("--stack and --snap-start need --target aws")
-        yield doors
+        yield target
         return
-    from harness.aws.comparison import ask, aws_doors
-    from harness.aws.session import open_clients
-    from harness.aws.stack import read_stack
-    from harness.toolchain import to_stderr
+    from harness.compare.aws_estimate import ask, estimate_request
+    from harness.targets.aws.session import open_clients
+    from harness.targets.aws.stack import read_stack
+    from harness.targets.aws.target import aws_target
+    from harness.terminal import to_stderr
 
     if not arguments.stack:
         raise UsageError("--target aws needs --stack NAME: what `sam deploy` made")
     clients = open_clients(arguments.region)
     stack = read_stack(clients, arguments.stack)
-    with aws_doors(
-        request, clients, stack, doors.load(), ask(arguments.yes), to_stderr
-    ) as to_stack:
-        yield to_stack
+    agree = ask(arguments.yes)
+    with aws_target(
+        clients,
+        stack,
+        target.load(),
+        lambda functions: agree(estimate_request(request, functions, stack.architecture)),
+        to_stderr,
+    ) as stack_target:
+        yield stack_target
 
 
 def _unheld(comparison: Comparison) -> list[str]:

@@ -10,8 +10,9 @@ from harness.commands.arguments import add_template
 from harness.commands.exits import NOT_READY, OK
 
 if TYPE_CHECKING:
-    from harness.bench import Doors, Finding
     from harness.commands.arguments import Commands
+    from harness.model import Finding
+    from harness.targets.interface import Target
 
 
 def add_parser(commands: Commands) -> None:
@@ -22,17 +23,17 @@ def add_parser(commands: Commands) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, doors: Doors) -> int:
-    from harness.aws.health import check_stack
-    from harness.doctor import check_machine
+def run(arguments: argparse.Namespace, target: Target) -> int:
+    from harness.build.doctor import check_machine
+    from harness.operate.health import check_stack
 
     machine = list(check_machine())
     _print_findings("this machine", machine)
     stack: list[Finding] = []
     if arguments.stack:
-        stack += check_stack(arguments.stack, arguments.region, doors.load())
+        stack += check_stack(arguments.stack, arguments.region, target.load())
         _print_findings(f"stack {arguments.stack}", stack)
-    findings = {each.language: list(doors.check(each)) for each in doors.load()}
+    findings = {each.language: list(target.check(each)) for each in target.load()}
     shared = [f for f in next(iter(findings.values()), []) if _in_all(f, findings.values())]
     _print_findings("every language", shared)
     for language, own in findings.items():

@@ -15,8 +15,8 @@ from harness.commands.exits import DIFFERENT, OK
 from harness.model import NotReady
 
 if TYPE_CHECKING:
-    from harness.bench import Doors
     from harness.commands.arguments import Commands
+    from harness.targets.interface import Target
 
 _SHARE_OF_BODIES = 0.5  # of a fuzzer's time; the rest is for lakes
 
@@ -30,20 +30,20 @@ def add_parser(commands: Commands) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, doors: Doors) -> int:
-    from harness.compare import by_client, choose, choose_clients
-    from harness.contract.fuzz import describe, fuzz
-    from harness.contract.fuzz_days import subjects
-    from harness.contract.lake_rounds import describe_lakes, fuzz_lakes, lake_functions
-    from harness.contract.scripted_s3 import ScriptedS3
+def run(arguments: argparse.Namespace, target: Target) -> int:
+    from harness.compare.orchestrate import by_client, choose, choose_clients
     from harness.terminal import progress_on
-    from harness.toolchain import ROOT
+    from harness.toolchain.paths import ROOT
+    from harness.verify.fuzz.bodies import describe, fuzz
+    from harness.verify.fuzz.datasets import describe_lakes, fuzz_lakes, lake_functions
+    from harness.verify.fuzz.subjects import subjects
+    from harness.verify.scripted_s3.server import ScriptedS3
 
-    chosen = choose(doors.load(), arguments.languages)
+    chosen = choose(target.load(), arguments.languages)
     each_client = choose_clients(chosen, arguments.clients)
     seed = random.randrange(1 << 32) if arguments.seed is None else arguments.seed
     with progress_on(sys.stderr) as progress:
-        built = by_client(each_client, doors.build(chosen, progress))
+        built = by_client(each_client, target.build(chosen, progress))
         reasons = [str(each) for each in built.values() if isinstance(each, NotReady)]
         if reasons:
             raise NotReady("\n".join(reasons))

@@ -9,8 +9,8 @@ from harness.commands.arguments import add_languages, positive
 from harness.commands.exits import DIFFERENT, OK
 
 if TYPE_CHECKING:
-    from harness.bench import Doors
     from harness.commands.arguments import Commands
+    from harness.targets.interface import Target
 
 
 def add_parser(commands: Commands) -> None:
@@ -21,10 +21,10 @@ def add_parser(commands: Commands) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, _: Doors) -> int:
+def run(arguments: argparse.Namespace, _: Target) -> int:
     from random import Random
 
-    from harness.contract.mutants import Fate, describe, load_mutants, run_mutants
+    from harness.verify.mutants import Fate, describe, load_mutants, run_mutants
 
     mutants = load_mutants(arguments.languages)
     if arguments.sample is not None:

@@ -9,8 +9,8 @@ from harness.commands.arguments import add_stack
 from harness.commands.exits import OK
 
 if TYPE_CHECKING:
-    from harness.bench import Doors
     from harness.commands.arguments import Commands
+    from harness.targets.interface import Target
 
 
 def add_parser(commands: Commands) -> None:
@@ -20,10 +20,10 @@ def add_parser(commands: Commands) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, _: Doors) -> int:
-    from harness.aws.redrive import look, redrive
-    from harness.aws.session import open_clients
-    from harness.aws.stack import read_stack
+def run(arguments: argparse.Namespace, _: Target) -> int:
+    from harness.operate.redrive import look, redrive
+    from harness.targets.aws.session import open_clients
+    from harness.targets.aws.stack import read_stack
 
     clients = open_clients(arguments.region)
     stack = read_stack(clients, arguments.stack)

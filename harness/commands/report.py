@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from harness.commands.arguments import add_report_files
 from harness.commands.exits import OK
-from harness.files import write
+from harness.commands.output_files import write
 from harness.model import Comparison, UsageError
 
 if TYPE_CHECKING:
-    from harness.bench import Doors
     from harness.commands.arguments import Commands
-    from harness.side_by_side import SideBySide
+    from harness.report.side_by_side import SideBySide
+    from harness.targets.interface import Target
 
 
 def add_parser(commands: Commands) -> None:
@@ -25,9 +25,9 @@ def add_parser(commands: Commands) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, _: Doors) -> int:
-    from harness.export import read_export
-    from harness.report import render, render_side_by_side
+def run(arguments: argparse.Namespace, _: Target) -> int:
+    from harness.report.json_export import read_export
+    from harness.report.terminal_report import render, render_side_by_side
 
     comparisons = {file.name: read_export(file) for file in arguments.files}
     if len(comparisons) < len(arguments.files):
@@ -46,11 +46,11 @@ def run(arguments: argparse.Namespace, _: Doors) -> int:
 
 def write_reports(comparison: Comparison, arguments: argparse.Namespace) -> None:
     if arguments.html is not None:
-        from harness.page.page import render_page
+        from harness.report.html_page.page import render_page
 
         write(arguments.html, render_page(comparison))
     if arguments.markdown is not None or arguments.csv is not None:
-        from harness.text_report import markdown, samples_csv
+        from harness.report.markdown import markdown, samples_csv
 
         if arguments.markdown is not None:
             write(arguments.markdown, markdown(comparison))
@@ -60,10 +60,10 @@ def write_reports(comparison: Comparison, arguments: argparse.Namespace) -> None
 
 def _write_side_by_side(comparisons: SideBySide, arguments: argparse.Namespace) -> None:
     if arguments.html is not None:
-        from harness.page.page import render_side_by_side_page
+        from harness.report.html_page.page import render_side_by_side_page
 
         write(arguments.html, render_side_by_side_page(comparisons))
     if arguments.markdown is not None:
-        from harness.text_report import side_by_side_markdown
+        from harness.report.markdown import side_by_side_markdown
 
         write(arguments.markdown, side_by_side_markdown(comparisons))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from harness.commands.arguments import add_range, add_stack, export, range_of
 from harness.commands.exits import DIFFERENT, OK
-from harness.files import require_writable
+from harness.commands.output_files import require_writable
 from harness.model import UsageError
 
 if TYPE_CHECKING:
-    from harness.bench import Doors
     from harness.commands.arguments import Commands
+    from harness.targets.interface import Target
 
 
 def add_parser(commands: Commands) -> None:
@@ -29,12 +29,12 @@ def add_parser(commands: Commands) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, _: Doors) -> int:
+def run(arguments: argparse.Namespace, _: Target) -> int:
     """0 all published, 1 some missing or broken."""
-    from harness.aws.backfill import days_between, list_accounts
-    from harness.aws.session import open_clients
-    from harness.aws.stack import read_stack
-    from harness.aws.status import describe, from_bucket, from_folder, read_status
+    from harness.operate.backfill import days_between, list_accounts
+    from harness.operate.status import describe, from_bucket, from_folder, read_status
+    from harness.targets.aws.session import open_clients
+    from harness.targets.aws.stack import read_stack
 
     days = days_between(*range_of(arguments))
     if arguments.export_json is not None:

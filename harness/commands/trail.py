@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from harness.commands.arguments import day, export
 from harness.commands.exits import OK
-from harness.files import require_writable
+from harness.commands.output_files import require_writable
 
 if TYPE_CHECKING:
-    from harness.bench import Doors
     from harness.commands.arguments import Commands
+    from harness.targets.interface import Target
 
 
 def add_parser(commands: Commands) -> None:
@@ -24,11 +24,11 @@ def add_parser(commands: Commands) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, _: Doors) -> int:
+def run(arguments: argparse.Namespace, _: Target) -> int:
     from harness.fixtures.survey import survey
     from harness.fixtures.trail import find_trail
+    from harness.report.trail import days_to_json, render_days, render_oddities
     from harness.terminal import progress_on
-    from harness.trail_report import days_to_json, render_days, render_oddities
 
     if arguments.export_json is not None:
         require_writable(arguments.export_json)

@@ -12,8 +12,8 @@ from harness.commands.exits import DIFFERENT, NOT_READY, OK
 from harness.model import UsageError
 
 if TYPE_CHECKING:
-    from harness.bench import Doors
     from harness.commands.arguments import Commands
+    from harness.targets.interface import Target
 
 
 def add_parser(commands: Commands) -> None:
@@ -24,21 +24,21 @@ def add_parser(commands: Commands) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, doors: Doors) -> int:
-    from harness.compare import by_client, choose, choose_clients
-    from harness.contract.conformance import conformance, describe
-    from harness.contract.vectors import VECTORS, load_cases
+def run(arguments: argparse.Namespace, target: Target) -> int:
+    from harness.compare.orchestrate import by_client, choose, choose_clients
     from harness.terminal import progress_on
+    from harness.verify.vectors.cases import VECTORS, load_cases
+    from harness.verify.vectors.conformance import conformance, describe
 
     cases = load_cases(arguments.vectors or VECTORS, arguments.case)
     if not cases:
         raise UsageError(f"no vector's id matches {arguments.case}")
-    chosen = choose(doors.load(), arguments.languages)
+    chosen = choose(target.load(), arguments.languages)
     each_client = choose_clients(chosen, arguments.clients)
-    unfit = {each.language for each in chosen if not all(f.ok for f in doors.check(each))}
+    unfit = {each.language for each in chosen if not all(f.ok for f in target.check(each))}
     lacking = {each.name for each in each_client if each.language in unfit}
     with progress_on(sys.stderr) as progress:
-        built = by_client(each_client, doors.build(chosen, progress))
+        built = by_client(each_client, target.build(chosen, progress))
         all_done = list(conformance(built, cases, progress))
     for done in all_done:
         print("\n".join(describe(done)))

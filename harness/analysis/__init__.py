@@ -1,0 +1,1 @@
+"""Computes on the samples of a comparison: intervals, ratios, costs, caveats."""

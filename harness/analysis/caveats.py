@@ -1,0 +1,222 @@
+"""What a reader has to know before believing a figure: a closed list, each with a remedy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from harness.analysis.intervals import LEAST_ROUNDS, noise_floor
+from harness.analysis.row_summary import Ranking, by_round, figures
+from harness.model import Comparison, PeakSince, SampleKind
+
+_NOISY = 1.10
+_OUTLIER_MADS = 8  # about five standard deviations of a normal distribution
+_OUTLIER_SHARE = 1.2
+_BUSY = 0.9
+_LOADED = 0.5  # of the cores
+_LATE_MS = 20  # one period
+_MOST_NAMED = 4
+_VERSION = re.compile(r"^(?:python|java|nodejs)([\d.]*\d)")
+
+
+class Code(StrEnum):
+    INTERRUPTED = "interrupted"
+    TOO_FEW_SAMPLES = "too-few-samples"
+    NO_NOISE_FLOOR = "no-noise-floor"
+    NOISY_MACHINE = "noisy-machine"
+    OUTLIERS = "outliers"
+    SERVER_BUSY = "server-busy"
+    ONE_CORE = "one-core"
+    BUSY_MACHINE = "busy-machine"
+    RUNTIME_DIFFERS = "runtime-differs"
+    LIMITS_NOT_ENFORCED = "limits-not-enforced"
+    CONTENDED = "contended"
+    SWAP_ON = "swap-on"
+    LATE_QUOTA = "late-quota"
+    PEAK_SINCE_START = "peak-since-start"
+    MEMORY_NOT_MEASURED = "memory-not-measured"
+    DIRTY_CHECKOUT = "dirty-checkout"
+
+
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """``what`` was seen, ``advice`` is what to do about it."""
+
+    code: Code
+    what: str
+    advice: str
+
+
+def find_caveats(comparison: Comparison, ranking: Ranking) -> tuple[Caveat, ...]:
+    """All that holds for this run, in the order of :class:`Code`."""
+    if not any(row.samples for row in comparison.rows):
+        return ()
+    return tuple(
+        sorted(
+            (*_of_samples(comparison, ranking), *_of_machine(comparison)),
+            key=lambda found: list(Code).index(found.code),
+        )
+    )
+
+
+def _of_samples(comparison: Comparison, ranking: Ranking) -> Iterator[Caveat]:
+    if comparison.interrupted:
+        yield Caveat(Code.INTERRUPTED, "the run was interrupted", "run it again to its end")
+    counts = [len(by_round(row.samples)) for row in comparison.rows if row.samples]
+    if min(counts) < LEAST_ROUNDS:
+        yield Caveat(
+            Code.TOO_FEW_SAMPLES,
+            f"{min(counts)} warm samples: no ranking below {LEAST_ROUNDS}",
+            f"--warm {LEAST_ROUNDS} or more",
+        )
+    elif ranking.noise is None:
+        yield Caveat(
+            Code.NO_NOISE_FLOOR,
+            "no language was measured against itself: nobody knows what a difference means",
+            "let the A/A run come to its end",
+        )
+    else:
+        low, high = noise_floor(ranking.noise)
+        if high > _NOISY:
+            yield Caveat(
+                Code.NOISY_MACHINE,
+                f"one language against itself: {low:.2f} to {high:.2f}",
+                "end other work on this machine, or take more samples (--warm 30)",
+            )
+    if far := list(_outliers(comparison)):
+        yield Caveat(
+            Code.OUTLIERS,
+            f"warm samples are far off: {_some(far)}",
+            "look for what else ran; medians and intervals bear a few",
+        )
+
+
+def _outliers(comparison: Comparison) -> Iterator[str]:
+    for row in comparison.rows:
+        warm = figures(row, comparison.fixture).warm
+        if warm is None:
+            continue
+        limit = max(warm.median + _OUTLIER_MADS * warm.mad, warm.median * _OUTLIER_SHARE)
+        far = [each for each in by_round(row.samples).values() if each > limit]
+        if far:
+            yield (
+                f"{row.name} {len(far)} of {warm.n} (up to {max(far):,.0f} ms, median "
+                f"{warm.median:,.0f})"
+            )
+
+
+def _some(rows: Sequence[str]) -> str:
+    more = len(rows) - _MOST_NAMED
+    return ", ".join(rows[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _of_machine(comparison: Comparison) -> Iterator[Caveat]:
+    if busy := list(_busy(comparison)):
+        yield Caveat(
+            Code.SERVER_BUSY,
+            f"the S3 server was busy for so much of the time: {_some(busy)}",
+            "differences behind a busy server are smaller than real ones",
+        )
+    if comparison.environment.get("cores") == 1:
+        yield Caveat(
+            Code.ONE_CORE,
+            "function and S3 server share one core",
+            "use a machine with two cores or more",
+        )
+    load, cores = comparison.environment.get("load"), comparison.environment.get("cores")
+    if isinstance(load, float) and isinstance(cores, int) and load > cores * _LOADED:
+        yield Caveat(
+            Code.BUSY_MACHINE,
+            f"{load:.1f} of {cores} cores were in use before the run began",
+            "end other work and wait a minute",
+        )
+    yield from _of_runtimes(comparison)
+    yield from _of_limits(comparison)
+    yield from _of_memory(comparison)
+    if comparison.environment.get("clean") is False:
+        yield Caveat(
+            Code.DIRTY_CHECKOUT,
+            "the checkout has uncommitted changes",
+            "commit them, so that the figures belong to a commit",
+        )
+
+
+def _busy(comparison: Comparison) -> Iterator[str]:
+    for row in comparison.rows:
+        found = figures(row, comparison.fixture)
+        if found.warm is None or found.server_cpu is None:
+            continue
+        share = found.server_cpu.median / found.warm.median
+        if share > _BUSY:
+            yield f"{row.name} {share:.0%}"
+
+
+def _of_limits(comparison: Comparison) -> Iterator[Caveat]:
+    held = [row.enforcement for row in comparison.rows if row.enforcement is not None]
+    free = [each for each in held if each.mechanism is None]
+    if free:
+        yield Caveat(
+            Code.LIMITS_NOT_ENFORCED,
+            f"Lambda's limits of CPU and memory are not enforced: {free[0].reason}",
+            "run it as root or under systemd; compare rows with each other, not with AWS",
+        )
+    contended = [row.name for row in comparison.rows if row.samples and row.is_contended]
+    if contended:
+        yield Caveat(
+            Code.CONTENDED,
+            f"more than one vCPU, shared with the S3 server: {', '.join(contended)}",
+            "they are not ranked as best memory; on AWS they will be faster",
+        )
+    if any(each.swap_off is False for each in held):
+        yield Caveat(
+            Code.SWAP_ON,
+            "the memory limit lets pages go to the swap space, which Lambda does not have",
+            "swapoff -a, or boot with swapaccount=1",
+        )
+    delays = [each.quota_delay_ms for each in held if each.quota_delay_ms is not None]
+    if delays and max(delays) > _LATE_MS:
+        yield Caveat(
+            Code.LATE_QUOTA,
+            f"the share of CPU came {max(delays):.0f} ms late after an init",
+            "end other work on this machine: first invocations are too fast by as much",
+        )
+
+
+def _of_runtimes(comparison: Comparison) -> Iterator[Caveat]:
+    seen = set()
+    for row in comparison.rows:
+        wanted, found = _VERSION.match(row.runtime or ""), row.runtime_version
+        if wanted is None or found is None or row.language in seen:
+            continue
+        if not f"{found}.".startswith(f"{wanted[1]}."):
+            seen.add(row.language)
+            yield Caveat(
+                Code.RUNTIME_DIFFERS,
+                f"{row.language} ran on {found}, the template says {row.runtime}",
+                f"install version {wanted[1]}: another one is another compiler",
+            )
+
+
+def _of_memory(comparison: Comparison) -> Iterator[Caveat]:
+    rows = [row for row in comparison.rows if row.samples]
+    unknown = [row.name for row in rows if all(s.peak_rss_bytes is None for s in row.samples)]
+    if unknown:
+        yield Caveat(
+            Code.MEMORY_NOT_MEASURED,
+            f"no peak memory: {', '.join(unknown)}",
+            "run it as the user who owns the processes, with /proc mounted",
+        )
+    since_start = {
+        row.name
+        for row in comparison.rows
+        for sample in row.samples
+        if sample.peak_since is PeakSince.START and sample.kind is not SampleKind.COLD
+    }
+    if since_start:
+        yield Caveat(
+            Code.PEAK_SINCE_START,
+            "peak memory is that since the sandbox's start, not of one invocation",
+            "run it as root, so that the peak can be reset",
+        )

@@ -1,0 +1,142 @@
+"""What a row would cost on AWS: a model, from the slope between two sizes of the day.
+
+The slope leaves out what every invocation costs alike, however many sources it has. A row has a
+cost only if both sizes were measured, which is over a way to S3 as long as on AWS, and under
+Lambda's limits. Billed is the duration times the memory size, by list prices (``prices.toml``).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from harness.analysis.intervals import ConfidenceInterval, summarise
+from harness.model import Comparison, Row, Sample, SampleKind
+
+ARCHITECTURES = ("arm64", "x86_64")
+_PRICES = Path(__file__).with_name("prices.toml")
+_LONGEST_MS = 900_000  # Lambda's time-out
+_KEYS_PER_PAGE = 1000
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Modelled, in US dollars by architecture.
+
+    ``ms_per_source`` is the slope with its 95 % interval, ``fixed_ms`` what is left of a warm
+    duration at no source. ``duration`` is that of a million sources, ``cold_starts`` the init
+    and the request of a million cold invocations (``None`` without cold samples).
+    ``sources_per_invocation`` is how many one invocation of 15 minutes gets through.
+    """
+
+    ms_per_source: ConfidenceInterval
+    fixed_ms: float
+    duration: Mapping[str, ConfidenceInterval]
+    cold_starts: Mapping[str, float] | None
+    sources_per_invocation: int
+
+
+def cost(row: Row, comparison: Comparison) -> Cost | None:
+    """``None`` where it would be no more than a guess."""
+    warm, half = _by_round(row, SampleKind.WARM), _by_round(row, SampleKind.HALF)
+    rounds = sorted(warm.keys() & half.keys())
+    if not rounds or (row.enforcement is not None and row.enforcement.mechanism is None):
+        return None
+    sources = int(str(comparison.fixture["sources"]))
+    more = sources - half_of(sources)
+    summary = summarise([(warm[number] - half[number]) / more for number in rounds])
+    if summary is None or summary.median <= 0:
+        return None
+    slope = summary.interval or ConfidenceInterval(
+        summary.median, summary.median, summary.median, 1
+    )
+    fixed_ms = max(0.0, median(warm.values()) - slope.estimate * sources)
+    gigabytes = memory_mb(row, comparison) / 1024
+    return Cost(
+        slope,
+        fixed_ms,
+        {
+            name: _times(slope, _MILLION / 1000 * gigabytes * price)
+            for name, price in gb_second_prices().items()
+        },
+        _cold_starts(row, gigabytes),
+        int((_LONGEST_MS - fixed_ms) / slope.estimate),
+    )
+
+
+def half_of(sources: int) -> int:
+    """How many of a day's sources its half has: every other one from the first on."""
+    return (sources + 1) // 2
+
+
+def memory_mb(row: Row, comparison: Comparison) -> int:
+    return row.variant.memory_mb or int(str(comparison.settings["memory_mb"]))
+
+
+def requests_cost(comparison: Comparison) -> float:
+    """US dollars for S3's requests per million sources, whoever makes them: a GET each, the pages
+    of the listing, and a PUT and a COPY for each chunk.
+    """
+    fixture = comparison.fixture
+    bytes_per_source = int(str(fixture["record_bytes"])) / int(str(fixture["sources"]))
+    chunks = _MILLION * bytes_per_source / int(str(comparison.settings["CHUNK_BYTES"]))
+    listed = _MILLION / _KEYS_PER_PAGE
+    return _MILLION * s3_price("get") + (listed + 2 * chunks) * s3_price("put")
+
+
+def gb_second_prices() -> Mapping[str, float]:
+    """architecture -> US dollars."""
+    prices = _prices()["lambda"]["gb_second"]
+    return {name: float(prices[name]) for name in ARCHITECTURES}
+
+
+def request_price() -> float:
+    """US dollars for an invocation, however long it is."""
+    return float(_prices()["lambda"]["request"])
+
+
+def s3_price(operation: str) -> float:
+    """US dollars for a ``get``, or for a ``put`` and what costs the same."""
+    return float(_prices()["s3"][operation])
+
+
+def price_list() -> str:
+    """Which prices these are, for a sentence."""
+    prices = _prices()
+    return f"AWS list prices of {prices['region']} as of {prices['date']}"
+
+
+def _cold_starts(row: Row, gigabytes: float) -> Mapping[str, float] | None:
+    inits = [each.init_ms for each in row.samples if each.init_ms is not None]
+    if not inits:
+        return None
+    request = request_price()
+    seconds = median(inits) / 1000
+    return {
+        name: _MILLION * (seconds * gigabytes * price + request)
+        for name, price in gb_second_prices().items()
+    }
+
+
+def _by_round(row: Row, kind: SampleKind) -> dict[int, float]:
+    def fits(each: Sample) -> bool:
+        return each.kind is kind and each.duration_ms is not None
+
+    return {each.round: each.duration_ms or 0.0 for each in filter(fits, row.samples)}
+
+
+def _times(interval: ConfidenceInterval, factor: float) -> ConfidenceInterval:
+    low, high = interval.low * factor, interval.high * factor
+    return ConfidenceInterval(interval.estimate * factor, low, high, interval.n)
+
+
+@cache
+def _prices() -> Mapping[str, Any]:
+    with _PRICES.open("rb") as file:
+        return tomllib.load(file)

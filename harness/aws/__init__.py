@@ -1,1 +1,0 @@
-"""A deployed stack: the comparison on it, and the days that it aggregates."""

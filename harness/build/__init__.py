@@ -1,0 +1,1 @@
+"""Builds the packages with `sam build` and checks them."""

@@ -1,0 +1,35 @@
+"""``python -m harness.build [LANGUAGE...]`` builds the named implementations, by default all."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+
+from harness.build.sam_build import build
+from harness.build.template import load_implementations
+from harness.model import Artefact, HarnessError, Implementation
+from harness.terminal import to_stderr
+
+
+def main(languages: Sequence[str]) -> int:
+    implementations = load_implementations()
+    known: Mapping[str, Implementation] = {each.language: each for each in implementations}
+    if unknown := [name for name in languages if name not in known]:
+        raise HarnessError(f"not in template.yaml: {', '.join(unknown)}")
+    ready = True
+    for language, made in build([known[name] for name in languages or known]).items():
+        if isinstance(made, Artefact):
+            sizes = f"{made.unzipped_bytes:,} bytes, {made.zip_bytes:,} zipped"
+            print(f"{language}: {made.folder} ({sizes})")
+        else:
+            ready = False
+            to_stderr(str(made))
+    return 0 if ready else 3
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except HarnessError as error:
+        to_stderr(str(error))
+        sys.exit(2)

@@ -1,0 +1,201 @@
+"""Whether what ``sam build`` made will run on Lambda: found out before it is uploaded.
+
+``python -m harness.build.package_check [FOLDER] [ARCHITECTURE]`` checks every function of a build
+folder (default: ``.aws-sam/build`` for ``arm64``). Exit code 1 if one has a problem.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import struct
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from harness.build.elf import read_elf
+from harness.build.sam_build import zipped
+from harness.build.template import load_implementations
+from harness.model import HarnessError, Implementation, UsageError
+from harness.terminal import to_stderr
+
+# Lambda's quotas for a deployment package: uploaded directly, and unpacked
+ZIP_BYTES = 50 * 1024 * 1024
+UNZIPPED_BYTES = 250 * 1024 * 1024
+
+_ARCHITECTURES = ("arm64", "x86_64")
+# what tests and tools leave; a library's own module may be called test
+_UNWANTED = re.compile(r"(^|/)(tests|\.pytest_cache|\.mypy_cache|\.ruff_cache|\.git)/")
+_OUR_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+_CLASS_OF_JAVA_0 = 44  # a class file's version is Java's and this
+
+
+def problems(implementation: Implementation, folder: Path, architecture: str) -> list[str]:
+    """All that is wrong with ``folder`` as this function's package; empty when nothing is.
+
+    ``architecture`` is ``arm64`` or ``x86_64``. Each problem names its file.
+    """
+    if not folder.is_dir():
+        return [f"{folder} is no folder: run sam build"]
+    # a cached build is a symbolic link
+    files = _files(folder.resolve())
+    return [
+        *_size_problems(folder.resolve(), files),
+        *(f"{name} is a left-over: keep it out" for name in files if _UNWANTED.search(name)),
+        *_native_problems(files, architecture),
+        *_runtime_problems(implementation, files),
+    ]
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path for path in found}
+
+
+def _size_problems(folder: Path, files: Mapping[str, Path]) -> Iterator[str]:
+    unzipped = sum(path.stat().st_size for path in files.values())
+    if unzipped > UNZIPPED_BYTES:
+        yield f"{unzipped:,} bytes unzipped: Lambda takes {UNZIPPED_BYTES:,}"
+    elif (size := zipped(folder).getbuffer().nbytes) > ZIP_BYTES:
+        yield f"{size:,} bytes zipped: Lambda takes {ZIP_BYTES:,} in a direct upload"
+
+
+def _native_problems(files: Mapping[str, Path], architecture: str) -> Iterator[str]:
+    for name, path in files.items():
+        try:
+            elf = read_elf(path)
+        except ValueError as error:
+            yield f"{name}: {error}"
+            continue
+        if elf is not None and elf.architecture != architecture:
+            yield (
+                f"{name} is for {elf.architecture}, the function for {architecture}: build for the "
+                "architecture that is deployed, as README.md says"
+            )
+
+
+def _runtime_problems(implementation: Implementation, files: Mapping[str, Path]) -> Iterator[str]:
+    runtime = implementation.runtime
+    for prefix, check in _CHECKS.items():
+        if runtime.startswith(prefix):
+            yield from check(implementation.handler, runtime.removeprefix(prefix), files)
+            return
+    yield f"runtime {runtime}: no check knows it, teach harness/build/package_check.py"
+
+
+# ---- one check for each kind of runtime ----
+
+
+def _python(handler: str, version: str, files: Mapping[str, Path]) -> Iterator[str]:
+    module, _, function = handler.rpartition(".")
+    source = files.get(f"{module.replace('.', '/')}.py")
+    if source is None or function not in _functions(source):
+        yield f"handler {handler} is not there"
+    tag = f"cpython-{version.replace('.', '')}-"
+    for name in files:
+        if name.endswith(".so") and "cpython-" in name and tag not in name:
+            yield f"{name} is not for Python {version}: it has to have {tag} in its name"
+        elif name.endswith(".pyc"):
+            yield from _bytecode(name, files[name], version)
+
+
+def _bytecode(name: str, path: Path, version: str) -> Iterator[str]:
+    with path.open("rb") as file:
+        magic, flags = file.read(4), file.read(4)
+    if version == _OUR_PYTHON and magic != importlib.util.MAGIC_NUMBER:
+        yield f"{name} is compiled for another Python than {version}"
+    elif not flags or not flags[0] & 1:
+        yield f"{name} is a left-over: it goes by its source's time, which a package does not keep"
+
+
+def _functions(source: Path) -> set[str]:
+    try:
+        body = ast.parse(source.read_text(encoding="utf-8")).body
+    except SyntaxError:
+        return set()
+    return {each.name for each in body if isinstance(each, ast.FunctionDef)}
+
+
+def _java(handler: str, version: str, files: Mapping[str, Path]) -> Iterator[str]:
+    if f"{handler.split('::')[0].replace('.', '/')}.class" not in files:
+        yield f"handler {handler} is not there"
+    for name, head in _class_heads(files):
+        java = struct.unpack(">H", head[6:8])[0] - _CLASS_OF_JAVA_0
+        if java > int(version.partition(".")[0]):
+            yield f"{name} is for Java {java}, the runtime is Java {version}"
+
+
+def _class_heads(files: Mapping[str, Path]) -> Iterator[tuple[str, bytes]]:
+    """The first 8 bytes of each class, those in jars included.
+
+    Not of multi-release jars' other versions, which an older runtime passes over.
+    """
+    for name, path in files.items():
+        if name.endswith(".class"):
+            with path.open("rb") as file:
+                yield name, file.read(8)
+        elif name.endswith(".jar"):
+            with zipfile.ZipFile(path) as jar:
+                for entry in jar.namelist():
+                    if entry.endswith(".class") and not entry.startswith("META-INF/versions/"):
+                        with jar.open(entry) as file:
+                            yield f"{name}: {entry}", file.read(8)
+
+
+def _javascript(handler: str, _version: str, files: Mapping[str, Path]) -> Iterator[str]:
+    module, _, function = handler.rpartition(".")
+    names = [f"{module}{suffix}" for suffix in (".mjs", ".js", ".cjs")]
+    source = next((files[name] for name in names if name in files), None)
+    exported = re.compile(rf"\bexport\b[^;]*\b{re.escape(function)}\b|\bexports\.{function}\b")
+    if source is None or not exported.search(source.read_text(encoding="utf-8")):
+        yield f"handler {handler} is not there"
+
+
+def _provided(_handler: str, _version: str, files: Mapping[str, Path]) -> Iterator[str]:
+    bootstrap = files.get("bootstrap")
+    if bootstrap is None:
+        yield "bootstrap is not there"
+        return
+    if not bootstrap.stat().st_mode & 0o111:
+        yield "bootstrap is not executable"
+    try:
+        elf = read_elf(bootstrap)
+    except ValueError:
+        return  # told already
+    remedy = "export CGO_ENABLED=0 and GOFLAGS, as README.md says"
+    if elf is not None and not elf.is_static:
+        yield f"bootstrap needs this machine's C library: {remedy}"
+    if elf is not None and not elf.is_stripped:
+        yield f"bootstrap holds symbols, twice its size: {remedy}"
+
+
+_CHECKS: Mapping[str, Callable[[str, str, Mapping[str, Path]], Iterator[str]]] = {
+    "python": _python,
+    "java": _java,
+    "nodejs": _javascript,
+    "provided": _provided,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    folder = Path(arguments[0] if arguments else ".aws-sam/build")
+    architecture = arguments[1] if len(arguments) > 1 else _ARCHITECTURES[0]
+    if len(arguments) > 2 or architecture not in _ARCHITECTURES:
+        raise UsageError("usage: python -m harness.build.package_check [FOLDER] [arm64|x86_64]")
+    found = 0
+    for implementation in load_implementations(folder / "template.yaml"):
+        wrong = problems(implementation, implementation.code, architecture)
+        found += len(wrong)
+        for problem in wrong or ["fit for Lambda"]:
+            print(f"{implementation.function}: {problem}")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except HarnessError as error:
+        to_stderr(str(error))
+        sys.exit(2)

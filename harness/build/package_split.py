@@ -1,0 +1,129 @@
+"""What a package is made of: the project's own code, and all else that has to be shipped with it.
+
+Read off the artefact wherever its files tell; a bundle and a linked binary are made once more with
+the tool's own account of it. What no tool can tell is ``None``: the share in the zip of one file,
+which is compressed as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import IO, Any
+from zipfile import ZipFile
+
+from harness.model import Implementation, NotReady, Own
+from harness.toolchain import programs
+
+_CODE_AND_CONSTANTS = frozenset("TtRr")  # of `go tool nm`; the other kinds fill no file
+
+
+def own_share(
+    implementation: Implementation, folder: Path, archive: IO[bytes], environment: Mapping[str, str]
+) -> Own | None:
+    """The part of the artefact in ``folder``, zipped in ``archive``, that is the project's.
+
+    ``environment`` is what it was built with. Failures are no failures of the build: ``None``.
+    """
+    runtime = implementation.runtime
+    try:
+        if runtime.startswith("java"):
+            return _of_files(folder, archive, lambda name: not name.startswith("lib/"))
+        if runtime.startswith("nodejs"):
+            return _of_bundle(implementation, folder)
+        if (implementation.code / "go.mod").exists():
+            return _of_binary(implementation.code, environment)
+        if runtime.startswith("python"):
+            names = {each.name for each in implementation.code.iterdir()}
+            return _of_files(folder, archive, lambda name: name.split("/")[0] in names)
+    except (OSError, NotReady, ValueError, KeyError, subprocess.SubprocessError):
+        return None
+    return None
+
+
+def _of_files(folder: Path, archive: IO[bytes], is_own: Callable[[str], bool]) -> Own:
+    """By path, as in the zip."""
+    with ZipFile(archive) as opened:
+        own = [entry for entry in opened.infolist() if is_own(entry.filename)]
+    return Own(
+        sum((folder / entry.filename).stat().st_size for entry in own),
+        sum(entry.compress_size for entry in own),
+    )
+
+
+def _of_bundle(implementation: Implementation, folder: Path) -> Own | None:
+    """By esbuild's metafile, if what it describes is the artefact to the byte."""
+    if "EntryPoints" not in implementation.build_properties:
+        return None
+    with tempfile.TemporaryDirectory(prefix="bundle-") as name:
+        work = Path(name) / "code"
+        shutil.copytree(
+            implementation.code, work, ignore=shutil.ignore_patterns("node_modules", ".*")
+        )
+        npm = programs.find_npm()
+        quiet = ("--ignore-scripts", "--no-audit", "--no-fund")
+        programs.run([npm, "ci", *quiet], "npm ci", cwd=work)
+        made, meta = Path(name) / "made", Path(name) / "meta.json"
+        command = _esbuild_arguments(implementation.build_properties, work, made)
+        esbuild = work / "node_modules/.bin/esbuild"
+        programs.run([esbuild, *command, f"--metafile={meta}"], "esbuild", cwd=work)
+        if _contents(made) != _contents(folder):
+            return None
+        outputs: Mapping[str, Any] = json.loads(meta.read_text())["outputs"]
+    inputs = [item for output in outputs.values() for item in output["inputs"].items()]
+    own = sum(part["bytesInOutput"] for path, part in inputs if "node_modules" not in path)
+    return Own(own, None)
+
+
+def _esbuild_arguments(properties: Mapping[str, object], work: Path, made: Path) -> list[str]:
+    """As SAM calls it."""
+    from aws_lambda_builders.workflows.nodejs_npm_esbuild.esbuild import EsbuildCommandBuilder
+
+    config = {_snake(name): value for name, value in properties.items()}
+    system = SimpleNamespace(joinpath=os.path.join, file_exists=os.path.exists)
+    builder = EsbuildCommandBuilder(str(work), str(made), config, system, "package.json")
+    command: list[str] = (
+        builder.build_entry_points()
+        .build_default_values()
+        .build_esbuild_args_from_config()
+        .get_command()
+    )
+    return command
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    files = (each for each in folder.rglob("*") if each.is_file())
+    return {each.relative_to(folder).as_posix(): each.read_bytes() for each in files}
+
+
+def _of_binary(code: Path, environment: Mapping[str, str]) -> Own:
+    """By the linker's symbols, which the shipped binary has no more."""
+    go = programs.find_go()
+    module = (code / "go.mod").read_text().split()[1]
+    flags = re.sub(r" '?-ldflags=[^']*'?", "", environment["GOFLAGS"])
+    with tempfile.TemporaryDirectory(prefix="linked-") as name:
+        binary = Path(name) / "bootstrap"
+        env = {**os.environ, **environment, "GOFLAGS": flags}
+        programs.run([go, "build", "-trimpath", "-o", binary, "."], "go build", cwd=code, env=env)
+        symbols = programs.run([go, "tool", "nm", "-size", binary], "go tool nm", cwd=code)
+    return Own(sum(_own_symbols(symbols.splitlines(), module)), None)
+
+
+def _own_symbols(lines: Iterable[str], module: str) -> Iterable[int]:
+    """The sizes of a module's symbols in lines of ``address size kind name``."""
+    for line in lines:
+        match line.split(maxsplit=3):
+            case [_, size, kind, symbol] if kind in _CODE_AND_CONSTANTS:
+                if symbol.startswith((f"{module}/", f"{module}.", "main.")):
+                    yield int(size)

@@ -1,0 +1,228 @@
+"""``sam build`` for each implementation, each in a folder of its own under ``.build/``.
+
+One build per function, so that one language's failure is that language's only, and apart
+from ``.aws-sam/``, which belongs to the user's own builds and deployments.
+
+``python -m harness.build [LANGUAGE...]`` builds the named ones (all, if none is named).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import sys
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from harness.build.package_split import own_share
+from harness.build.template import TEMPLATE
+from harness.model import Artefact, Implementation, NotReady, Own
+from harness.targets.local.runtimes import runtime_command, runtime_version
+from harness.terminal import Progress, to_stderr
+from harness.toolchain import programs, tools
+from harness.toolchain.check import check
+from harness.toolchain.paths import ROOT
+
+BUILDS = ROOT / ".build/sam"
+
+# what builds and editors leave in a code folder
+_LEFTOVERS = frozenset({"node_modules", "target", "__pycache__"})
+
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_NOISE = ("[INFO]", "Experimental features are", "Visit the docs page", "Build Failed")
+_SAM_DEBUG = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ \| ")
+
+# GOFLAGS: static and stripped, as one would deploy it; SAM's template can't say so
+_BUILD_ENVIRONMENT = {
+    "SAM_CLI_TELEMETRY": "0",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "CGO_ENABLED": "0",
+    "GOFLAGS": "-buildvcs=false -tags=lambda.norpc '-ldflags=-s -w'",
+}
+
+
+def build(
+    implementations: Sequence[Implementation],
+    progress: Progress = to_stderr,
+    template: Path = TEMPLATE,
+) -> dict[str, Artefact | NotReady]:
+    """language -> its artefact, or the reason why there is none.
+
+    ``template`` is where the functions are from. Rebuilds only what changed since its last
+    build. Raises ``NotReady`` itself only when nothing at all can be built on this machine.
+    """
+    origin = _Origin(template, programs.host_architecture())
+    built: dict[str, Artefact | NotReady] = {}
+    for implementation in implementations:
+        try:
+            built[implementation.language] = _build_one(implementation, origin, progress)
+        except NotReady as error:
+            built[implementation.language] = error
+    return built
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    template: Path
+    architecture: str
+
+
+def builds_of(template: Path) -> Path:
+    """Where a template's builds are: another's languages may have the names of the project's."""
+    if template == TEMPLATE:
+        return BUILDS
+    name = hashlib.sha256(str(template).encode()).hexdigest()[:8]
+    return BUILDS.with_name(f"{BUILDS.name}-{name}")
+
+
+def _build_one(implementation: Implementation, origin: _Origin, progress: Progress) -> Artefact:
+    language = implementation.language
+    for finding in check(implementation):
+        if not finding.ok:
+            raise NotReady(f"{language}: {finding.detail}: {finding.remedy}")
+    if not implementation.code.is_dir():
+        raise NotReady(f"{language}: the code folder {implementation.code} does not exist")
+    work = builds_of(origin.template) / language
+    with tools.locked(work / "lock"):
+        record = work / "record.json"
+        key = _content_hash(implementation, origin)
+        made = _read_record(record, key)
+        if made is None:
+            progress(f"building {language} with sam build")
+            record.unlink(missing_ok=True)
+            folder = _sam_build(implementation, origin, work)
+            progress(f"taking stock of {language}'s package")
+            archive = zipped(folder)
+            own = own_share(implementation, folder, archive, _BUILD_ENVIRONMENT)
+            made = _Made(folder, archive.getbuffer().nbytes, _size(folder), own)
+            _write_record(record, key, made)
+    # what the runtime needs is fetched now, so that its lack is this language's failure too
+    runtime_command(implementation, made.folder, implementation.memory_mb, progress)
+    version = runtime_version(implementation, made.folder)
+    return Artefact(
+        implementation, made.folder, made.zip_bytes, made.unzipped_bytes, made.own, version
+    )
+
+
+def _sam_build(implementation: Implementation, origin: _Origin, work: Path) -> Path:
+    maven = f"{os.environ.get('MAVEN_OPTS', '')} -DskipTests=true".strip()
+    environment = {
+        **os.environ,
+        **_BUILD_ENVIRONMENT,
+        "ARCHITECTURE": origin.architecture,  # for a Makefile, which SAM tells nothing
+        "MAVEN_OPTS": maven,
+        # python/src/Makefile takes uv from PATH
+        "PATH": f"{programs.find_uv().parent}:{os.environ.get('PATH', os.defpath)}",
+    }
+    try:
+        programs.run(
+            [
+                sys.executable,
+                *("-m", "samcli", "build", implementation.function),
+                *("--template-file", origin.template),
+                *("--parameter-overrides", f"Architecture={origin.architecture}"),
+                *("--build-dir", work / "build"),
+                *("--cached", "--cache-dir", work / "cache"),
+                "--debug",  # without it SAM hides what Maven and Go said of their failure
+            ],
+            "sam build",
+            cwd=work,  # SAM leaves an .aws-sam there
+            env=environment,
+            reason=_reason,
+        )
+    except NotReady as error:
+        raise NotReady(f"{implementation.language}: {error}") from error
+    # a cached build leaves a symbolic link here
+    return (work / "build" / implementation.function).resolve()
+
+
+def _reason(output: str) -> str:
+    """What the language's own tool said, out of SAM's debugging output."""
+    kept = []
+    in_traceback = False
+    for line in _COLOUR.sub("", output).splitlines():
+        if _SAM_DEBUG.match(line):
+            in_traceback = False
+        elif line.startswith("Traceback"):
+            in_traceback = True
+        elif line.strip() and not in_traceback and not line.startswith(_NOISE):
+            kept.append(line)
+    return programs.tail("\n".join(kept))
+
+
+# ---- the record of the last build ----
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    folder: Path
+    zip_bytes: int
+    unzipped_bytes: int
+    own: Own | None
+
+
+def _read_record(record: Path, key: str) -> _Made | None:
+    try:
+        text = json.loads(record.read_text())
+        own = None if text["own"] is None else Own(**text["own"])
+        made = _Made(Path(text["folder"]), text["zip_bytes"], text["unzipped_bytes"], own)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return made if text.get("key") == key and made.folder.is_dir() else None
+
+
+def _write_record(record: Path, key: str, made: _Made) -> None:
+    text = {
+        "key": key,
+        "folder": str(made.folder),
+        "zip_bytes": made.zip_bytes,
+        "unzipped_bytes": made.unzipped_bytes,
+        "own": None if made.own is None else asdict(made.own),
+    }
+    record.write_text(json.dumps(text, indent=2))
+
+
+def _content_hash(implementation: Implementation, origin: _Origin) -> str:
+    digest = hashlib.sha256(origin.architecture.encode())
+    for path in (
+        origin.template,
+        ROOT / "requirements.txt",
+        *_sources(implementation.code),
+    ):
+        digest.update(f"\0{path}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    for root, folders, files in folder.walk():
+        folders[:] = sorted(
+            name for name in folders if name not in _LEFTOVERS and not name.startswith(".")
+        )
+        yield from (root / name for name in sorted(files))
+
+
+# ---- sizes ----
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in _files(folder))
+
+
+def zipped(folder: Path) -> io.BytesIO:
+    """The folder as a deployment package; the same files give the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for path in _files(folder):
+            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix())
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+    return buffer

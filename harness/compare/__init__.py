@@ -1,0 +1,1 @@
+"""Measures the implementations against each other: what runs, in which order."""

@@ -1,0 +1,96 @@
+"""What a comparison on AWS will cost, before it costs anything."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from harness.analysis.cost import gb_second_prices, price_list, request_price, s3_price
+from harness.compare.orchestrate import Request, choose, choose_clients, make_plan
+from harness.compare.schedule import WARM_UPS, Plan
+from harness.model import Implementation, SampleKind, UsageError
+
+#: Assumed of a source that nobody has measured yet: over twice the slowest row of README.md.
+_ASSUMED_MS_PER_SOURCE = 4.0
+_ASSUMED_FIXED_MS = 1500.0
+_KEYS_PER_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """US dollars; ``most`` is if every invocation ran into its time-out."""
+
+    invocations: int
+    likely: float
+    most: float
+    requests: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.invocations:,} invocations: about ${self.likely:.2f} if a source takes "
+            f"{_ASSUMED_MS_PER_SOURCE:.0f} ms, at most ${self.most:.2f} if each ran into its "
+            f"time-out; and ${self.requests:.2f} of S3 requests ({price_list()})"
+        )
+
+
+def estimate(
+    plan: Plan, memory_mb: list[int], timeout_s: int, sources: int, architecture: str
+) -> Estimate:
+    """``memory_mb`` has the size of each row. A plan by seconds takes its time, not counts."""
+    rows = len(memory_mb)
+    cold, warm, rerun = (
+        0 if plan.seconds else int(plan.most(kind))
+        for kind in (SampleKind.COLD, SampleKind.WARM, SampleKind.RERUN)
+    )
+    of_row = 1 + cold + WARM_UPS + warm * (2 if plan.halved else 1) + rerun
+    again = WARM_UPS + warm if plan.again else 0
+    invocations = rows * of_row + again
+    if plan.seconds:
+        invocations += int(plan.seconds / (_ASSUMED_FIXED_MS / 1000))
+    gb_second = gb_second_prices()[architecture]
+    gigabytes = max(memory_mb) / 1024
+    likely_s = (_ASSUMED_FIXED_MS + _ASSUMED_MS_PER_SOURCE * sources) / 1000
+    pages = sources / _KEYS_PER_PAGE + 1
+    requests = sources * s3_price("put") + invocations * (
+        sources * s3_price("get") + (pages + 3) * s3_price("put")
+    )
+    return Estimate(
+        invocations,
+        invocations * (likely_s * gigabytes * gb_second + request_price()),
+        invocations * (timeout_s * gigabytes * gb_second + request_price()),
+        requests,
+    )
+
+
+def estimate_request(
+    request: Request, functions: Sequence[Implementation], architecture: str
+) -> Estimate:
+    """What the request costs on these functions."""
+    each_client = choose_clients(choose(functions, request.languages), request.clients)
+    sizes = [
+        variant.memory_mb or each.memory_mb
+        for variant, _ in request.variants()
+        for each in each_client
+    ]
+    if request.source is None:
+        sources = request.recipe.objects
+    else:  # no day has more than all
+        sources = sum(1 for each in request.source.rglob("*") if each.is_file())
+    timeout_s = max(each.timeout_s for each in each_client)
+    return estimate(make_plan(request, each_client), sizes, timeout_s, sources, architecture)
+
+
+def ask(yes: bool) -> Callable[[Estimate], None]:
+    """Show the estimate and wait for a yes; raises ``UsageError`` where nobody can say it."""
+
+    def agree(found: Estimate) -> None:
+        print(found, file=sys.stderr)
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            raise UsageError("nobody is there to agree to the cost: --yes")
+        if input("Go on? [y/N] ").strip().lower() not in ("y", "yes"):
+            raise UsageError("not started")
+
+    return agree

@@ -1,0 +1,53 @@
+"""What runs beside the languages: functions of the harness's own, measured as theirs are.
+
+A companion takes the settings of a function of the template and runs under the same emulator,
+limits and rounds. It is no implementation of the contract: its role says by what it is judged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from harness.model import Artefact, Implementation, NotReady, Role
+from harness.targets.local.runtimes import runtime_command, runtime_version
+from harness.terminal import Progress
+from harness.toolchain.paths import ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """``client`` tells it from others of its role; ``runtime`` names the folder in ``tools/`` that
+    locks its parts.
+    """
+
+    role: Role
+    client: str
+    runtime: str
+    handler: str
+
+    def beside(self, implementation: Implementation) -> Implementation:
+        """It with the memory, the time-out and the variables of a language's function."""
+        return replace(
+            implementation,
+            language=self.role.value,
+            function=self.role.value.title(),
+            runtime=self.runtime,
+            handler=self.handler,
+            code=ROOT,
+            build_properties={},
+            clients=(self.client,),
+        ).with_client(self.client)
+
+
+FLOOR = Companion(Role.FLOOR, "obstore", "floor", "harness.compare.floor.function.handle")
+DUCKDB = Companion(Role.PEER, "duckdb", "duckdb", "harness.compare.peers.duckdb_function.handle")
+
+
+def prepare(companion: Implementation, progress: Progress) -> Artefact | NotReady:
+    """Fetch its parts: there is nothing to build, and no package that has a size."""
+    try:
+        runtime_command(companion, companion.code, companion.memory_mb, progress)
+    except NotReady as error:
+        return error
+    version = runtime_version(companion, companion.code)
+    return Artefact(companion, companion.code, None, None, runtime_version=version)

@@ -1,0 +1,68 @@
+"""What the floor has to write: the inflated texts of the sources, from what was staged."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from harness.fixtures.chunks import ChunkFolder
+from harness.fixtures.sources import BadSourceError, inflate
+from harness.fixtures.staging import ExpectedDay, StagedObject
+
+_DAMAGED = frozenset({"BAD_GZIP", "TOO_LARGE"})
+
+
+class ExpectedTexts:
+    """Collects the texts of a day that is staged; a context manager, ``day`` is known after it.
+
+    The floor looks at no record: a source counts as one, without a line end of its own, and it is
+    bad where its body does not inflate within ``max_source_bytes``.
+    """
+
+    def __init__(self, folder: Path, day: date, chunk_bytes: int, max_source_bytes: int) -> None:
+        self._day = day
+        self._prefix = f"{day:%Y/%m/%d}/"
+        self._limit = max_source_bytes
+        self._chunks = ChunkFolder(folder, self._prefix, chunk_bytes)
+        self._sources = self._source_bytes = 0
+        self._bad: list[tuple[str, str]] = []
+
+    def __enter__(self) -> Self:
+        self._chunks.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._chunks.__exit__(kind, error, traceback)
+
+    def add(self, staged: StagedObject) -> None:
+        """The next object, in key order as it is staged; neighbours leave nothing."""
+        if staged.records is None:
+            return
+        self._sources += 1
+        self._source_bytes += len(staged.body)
+        try:
+            text = inflate(staged.body, self._limit)
+        except BadSourceError as bad:
+            assert bad.code in _DAMAGED
+            self._bad.append((staged.key, bad.code))
+        else:
+            if text:
+                self._chunks.add_text(text)
+
+    def day(self) -> ExpectedDay:
+        return ExpectedDay(
+            self._day,
+            self._prefix,
+            self._sources,
+            tuple(self._bad),
+            tuple(self._chunks.chunks),
+            self._source_bytes,
+            0,
+        )

@@ -1,0 +1,155 @@
+"""The floor's function: lists, gets, inflates, compresses and publishes as the contract says, and
+looks at no record: each source's whole text goes into the chunks.
+
+It is no implementation of the contract. It has no retries, logs nothing, leaves out what does not
+inflate, and asks for nothing that a run over an empty destination can do without.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import obstore
+from isal import isal_zlib
+from obstore.store import S3Store
+
+from harness.compare.floor.inflater import inflate
+from harness.compare.floor.lanes import Answer, Lanes
+from harness.compare.floor.lister import Page, Store, day_folders, list_pages
+
+_WINDOW_BYTES = 64 << 20  # P2
+_TOP_LEVEL = 3  # isal knows 0 to 3
+
+
+def _store(bucket: str) -> Store:
+    return S3Store(
+        bucket,
+        endpoint=os.environ["AWS_ENDPOINT_URL_S3"],
+        region=os.environ["AWS_REGION"],
+        access_key_id=os.environ["AWS_ACCESS_KEY_ID"],
+        secret_access_key=os.environ["AWS_SECRET_ACCESS_KEY"],
+        virtual_hosted_style_request=False,
+        unsigned_payload=True,
+        client_options={"allow_http": True},
+        retry_config={"max_retries": 0},
+    )
+
+
+_source = _store(os.environ["SRC_BUCKET"])
+_destination = _store(os.environ["DST_BUCKET"])
+_concurrency = int(os.environ["CONCURRENCY"])
+_limit = int(os.environ["MAX_SOURCE_BYTES"])
+_lanes = Lanes(_concurrency)
+
+
+def handle(event: Mapping[str, int], context: Any) -> dict[str, object]:
+    """The result (O1), whose ``records`` are the sources that were moved."""
+    day = f"{event['year']:04d}/{event['month']:02d}/{event['day']:02d}"
+    chunks = _Chunks(f"{os.environ['DST_PREFIX']}{day}/", context.aws_request_id)
+    root = f"{os.environ['SRC_PREFIX']}AWSLogs"
+    folders = day_folders(_source, _lanes, root, day)
+    sources = bad = 0
+    for body in _read_bodies(list_pages(_source, _lanes, folders)):
+        text = None if body is None else inflate(body, _limit)
+        if text is None:
+            bad += 1
+        elif text:
+            chunks.write(text)
+        sources += 1
+    return chunks.publish({"day": day.replace("/", "-"), "sources": sources, "bad": bad})
+
+
+def _read_bodies(pages: Iterable[Page]) -> Iterator[bytes | None]:
+    """Each body in order, ``None`` of what is too large or missing. The one given last counts as
+    held (P2) until the next one is asked for.
+    """
+    window: deque[tuple[int, Answer[bytes | None] | None]] = deque()
+    window_bytes = 0
+    for page in pages:
+        for key, size in page:
+            while window and (len(window) == _concurrency or window_bytes + size > _WINDOW_BYTES):
+                yield _body(window[0][1])
+                window_bytes -= window.popleft()[0]
+            fits = size <= _limit
+            window.append((size, _lanes.start(partial(_get, key)) if fits else None))
+            window_bytes += size
+    while window:
+        yield _body(window.popleft()[1])
+
+
+def _body(answer: Answer[bytes | None] | None) -> bytes | None:
+    return None if answer is None else answer.wait()
+
+
+def _get(key: str) -> bytes | None:
+    try:
+        return bytes(obstore.get(_source, key).bytes())
+    except FileNotFoundError:
+        return None
+
+
+class _Chunks:
+    """Texts become chunks (C3), put one by one under hidden names; a text is never split."""
+
+    def __init__(self, prefix: str, request_id: str) -> None:
+        self._prefix = prefix
+        self._hidden = f"{prefix}_{request_id}-"
+        self._size = int(os.environ["CHUNK_BYTES"])
+        self._level = min(int(os.environ["GZIP_LEVEL"]), _TOP_LEVEL)
+        self._chunks: list[dict[str, object]] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self._compressor = isal_zlib.compressobj(self._level, wbits=31)
+        self._compressed: list[bytes] = []
+        self._texts = self._bytes = 0
+
+    def write(self, text: bytes) -> None:
+        self._compressed.append(self._compressor.compress(text))
+        self._texts += 1
+        self._bytes += len(text)
+        if self._bytes >= self._size:
+            self._put()
+
+    def _put(self) -> None:
+        self._compressed.append(self._compressor.flush())
+        name = f"{len(self._chunks) + 1:06d}.ndjson.gz"
+        body = b"".join(self._compressed)
+        # as any request in a lane: no more than CONCURRENCY are in flight (P1)
+        _lanes.start(lambda: _put(self._hidden + name, body, "application/gzip")).wait()
+        self._chunks.append(
+            {"key": self._prefix + name, "records": self._texts, "bytes": self._bytes}
+        )
+        self._begin()
+
+    def publish(self, counts: Mapping[str, object]) -> dict[str, object]:
+        """Copy, put the manifest, delete the hidden chunks (W4, W6, W7)."""
+        if self._texts:
+            self._put()
+        keys = [str(chunk["key"]) for chunk in self._chunks]
+        hidden = [self._hidden + key.removeprefix(self._prefix) for key in keys]
+        for one, key in zip(reversed(hidden), reversed(keys), strict=True):
+            obstore.copy(_destination, one, key)
+        result = {
+            **counts,
+            "records": sum(int(str(chunk["records"])) for chunk in self._chunks),
+            "bytes": sum(int(str(chunk["bytes"])) for chunk in self._chunks),
+            "chunks": len(keys),
+            "deleted": 0,
+        }
+        manifest = json.dumps({"result": result, "chunks": self._chunks})
+        _put(f"{self._prefix}_manifest.json", manifest.encode(), "application/json")
+        deletions = [_lanes.start(partial(obstore.delete, _destination, one)) for one in hidden]
+        for deletion in deletions:
+            deletion.wait()
+        return result
+
+
+def _put(key: str, body: bytes, content_type: str) -> None:
+    attributes = {"Content-Type": content_type}
+    obstore.put(_destination, key, body, attributes=attributes, use_multipart=False)

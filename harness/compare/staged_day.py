@@ -1,0 +1,196 @@
+"""The day of a comparison: staged in the target's S3, and judged where an invocation wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
+
+from harness.compare.floor.expected import ExpectedTexts
+from harness.compare.peers.expected import judge_peer, peer_result
+from harness.fixtures.staging import ExpectedDay, StagedObject, stage
+from harness.model import (
+    Artefact,
+    Invocation,
+    Role,
+    Variant,
+    Verdict,
+    VerdictKind,
+)
+from harness.targets.interface import VCPU_MB, Latency, Limits, Placement, Sandbox, Store, Target
+from harness.targets.local.placement import pinned
+from harness.terminal import Progress
+from harness.verify.outputs import same_json, verify_destination
+
+_SOURCE_BUCKET = "source-bucket"
+_DESTINATION_BUCKET = "destination-bucket"
+_ENDPOINT = "AWS_ENDPOINT_URL_S3"
+#: Where a store has the day and takes the chunks, unless its own variables say otherwise.
+_PLACES = {
+    "SRC_BUCKET": _SOURCE_BUCKET,
+    "SRC_PREFIX": "",
+    "DST_BUCKET": _DESTINATION_BUCKET,
+    "DST_PREFIX": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StagedDay:
+    """A served and staged day; it is the destination of a plan.
+
+    ``env`` are the variables that lead a function there. ``half`` is a second day with every
+    other source of the first. ``texts`` is what the floor has to write of the first.
+    """
+
+    store: Store
+    env: Mapping[str, str]
+    expected: ExpectedDay
+    half: ExpectedDay | None = None
+    texts: ExpectedDay | None = None
+    judged: dict[tuple[bytes, Role], Verdict] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        self.store.clear(_DESTINATION_BUCKET)
+
+    def judge(
+        self, invocation: Invocation, *, half: bool = False, role: Role = Role.LANGUAGE
+    ) -> Verdict:
+        expected = self.texts if role is Role.FLOOR else self.half if half else self.expected
+        assert expected is not None
+        objects = self.store.read_tree(_DESTINATION_BUCKET)
+        # the same bytes match again; the keys tell the day
+        found = (_digest(objects), role)
+        if found not in self.judged:
+            verdict = _judge_objects(expected, objects, role)
+            if not verdict.accepts:
+                return verdict
+            self.judged[found] = verdict
+        want = expected.result() if role is not Role.PEER else peer_result(expected)
+        if same_json(invocation.result, want):
+            return self.judged[found]
+        told, wanted = json.dumps(invocation.result), json.dumps(want)
+        return Verdict(VerdictKind.MISMATCH, f"result is {told}, expected {wanted}")
+
+    def stored_bytes(self) -> int:
+        objects = self.store.read_tree(_DESTINATION_BUCKET)
+        return sum(len(body) for key, body in objects.items() if key.endswith(".gz"))
+
+    def server_cpu_ms(self) -> float | None:
+        spent = self.store.cpu_s()
+        return None if spent is None else spent * 1000
+
+    def later(self, target: Target, latency: Latency) -> AbstractContextManager[Mapping[str, str]]:
+        """``env`` with the way to the store made longer."""
+        return _later(self.env, target, latency)
+
+
+def _judge_objects(expected: ExpectedDay, objects: Mapping[str, bytes], role: Role) -> Verdict:
+    if role is Role.PEER:
+        return judge_peer(expected, objects)
+    difference = verify_destination(expected, objects)
+    if difference is None:
+        return Verdict(VerdictKind.MATCH)
+    return Verdict(VerdictKind.MISMATCH, str(difference))
+
+
+def _digest(objects: Mapping[str, bytes]) -> bytes:
+    """Of all keys and bodies, each with its length."""
+    digest = hashlib.sha256()
+    for key, body in sorted(objects.items()):
+        for part in (key.encode(), body):
+            digest.update(len(part).to_bytes(8) + part)
+    return digest.digest()
+
+
+@contextmanager
+def staged(
+    target: Target,
+    days: Mapping[date, Iterable[StagedObject]],
+    settings: Mapping[str, str],
+    placement: Placement,
+    progress: Progress,
+) -> Iterator[StagedDay]:
+    """A running store that holds one day, or one and its half, on the cores that are not the
+    sandbox's, as this thread is meanwhile; leaving the context ends and removes everything.
+
+    ``settings`` are the functions' ``CHUNK_BYTES`` and ``MAX_SOURCE_BYTES``.
+    """
+    chunk_bytes = int(settings["CHUNK_BYTES"])
+    progress("starting the S3 server")
+    with (
+        TemporaryDirectory(prefix="expected-") as folder,
+        pinned(placement.others),
+        target.serve(placement.others) as store,
+    ):
+        store.bucket_path(_DESTINATION_BUCKET)
+        prefix = {**_PLACES, **store.env()}["DST_PREFIX"]
+        progress("staging the day")
+
+        def put(each: StagedObject) -> None:
+            store.put_file(_SOURCE_BUCKET, each.key, each.body, each.content_encoding)
+
+        def put_first(each: StagedObject) -> None:
+            put(each)
+            texts.add(each)
+
+        first, *others = days
+        limit = int(settings["MAX_SOURCE_BYTES"])
+        with ExpectedTexts(Path(folder) / "texts", first, chunk_bytes, limit) as texts:
+            day_folder = Path(folder) / "day"
+            expected = stage(days[first], put_first, day_folder, first, chunk_bytes, prefix)
+        half = [
+            stage(days[day], put, Path(folder) / day.isoformat(), day, chunk_bytes, prefix)
+            for day in others
+        ]
+        env = {**_PLACES, **store.env()}
+        yield StagedDay(store, env, expected, half[0] if half else None, texts.day())
+
+
+@contextmanager
+def _later(env: Mapping[str, str], target: Target, latency: Latency) -> Iterator[Mapping[str, str]]:
+    port = urlsplit(env[_ENDPOINT]).port
+    assert port is not None
+    with target.delay(port, latency) as late:
+        yield {**env, _ENDPOINT: f"http://127.0.0.1:{late}"}
+
+
+@dataclass(frozen=True, slots=True)
+class ArtefactCandidate:
+    """Runs an artefact here, with the template's settings and the store's addresses."""
+
+    artefact: Artefact
+    env: Mapping[str, str]
+    target: Target
+    variant: Variant = field(default_factory=Variant)
+    limits: Limits | None = None
+    cores: frozenset[int] | None = None
+
+    @property
+    def name(self) -> str:
+        each = self.artefact.implementation
+        return f"{each.language} {each.client} {self.variant}".rstrip()
+
+    @property
+    def role(self) -> Role:
+        return self.artefact.implementation.role
+
+    def start(self) -> AbstractContextManager[Sandbox]:
+        env = {**self.artefact.implementation.environment, **self.env}
+        if self.variant.concurrency is not None:
+            env["CONCURRENCY"] = str(self.variant.concurrency)
+        memory_mb = self.variant.memory_mb or self.artefact.implementation.memory_mb
+        return self.target.sandbox(
+            self.artefact,
+            env,
+            memory_mb,
+            limits=self.limits,
+            cores=self.cores if memory_mb <= VCPU_MB else None,  # it may use more than its core
+            reset_peak=True,
+            **({} if self.variant.snap_start is None else {"snap_start": self.variant.snap_start}),
+        )

@@ -1,0 +1,1 @@
+"""Watches and feeds a deployed stack: backfill, redrive, status, health."""

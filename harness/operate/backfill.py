@@ -1,0 +1,149 @@
+"""Days of the past on the queue: each a message, aggregated as many at a time as the mapping lets.
+
+At most ``most_queued`` messages stand in the queue (visible and in flight), by default what the
+mapping's maximum concurrency takes in a day: a queue that is never long can be stopped, and none of
+its messages gets old.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from harness.model import HarnessError
+from harness.operate.ledger import Ledger, Task
+from harness.targets.aws.session import Clients, explained
+from harness.targets.aws.stack import Stack
+from harness.terminal import Progress
+
+_BATCH = 10  # SQS takes no more
+_POLL_S = 10.0
+_QUIET_POLLS = 3  # SQS's counts are approximate: a queue is empty when it says so this often
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """Messages of a queue, as SQS counts them approximately."""
+
+    waiting: int
+    in_flight: int
+
+    @property
+    def all(self) -> int:
+        return self.waiting + self.in_flight
+
+
+def days_between(first: date, last: date) -> list[date]:
+    """Both included, in order."""
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def tasks_for(
+    days: Sequence[date], accounts: Sequence[str] | None, *, force: bool = False
+) -> list[Task]:
+    """Days, or days times accounts."""
+    return [Task(day, account, force) for day in days for account in accounts or (None,)]
+
+
+def list_accounts(clients: Clients, stack: Stack) -> list[str]:
+    """The accounts whose trails stand in the source bucket, of both layouts."""
+    bucket, root = stack.output("SourceBucket"), f"{stack.outputs.get('SourcePrefix', '')}AWSLogs/"
+    names = _subfolders(clients, bucket, root)
+    organisations = [name for name in names if name.startswith("o-")]
+    with ThreadPoolExecutor(8) as pool:
+        members = pool.map(
+            lambda name: _subfolders(clients, bucket, f"{root}{name}/"), organisations
+        )
+        found = {*names, *(name for each in members for name in each)}
+    accounts = sorted(name for name in found if len(name) == 12 and name.isdecimal())
+    if not accounts:
+        raise HarnessError(f"s3://{bucket}/{root} has no account folder: is SourcePrefix right?")
+    return accounts
+
+
+def depth(clients: Clients, queue: str) -> Depth:
+    names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+    with explained("sqs:GetQueueAttributes", f"queue {queue}"):
+        found = clients.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=list(names))
+    waiting, in_flight = (int(found["Attributes"].get(name, 0)) for name in names)
+    return Depth(waiting, in_flight)
+
+
+@dataclass(slots=True)
+class Backfill:
+    """``sleep`` and ``now`` are how tests pass the time."""
+
+    clients: Clients
+    queue: str
+    ledger: Ledger
+    most_queued: int
+    progress: Progress
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], float] = time.monotonic
+
+    def send(self, tasks: Sequence[Task]) -> int:
+        """Send what was not sent yet, as the queue has room; how many that were."""
+        left = [task for task in tasks if task not in self.ledger.sent]
+        begin = self.now()
+        for batch in _batches(left):
+            while self._look(begin).all + len(batch) > self.most_queued:
+                self.sleep(_POLL_S)
+            self._send(batch)
+        return len(left)
+
+    def wait_until_empty(self) -> None:
+        begin, quiet = self.now(), 0
+        while quiet < _QUIET_POLLS:
+            quiet = quiet + 1 if self._look(begin).all == 0 else 0
+            if quiet < _QUIET_POLLS:
+                self.sleep(_POLL_S)
+
+    def _look(self, begin: float) -> Depth:
+        found = depth(self.clients, self.queue)
+        done = len(self.ledger.sent) - found.all
+        minutes = (self.now() - begin) / 60
+        self.progress(
+            f"{len(self.ledger.sent):,} sent, {found.waiting:,} waiting, {found.in_flight:,} in "
+            f"flight, {max(done, 0):,} taken; {minutes:,.0f} min"
+        )
+        return found
+
+    def _send(self, batch: Sequence[Task]) -> None:
+        entries = [
+            {"Id": str(number), "MessageBody": json.dumps(task.event())}
+            for number, task in enumerate(batch)
+        ]
+        while entries:
+            with explained("sqs:SendMessage", f"queue {self.queue}"):
+                answer = self.clients.sqs.send_message_batch(QueueUrl=self.queue, Entries=entries)
+            failed = {each["Id"]: each for each in answer.get("Failed", ())}
+            accepted = [int(each["Id"]) for each in entries if each["Id"] not in failed]
+            self.ledger.note(batch[number] for number in accepted)
+            for each in failed.values():
+                if each.get("SenderFault"):
+                    raise HarnessError(f"queue {self.queue} refuses {each}: {each.get('Message')}")
+            entries = [each for each in entries if each["Id"] in failed]
+            if entries:
+                self.sleep(1)
+
+
+def _batches(tasks: Sequence[Task]) -> Iterator[Sequence[Task]]:
+    return (tasks[start : start + _BATCH] for start in range(0, len(tasks), _BATCH))
+
+
+def _subfolders(clients: Clients, bucket: str, prefix: str) -> list[str]:
+    names: list[str] = []
+    with explained("s3:ListBucket", f"bucket {bucket}"):
+        pages = clients.s3.get_paginator("list_objects_v2")
+        found: Any
+        for found in pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
+            names += [
+                each["Prefix"].removeprefix(prefix).rstrip("/")
+                for each in found.get("CommonPrefixes", ())
+            ]
+    return names

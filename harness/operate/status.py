@@ -1,0 +1,120 @@
+"""Which days are published and what the runs found, from the manifests (SPEC W6)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from harness.targets.aws.session import Clients, code_of, explained
+
+_COUNTS = ("sources", "bad", "records", "bytes", "chunks")
+_AT_ONCE = 16
+#: key -> the object's body, or ``None`` where there is none.
+Read = Callable[[str], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class DayStatus:
+    """One day, or an account's part of it: counts of its manifest, ``None`` where it is missing.
+
+    ``broken`` says what is wrong with a manifest that can't be read.
+    """
+
+    day: date
+    account: str | None
+    counts: Mapping[str, int] | None
+    broken: str | None = None
+
+    @property
+    def published(self) -> bool:
+        return self.counts is not None
+
+    def to_json(self) -> dict[str, object]:
+        return {**asdict(self), "day": str(self.day)}
+
+
+def read_status(
+    read: Read, prefix: str, days: Sequence[date], accounts: Iterable[str | None]
+) -> list[DayStatus]:
+    """The status of each day, in order; ``accounts`` has ``None`` for whole days."""
+    wanted = [(day, account) for day in days for account in accounts]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(lambda each: _status(read, prefix, *each), wanted))
+
+
+def from_bucket(clients: Clients, bucket: str) -> Read:
+    def read(key: str) -> bytes | None:
+        with explained("s3:GetObject", f"bucket {bucket}"):
+            try:
+                body: bytes = clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            except ClientError as error:
+                if code_of(error) == "NoSuchKey":
+                    return None
+                raise
+            return body
+
+    return read
+
+
+def from_folder(folder: Path) -> Read:
+    """A copy of a destination bucket, or of a part of it."""
+
+    def read(key: str) -> bytes | None:
+        file = folder / key
+        return file.read_bytes() if file.is_file() else None
+
+    return read
+
+
+def describe(found: Sequence[DayStatus]) -> Iterator[str]:
+    """The lines that a person reads: sums, what was bad, and what is missing, in ranges."""
+    published = [each for each in found if each.counts is not None]
+    yield f"{len(published):,} of {len(found):,} published"
+    sums = {name: sum((each.counts or {}).get(name, 0) for each in published) for name in _COUNTS}
+    yield ", ".join(f"{sums[name]:,} {name}" for name in _COUNTS)
+    for each in published:
+        if each.counts and each.counts.get("bad"):
+            yield f"bad    {_named(each)}: {each.counts['bad']:,} of {each.counts['sources']:,}"
+    for each in found:
+        if each.broken is not None:
+            yield f"broken {_named(each)}: {each.broken}"
+    for first, last in _missing(found):
+        yield f"missing {_named(first)}" + ("" if first == last else f" to {last.day}")
+
+
+def _status(read: Read, prefix: str, day: date, account: str | None) -> DayStatus:
+    folder = prefix if account is None else f"{prefix}{account}/"
+    body = read(f"{folder}{day:%Y/%m/%d}/_manifest.json")
+    if body is None:
+        return DayStatus(day, account, None)
+    try:
+        result: Any = json.loads(body)["result"]
+        return DayStatus(day, account, {name: int(result[name]) for name in _COUNTS})
+    except (ValueError, KeyError, TypeError) as error:
+        return DayStatus(day, account, None, f"{type(error).__name__}: {error}")
+
+
+def _named(each: DayStatus) -> str:
+    return f"{each.day}" if each.account is None else f"{each.day} {each.account}"
+
+
+def _missing(found: Sequence[DayStatus]) -> Iterator[tuple[DayStatus, DayStatus]]:
+    """First and last of each run of days without a manifest, account by account."""
+    for account in dict.fromkeys(each.account for each in found):
+        run: list[DayStatus] = []
+        for each in (each for each in found if each.account == account):
+            if each.published or each.broken:
+                if run:
+                    yield run[0], run[-1]
+                run = []
+            else:
+                run.append(each)
+        if run:
+            yield run[0], run[-1]

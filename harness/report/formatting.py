@@ -1,0 +1,207 @@
+"""The words and cells that every report shows, whatever it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.analysis.intervals import ConfidenceInterval, Summary, noise_floor
+from harness.analysis.row_summary import Ranking, RowSummary
+from harness.analysis.sweeps import best_memory, gb_seconds
+from harness.model import LAMBDA, Comparison, Row
+
+NOT_MEASURED = "-"
+ABOUT = (
+    "Times are the emulator's platform lines: init of a fresh sandbox, first with init. A median "
+    "has its 95 % bootstrap interval. CPU is the function's and the S3 server's. Memory is the "
+    "runtime processes' peak RSS of one invocation."
+)
+#: What `main_cells` gives, for reports with room.
+MAIN_HEADINGS = (
+    "vCPU",
+    "init ms",
+    "first ms",
+    "warm ms",
+    "95 %",
+    "n",
+    "CPU ms",
+    "S3 CPU ms",
+    "memory MiB",
+    "zip MB",
+    "unzipped MB",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """``text`` says what is to be seen; ``id`` is fit for an anchor."""
+
+    id: str
+    title: str
+    text: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def main_cells(row: Row, found: RowSummary) -> tuple[str, ...]:
+    """One cell for each of ``MAIN_HEADINGS``."""
+    warm = found.warm
+    return (
+        vcpus(row),
+        median(found.init),
+        median(found.first),
+        median(warm),
+        NOT_MEASURED if warm is None else between(warm.interval),
+        NOT_MEASURED if warm is None else str(warm.n),
+        median(found.cpu),
+        median(found.server_cpu),
+        mebibytes(found.peak_rss_bytes),
+        megabytes(row.zip_bytes),
+        megabytes(row.unzipped_bytes),
+    )
+
+
+def vcpus(row: Row) -> str:
+    """The share of CPU that the row was held to; ``*`` where it had no core for itself."""
+    if row.enforcement is None or row.enforcement.mechanism is None:
+        return NOT_MEASURED
+    return f"{row.enforcement.vcpus:.2f}{'*' if row.is_contended else ''}"
+
+
+def describe_run(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    """What was run, and on what: (title, line)."""
+    for title, line in (
+        ("day", _day(comparison.fixture)),
+        ("settings", _settings(comparison.settings)),
+        ("limits", _limits(comparison)),
+        ("machine", _machine(comparison.environment)),
+    ):
+        if line:
+            yield title, line
+
+
+def _limits(comparison: Comparison) -> str:
+    held = [row.enforcement for row in comparison.rows if row.enforcement is not None]
+    if not held:
+        return ""
+    if held[0].mechanism is None:
+        return f"none: {held[0].reason}"
+    if held[0].mechanism == LAMBDA:
+        return f"{LAMBDA}'s own"
+    when = "from the start" if held[0].throttle_init else "after init"
+    delays = [each.quota_delay_ms for each in held if each.quota_delay_ms is not None]
+    late = f", {max(delays):.1f} ms late at most" if delays else ""
+    swap = "no swap" if held[0].swap_off else "swap could not be switched off"
+    own = "; * has more than a core and shares it" if any(map(_contended, comparison.rows)) else ""
+    return f"{held[0].mechanism}: memory, {swap}; share of CPU {when}{late}{own}"
+
+
+def _contended(row: Row) -> bool:
+    return row.is_contended
+
+
+def best_memory_lines(comparison: Comparison) -> Iterator[str]:
+    """A sentence for each line of a memory sweep."""
+    for best in best_memory(comparison):
+        cheap, fast = best.cheapest, best.fastest
+        yield (
+            f"{best.name}: cheapest at {cheap.value:,} MB ({gb_seconds(cheap):.3f} GB-s), "
+            f"fastest at {fast.value:,} MB ({fast.warm.median:,.0f} ms)"
+        )
+
+
+def standing_title(found: Ranking) -> str:
+    """Against what the ratios of ``standing_rows`` are, and what is noise."""
+    if found.noise is None:
+        return f"warm, against {found.fastest}; not ranked, see the warnings"
+    low, high = noise_floor(found.noise)
+    return (
+        f"warm, against {found.fastest} in the same round; {low:.2f} to {high:.2f} is noise "
+        "(one language against itself)"
+    )
+
+
+def standing_rows(found: Ranking) -> Iterator[tuple[str, str, str]]:
+    """(rank, name, ratio with its interval), the fastest first."""
+    for name, each in sorted(
+        found.standings.items(),
+        key=lambda item: item[1].to_fastest.estimate if item[1].to_fastest else 0,
+    ):
+        rank = NOT_MEASURED if each.rank is None else str(each.rank)
+        yield rank, name, "1.00" if name == found.fastest else ratio(each.to_fastest)
+
+
+def ratio(interval: ConfidenceInterval | None) -> str:
+    if interval is None:
+        return NOT_MEASURED
+    return f"{interval.estimate:.2f} [{interval.low:.2f}-{interval.high:.2f}]"
+
+
+def median(summary: Summary | None) -> str:
+    return number(None if summary is None else summary.median)
+
+
+def number(value: float | None) -> str:
+    return NOT_MEASURED if value is None else f"{value:,.0f}"
+
+
+def between(interval: ConfidenceInterval | None) -> str:
+    return NOT_MEASURED if interval is None else f"{interval.low:,.0f}-{interval.high:,.0f}"
+
+
+def mebibytes(size: int | None) -> str:
+    return NOT_MEASURED if size is None else f"{size / 2**20:,.0f}"
+
+
+def megabytes(size: int | None) -> str:
+    return NOT_MEASURED if size is None else f"{size / 1e6:.1f}"
+
+
+def _day(fixture: Mapping[str, Any]) -> str:
+    if not fixture:
+        return ""
+    origin = f"generated from seed {fixture['seed']}" if "seed" in fixture else "given"
+    bad = f", {fixture['bad']:,} of them bad" if fixture["bad"] else ""
+    return (
+        f"{fixture['day']}, {origin}: {_counted(fixture['sources'], 'source')}{bad}, "
+        f"{megabytes(fixture['source_bytes'])} MB, "
+        f"{fixture['small_share']:.0%} under 1,000 bytes; {fixture['records']:,} records, "
+        f"{megabytes(fixture['record_bytes'])} MB in {_counted(fixture['chunks'], 'chunk')}"
+    )
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    variables = (f"{name}={value}" for name, value in settings.items() if name.isupper())
+    return (
+        f"{settings['memory_mb']:,} MB of memory, time-out {settings['timeout_s']} s, "
+        f"{_plan(settings)}; {' '.join(variables)}"
+    )
+
+
+def _plan(settings: Mapping[str, Any]) -> str:
+    if settings["seconds"] is not None:
+        return f"rounds for {settings['seconds']} s"
+    return (
+        f"{settings['cold']} cold and {settings['warm']} warm samples, "
+        f"{_counted(settings['rerun'], 're-run')}"
+    )
+
+
+def _machine(environment: Mapping[str, Any]) -> str:
+    commit = environment["commit"] or NOT_MEASURED
+    changed = " with uncommitted changes" if environment["clean"] is False else ""
+    if environment.get("target") == LAMBDA:
+        return (
+            f"{LAMBDA} in {environment['region']}, {environment['architecture']}, stack "
+            f"{environment['stack']}; commit {commit}{changed}"
+        )
+    return (
+        f"{_counted(environment['cores'], 'core')} of {environment['cpu'] or NOT_MEASURED}, "
+        f"{environment['memory_mb'] / 1000:.0f} GB, {environment['kernel']} "
+        f"{environment['architecture']}; {environment['emulator']}; commit {commit}{changed}"
+    )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

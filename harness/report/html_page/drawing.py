@@ -1,0 +1,113 @@
+"""How a plot looks: light and dark, wide and narrow, as SVG text that needs no network.
+
+Matplotlib can't follow a reader's colour scheme or width, so each plot is drawn once for each and
+the page lets the browser choose.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+
+from harness.report.formatting import Table
+from harness.report.tables import Measured
+
+# Okabe and Ito 2008: told apart with any kind of colour vision, on white and on black
+_COLOURS = ("#0072B2", "#D55E00", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
+_WIDTHS_IN = {"wide": 7.4, "narrow": 3.7}
+_INK = {"light": "#24292f", "dark": "#e6edf3"}
+_GRID = {"light": "#d0d7de", "dark": "#3d444d"}
+
+Draw = Callable[[Sequence[Axes]], None]
+Colours = Mapping[str, str]
+Images = Mapping[tuple[str, str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """One plot and the same figures as a table. ``images`` maps scheme and width, such as
+    ``("dark", "narrow")``, to an SVG as a data URI; ``text`` says what is to be seen.
+    """
+
+    text: str
+    images: Images
+    table: Table
+
+
+def colours_of(rows: Measured) -> Colours:
+    """language -> its colour, the same in every plot."""
+    return colours_of_languages(row.language for row, _ in rows)
+
+
+def colours_of_languages(languages: Iterable[str]) -> Colours:
+    once = dict.fromkeys(languages)
+    return {language: _COLOURS[place % len(_COLOURS)] for place, language in enumerate(once)}
+
+
+def sizes(on: Axes, values: Iterable[int]) -> None:
+    """A logarithmic x axis whose only ticks are the values that were measured."""
+    ticks = sorted(set(values))
+    on.set_xscale("log")
+    on.xaxis.set_minor_locator(NullLocator())
+    on.set_xticks(ticks, [f"{each:,}" for each in ticks])
+
+
+def plain(axis: Axis) -> None:
+    """A logarithmic axis with a few numbers, and none as a power of ten."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+
+
+def legend(on: Axes, colours: Colours) -> None:
+    """One entry for each language, below."""
+    for language, ink in colours.items():
+        on.plot([], [], "o", color=ink, label=language)
+    on.figure.legend(loc="outside lower center", ncols=4, fontsize=8)
+
+
+def draw(height_in: float, axes: Draw, panels: int = 1) -> Images:
+    """The images of a plot that ``axes`` draws, on panels below each other that share their x."""
+    return {
+        (scheme, width): _data_uri(_svg(_WIDTHS_IN[width], height_in, scheme, axes, panels))
+        for scheme in _INK
+        for width in _WIDTHS_IN
+    }
+
+
+def _svg(width_in: float, height_in: float, scheme: str, draw_on: Draw, panels: int) -> str:
+    ink, grid = _INK[scheme], _GRID[scheme]
+    style: Any = {
+        "svg.fonttype": "none",  # text stays text: the reader's own sans-serif
+        "svg.hashsalt": "rosetta",  # the same comparison gives the same page
+        "font.family": "sans-serif",
+        "font.size": 10,
+        **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), ink),
+        **dict.fromkeys(("axes.edgecolor", "grid.color"), grid),
+        **dict.fromkeys(("axes.spines.top", "axes.spines.right", "axes.spines.left"), False),
+        "axes.axisbelow": True,
+        "ytick.left": False,
+        "legend.frameon": False,
+    }
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(width_in, height_in), layout="constrained")
+        axes = list(figure.subplots(panels, sharex=True, squeeze=False)[:, 0])
+        for each in axes:
+            each.grid(axis="x")
+        draw_on(axes)
+        text = io.StringIO()
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    return text.getvalue()
+
+
+def _data_uri(svg: str) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()

@@ -1,0 +1,52 @@
+"""The plot of growth: what 1,000 sources take, and the memory, as the day gets larger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+
+from harness.report.html_page.drawing import Plot, colours_of_languages, draw, legend, plain, sizes
+from harness.report.side_by_side import SideBySide, growth, growth_table
+
+_PANEL_IN, _FRAME_IN = 2.2, 0.8
+
+
+def growth_plot(comparisons: SideBySide) -> Plot | None:
+    """``None`` where the comparisons show no growth."""
+    rows = growth(comparisons)
+    if not rows:
+        return None
+    colours = colours_of_languages(each.language for each in rows)
+    strokes = dict(zip(dict.fromkeys(each.client for each in rows), ("-", "--", ":"), strict=False))
+
+    def axes(panels: Sequence[Axes]) -> None:
+        time, memory = panels
+        for each in rows:
+            ink, style = colours[each.language], f"o{strokes.get(each.client, '-.')}"
+            at = [size.sources for size in each.sizes]
+            time.plot(at, [size.ms_per_1000 for size in each.sizes], style, color=ink, ms=5)
+            known = [size for size in each.sizes if size.peak_rss_bytes is not None]
+            peaks = [(size.peak_rss_bytes or 0) / 2**20 for size in known]
+            memory.plot([size.sources for size in known], peaks, style, color=ink, ms=5)
+        for on, unit in ((time, "ms per 1,000 sources"), (memory, "peak MiB")):
+            on.grid(axis="y")
+            on.set_ylabel(unit)
+        time.set_yscale("log")
+        plain(time.yaxis)
+        memory.set_ylim(bottom=0)
+        sizes(memory, [size.sources for each in rows for size in each.sizes])
+        memory.set_xlabel("sources of the day, logarithmic")
+        legend(memory, colours)
+
+    text = (
+        "First invocations with their init. A level line above is linear growth, one below is flat "
+        f"memory. {_words(strokes)}"
+    )
+    return Plot(text, draw(2 * _PANEL_IN + _FRAME_IN, axes, panels=2), growth_table(comparisons))
+
+
+def _words(strokes: dict[str, str]) -> str:
+    names = {"-": "whole", "--": "dashed", ":": "dotted"}
+    said = [f"{client or 'the rest'} is {names[stroke]}" for client, stroke in strokes.items()]
+    return f"Lines: {', '.join(said)}."

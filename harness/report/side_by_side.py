@@ -1,0 +1,148 @@
+"""Several comparisons beside each other: the same rows, and how they grow with the day.
+
+Keys of the mappings that are taken here are the names of the files, which are the columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from harness.analysis.intervals import Summary
+from harness.analysis.row_summary import figures, ranking
+from harness.model import Comparison, Row, SampleKind
+from harness.report.formatting import (
+    NOT_MEASURED,
+    Table,
+    mebibytes,
+    median,
+    number,
+    standing_rows,
+    standing_title,
+)
+
+SideBySide = Mapping[str, Comparison]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """First invocations with their init at one number of sources: all that a day's run waits for.
+
+    ``peak_rss_bytes`` is the largest of these invocations, whatever warm ones took.
+    """
+
+    sources: int
+    first: Summary
+    peak_rss_bytes: int | None
+
+    @property
+    def ms_per_1000(self) -> float:
+        return self.first.median / self.sources * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """One row over days of several sizes, rising."""
+
+    name: str
+    language: str
+    client: str
+    sizes: tuple[Size, ...]
+
+
+def growth(comparisons: SideBySide) -> list[Growth]:
+    """Rows that were measured over generated days of two sizes or more; none where the runs
+    differ in anything else that times depend on.
+    """
+    if len({_conditions(each) for each in comparisons.values()}) > 1:
+        return []
+    found: dict[str, dict[int, Size]] = {}
+    rows: dict[str, Row] = {}
+    for comparison in comparisons.values():
+        if comparison.fixture.get("kind") != "generated":
+            return []
+        sources = int(str(comparison.fixture["sources"]))
+        for row in comparison.rows:
+            first = figures(row, comparison.fixture).first
+            if first is not None:
+                sizes = found.setdefault(row.name, {})
+                sizes.setdefault(sources, Size(sources, first, _cold_peak(row)))
+                rows[row.name] = row
+    return [
+        Growth(
+            name,
+            rows[name].language,
+            rows[name].client,
+            tuple(size for _, size in sorted(sizes.items())),
+        )
+        for name, sizes in found.items()
+        if len(sizes) > 1
+    ]
+
+
+def side_by_side_table(comparisons: SideBySide) -> Table:
+    """Warm medians, and ratios to the fastest of each run, which bear another machine."""
+    standings = {
+        title: {name: ratio for _, name, ratio in standing_rows(ranking(each))}
+        for title, each in comparisons.items()
+    }
+    rows = []
+    for name in dict.fromkeys(row.name for each in comparisons.values() for row in each.rows):
+        cells = [name]
+        for title, each in comparisons.items():
+            row = next((row for row in each.rows if row.name == name), None)
+            warm = None if row is None else figures(row, each.fixture).warm
+            standing = standings[title].get(name, NOT_MEASURED)
+            cells.append(NOT_MEASURED if warm is None else f"{median(warm)}, {standing}")
+        rows.append(tuple(cells))
+    text = "Warm medians in ms, and their ratios to the fastest row of the same run."
+    return Table("side-by-side", "Side by side", text, ("row", *comparisons), rows)
+
+
+def growth_table(comparisons: SideBySide) -> Table:
+    rows = [
+        (
+            each.name,
+            f"{size.sources:,}",
+            number(size.first.median),
+            f"{size.ms_per_1000:,.1f}",
+            mebibytes(size.peak_rss_bytes),
+            _times(size.peak_rss_bytes, before.peak_rss_bytes if before else None),
+        )
+        for each in growth(comparisons)
+        for before, size in zip((None, *each.sizes), each.sizes, strict=False)
+    ]
+    return Table(
+        "growth",
+        "Growth with the day",
+        "First invocations with their init, and the peak memory of these. Time is linear where the "
+        "ms per 1,000 sources stay, memory is flat where it is 1 time that of the size before.",
+        ("row", "sources", "first ms", "per 1,000", "peak MiB", "times"),
+        rows,
+    )
+
+
+def remarks(comparisons: SideBySide) -> Iterator[str]:
+    """What the ratios are of, and what may not be compared."""
+    for title, each in comparisons.items():
+        found = ranking(each)
+        if found.fastest is not None:
+            yield f"{title}: {standing_title(found)}"
+    if len({str(each.fixture) for each in comparisons.values()}) > 1:
+        yield "the runs had different days: only ratios may be compared"
+
+
+def _conditions(comparison: Comparison) -> str:
+    settings = comparison.settings
+    variables = {name: value for name, value in settings.items() if name.isupper()}
+    machine = [comparison.environment.get(name) for name in ("cpu", "cores", "target")]
+    return repr((machine, settings.get("memory_mb"), settings.get("limits"), variables))
+
+
+def _cold_peak(row: Row) -> int | None:
+    peaks = (each.peak_rss_bytes for each in row.samples if each.kind is SampleKind.COLD)
+    return max(filter(None, peaks), default=None)
+
+
+def _times(size: int | None, before: int | None) -> str:
+    return NOT_MEASURED if size is None or before is None else f"{size / before:.2f}"

@@ -1,0 +1,128 @@
+"""The tables of sweeps and of the modelled cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.analysis.cost import (
+    ARCHITECTURES,
+    Cost,
+    cost,
+    gb_second_prices,
+    price_list,
+    requests_cost,
+)
+from harness.analysis.intervals import ConfidenceInterval
+from harness.analysis.sweeps import best_memory, concurrency_lines, gb_seconds, memory_lines
+from harness.model import Comparison, Row
+from harness.report.formatting import NOT_MEASURED, Table, number
+
+_MILLION = 1_000_000
+
+
+def memory_table(comparison: Comparison) -> Table:
+    """GB-seconds are what AWS bills; dollars only where the duration is like that on AWS."""
+    cheapest = {(each.name, each.cheapest.value) for each in best_memory(comparison)}
+    fastest = {(each.name, each.fastest.value) for each in best_memory(comparison)}
+    arm64, x86_64 = (gb_second_prices()[name] for name in ARCHITECTURES)
+    rows = []
+    for line in memory_lines(comparison):
+        for point in line.points:
+            billed, is_modelled = gb_seconds(point), cost(point.row, comparison) is not None
+            dollars = [f"{_MILLION * billed * price:,.2f}" for price in (arm64, x86_64)]
+            key = (line.name, point.value)
+            best = [
+                word for word, of in (("cheapest", cheapest), ("fastest", fastest)) if key in of
+            ]
+            rows.append(
+                (
+                    line.name,
+                    f"{point.value:,}{'*' if point.row.is_contended else ''}",
+                    number(point.warm.median),
+                    f"{billed:.3f}",
+                    *(dollars if is_modelled else (NOT_MEASURED, NOT_MEASURED)),
+                    " and ".join(best),
+                )
+            )
+    return Table(
+        "memory-sweep",
+        "Memory sizes",
+        "GB-s are what is billed for a warm invocation. Dollars per million invocations, modelled "
+        f"by {price_list()}, only over a latency to S3. * shared its cores and is not ranked.",
+        ("row", "MB", "warm ms", "GB-s", "$ arm64", "$ x86_64", "best"),
+        rows,
+    )
+
+
+def concurrency_table(comparison: Comparison) -> Table:
+    rows = [
+        (
+            line.name,
+            str(point.value),
+            number(point.warm.median),
+            f"{line.points[0].warm.median / point.warm.median:.2f}",
+        )
+        for line in concurrency_lines(comparison)
+        for point in line.points
+    ]
+    return Table(
+        "concurrency",
+        "What concurrency buys",
+        "Warm medians by the most requests in flight, and how many times as fast as with the "
+        "fewest. Over a latency (+) waiting is what is saved, without it only work can be shared.",
+        ("row", "in flight", "warm ms", "times as fast"),
+        rows,
+    )
+
+
+def cost_table(comparison: Comparison) -> Table:
+    rows = [
+        (
+            _starred(row),
+            _interval(found.ms_per_source, 2),
+            *(f"{found.duration[name].estimate:.2f}" for name in ARCHITECTURES),
+            f"{found.sources_per_invocation:,}",
+        )
+        for row, found in _costs(comparison)
+    ]
+    s3 = f"{requests_cost(comparison):.2f}" if rows else NOT_MEASURED
+    return Table(
+        "cost",
+        "Cost on AWS, modelled",
+        f"US dollars per million sources by {price_list()}, from the slope between the day and its "
+        f"half; the init is apart. S3's own requests are $ {s3} per million sources for all. The "
+        "last column is what one invocation gets through.",
+        ("row", "ms/source [95 %]", *(f"$ {name}" for name in ARCHITECTURES), "in 15 min"),
+        rows,
+    )
+
+
+def cold_cost_table(comparison: Comparison) -> Table:
+    return Table(
+        "cold-cost",
+        "Cold starts on AWS, modelled",
+        f"US dollars for the init and the request of a million of them, by {price_list()}.",
+        ("row", *(f"$ {name}" for name in ARCHITECTURES)),
+        [
+            (_starred(row), *(f"{found.cold_starts[name]:.2f}" for name in ARCHITECTURES))
+            for row, found in _costs(comparison)
+            if found.cold_starts is not None
+        ],
+    )
+
+
+def _costs(comparison: Comparison) -> Iterator[tuple[Row, Cost]]:
+    for row in comparison.rows:
+        if (found := cost(row, comparison)) is not None:
+            yield row, found
+
+
+def _starred(row: Row) -> str:
+    return f"{row.name}{'*' if row.is_contended else ''}"
+
+
+def _interval(found: ConfidenceInterval, digits: int) -> str:
+    middle = f"{found.estimate:.{digits}f}"
+    if found.n < 2:
+        return middle
+    return f"{middle} [{found.low:.{digits}f}-{found.high:.{digits}f}]"

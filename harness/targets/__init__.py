@@ -1,0 +1,1 @@
+"""The places where functions run: this machine or a deployed stack."""

@@ -1,0 +1,1 @@
+"""The target on AWS: the functions of a deployed stack."""

@@ -1,0 +1,90 @@
+"""The stack's functions as they are deployed, which is not always what the template says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.model import HarnessError, Implementation
+from harness.targets.aws.session import Clients, explained
+from harness.targets.aws.stack import Stack
+
+ALIAS = "live"
+#: Settings that decide how fast a function is; where the alias differs, it is another function.
+_COMPARED = ("MemorySize", "Timeout", "Runtime", "CodeSha256", "Architectures", "Environment")
+_PLACES = frozenset({"SRC_BUCKET", "SRC_PREFIX", "DST_BUCKET", "DST_PREFIX"})
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """One function: ``implementation.function`` is its name at AWS; ``code_bytes`` zipped.
+
+    ``variables`` is the whole environment of ``$LATEST``.
+    """
+
+    implementation: Implementation
+    code_bytes: int
+    variables: Mapping[str, str]
+    snap_start: bool
+
+
+def read_deployed(
+    clients: Clients, stack: Stack, template: Sequence[Implementation]
+) -> list[Deployed]:
+    """Each function of the template as it stands in the stack.
+
+    Raises ``HarnessError`` where the alias is behind ``$LATEST``: a parameter that was changed
+    without publishing would be measured here and not be what runs.
+    """
+    return [_read(clients, stack, each) for each in template]
+
+
+def _read(clients: Clients, stack: Stack, each: Implementation) -> Deployed:
+    name = stack.output(f"{each.function}Name")
+    latest = _configuration(clients, name, None)
+    live = _configuration(clients, name, ALIAS)
+    if behind := list(_differences(live, latest)):
+        raise HarnessError(
+            f"{name}: the alias {ALIAS} (version {live.get('Version', '?')}) is behind $LATEST: "
+            f"{'; '.join(behind)}. Deploy the stack again so that a version is published, or "
+            f"publish one and move the alias to it"
+        )
+    variables = dict(latest.get("Environment", {}).get("Variables", {}))
+    return Deployed(
+        replace(
+            each,
+            function=name,
+            runtime=latest.get("Runtime", each.runtime),
+            memory_mb=int(latest["MemorySize"]),
+            timeout_s=int(latest["Timeout"]),
+            environment={key: each for key, each in variables.items() if key not in _PLACES},
+        ),
+        int(latest["CodeSize"]),
+        variables,
+        latest.get("SnapStart", {}).get("ApplyOn") == "PublishedVersions",
+    )
+
+
+def _configuration(clients: Clients, name: str, qualifier: str | None) -> Mapping[str, Any]:
+    more = {} if qualifier is None else {"Qualifier": qualifier}
+    with explained("lambda:GetFunctionConfiguration", f"function {name}"):
+        found: Mapping[str, Any] = clients.functions.get_function_configuration(
+            FunctionName=name, **more
+        )
+    return found
+
+
+def _differences(live: Mapping[str, Any], latest: Mapping[str, Any]) -> Iterator[str]:
+    for field in _COMPARED:
+        ours, theirs = live.get(field), latest.get(field)
+        if ours == theirs:
+            continue
+        if field == "Environment":
+            a, b = (each.get("Variables", {}) for each in (ours or {}, theirs or {}))
+            names = sorted(key for key in a.keys() | b.keys() if a.get(key) != b.get(key))
+            yield f"variables {', '.join(names)}"
+        elif field == "CodeSha256":
+            yield "other code"
+        else:
+            yield f"{field} {ours} against {theirs}"

@@ -1,0 +1,121 @@
+"""Where a comparison on AWS puts its day and finds what the functions made of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.targets.aws.session import S3_AT_ONCE, Clients, explained
+from harness.targets.aws.stack import Stack
+
+_MOST_WAITING = 1000
+
+
+class FixtureStore:
+    """Two folders below the stack's fixture prefix: ``in/`` is the day, ``out/`` the destination.
+
+    Has the methods of the local S3 server that a bench uses. Buckets' names are the bench's own and
+    mean these two folders.
+    """
+
+    def __init__(
+        self, clients: Clients, bucket: str, prefix: str, pool: ThreadPoolExecutor
+    ) -> None:
+        self._s3 = clients.s3
+        self._bucket = bucket
+        self._prefix = prefix
+        self._pool = pool
+        self._waiting: list[Future[None]] = []
+        self._room = threading.BoundedSemaphore(_MOST_WAITING)
+
+    def env(self) -> dict[str, str]:
+        """The variables that lead a function there, once everything has arrived."""
+        self._settle()
+        return {
+            "SRC_BUCKET": self._bucket,
+            "SRC_PREFIX": f"{self._prefix}in/",
+            "DST_BUCKET": self._bucket,
+            "DST_PREFIX": f"{self._prefix}out/",
+        }
+
+    def bucket_path(self, bucket: str) -> Path:
+        """Nothing to make: the bucket is the stack's."""
+        return Path(bucket)
+
+    def put_file(
+        self, _bucket: str, key: str, body: bytes, content_encoding: str | None = None
+    ) -> None:
+        """Put an object of the day; many are on their way at a time."""
+        more = {} if content_encoding is None else {"ContentEncoding": content_encoding}
+
+        def put() -> None:
+            with explained("s3:PutObject", f"bucket {self._bucket}"):
+                self._s3.put_object(
+                    Bucket=self._bucket, Key=f"{self._prefix}in/{key}", Body=body, **more
+                )
+
+        self._room.acquire()
+        sent = self._pool.submit(put)
+        sent.add_done_callback(lambda _: self._room.release())
+        self._waiting.append(sent)
+
+    def read_tree(self, _bucket: str, prefix: str = "") -> Mapping[str, bytes]:
+        """key -> body of all that the functions have left."""
+        keys = list(self._keys(f"{self._prefix}out/{prefix}"))
+        return dict(zip(keys, self._pool.map(self._read, keys), strict=True))
+
+    def clear(self, _bucket: str) -> None:
+        self._delete(f"{self._prefix}out/")
+
+    def cpu_s(self) -> None:
+        """S3's own; nobody knows."""
+
+    def remove(self) -> None:
+        """All that was put or made."""
+        self._delete(self._prefix)
+
+    def _settle(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.result()
+
+    def _read(self, key: str) -> bytes:
+        with explained("s3:GetObject", f"bucket {self._bucket}"):
+            body: bytes = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            return body
+
+    def _keys(self, prefix: str) -> Iterator[str]:
+        with explained("s3:ListBucket", f"bucket {self._bucket}"):
+            pages = self._s3.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
+                yield from (each["Key"] for each in page.get("Contents", ()))
+
+    def _delete(self, prefix: str) -> None:
+        keys = list(self._keys(prefix))
+        for start in range(0, len(keys), 1000):
+            batch: list[Any] = [{"Key": key} for key in keys[start : start + 1000]]
+            with explained("s3:DeleteObject", f"bucket {self._bucket}"):
+                answer = self._s3.delete_objects(
+                    Bucket=self._bucket, Delete={"Objects": batch, "Quiet": True}
+                )
+            for error in answer.get("Errors", ()):
+                raise OSError(f"{error['Key']} was not deleted: {error['Code']}")
+
+
+@contextmanager
+def fixture_store(
+    clients: Clients, stack: Stack, run: str, progress: Callable[[str], None]
+) -> Iterator[FixtureStore]:
+    """A store below the prefix that the stack names; leaving the context removes what is there."""
+    bucket, prefix = stack.output("FixtureBucket"), stack.output("FixturePrefix")
+    with ThreadPoolExecutor(S3_AT_ONCE) as pool:
+        store = FixtureStore(clients, bucket, f"{prefix}{run}/", pool)
+        try:
+            yield store
+        finally:
+            progress("removing what the comparison put into the bucket")
+            store.remove()

@@ -1,0 +1,64 @@
+"""What a deployed stack says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from harness.model import HarnessError, UsageError
+from harness.targets.aws.session import Clients, code_of, explained
+
+_USABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A stack of ``template.yaml`` in a usable state."""
+
+    name: str
+    region: str
+    status: str
+    outputs: Mapping[str, str]
+    parameters: Mapping[str, str]
+
+    def output(self, name: str) -> str:
+        """Raises ``HarnessError`` where the deployed template is an older one."""
+        if name not in self.outputs:
+            raise HarnessError(f"stack {self.name} has no output {name}: deploy this template")
+        return self.outputs[name]
+
+    @property
+    def architecture(self) -> str:
+        return self.parameters.get("Architecture", "-")
+
+
+def read_stack(clients: Clients, name: str) -> Stack:
+    """Raises ``UsageError`` for a stack that is not there, ``HarnessError`` for an unusable one."""
+    with explained("cloudformation:DescribeStacks", f"stack {name}"):
+        try:
+            found = clients.cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        except ClientError as error:
+            if code_of(error) == "ValidationError":
+                raise UsageError(
+                    f"no stack {name} in {clients.region}: name the one that `sam deploy` made, or "
+                    "its --region"
+                ) from error
+            raise
+    status = found["StackStatus"]
+    if status.endswith("_IN_PROGRESS"):
+        raise HarnessError(f"stack {name} is being changed ({status}): wait until it is done")
+    if status not in _USABLE:
+        raise HarnessError(f"stack {name} can't be used ({status}): delete it and deploy again")
+    return Stack(
+        name,
+        clients.region,
+        status,
+        {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", ())},
+        {
+            each["ParameterKey"]: each["ParameterValue"]
+            for each in found.get("Parameters", ())
+            if "ParameterValue" in each
+        },
+    )

@@ -1,0 +1,85 @@
+"""The way to S3 made as long as it is on AWS: toxiproxy between the function and the server.
+
+Every answer is late by the latency, give or take the jitter (evenly distributed): as a new or kept
+connection's round trip is. Bandwidth is not limited.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.model import NotReady, UsageError
+from harness.targets.interface import Latency
+from harness.targets.local import processes
+from harness.targets.local.ports import free_ports
+from harness.toolchain import tools
+
+_FORM = re.compile(r"(\d+)ms(?:(?:\+-|±)(\d+)ms)?")
+_START_TIMEOUT_S = 20
+
+
+def parse_latency(text: str) -> Latency:
+    """From ``20ms`` or ``20ms+-5ms``; raises ``UsageError`` for anything else."""
+    found = _FORM.fullmatch(text)
+    if found is None:
+        raise UsageError(f"{text} is no latency: give it like 20ms or 20ms+-5ms")
+    latency = Latency(int(found[1]), int(found[2] or 0))
+    if latency.jitter_ms > latency.latency_ms:
+        raise UsageError(f"{text}: the jitter is larger than the latency")
+    return latency
+
+
+@contextmanager
+def delayed(port: int, latency: Latency) -> Iterator[int]:
+    """The port on loopback that leads to ``port``, later; the proxy ends with the context.
+
+    Start it in a lasting thread. Raises ``NotReady`` if the proxy does not come up.
+    """
+    binary = tools.toxiproxy_binary()
+    api, listen = free_ports(2)
+    with tempfile.TemporaryDirectory(prefix="toxiproxy-") as folder:
+        log = Path(folder) / "log"
+        with log.open("wb") as output:
+            process = processes.start(
+                [binary, "-host", "127.0.0.1", "-port", str(api)],
+                cwd=Path(folder),
+                env={"PATH": os.defpath, "HOME": folder, "LOG_LEVEL": "error"},
+                output=output,
+            )
+        try:
+            _set_up(process, api, listen, port, latency, log)
+            yield listen
+        finally:
+            processes.stop(process)
+
+
+def _set_up(
+    process: subprocess.Popen[bytes], api: int, listen: int, port: int, latency: Latency, log: Path
+) -> None:
+    if not processes.wait_until(lambda: _asks(api, "GET", "/version"), process, _START_TIMEOUT_S):
+        raise NotReady(f"toxiproxy did not start: {log.read_text()[-2000:]}")
+    proxy = {"name": "s3", "listen": f"127.0.0.1:{listen}", "upstream": f"127.0.0.1:{port}"}
+    late = {"latency": latency.latency_ms, "jitter": latency.jitter_ms}
+    toxic = {"name": "late", "type": "latency", "stream": "downstream", "attributes": late}
+    for path, body in (("/proxies", proxy), ("/proxies/s3/toxics", toxic)):
+        if not _asks(api, "POST", path, body):
+            raise NotReady(f"toxiproxy refused {path}: {log.read_text()[-2000:]}")
+
+
+def _asks(api: int, method: str, path: str, body: object = None) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", api, timeout=5)
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body))
+        return connection.getresponse().status < 300
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,204 @@
+"""A local S3 for one run: versitygw over a folder of plain files.
+
+A bucket is a folder and an object is a file in it, so fixtures are laid down and outputs
+are read without S3 requests, also while the server runs. What HTTP would carry is in
+extended attributes of the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from harness.model import HarnessError, NotReady
+from harness.targets.local import processes
+from harness.targets.local.ports import free_ports
+from harness.toolchain import tools
+
+REGION = "us-east-1"
+_START_TIMEOUT_S = 30
+_HEALTH = "/health"
+_SERVER_FOLDER = ".sgwtmp"  # what the server keeps in each bucket for unfinished writes
+
+
+class S3Server:
+    """A context manager around one server process; start it in a lasting thread.
+
+    ``folder`` is kept if given and else a temporary one. Its file system must take user
+    extended attributes (ext4, xfs, btrfs, tmpfs since Linux 6.6). The server runs on ``cores``
+    where given.
+    """
+
+    def __init__(self, folder: Path | None = None, cores: frozenset[int] | None = None) -> None:
+        self.access_key = "rosetta"
+        self.secret_key = secrets.token_urlsafe(24)
+        self._given = folder
+        self._cores = cores
+        self._work: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = 0
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the server and wait until it answers; raises ``NotReady`` if it does not."""
+        binary = tools.s3_server_binary()
+        self._work = Path(tempfile.mkdtemp(prefix="s3-"))
+        try:
+            self.data.mkdir(parents=True, exist_ok=True)
+            _require_attributes(self.data)
+            (self._port,) = free_ports(1)
+            log = self._work / "log"
+            with log.open("wb") as output:
+                self._process = processes.start(
+                    [
+                        binary,
+                        "--quiet",
+                        "--keep-alive",  # without it each request pays for a connection
+                        *("--port", f"127.0.0.1:{self._port}"),
+                        *("--health", _HEALTH),
+                        *("--region", REGION),
+                        *("posix", self.data),
+                    ],
+                    cwd=self._work,
+                    env={
+                        "ROOT_ACCESS_KEY": self.access_key,
+                        "ROOT_SECRET_KEY": self.secret_key,
+                        "PATH": os.defpath,
+                        "HOME": str(self._work),
+                    },
+                    output=output,
+                    cores=self._cores,
+                )
+            if not processes.wait_until(self._healthy, self._process, _START_TIMEOUT_S):
+                raise NotReady(f"the S3 server did not start: {log.read_text()[-2000:]}")
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the server and remove what was temporary. Twice is fine."""
+        if self._process is not None:
+            processes.stop(self._process)
+            self._process = None
+        if self._work is not None:
+            shutil.rmtree(self._work, ignore_errors=True)
+            self._work = None
+
+    @property
+    def endpoint(self) -> str:
+        # an address, not a name: with it every SDK uses path-style requests by itself
+        return f"http://127.0.0.1:{self._port}"
+
+    def env(self) -> dict[str, str]:
+        """The environment that leads an AWS SDK here."""
+        return {
+            "AWS_ENDPOINT_URL_S3": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_REGION": REGION,
+        }
+
+    def cpu_s(self) -> float | None:
+        """The server's CPU seconds since its start."""
+        spent = processes.cpu_ms(self._process.pid) if self._process else None
+        return None if spent is None else spent / 1000
+
+    # ---- the data, as files ----
+
+    @property
+    def data(self) -> Path:
+        if self._given is not None:
+            return self._given.absolute()
+        if self._work is None:
+            raise HarnessError("the S3 server is not started")
+        return self._work / "data"
+
+    def bucket_path(self, bucket: str) -> Path:
+        """The bucket's folder; makes the bucket."""
+        path = self.data / bucket
+        path.mkdir(exist_ok=True)
+        return path
+
+    def put_file(
+        self, bucket: str, key: str, body: bytes, content_encoding: str | None = None
+    ) -> None:
+        """Lay down one object; ``HarnessError`` for a key that a file system can't hold."""
+        root = self.bucket_path(bucket)
+        path = root / key
+        if os.path.normpath(f"{root}/{key}") != f"{root}/{key}":
+            raise HarnessError(f"the local S3 server can't hold the key {key!r}: not a plain path")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(body)
+        except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
+            raise HarnessError(
+                f"the local S3 server can't hold {key!r} beside a key that it is a folder of"
+            ) from error
+        etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        os.setxattr(path, "user.etag", f'"{etag}"'.encode())
+        if content_encoding is not None:
+            os.setxattr(path, "user.content-encoding", content_encoding.encode())
+
+    def read_tree(self, bucket: str, prefix: str = "") -> Mapping[str, bytes]:
+        """key -> stored bytes (not decompressed) of all objects under a prefix, in key order."""
+        root = self.bucket_path(bucket)
+        keys = sorted(
+            (str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()),
+            key=str.encode,
+        )
+        return {
+            key: (root / key).read_bytes()
+            for key in keys
+            if key.startswith(prefix) and not key.startswith(f"{_SERVER_FOLDER}/")
+        }
+
+    def clear(self, bucket: str) -> None:
+        """Remove every object of the bucket; the bucket stays."""
+        for path in self.bucket_path(bucket).iterdir():
+            if path.name == _SERVER_FOLDER:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+    def _healthy(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=1)
+        try:
+            connection.request("GET", _HEALTH)
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+def _require_attributes(folder: Path) -> None:
+    with tempfile.NamedTemporaryFile(dir=folder) as probe:
+        try:
+            os.setxattr(probe.name, "user.probe", b"1")
+        except OSError as error:
+            raise NotReady(
+                f"the file system of {folder} takes no user extended attributes, which the "
+                f"local S3 server needs: set TMPDIR to a folder on ext4, xfs or btrfs"
+            ) from error

@@ -1,0 +1,281 @@
+"""One function in one execution environment: a Runtime Interface Emulator and its runtime.
+
+The runtime starts at the first invocation, which is the cold one. Times are those of the
+emulator's platform lines; its REPORT line is handed on, and used for nothing (its Init Duration
+ends before the runtime starts, its Max Memory Used is the configured size).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from harness.model import (
+    Artefact,
+    Enforcement,
+    Failure,
+    FailureKind,
+    HarnessError,
+    Invocation,
+    NotReady,
+    UsageError,
+)
+from harness.targets.interface import Limits
+from harness.targets.local import processes
+from harness.targets.local.emulator_output import Answer, is_end, read_answer, read_output
+from harness.targets.local.limits import Limited, limited, unlimited
+from harness.targets.local.ports import free_ports
+from harness.targets.local.runtime_processes import RuntimeProcesses
+from harness.targets.local.runtimes import runtime_command, runtime_environment
+from harness.toolchain import tools
+
+_ROUTE = "/2015-03-31/functions/function/invocations"
+_START_TIMEOUT_S = 20
+_TAIL_LINES = 50
+
+
+class LocalSandbox:
+    """A context manager around one emulator process; start it in a lasting thread.
+
+    ``env`` is what the function gets beside Lambda's own variables: nothing of the user's
+    environment reaches it. Memory (MB) and time-out (s) default to the template's.
+
+    With ``limits`` the emulator and its runtime get Lambda's share of CPU and memory, as far as
+    the machine allows: ``enforcement`` tells. They run on ``cores`` where given. With
+    ``reset_peak`` the peak memory of a warm invocation is its own, and else that since the
+    runtime's start; ``Invocation.peak_since`` tells.
+    """
+
+    def __init__(
+        self,
+        artefact: Artefact,
+        env: Mapping[str, str],
+        memory_mb: int | None = None,
+        timeout_s: int | None = None,
+        *,
+        limits: Limits | None = None,
+        cores: frozenset[int] | None = None,
+        reset_peak: bool = False,
+        snap_start: bool | None = None,
+    ) -> None:
+        if snap_start is not None:
+            raise UsageError("the emulator has no SnapStart: --target aws")
+        self._implementation = artefact.implementation
+        self._folder = artefact.folder.resolve()
+        self._env = dict(env)
+        self._memory_mb = memory_mb or self._implementation.memory_mb
+        self._timeout_s = timeout_s or self._implementation.timeout_s
+        self._asked = limits
+        self._cores = cores
+        self._reset_peak = reset_peak
+        self._limits = unlimited(self._memory_mb)
+        self._held = contextlib.ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._scratch: Path | None = None
+        self._read = 0  # how much of the emulator's output has been read
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the emulator; raises ``NotReady`` if it does not come up."""
+        emulator = tools.rie_binary()
+        command = runtime_command(self._implementation, self._folder, self._memory_mb)
+        self._scratch = Path(tempfile.mkdtemp(prefix="sandbox-"))
+        self._port, runtime_port = free_ports(2)
+        try:
+            if self._asked is not None:
+                self._limits = self._held.enter_context(self._limited(self._asked))
+            with self._output.open("wb") as output:
+                self._process = processes.start(
+                    [
+                        *self._limits.prefix,
+                        emulator,
+                        *("--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"),
+                        *("--runtime-api-address", f"127.0.0.1:{runtime_port}"),
+                        *command,
+                    ],
+                    cwd=self._folder,
+                    env=self._environment(),
+                    output=output,
+                    cores=self._cores,
+                    join=self._limits.join,
+                )
+            self._limits.started(self._process.pid)
+            if not processes.wait_until(self._listens, self._process, _START_TIMEOUT_S):
+                raise NotReady(f"the Lambda emulator did not start: {self.output_tail()}")
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the emulator and its runtime and remove the scratch folder. Twice is fine."""
+        if self._process is not None:
+            processes.stop(self._process)
+            self._process = None
+        self._held.close()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
+
+    def invoke(self, event: object) -> Invocation:
+        """Invoke once, without retries. ``bytes`` are sent as they are, all else as JSON.
+
+        What goes wrong is in ``Invocation.error``. A cold invocation's CPU time contains
+        the runtime's init.
+        """
+        if self._process is None:
+            raise HarnessError("the sandbox is not started")
+        payload = event if isinstance(event, bytes) else json.dumps(event).encode()
+        is_new = not self._runtime.pids()
+        if is_new:
+            self._limits.init_begins(self._output, self._read)
+        peak_since = self._runtime.begin_peak(reset=self._reset_peak)
+        before, pressed = self._runtime.cpu_by_process(), self._limits.pressure()
+        try:
+            body = self._post(payload)
+        except (OSError, http.client.HTTPException) as error:
+            words = f"the Lambda emulator gave no answer ({type(error).__name__}: {error})"
+            answer = Answer(None, f"{words}\n{self.output_tail()}", FailureKind.DIED)
+            seen = read_output(self._new_lines(wait=False))
+        else:
+            answer = read_answer(body)
+            seen = read_output(self._new_lines(wait=True))
+            if not body:  # why is in what the runtime printed
+                answer = replace(answer, error=f"{answer.error}\n{self.output_tail()}")
+        self._limits.init_ended()
+        pressure = self._limits.pressure().since(pressed)
+        failure = self._failure(answer, pressure.oom_kills)
+        after = self._runtime.cpu_by_process()
+        spent = [now - before.get(pid, 0.0) for pid, now in after.items()]
+        peak = self._runtime.peak_rss_bytes()
+        killed = failure is not None and failure.kind is FailureKind.OUT_OF_MEMORY
+        return Invocation(
+            result=answer.result,
+            error=f"{failure.reason}: {answer.error}" if failure and killed else answer.error,
+            cold=seen.init_ms is not None,
+            init_ms=seen.init_ms,
+            duration_ms=seen.duration_ms,
+            cpu_ms=sum(spent) if spent else None,
+            peak_rss_bytes=peak,
+            log=tuple(seen.log),
+            failure=failure,
+            peak_since=None if peak is None else peak_since,
+            throttled_ms=pressure.throttled_ms,
+            emulator=seen.report,
+        )
+
+    @property
+    def enforcement(self) -> Enforcement:
+        """What holds the function to its memory size, or why nothing does."""
+        return self._limits.enforcement
+
+    def freeze(self) -> None:
+        """Stop the runtime until the next :meth:`thaw`, as Lambda does between invocations."""
+        self._runtime.stop()
+
+    def thaw(self) -> None:
+        self._runtime.resume()
+
+    def output_tail(self) -> str:
+        """The last lines of all that the emulator and the function printed."""
+        if self._scratch is None or not self._output.exists():
+            return ""
+        text = self._output.read_text(errors="replace")
+        return "\n".join(text.splitlines()[-_TAIL_LINES:])
+
+    # ---- the emulator ----
+
+    @property
+    def _output(self) -> Path:
+        if self._scratch is None:
+            raise HarnessError("the sandbox is not started")
+        return self._scratch / "output"
+
+    def _environment(self) -> dict[str, str]:
+        temporary = self._output.parent / "tmp"
+        temporary.mkdir()
+        return {
+            "AWS_LAMBDA_FUNCTION_NAME": self._implementation.function,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self._memory_mb),
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self._timeout_s),
+            "LAMBDA_TASK_ROOT": str(self._folder),
+            "AWS_REGION": "us-east-1",
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(temporary),
+            "TMPDIR": str(temporary),
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+            **runtime_environment(self._implementation, self._memory_mb),
+            **self._env,
+        }
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+
+    def _post(self, payload: bytes) -> bytes:
+        # the emulator itself answers at the function's time-out; this one is for its death
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self._port, timeout=self._timeout_s + 30
+        )
+        try:
+            connection.request("POST", _ROUTE, body=payload)
+            return connection.getresponse().read()
+        finally:
+            connection.close()
+
+    def _new_lines(self, *, wait: bool) -> Sequence[str]:
+        """What was printed since the last call; waits for the line that ends an invocation."""
+        end = time.monotonic() + (1.0 if wait else 0.0)
+        while True:
+            with self._output.open("rb") as file:
+                file.seek(self._read)
+                data = file.read()
+            # not splitlines(): a log line may hold U+0085 or U+2028 as they are
+            lines = data.decode(errors="replace").split("\n")
+            if any(is_end(line) for line in lines) or time.monotonic() >= end:
+                self._read += len(data)
+                return lines
+            time.sleep(0.002)
+
+    @property
+    def _runtime(self) -> RuntimeProcesses:
+        return RuntimeProcesses(None if self._process is None else self._process.pid)
+
+    # ---- the limits ----
+
+    def _limited(self, asked: Limits) -> AbstractContextManager[Limited]:
+        cores = None if self._cores is None else len(self._cores)
+        return limited(self._memory_mb, cores, throttle_init=asked.throttle_init)
+
+    def _failure(self, answer: Answer, oom_kills: int | None) -> Failure | None:
+        if answer.error is None or answer.kind is None:
+            return None
+        if answer.kind is FailureKind.TIMED_OUT:
+            return Failure(answer.kind, f"timed out after {self._timeout_s} s")
+        if oom_kills:
+            kind = FailureKind.OUT_OF_MEMORY
+            return Failure(kind, f"out of memory at {self._memory_mb} MB")
+        return Failure(answer.kind, answer.error)

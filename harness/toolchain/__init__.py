@@ -1,0 +1,1 @@
+"""Finds the programs that the machine has and makes the pinned ones."""

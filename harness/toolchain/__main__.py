@@ -1,0 +1,49 @@
+"""``python -m harness.toolchain [NAME...]`` makes the named tools and prints their paths.
+
+Without a name it makes all of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from harness.model import NotReady
+from harness.terminal import to_stderr
+from harness.toolchain.tools import (
+    companion_python,
+    find_node,
+    java_ric_jars,
+    ministack_python,
+    python_for_runtime,
+    rie_binary,
+    s3_server_binary,
+    toxiproxy_binary,
+)
+
+TOOLS: Mapping[str, Callable[[], Path]] = {
+    "rie": rie_binary,
+    "python": lambda: python_for_runtime("3.13"),
+    "floor": lambda: companion_python("floor"),
+    "node": find_node,
+    "java-ric": java_ric_jars,
+    "s3": s3_server_binary,
+    "toxiproxy": toxiproxy_binary,
+    "ministack": ministack_python,
+}
+
+
+def main(names: Sequence[str]) -> int:
+    ready = True
+    for name in names or TOOLS:
+        try:
+            print(TOOLS[name](), flush=True)
+        except NotReady as error:
+            ready = False
+            to_stderr(f"{name}: {error}")
+    return 0 if ready else 3
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Judges outputs and behaviour against SPEC.md."""

@@ -1,0 +1,1 @@
+"""Random bodies and datasets on which the implementations have to agree."""

@@ -1,0 +1,205 @@
+"""The judge judged: faults put into copies of the implementations must be found.
+
+A mutant is one wrong text in one file of one language, listed in ``tests/mutants/``. The
+language's own run of the vectors meets it first, then the language's other tests; what
+both let pass is built and judged like any implementation.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, STDOUT, Popen, TimeoutExpired
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from harness.model import HarnessError, UsageError
+from harness.toolchain.paths import ROOT
+from harness.toolchain.programs import tail
+from harness.toolchain.tools import find_node
+
+MUTANTS = ROOT / "tests/mutants"
+
+_TESTS_S, _JUDGE_S = 240, 1200  # a mutant that waits for ever is found, too
+
+
+class Fate(StrEnum):
+    KILLED = "killed"
+    SURVIVED = "survived"
+    BROKEN = "broken"  # the mutant's own error: it does not compile or could not be judged
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """``find`` stands exactly once in ``file``, a path below the language's folder."""
+
+    language: str
+    id: str
+    clause: str
+    file: str
+    find: str
+    replace: str
+    why: str
+
+
+class Outcome(NamedTuple):
+    mutant: Mutant
+    fate: Fate
+    by: str = ""  # the test or vector that killed it, or what was wrong with it
+
+
+class _Tools(NamedTuple):
+    compile: tuple[str, ...]
+    tests: tuple[tuple[str, ...], ...]
+    failed: re.Pattern[str]  # finds the failed test's name in the output
+
+
+def load_mutants(languages: Sequence[str] = (), folder: Path = MUTANTS) -> list[Mutant]:
+    """The mutants of these languages, or of all; raise ``UsageError`` for a language without."""
+    files = {file.stem: file for file in sorted(folder.glob("*.toml"))}
+    if unknown := [name for name in languages if name not in files]:
+        raise UsageError(f"no mutants for {', '.join(unknown)}; there are for {', '.join(files)}")
+    return [
+        Mutant(language, **entry)
+        for language in languages or files
+        for entry in tomllib.loads(files[language].read_text())["mutant"]
+    ]
+
+
+def mutated(mutant: Mutant) -> str:
+    """The file's text with the fault in it; raise ``UsageError`` unless it has one place."""
+    text = (path := ROOT / mutant.language / mutant.file).read_text()
+    if (places := text.count(mutant.find)) != 1:
+        raise UsageError(f"{mutant.id}: its text stands {places} times in {path}, not once")
+    return text.replace(mutant.find, mutant.replace)
+
+
+def run_mutants(mutants: Iterable[Mutant], judged: bool = True) -> Iterator[Outcome]:
+    """Try one mutant after the other; without ``judged`` a language's own tests decide.
+
+    Raises ``HarnessError`` where the tests fail without any fault: they would kill all.
+    """
+    sound: set[str] = set()
+    for mutant in mutants:
+        if mutant.language not in sound:
+            outcome = _try(replace(mutant, replace=mutant.find), judged=False)
+            if outcome.fate is not Fate.SURVIVED:
+                raise HarnessError(f"{mutant.language} is not sound unmutated: {outcome.by}")
+            sound.add(mutant.language)
+        yield _try(mutant, judged)
+
+
+def _try(mutant: Mutant, judged: bool) -> Outcome:
+    with _checkout(mutant) as root:
+        outcome = _by_own_tests(mutant, root)
+        return _by_judge(mutant, root) if judged and outcome.fate is Fate.SURVIVED else outcome
+
+
+def describe(outcome: Outcome) -> str:
+    """One line of the table: id, clause, killed by."""
+    mutant = outcome.mutant
+    fate = "" if outcome.fate is Fate.KILLED else f"{outcome.fate.upper()} "
+    return f"{f'{mutant.language}/{mutant.id}':40} {mutant.clause:4} {fate}{outcome.by}".rstrip()
+
+
+@contextmanager
+def _checkout(mutant: Mutant) -> Iterator[Path]:
+    """A small checkout that holds the mutated language; what can be shared is linked."""
+    with TemporaryDirectory(prefix=f"mutant-{mutant.language}-") as folder:
+        root = Path(folder)
+        original, code = ROOT / mutant.language, root / mutant.language
+        waste = shutil.ignore_patterns("node_modules", "__pycache__", ".*_cache")
+        shutil.copytree(original, code, ignore=waste)
+        (code / mutant.file).write_text(mutated(mutant))
+        if (original / "node_modules").exists():
+            (code / "node_modules").symlink_to(original / "node_modules")
+        shutil.copy(ROOT / "template.yaml", root)
+        for shared in ("tests", "tools", ".tools", "requirements.txt"):
+            (root / shared).symlink_to(ROOT / shared)
+        yield root
+
+
+def _by_own_tests(mutant: Mutant, root: Path) -> Outcome:
+    code, tools = root / mutant.language, _tools(mutant.language)
+    exit_code, output = _run(tools.compile, code, _TESTS_S)
+    if exit_code != 0:
+        return Outcome(mutant, Fate.BROKEN, f"does not compile:\n{tail(output, 5)}")
+    for command in tools.tests:
+        exit_code, output = _run(command, code, _TESTS_S)
+        if exit_code != 0:
+            names = tools.failed.findall(output)[:3]  # Go names the group before its test
+            unnamed = "a test" if exit_code else f"no end after {_TESTS_S} s"
+            return Outcome(mutant, Fate.KILLED, max(names, key=len, default=unnamed))
+    return Outcome(mutant, Fate.SURVIVED)
+
+
+def _by_judge(mutant: Mutant, root: Path) -> Outcome:
+    """Build the mutant and judge it by every vector, real requests included."""
+    shutil.copytree(ROOT / "harness", root / "harness")
+    (root / mutant.language / "node_modules").unlink(missing_ok=True)  # the build makes its own
+    verify = (sys.executable, "-m", "harness", "verify", "--languages", mutant.language)
+    exit_code, output = _run(verify, root, _JUDGE_S)
+    if exit_code == 0:
+        return Outcome(mutant, Fate.SURVIVED)
+    if failed := re.search(r"^    ([a-z0-9-]+): ", output, re.MULTILINE):
+        return Outcome(mutant, Fate.KILLED, f"verify: {failed[1]}")
+    return Outcome(mutant, Fate.BROKEN, f"could not be judged:\n{tail(output, 5)}")
+
+
+def _run(command: Sequence[str], folder: Path, seconds: float) -> tuple[int | None, str]:
+    """The exit code, ``None`` after the time limit, and the output."""
+    with Popen(
+        command, cwd=folder, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, start_new_session=True
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=seconds)
+        except BaseException as error:
+            os.killpg(process.pid, signal.SIGKILL)  # a test runner has children
+            if not isinstance(error, TimeoutExpired):
+                raise
+            return None, ""
+    return process.returncode, output.decode(errors="replace")
+
+
+def _tools(language: str) -> _Tools:
+    if language == "javascript":
+        node = str(find_node())
+        load = (node, "--input-type=module", "--eval", "await import('./src/handler.js')")
+        tests = (node, "--test", "--test-reporter=tap")
+        both = (*tests, "test/vectors.test.js"), (*tests, "test/*.test.js")
+        return _Tools(load, both, re.compile(r"^\s*not ok \d+ - ([^:\n]*)", re.MULTILINE))
+    return _TOOLS[language]
+
+
+_PYTEST = (sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
+_GO_TEST = ("go", "test", "-failfast", "./...")
+_MAVEN = ("mvn", "-q", "-o", "-B", "-Dstyle.color=never", "-Dsurefire.skipAfterFailureCount=1")
+_TOOLS: Mapping[str, _Tools] = {
+    "python": _Tools(
+        (sys.executable, "-c", "import sys; sys.path[0] = 'src'; import aggregator.handler"),
+        ((*_PYTEST, "tests/test_vectors.py"), (*_PYTEST, "tests")),
+        re.compile(r"^(?:FAILED|ERROR) (.*?)(?: - |$)", re.MULTILINE),
+    ),
+    "go": _Tools(
+        ("go", "build", "./..."),
+        ((*_GO_TEST, "-run", "^TestVectors$"), _GO_TEST),
+        re.compile(r"^\s*--- FAIL: (\S+)", re.MULTILINE),
+    ),
+    "java": _Tools(
+        (*_MAVEN, "test-compile"),
+        ((*_MAVEN, "test", "-Dtest=VectorsTest"), (*_MAVEN, "test")),
+        re.compile(
+            r"^\[ERROR\]\s+(?:VectorsTest\.\S+:\d+ )?(\w+Test\.[^:\n]+|[a-z0-9-]+(?=: ))",
+            re.MULTILINE,
+        ),
+    ),
+}

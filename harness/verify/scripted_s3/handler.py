@@ -1,0 +1,314 @@
+"""S3's protocol as far as the contract goes: five operations over HTTP, on a scene in memory."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import re
+import select
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from hashlib import md5
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Protocol
+from urllib.parse import parse_qs, quote, quote_plus, unquote, unquote_plus, urlsplit
+from xml.sax.saxutils import escape
+
+from harness.verify.scripted_s3.scene import Fault, Request, Scene, Stored
+
+STALL_LIMIT_S = 60.0
+
+
+class S3(Protocol):
+    """What a handler needs of its server."""
+
+    scene: Scene
+    page: int
+    delay_s: float
+    accepts: Callable[[str, str], bool]
+
+
+class Server(ThreadingHTTPServer):
+    """A thread for each connection; they end with the process."""
+
+    daemon_threads = True
+    request_queue_size = 512
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is part of the play, all else a fault of ours."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers one connection's requests; ``s3`` is bound by a subclass."""
+
+    s3: S3
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def handle_expect_100(self) -> bool:
+        proceed = super().handle_expect_100()
+        self.wfile.flush()  # the client waits for it
+        return proceed
+
+    def do_GET(self) -> None:
+        self._serve("GET")
+
+    def do_PUT(self) -> None:
+        self._serve("PUT")
+
+    def do_DELETE(self) -> None:
+        self._serve("DELETE")
+
+    def do_POST(self) -> None:
+        self._serve("POST")
+
+    def do_HEAD(self) -> None:
+        self._serve("HEAD")
+
+    def _serve(self, method: str) -> None:
+        scene = self.s3.scene
+        with scene.lock:
+            scene.in_flight += 1
+            scene.most_in_flight = max(scene.most_in_flight, scene.in_flight)
+        self.fault: Fault | None = None
+        self.given_back = False
+        self.answering = scene
+        try:
+            self._route(method, scene)
+            self.wfile.flush()
+        finally:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        """The request is over: called before the last byte leaves, or a client would be faster."""
+        if not self.given_back:
+            self.given_back = True
+            with self.answering.lock:
+                self.answering.in_flight -= 1
+
+    def _route(self, method: str, scene: Scene) -> None:
+        url = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(url.query, True).items()}
+        body = self._read_body()
+        self.request_seen = request = self._identify(method, url.path, query)
+        self.fault = fault = scene.fault(request.operation, request.key)
+        if refusal := self._refusal(fault):
+            return self._refuse(*refusal)
+        if fault and fault.kind == "reset":
+            self._log(None)
+            return self._hang_up()
+        if fault and fault.kind == "other":
+            return self._answer(200, b"<Other/>", {"Content-Type": "application/xml"})
+        time.sleep(self.s3.delay_s)
+        objects = scene.buckets.get(request.bucket)
+        if objects is None:
+            return self._refuse(404, "NoSuchBucket")
+        match request.operation:
+            case "list":
+                return self._list(objects, query)
+            case "get":
+                return self._get(objects.get(request.key))
+            case "put":
+                return self._put(objects, request, body)
+            case "copy":
+                return self._copy(scene, objects, request)
+            case "delete":
+                with scene.lock:
+                    objects.pop(request.key, None)
+                return self._answer(204, b"")
+        return self._refuse(405, "MethodNotAllowed")
+
+    def _identify(self, method: str, path: str, query: Mapping[str, str]) -> Request:
+        bucket, _, raw_key = path.lstrip("/").partition("/")
+        key, detail = unquote(raw_key), ""
+        copied_from = self.headers.get("x-amz-copy-source")
+        operation = {"GET": "get", "PUT": "put", "DELETE": "delete"}.get(method, method)
+        if operation == "get" and "list-type" in query:
+            operation, key = "list", query.get("prefix", "")
+            detail = query.get("continuation-token", "")
+        elif operation == "put" and copied_from:
+            operation, detail = "copy", unquote_plus(copied_from).lstrip("/")
+        encoding = _stored_encoding(self.headers.get("content-encoding"))
+        content_type = self.headers.get("content-type")
+        return Request(operation, bucket, key, detail, None, content_type, encoding)
+
+    def _refusal(self, fault: Fault | None) -> tuple[int, str] | None:
+        access_key = re.search(r"Credential=([^/]+)/", self.headers.get("authorization", ""))
+        if not access_key:
+            return 403, "AccessDenied"
+        if not self.s3.accepts(access_key[1], self.headers.get("x-amz-security-token", "")):
+            return 400, "ExpiredToken"
+        if fault and fault.status is not None:
+            return fault.status, fault.code or "Error"
+        return None
+
+    def _read_body(self) -> bytes:
+        length = int(self.headers.get("content-length") or 0)
+        if self.headers.get("expect", "").lower() == "100-continue" and length == 0:
+            return b""
+        body = self.rfile.read(length)
+        if not self.headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
+            return body
+        return b"".join(_aws_chunks(body))
+
+    def _list(self, objects: Mapping[str, Stored], query: Mapping[str, str]) -> None:
+        prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
+        token = query.get("continuation-token")
+        after = base64.urlsafe_b64decode(token).decode() if token else query.get("start-after", "")
+        entries: dict[str, int | None] = {}
+        with self.answering.lock:
+            for key, stored in objects.items():
+                if key.startswith(prefix):
+                    end = key.find(delimiter, len(prefix)) if delimiter else -1
+                    entry = key if end < 0 else key[: end + len(delimiter)]
+                    entries[entry] = len(stored.body) if end < 0 else None
+        limit = min(int(query.get("max-keys", self.s3.page)), self.s3.page)
+        rest = sorted((e for e in entries if e.encode() > after.encode()), key=str.encode)
+        page, more = rest[:limit], len(rest) > limit
+        by_url = query.get("encoding-type") == "url"
+
+        def text(value: str) -> str:
+            return quote_plus(value, safe="/*") if by_url else escape(value)
+
+        parts = [
+            '<?xml version="1.0" encoding="UTF-8"?>',
+            '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">',
+            f"<Name>{escape(self.request_seen.bucket)}</Name>",
+            f"<Prefix>{text(prefix)}</Prefix><KeyCount>{len(page)}</KeyCount>",
+            f"<MaxKeys>{limit}</MaxKeys><IsTruncated>{str(more).lower()}</IsTruncated>",
+        ]
+        if by_url:
+            parts.append("<EncodingType>url</EncodingType>")
+        if delimiter:
+            parts.append(f"<Delimiter>{text(delimiter)}</Delimiter>")
+        if more:
+            following = base64.urlsafe_b64encode(page[-1].encode()).decode()
+            parts.append(f"<NextContinuationToken>{following}</NextContinuationToken>")
+        for entry in page:
+            size = entries[entry]
+            if size is None:
+                parts.append(f"<CommonPrefixes><Prefix>{text(entry)}</Prefix></CommonPrefixes>")
+            else:
+                parts.append(
+                    f"<Contents><Key>{text(entry)}</Key><Size>{size}</Size>"
+                    "<LastModified>2024-02-08T00:00:00.000Z</LastModified>"
+                    "<StorageClass>STANDARD</StorageClass></Contents>"
+                )
+        parts.append("</ListBucketResult>")
+        self._answer(200, "".join(parts).encode(), {"Content-Type": "application/xml"})
+
+    def _put(self, objects: dict[str, Stored], request: Request, body: bytes) -> None:
+        with self.answering.lock:
+            objects[request.key] = Stored(body, request.content_type, request.content_encoding)
+        self._answer(200, b"", {"ETag": _etag(body)})
+
+    def _get(self, stored: Stored | None) -> None:
+        if stored is None:
+            return self._refuse(404, "NoSuchKey")
+        headers = {
+            "ETag": _etag(stored.body),
+            "Content-Type": stored.content_type or "binary/octet-stream",
+            "Last-Modified": "Thu, 08 Feb 2024 00:00:00 GMT",
+        }
+        if stored.content_encoding:
+            headers["Content-Encoding"] = stored.content_encoding
+        return self._answer(200, stored.body, headers)
+
+    def _copy(self, scene: Scene, objects: dict[str, Stored], request: Request) -> None:
+        bucket, _, source_key = request.detail.partition("/")
+        with self.answering.lock:
+            stored = scene.buckets.get(bucket, {}).get(source_key)
+            if stored is not None:
+                objects[request.key] = stored
+        if stored is None:
+            return self._refuse(404, "NoSuchKey")
+        body = (
+            '<?xml version="1.0" encoding="UTF-8"?><CopyObjectResult>'
+            f"<ETag>{escape(_etag(stored.body))}</ETag>"
+            "<LastModified>2024-02-08T00:00:00.000Z</LastModified></CopyObjectResult>"
+        )
+        return self._answer(200, body.encode(), {"Content-Type": "application/xml"})
+
+    def _refuse(self, status: int, code: str) -> None:
+        body = (
+            f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{escape(code)}</Code>'
+            f"<Message>scripted</Message><Resource>{quote(self.path)}</Resource>"
+            "<RequestId>scripted</RequestId></Error>"
+        )
+        self._answer(status, body.encode(), {"Content-Type": "application/xml"})
+
+    def _answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        if self.fault and self.fault.kind in ("short", "stall") and status < 300:
+            return self._break_off(status, body, headers or {}, self.fault.kind)
+        self._head(status, len(body), headers or {})
+        self._give_back()
+        if self.command != "HEAD" and status != 204:
+            self.wfile.write(body)
+        return None
+
+    def _break_off(self, status: int, body: bytes, headers: Mapping[str, str], kind: str) -> None:
+        """Half the body; where there is none, no answer at all."""
+        if body:
+            self._head(status, len(body), headers)
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+        else:
+            self._log(None)
+        if kind == "stall":
+            self._wait_for_hang_up()
+        self._hang_up()
+
+    def _head(self, status: int, length: int, headers: Mapping[str, str]) -> None:
+        self._log(status)
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if status != 204:
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
+
+    def _log(self, status: int | None) -> None:
+        with self.answering.lock:
+            self.answering.requests.append(replace(self.request_seen, status=status))
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        self._give_back()
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+    def _wait_for_hang_up(self) -> None:
+        end = time.monotonic() + STALL_LIMIT_S
+        while time.monotonic() < end:
+            if select.select([self.connection], [], [], 0.1)[0]:
+                return
+
+
+def _aws_chunks(framed: bytes) -> Iterator[bytes]:
+    """The payload of an ``aws-chunked`` body: hex size, optional signature, CR LF, data, CR LF."""
+    at = 0
+    while True:
+        end = framed.index(b"\r\n", at)
+        size = int(framed[at:end].split(b";")[0], 16)
+        if size == 0:
+            return
+        yield framed[end + 2 : end + 2 + size]
+        at = end + 2 + size + 2
+
+
+def _stored_encoding(header: str | None) -> str | None:
+    kept = [part for part in (header or "").split(",") if part.strip() not in ("", "aws-chunked")]
+    return ",".join(kept) or None
+
+
+def _etag(body: bytes) -> str:
+    return f'"{md5(body, usedforsecurity=False).hexdigest()}"'

@@ -1,0 +1,1 @@
+"""The test vectors, the judge that reads their outcome, and what it checks."""

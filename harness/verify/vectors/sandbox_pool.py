@@ -1,0 +1,62 @@
+"""Sandboxes kept between invocations, one for each environment that a vector asks for.
+
+A vector needs a sandbox with its settings; most share the default ones. Keeping them also shows
+what an invocation leaves behind for the next.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from harness.model import Artefact
+from harness.targets.local.sandbox import LocalSandbox
+
+_MOST = 2
+_NO_TRIGGER = b"[]"
+
+
+class SandboxPool:
+    """``with SandboxPool(artefact) as functions: functions(env, timeout_s).invoke(payload)``.
+
+    ``env`` overrides the variable that chooses the artefact's client.
+    """
+
+    def __init__(self, artefact: Artefact) -> None:
+        self._artefact = artefact
+        self._running: OrderedDict[tuple[frozenset[tuple[str, str]], int | None], LocalSandbox] = (
+            OrderedDict()
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __call__(self, env: Mapping[str, str], timeout_s: int | None) -> LocalSandbox:
+        env = {**self._artefact.implementation.choice, **env}
+        key = (frozenset(env.items()), timeout_s)
+        if key in self._running:
+            self._running.move_to_end(key)
+            return self._running[key]
+        while len(self._running) >= _MOST:
+            self._running.popitem(last=False)[1].stop()
+        sandbox = LocalSandbox(self._artefact, env, timeout_s=timeout_s)
+        sandbox.start()
+        if timeout_s is not None:
+            sandbox.invoke(_NO_TRIGGER)  # the vector's time is the run's, not the runtime's start
+        self._running[key] = sandbox
+        return sandbox
+
+    def stop(self) -> None:
+        """End all sandboxes; the next call starts new ones."""
+        while self._running:
+            self._running.popitem()[1].stop()
