@@ -11,6 +11,7 @@ VERBS := format lint types test-unit
 NPM = PATH="$$(dirname "$$($(BIN)/python -m harness.toolchain node)"):$$PATH" npm --prefix javascript
 STATICCHECK = go tool -modfile=../tools/golint/go.mod staticcheck
 # without programs that some machines have and others lack
+FORGE_SCHEMA = $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 ACTIONLINT = go -C tools/actionlint tool actionlint -shellcheck= -pyflakes= \
 	$(wildcard $(CURDIR)/.github/workflows/*.yml)
 MVN = mvn --batch-mode --no-transfer-progress -Dstyle.color=never
@@ -102,7 +103,9 @@ types-go = cd go && go build -o /dev/null ./...
 test-unit-go = cd go && go test -race -count=1 ./...
 format-harness = $(BIN)/ruff format harness tests && $(BIN)/ruff check --fix-only harness tests
 lint-harness = $(BIN)/ruff format --check harness tests && $(BIN)/ruff check harness tests && \
-	$(ACTIONLINT)
+	$(ACTIONLINT) && \
+	$(FORGE_SCHEMA).dependabot .github/dependabot.yml && \
+	$(FORGE_SCHEMA).github-issue-forms .github/ISSUE_TEMPLATE/f*.yml
 types-harness = $(BIN)/mypy
 # Tools and artefacts first: no test's time is that of a build. Every vector against every artefact
 # waits more than it works, so that runs beside the rest.

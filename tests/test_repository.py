@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from harness.build.template import load_implementations
 
