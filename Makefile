@@ -14,11 +14,15 @@ STATICCHECK = go tool -modfile=../tools/golint/go.mod staticcheck
 FORGE_SCHEMA = $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 ACTIONLINT = go -C tools/actionlint tool actionlint -shellcheck= -pyflakes= \
 	$(wildcard $(CURDIR)/.github/workflows/*.yml)
+# vale reads prose; its rules are in tools/vale/styles (not yet for the languages' own pages)
+DOCS := $(wildcard *.md) docs tests/README.md
+VALE = go -C tools/vale tool vale --config $(CURDIR)/.vale.ini \
+	--glob='!**/{python,java,javascript,go}.md' $(DOCS:%=$(CURDIR)/%)
 MVN = mvn --batch-mode --no-transfer-progress -Dstyle.color=never
 CHECKS := $(foreach v,$(VERBS),$(PARTS:%=$(v)-%))
 
 .PHONY: help setup compare mutants fuzz check test lock clean build $(VERBS) $(CHECKS)
-.PHONY: $(PARTS:%=check-%)
+.PHONY: $(PARTS:%=check-%) lint-docs
 
 help: ## explain the verbs
 	@echo "make VERB does all parts; make VERB-PART one part, for the verbs marked with *."
@@ -105,7 +109,9 @@ format-harness = $(BIN)/ruff format harness tests && $(BIN)/ruff check --fix-onl
 lint-harness = $(BIN)/ruff format --check harness tests && $(BIN)/ruff check harness tests && \
 	$(ACTIONLINT) && \
 	$(FORGE_SCHEMA).dependabot .github/dependabot.yml && \
-	$(FORGE_SCHEMA).github-issue-forms .github/ISSUE_TEMPLATE/f*.yml
+	$(FORGE_SCHEMA).github-issue-forms .github/ISSUE_TEMPLATE/f*.yml && \
+	$(VALE)
+lint-docs = $(VALE)
 types-harness = $(BIN)/mypy
 # Tools and artefacts first: no test's time is that of a build. Every vector against every artefact
 # waits more than it works, so that runs beside the rest.
@@ -116,7 +122,8 @@ test-unit-harness = $(BIN)/python -m harness.toolchain && $(BIN)/python -m harne
 
 test-quick-harness = $(BIN)/pytest -q --durations=5 -m "not slow"
 
-$(CHECKS) test-quick-harness: .venv/made
+lint-docs: ## check the prose of the documents; a part of lint-harness ## seconds
+$(CHECKS) test-quick-harness lint-docs: .venv/made
 	@echo "== $@"; mkdir -p .build; began=$$(date +%s); ($($@)); status=$$?; \
 		echo "$$(($$(date +%s) - began)) $@" >>$(TIMES); exit $$status
 $(filter %-javascript,$(CHECKS)): javascript/node_modules/.package-lock.json

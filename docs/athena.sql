@@ -1,18 +1,22 @@
--- The published chunks as a table of Athena. Before running it, one statement at a time, put in the
--- destination: DESTINATION_BUCKET twice, and DESTINATION_PREFIX/ (or nothing, if it is empty) twice.
+-- The published chunks as a table of Athena.
 --
--- Days are projected, not registered: no crawler, no MSCK REPAIR, and a query that names its day
--- lists that day only. Hidden chunks and manifests begin with _, which Athena passes over.
+-- Run one statement at a time. First put in your destination: replace DESTINATION_BUCKET twice, and
+-- DESTINATION_PREFIX/ twice by your prefix, or by nothing if it is empty.
 --
--- Nested values are JSON text: json_extract_scalar(useridentity, '$.arn'). The serde is told to mind
--- case, for requests hold keys that differ in nothing else; hence a mapping for each column.
+-- The table computes its days from the range below (partition projection). It needs no crawler and
+-- no MSCK REPAIR. A query that names its day lists that day only. Athena skips names that begin
+-- with _, so hidden chunks and manifests stay out.
 --
--- Days that were queued by account lie at {account}/yyyy/mm/dd/: for them make a second table, with
--- account string first in PARTITIONED BY, 'projection.account.type' = 'injected' and ${account}/
+-- Nested values are JSON text: json_extract_scalar(useridentity, '$.arn') reads one. The serde
+-- keeps upper and lower case, because keys of requests may differ in nothing else. Hence each
+-- column needs a mapping.
+--
+-- Days that were queued by account lie at {account}/yyyy/mm/dd/. Make a second table for them. Add
+-- `account string` first in PARTITIONED BY, 'projection.account.type' = 'injected', and ${account}/
 -- before ${year} in the location.
 --
--- Checked: that this parses, and that its columns, locations and count are right for chunks that a
--- function wrote (tests/test_athena.py, with DuckDB). It has never met Athena.
+-- tests/test_athena.py checks with DuckDB that this file parses, and that columns, locations and
+-- counts are right for chunks that a function wrote. The file has never met Athena.
 
 CREATE EXTERNAL TABLE cloudtrail_records (
   eventversion string,
@@ -82,14 +86,14 @@ TBLPROPERTIES (
   'storage.location.template' = 's3://DESTINATION_BUCKET/DESTINATION_PREFIX/${year}/${month}/${day}/'
 );
 
--- Records of each day: the same numbers as `records` in the days' manifests.
+-- The number of records of each day. It equals `records` in the day's manifest.
 SELECT year, month, day, count(*) AS records
 FROM cloudtrail_records
 WHERE year = 2024 AND month = 2
 GROUP BY year, month, day
 ORDER BY year, month, day;
 
--- Who was refused what on one day.
+-- Refused calls of one day, by caller.
 SELECT json_extract_scalar(useridentity, '$.arn') AS who, eventsource, eventname, count(*) AS times
 FROM cloudtrail_records
 WHERE year = 2024 AND month = 2 AND day = 8 AND errorcode LIKE '%AccessDenied%'

@@ -1,0 +1,152 @@
+"""Writes the tables of README.md, results.md and backfill.md from ``docs/results.json``.
+
+``python -m harness compare --export-json docs/results.json`` writes that export, and
+``python tests/make_tables.py`` the tables. Both run in `.venv`. A test fails when a table is stale.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+EXPORT = ROOT / "docs/results.json"
+README, RESULTS, BACKFILL = (
+    ROOT / name for name in ("README.md", "docs/results.md", "docs/backfill.md")
+)
+BEGIN, END = "<!-- made by tests/make_tables.py -->\n", "<!-- end -->\n"
+LANGUAGES = ("python", "java", "javascript", "go")
+README_HEADINGS = (
+    *("row", "rank", "warm ms [95 %]", "ratio to fastest"),
+    *("first ms", "CPU ms", "MiB", "zip MB"),
+)
+NOT_MEASURED = "-"
+# docs/backfill.md assumes these; the dataset's size is that of the one this project began with
+GET_S, CONCURRENCY, DAYS_AT_A_TIME = 0.020, 16, 5
+DATASET_SOURCES, DAY_SOURCES, LONGEST_S = 4_601_675, 30_000, 900
+
+type Export = Mapping[str, Any]
+
+
+def rows_of(export: Export) -> Iterator[Mapping[str, Any]]:
+    """The rows of the languages, the fastest first; those without times last."""
+    rows = (row for row in export["results"] if row["language"] in LANGUAGES)
+    return iter(sorted(rows, key=lambda row: _median(row, "warm") or float("inf")))
+
+
+def readme_table(export: Export) -> str:
+    """The rows and what was measured, as README.md shows them."""
+    return "".join(
+        [
+            f"| {' | '.join(README_HEADINGS)} |\n",
+            f"|---|{'--:|' * (len(README_HEADINGS) - 1)}\n",
+            *(_readme_row(row) for row in rows_of(export)),
+            f"\n{describe(export)}\n",
+        ]
+    )
+
+
+def _readme_row(row: Mapping[str, Any]) -> str:
+    if row["verdict"] != "match":
+        return f"| {row['name']} | {row['verdict']} | | | | | | |\n"
+    peak = row["figures"]["peak_rss_bytes"]
+    cells = (
+        row["name"],
+        NOT_MEASURED if row["rank"] is None else row["rank"],
+        _interval(row["figures"]["warm"] and row["figures"]["warm"]["interval"], ",.0f"),
+        _interval(row["ratio_to_fastest"], ".2f") if row["ratio_to_fastest"] else "1.00",
+        _number(_median(row, "first")),
+        _number(_median(row, "cpu")),
+        _number(None if peak is None else peak / 2**20),
+        f"{row['package_zip_bytes'] / 1e6:.1f}",
+    )
+    return f"| {' | '.join(map(str, cells))} |\n"
+
+
+def describe(export: Export) -> str:
+    """The machine, the commit and its noise in one line."""
+    environment = export["environment"]
+    ratio = export["again"] and export["again"]["ratio"]
+    noise = "not known"
+    if ratio:
+        most = max(ratio["high"], 1 / ratio["low"])
+        noise = f"{1 / most:.2f} to {most:.2f}"
+    return (
+        f"(`make compare` at commit {environment['commit'][:7]}, {environment['cores']} cores of "
+        f"{environment['cpu']}; noise: {noise})"
+    )
+
+
+def backfill_table(export: Export) -> str:
+    """How long the whole dataset takes at the rate of each row."""
+    limit = CONCURRENCY / GET_S
+    lines = [
+        f"| row | measured, sources/s | at {GET_S * 1000:.0f} ms | the dataset | a day |\n",
+        "|---|--:|--:|--:|--:|\n",
+    ]
+    for row in rows_of(export):
+        measured = row["figures"]["sources_per_s"]
+        if measured is None:
+            continue
+        rate = min(measured, limit)
+        minutes = DATASET_SOURCES / (rate * DAYS_AT_A_TIME) / 60
+        lines.append(
+            f"| {row['name']} | {measured:,.0f} | {rate:,.0f} | {minutes:.0f} minutes "
+            f"| {DAY_SOURCES / rate:.0f} s |\n"
+        )
+    return "".join(lines)
+
+
+def report_tables(export: Path) -> str:
+    """All tables of the report, by the harness's own command."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "report.md"
+        command = (sys.executable, "-m", "harness", "report", export, "--markdown", made)
+        subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+        return made.read_text()
+
+
+def block(text: str) -> str:
+    """The part of a document between the two marks."""
+    return text.partition(BEGIN)[2].partition(END)[0]
+
+
+def with_block(text: str, made: str) -> str:
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}{made}{END}{rest.partition(END)[2]}"
+
+
+def blocks(path: Path) -> dict[Path, str]:
+    """Each document and its block, as the export demands them."""
+    export = json.loads(path.read_text())
+    return {
+        README: readme_table(export),
+        RESULTS: report_tables(path),
+        BACKFILL: backfill_table(export),
+    }
+
+
+def _median(row: Mapping[str, Any], name: str) -> float | None:
+    summary = row["figures"][name]
+    return None if summary is None else float(summary["median"])
+
+
+def _number(value: float | None) -> str:
+    return NOT_MEASURED if value is None else f"{value:,.0f}"
+
+
+def _interval(interval: Mapping[str, Any] | None, form: str) -> str:
+    if interval is None:
+        return NOT_MEASURED
+    estimate, low, high = (format(interval[name], form) for name in ("estimate", "low", "high"))
+    return f"{estimate} [{low}-{high}]"
+
+
+if __name__ == "__main__":
+    for document, made in blocks(EXPORT).items():
+        document.write_text(with_block(document.read_text(), made))
