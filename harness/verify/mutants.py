@@ -175,7 +175,7 @@ def _tools(language: str) -> _Tools:
         node = str(find_node())
         load = (node, "--input-type=module", "--eval", "await import('./src/handler.js')")
         tests = (node, "--test", "--test-reporter=tap")
-        both = (*tests, "test/vectors.test.js"), (*tests, "test/*.test.js")
+        both = (*tests, "test/vectors.test.js"), (*tests, "test/**/*.test.js")
         return _Tools(load, both, re.compile(r"^\s*not ok \d+ - ([^:\n]*)", re.MULTILINE))
     return _TOOLS[language]
 

@@ -1,5 +1,5 @@
-// Step: attempts (SPEC.md E4, E5, P1): how often a request is tried, and how many at once. Knows no S3.
-// One per invocation; closing it cancels whatever is pending. Holds a place for each request, waiting or in flight.
+// Step: attempts (SPEC.md E4, E5, P1): how often a request is tried, and how many are in flight.
+// There is one Attempts per invocation; closing it cancels what is pending.
 
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,7 +11,7 @@ const ATTEMPTS = 5;
 const FIRST_DELAY_MS = 100;
 
 /**
- * One try. What limits its time is the store's.
+ * One attempt of a request. The S3 clients limit its time.
  * @template T
  * @typedef {(abortSignal: AbortSignal) => Promise<T>} Attempt
  */
@@ -97,7 +97,7 @@ export class Attempts {
 }
 
 /**
- * A redirect, too: it names another region, and asking again here would change nothing.
+ * A redirect is final, too: it names another region, and another attempt would change nothing.
  * @param {unknown} error
  */
 const isFinal = (error) => {

@@ -1,90 +1,74 @@
 // Step: handler (SPEC.md B1 to B4, E2, E6, E7, O1 to O3): the entry, which wires the other steps.
-// Holds the sandbox's settings, client and chunk buffer, made once, here; everything else belongs to one invocation and ends with it.
+// The sandbox keeps the settings and the client; all else belongs to one invocation.
 
-import './heap.js';
-import { ChunkBuffer } from './chunk-buffer.js';
+import './tuning/heap.js';
 import { readConfig } from './config.js';
-import { AggregationError, badSourcesError, describe, sourceCode } from './errors.js';
+import { AggregationError, badSourcesError, internalError, sourceCode } from './errors.js';
 import { inflate } from './inflater.js';
 import { Journal } from './journal.js';
-import { listSources, PagesAhead } from './lister.js';
+import { listSources } from './lister.js';
 import { Publisher } from './publisher.js';
 import { readSources } from './reader.js';
+import { connect } from './s3/connect.js';
 import { splitRecords } from './splitter.js';
-import { connect, Store } from './store.js';
+import { S3Store } from './store.js';
 import { parseTrigger } from './trigger.js';
 import { Writer } from './writer.js';
 
-/** @import { Environment } from './config.js' */
-/** @import { Client, Config, Day, Door, Lines, Result, TimeLimit } from './types.js' */
+/** @import { Config } from './config.js' */
+/** @import { Result } from './publisher.js' */
 /** @import { Fetched } from './reader.js' */
-
-/**
- * What an invocation needs of Lambda's context.
- * @typedef {{awsRequestId: string, getRemainingTimeInMillis: () => number}} Context
- */
-
-/**
- * What outlives an invocation.
- * @typedef {object} Sandbox
- * @property {ReturnType<typeof readConfig>} settings
- * @property {(config: Config, journal: Journal) => Door | Promise<Door>} openStore
- * @property {(line: string) => void} [write] where the log goes, if not to standard output
- */
+/** @import { Lines } from './splitter.js' */
+/** @import { S3Client, Store } from './store.js' */
+/** @import { Day } from './trigger.js' */
+/** @typedef {{awsRequestId: string, getRemainingTimeInMillis: () => number}} Context of Lambda */
 
 /**
  * Makes the function of a sandbox.
- * @param {Sandbox} sandbox
+ * @param {ReturnType<typeof readConfig>} settings
+ * @param {(config: Config, journal: Journal) => Store} openStore
+ * @param {(line: string) => void} [write] where the log goes, if not to standard output
  * @returns {(event: unknown, context: Context) => Promise<Result>}
  */
-export const createHandler = (sandbox) => {
-  let compressed = new ChunkBuffer();
-  return async (event, context) => {
-    const { config, bad } = sandbox.settings;
-    const journal = new Journal(config?.logLevel ?? 'INFO', context.awsRequestId, sandbox.write);
+export const createHandler =
+  ({ config, bad }, openStore, write) =>
+  async (event, context) => {
+    const requestId = context.awsRequestId;
+    const journal = new Journal(config?.logLevel ?? 'INFO', requestId, write);
     const deadline = new Deadline(context.getRemainingTimeInMillis());
-    /** @type {Door | undefined} */
+    /** @type {Store | undefined} */
     let store;
     try {
       if (!config) throw new AggregationError('BAD_SETTINGS', bad);
       const day = parseTrigger(event);
       journal.log('INFO', 'start', { day: day.date, account: day.account, force: day.force });
-      store = await sandbox.openStore(config, journal);
-      const run = aggregate(store, config, day, context.awsRequestId, journal, deadline, compressed);
+      store = openStore(config, journal);
+      const run = aggregate({ store, config, day, requestId, journal, deadline });
       const result = await Promise.race([run, deadline.passed, store.failed]);
       journal.end({ error: null, cause: null, result });
       return result;
     } catch (error) {
-      // A put of this run may still read the old one.
-      compressed = new ChunkBuffer();
       const known = error instanceof AggregationError ? error : internalError(error);
-      journal.end({ error: known.message, cause: /** @type {string} */ (known.cause ?? null), result: null });
+      journal.end({ error: known.message, cause: known.cause ?? null, result: null });
       throw known;
     } finally {
       deadline.end();
       store?.close();
     }
   };
-};
 
 /**
  * The run of one day, from its listing to its publication.
- * @param {Door} store
- * @param {Config} config
- * @param {Day} day
- * @param {string} requestId
- * @param {Journal} journal
- * @param {Deadline} deadline
- * @param {ChunkBuffer} compressed
+ * @param {{store: Store, config: Config, day: Day, requestId: string, journal: Journal,
+ *   deadline: Deadline}} run
  * @returns {Promise<Result>}
  */
-const aggregate = async (store, config, day, requestId, journal, deadline, compressed) => {
-  const writer = new Writer(store, config, day, requestId, journal, deadline, compressed);
+const aggregate = async (run) => {
+  const { config, day, journal, deadline } = run;
+  const writer = new Writer(run);
   /** @type {{key: string, code: string}[]} */
   const bad = [];
-  const pagesAhead = new PagesAhead();
-  const pages = listSources(store, config, day, journal, pagesAhead);
-  for await (const fetched of readSources(pages, pagesAhead, store, config, journal)) {
+  for await (const fetched of readSources(listSources(run), run)) {
     deadline.check();
     const taken = takeRecords(fetched, config.maxSourceBytes, journal);
     if (typeof taken === 'string') {
@@ -94,18 +78,13 @@ const aggregate = async (store, config, day, requestId, journal, deadline, compr
     deadline.sourcesRead++;
   }
   const chunks = await writer.close();
-  const publisher = new Publisher(store, config, day, deadline);
-  const result = await journal.time('publish', () => publisher.publish(chunks, deadline.sourcesRead, bad.length));
+  const publish = () => new Publisher(run).publish(chunks, deadline.sourcesRead, bad.length);
+  const result = await journal.time('publish', publish);
   if (bad.length > 0 && !day.force) throw badSourcesError(result.sources, bad);
   return result;
 };
 
-/**
- * @param {Fetched} fetched
- * @param {number} maxBytes
- * @param {Journal} journal
- * @returns {Lines | string} a bad source's code
- */
+/** @type {(fetched: Fetched, maxBytes: number, journal: Journal) => Lines | string} B: or a code */
 const takeRecords = ({ body, error }, maxBytes, journal) => {
   const startedMs = performance.now();
   try {
@@ -120,47 +99,40 @@ const takeRecords = ({ body, error }, maxBytes, journal) => {
   }
 };
 
-/** @param {unknown} error */
-const internalError = (error) => new AggregationError('INTERNAL', 'see the log', describe(error));
-
-/**
- * E6: the moment at which a run gives up, unless it is publishing by then.
- * @implements {TimeLimit}
- */
+/** E6: the moment at which a run gives up, unless it is publishing by then. */
 export class Deadline {
   sourcesRead = 0;
-  #atMs;
-  #timer;
-  #armed = true;
   /** @type {Promise<never>} rejects at the moment, even if a request hangs */
   passed;
+  #atMs;
+  /** @type {NodeJS.Timeout | undefined} */
+  #timer;
 
   /** @param {number} remainingMs */
   constructor(remainingMs) {
     const msLeft = remainingMs - Math.min(remainingMs * 0.1, 30_000);
-    const { promise, reject } = /** @type {PromiseWithResolvers<never>} */ (Promise.withResolvers());
-    this.passed = promise;
-    // It may pass while nobody races for it.
-    promise.catch(() => {});
     this.#atMs = performance.now() + msLeft;
-    this.#timer = setTimeout(() => reject(this.#error()), msLeft);
+    this.passed = new Promise((_, reject) => {
+      this.#timer = setTimeout(() => reject(this.#error()), msLeft);
+    });
+    // It may pass while nobody races for it.
+    this.passed.catch(() => {});
   }
 
   /** Throws once the moment has passed: a busy thread keeps the timer waiting. */
   check() {
-    if (this.#armed && performance.now() >= this.#atMs) throw this.#error();
+    if (performance.now() >= this.#atMs) throw this.#error();
   }
 
   /** W4 begins: from here the run goes on, whatever the time. */
   disarm() {
-    this.#armed = false;
     clearTimeout(this.#timer);
+    this.#atMs = Number.POSITIVE_INFINITY;
   }
 
-  /** Whatever of the run is still on its way stops at its next check, and no timer keeps the sandbox busy. */
+  /** What a run leaves behind stops at its next check, and no timer keeps the sandbox busy. */
   end() {
-    this.disarm();
-    this.#armed = true;
+    clearTimeout(this.#timer);
     this.#atMs = 0;
   }
 
@@ -169,24 +141,10 @@ export class Deadline {
   }
 }
 
-/**
- * @param {Environment} env
- * @returns {Promise<Sandbox>}
- */
-const openSandbox = async (env) => {
-  const settings = readConfig(env);
-  /** @type {Client | undefined} */
-  let client;
-  const openStore = async (/** @type {Config} */ config, /** @type {Journal} */ journal) => {
-    client ??= await connect(config, env);
-    return new Store(client, config.concurrency, journal);
-  };
-  try {
-    if (settings.config) client = await connect(settings.config, env);
-  } catch {
-    // S14: the initialisation must not fail. Each invocation tries again and reports what it meets.
-  }
-  return { settings, openStore };
-};
+const settings = readConfig(process.env);
+const client = settings.config && (await connect(settings.config, process.env));
 
-export const handler = createHandler(await openSandbox(process.env));
+export const handler = createHandler(
+  settings,
+  (config, journal) => new S3Store(/** @type {S3Client} */ (client), config.concurrency, journal),
+);

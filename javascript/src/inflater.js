@@ -1,5 +1,5 @@
 // Step: inflater (SPEC.md R2 to R5, P3): a body as stored, gzip or plain, becomes its file.
-// Holds one file: it blocks the one thread, so that no two bodies are inflated at a time.
+// It blocks the one thread, so that no two bodies are inflated at a time.
 
 import zlib from 'node:zlib';
 import { AggregationError } from './errors.js';
@@ -7,8 +7,8 @@ import { AggregationError } from './errors.js';
 const DEFLATE_RATIO = 1032;
 
 /**
- * The file in a body. zlib joins members (R4) and checks all of R5 but zeros behind the last member.
- * A plain body's size is the store's to bound.
+ * The file in a body. zlib joins members (R4) and finds each fault of R5 but one: zeros behind the
+ * last member. The store has bounded the size of a plain body.
  * @param {Buffer} body
  * @param {number} maxBytes
  * @returns {Buffer}
@@ -16,7 +16,8 @@ const DEFLATE_RATIO = 1032;
  */
 export const inflate = (body, maxBytes) => {
   if (body[0] !== 0x1f || body[1] !== 0x8b) return body;
-  // The last member's length is input: it may only save copies, never ask for more than the body can become.
+  // One piece of output of the right size saves copies. The length that the last member claims is
+  // input: it must not ask for more than the body can become.
   const claimed = body.length >= 4 ? body.readUInt32LE(body.length - 4) : 0;
   const chunkSize = Math.max(1024, Math.min(claimed, maxBytes, body.length * DEFLATE_RATIO) + 1);
   try {

@@ -1,7 +1,7 @@
 // Step: journal (SPEC.md O2 to O4): JSON lines on standard output, and the sums for the `end` line.
-// One per invocation. Holds six counters.
+// There is one Journal per invocation.
 
-/** @import { LogLevel } from './types.js' */
+/** @typedef {'DEBUG' | 'INFO' | 'WARN' | 'ERROR'} LogLevel */
 /** @typedef {'list' | 'get' | 'decode' | 'compress' | 'put' | 'publish'} Phase */
 
 const LEVELS = ['DEBUG', 'INFO', 'WARN', 'ERROR'];
@@ -46,7 +46,7 @@ export class Journal {
   }
 
   /**
-   * Adds to a phase; `count` is 0 for a part of an operation that is counted elsewhere.
+   * Adds an operation to a phase. `count` is 0 for a part of one that is counted elsewhere.
    * @param {Phase} phase
    * @param {number} startedMs by performance.now()
    * @param {number} [count]
@@ -57,7 +57,8 @@ export class Journal {
   }
 
   /**
-   * Runs one operation of a phase, failed or not. Its time is from when it calls `begin`, or else from now.
+   * Times one operation of a phase, failed or not. The time begins when the operation calls
+   * `begin`, or else now.
    * @template T
    * @param {Phase} phase
    * @param {(begin: () => void) => Promise<T>} operation
@@ -75,7 +76,7 @@ export class Journal {
   }
 
   /**
-   * Awaits what the one ordered consumer needs next.
+   * Awaits a listing or a body that the ordered consumer needs next (O4).
    * @template T
    * @param {Promise<T>} promise
    * @returns {Promise<T>}
@@ -91,11 +92,14 @@ export class Journal {
 
   /**
    * Writes the last line of the invocation.
-   * @param {{error: string | null, cause: string | null, result: object | null}} outcome
+   * @param {{error: string | null, cause: unknown, result: object | null}} outcome
    */
   end({ error, cause, result }) {
     const phases = Object.fromEntries(
-      Object.entries(this.#phases).map(([phase, sum]) => [phase, { count: sum.count, sum_ms: rounded(sum.sum_ms) }]),
+      Object.entries(this.#phases).map(([phase, sum]) => [
+        phase,
+        { count: sum.count, sum_ms: rounded(sum.sum_ms) },
+      ]),
     );
     const fields = { error, cause, result, phases, wait_ms: rounded(this.#waitMs) };
     this.log(error === null ? 'INFO' : 'ERROR', 'end', fields);

@@ -1,53 +1,45 @@
-// Step: lister (SPEC.md L1 to L7, P4): finds accounts, organisations and regions, then yields the day's sources.
-// Holds all day prefixes of the run, and pages: with those that the reader holds, at most ten ahead of the consumer.
+// Step: lister (SPEC.md L1 to L7, P4): finds accounts, organisations and regions, then yields the
+// day's sources, page by page.
 
 import { AggregationError, escapeKey } from './errors.js';
 
-/** @import { Config, Day, Door, Page, Source } from './types.js' */
+/** @import { Config } from './config.js' */
 /** @import { Journal } from './journal.js' */
+/** @import { ListedObject, Page, Store } from './store.js' */
+/** @import { Day } from './trigger.js' */
 
-const PAGES_AHEAD = 10;
+/** @typedef {(prefix: string, delimiter?: string, token?: string) => Promise<Page>} ListPage */
+
+/** P4: with these, the next page of the present prefix, and the five that the reader holds: ten. */
+const PREFIXES_AHEAD = 4;
 const ACCOUNT = /\/[0-9]{12}\/$/;
 const ORGANISATION = /\/o-[a-z0-9]+\/$/;
 
-/** P4: the pages that are requested, and of which the ordered consumer has not begun one source. */
-export class PagesAhead {
-  count = 0;
-  /** What the lister does when the consumer begins a page. */
-  onBegun = () => {};
-
-  /** The consumer has come to the next page. */
-  begin() {
-    this.count--;
-    this.onBegun();
-  }
-}
-
 /**
  * Yields the day's sources, page by page, in the byte order of their keys.
- * @param {Door} store
- * @param {Config} config
- * @param {Day} day
- * @param {Journal} journal
- * @param {PagesAhead} pagesAhead which the consumer counts down, page by page
- * @returns {AsyncGenerator<Source[], void, void>}
+ * @param {object} run
+ * @param {Store} run.store
+ * @param {Config} run.config
+ * @param {Day} run.day
+ * @param {Journal} run.journal
+ * @returns {AsyncGenerator<ListedObject[], void, void>}
  * @throws {AggregationError} NO_TRAIL or S3_ERROR
  */
-export async function* listSources(store, config, day, journal, pagesAhead) {
+export async function* listSources({ store, config, day, journal }) {
   /** @type {ListPage} */
-  const listPage = (prefix, delimiter, token) =>
-    journal.time('list', (begin) => store.listPage(config.srcBucket, prefix, delimiter, token, begin));
+  const listPage = (prefix, delimiter, token) => {
+    const request = { bucket: config.srcBucket, prefix, delimiter, token };
+    return journal.time('list', (begin) => store.listPage(request, begin));
+  };
   const root = `${config.srcPrefix}AWSLogs/`;
   const regions = await findRegions(listPage, root, day.account);
   if (regions.length === 0) throw new AggregationError('NO_TRAIL', escapeKey(root));
   const dayFolder = `${day.date.replaceAll('-', '/')}/`;
   const prefixes = inByteOrder(regions.map((region) => region + dayFolder));
-  for await (const page of listInOrder(listPage, prefixes, pagesAhead)) {
+  for await (const page of listInOrder(listPage, prefixes)) {
     yield page.objects.filter(({ key }) => !key.endsWith('/'));
   }
 }
-
-/** @typedef {(prefix: string, delimiter?: string, token?: string) => Promise<Page>} ListPage */
 
 /**
  * L6. JavaScript's own order is by UTF-16 units, which differs from UTF-8's beyond U+FFFF.
@@ -70,11 +62,20 @@ const findRegions = async (listPage, root, account) => {
   const organisations = folders.filter((folder) => ORGANISATION.test(folder));
   const accounts =
     account === null
-      ? (await Promise.all([folders, ...organisations.map((folder) => listFolders(listPage, folder))]))
-          .flat()
-          .filter((folder) => ACCOUNT.test(folder))
+      ? await findAccounts(listPage, folders, organisations)
       : [root, ...organisations].map((parent) => `${parent}${account}/`);
-  return (await Promise.all(accounts.map((folder) => listFolders(listPage, `${folder}CloudTrail/`)))).flat();
+  const regions = accounts.map((folder) => listFolders(listPage, `${folder}CloudTrail/`));
+  return (await Promise.all(regions)).flat();
+};
+
+/**
+ * @param {ListPage} listPage
+ * @param {string[]} folders directly below the root
+ * @param {string[]} organisations those of them that are an organisation's
+ */
+const findAccounts = async (listPage, folders, organisations) => {
+  const below = await Promise.all(organisations.map((folder) => listFolders(listPage, folder)));
+  return [folders, ...below].flat().filter((folder) => ACCOUNT.test(folder));
 };
 
 /**
@@ -96,44 +97,37 @@ const listFolders = async (listPage, prefix) => {
 };
 
 /**
- * The objects of all prefixes, in the order given. Pages are requested before their turn, as P4 allows.
+ * The pages of all prefixes, in the order given. While a page is consumed, the next one of its
+ * prefix and the first ones of the prefixes to come are requested.
  * @param {ListPage} listPage
  * @param {string[]} prefixes
- * @param {PagesAhead} pagesAhead
  * @returns {AsyncGenerator<Page, void, void>}
  */
-async function* listInOrder(listPage, prefixes, pagesAhead) {
-  /** @param {string} prefix @param {string} [token] */
-  const request = (prefix, token) => {
-    pagesAhead.count++;
-    const page = listPage(prefix, undefined, token);
-    // A run that has ended by then awaits it no more.
-    page.catch(() => {});
-    return page;
-  };
-  /** @type {Promise<Page>[]} first pages of the prefixes to come */
+async function* listInOrder(listPage, prefixes) {
+  /** @type {Promise<Page>[]} of the present prefix and those to come */
   const firstPages = [];
   let requested = 0;
-  let wake = () => {};
-  const requestFirstPages = () => {
-    // One place is left for the next page of the present prefix.
-    for (; pagesAhead.count < PAGES_AHEAD - 1 && requested < prefixes.length; requested++)
-      firstPages.push(request(/** @type {string} */ (prefixes[requested])));
-    wake();
-  };
-  pagesAhead.onBegun = requestFirstPages;
-  const pageBegun = () => new Promise((resolve) => (wake = () => resolve(undefined)));
-
-  requestFirstPages();
-  for (const prefix of prefixes) {
-    while (firstPages.length === 0) await pageBegun();
+  for (const [index, prefix] of prefixes.entries()) {
+    for (const next of prefixes.slice(requested, index + 1 + PREFIXES_AHEAD)) {
+      firstPages.push(handled(listPage(next)));
+      requested++;
+    }
     let page = await /** @type {Promise<Page>} */ (firstPages.shift());
     while (page.nextToken !== undefined) {
-      while (pagesAhead.count >= PAGES_AHEAD) await pageBegun();
-      const following = request(prefix, page.nextToken);
+      const following = handled(listPage(prefix, undefined, page.nextToken));
       yield page;
       page = await following;
     }
     yield page;
   }
 }
+
+/**
+ * A rejection that nobody awaits ends the process, and a run that has failed awaits no page.
+ * @template T
+ * @param {Promise<T>} promise
+ */
+const handled = (promise) => {
+  promise.catch(() => {});
+  return promise;
+};

@@ -1,10 +1,19 @@
-// Step: publisher (SPEC.md W2 to W10): a finished run's hidden chunks become what the day holds.
-// Holds a few words about each chunk, and the keys of the chunks below the day prefix that are of no use any more.
+// Step: publisher (SPEC.md W2 to W10): the hidden chunks of a finished run become published ones,
+// and the manifest lists them.
 
 import { AggregationError, escapeKey } from './errors.js';
 import { dayPrefix } from './trigger.js';
 
-/** @import { Chunk, Config, Day, Door, Result, TimeLimit } from './types.js' */
+/** @import { Config } from './config.js' */
+/** @import { Store } from './store.js' */
+/** @import { Day } from './trigger.js' */
+/** @import { Chunk } from './writer.js' */
+
+/**
+ * O1.
+ * @typedef {{day: string, sources: number, bad: number, records: number, bytes: number,
+ *   chunks: number, deleted: number}} Result
+ */
 
 const MANIFEST_LIMIT_BYTES = 64 * 1024 * 1024;
 const MOST_SOURCES = 2 ** 53;
@@ -19,12 +28,10 @@ export class Publisher {
   #manifestKey;
 
   /**
-   * @param {Door} store
-   * @param {Config} config
-   * @param {Day} day
-   * @param {TimeLimit} deadline
+   * @param {{store: Store, config: Config, day: Day,
+   *   deadline: {check: () => void, disarm: () => void}}} run
    */
-  constructor(store, config, day, deadline) {
+  constructor({ store, config, day, deadline }) {
     this.#store = store;
     this.#bucket = config.dstBucket;
     this.#day = day;
@@ -44,11 +51,15 @@ export class Publisher {
   async publish(chunks, sources, bad) {
     const published = await this.#readManifest();
     if (published > sources - bad && !this.#day.force)
-      throw new AggregationError('FEWER_SOURCES', `published ${published}, readable ${sources - bad}`);
+      throw new AggregationError(
+        'FEWER_SOURCES',
+        `published ${published}, readable ${sources - bad}`,
+      );
 
     this.#deadline.check();
     this.#deadline.disarm();
-    for (const { hiddenKey, key } of chunks.toReversed()) await this.#store.copy(this.#bucket, hiddenKey, key);
+    for (const { hiddenKey, key } of chunks.toReversed())
+      await this.#store.copy(this.#bucket, hiddenKey, key);
     const { hidden, surplus } = await this.#findLeftovers(chunks.length);
     await this.#deleteAll(surplus);
 
@@ -67,10 +78,7 @@ export class Publisher {
     return result;
   }
 
-  /**
-   * W2: the readable sources of the last published run; 0 when there was none.
-   * @returns {Promise<number>}
-   */
+  /** W2: how many readable sources the last published run had; 0 when there was none. */
   async #readManifest() {
     let cause;
     try {
@@ -87,18 +95,17 @@ export class Publisher {
   }
 
   /**
-   * W5, W7 and W8: what lies directly below the day prefix and is of no use any more.
+   * W5, W7 and W8: the chunks directly below the day prefix that are of no use any more.
    * @param {number} highest number in use
    */
   async #findLeftovers(highest) {
-    /** @type {string[]} */
-    const hidden = [];
-    /** @type {string[]} */
-    const surplus = [];
+    /** @type {{hidden: string[], surplus: string[]}} */
+    const { hidden, surplus } = { hidden: [], surplus: [] };
     /** @type {string | undefined} */
     let token;
     do {
-      const page = await this.#store.listPage(this.#bucket, this.#dayPrefix, '/', token);
+      const request = { bucket: this.#bucket, prefix: this.#dayPrefix, delimiter: '/', token };
+      const page = await this.#store.listPage(request);
       for (const { key } of page.objects) {
         const match = CHUNK_NAME.exec(key.slice(this.#dayPrefix.length));
         if (match?.[1]) hidden.push(key);
@@ -134,7 +141,9 @@ const readableSources = (manifest) => {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(manifest);
     const { sources, bad } = JSON.parse(text).result;
-    return [sources, bad].every((n) => Number.isInteger(n) && n >= 0 && n <= MOST_SOURCES) ? sources - bad : null;
+    return [sources, bad].every((n) => Number.isInteger(n) && n >= 0 && n <= MOST_SOURCES)
+      ? sources - bad
+      : null;
   } catch {
     return null;
   }

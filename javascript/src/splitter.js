@@ -1,18 +1,17 @@
-// Step: splitter (SPEC.md R6 to R8, C1): a file's text becomes its records, LF-terminated, in the same memory.
-// Grammar is JSON.parse's: this scanner only tracks strings and nesting, to find the records and places to cut.
-// Holds the file and one parsed segment of about 256 KiB, so that no parsed file is ever held.
-//
-// Why segments are enough: a file is cut at commas that separate items of the innermost open container. Both sides
-// keep that comma, get an item of ours beyond it, and the open containers opened or closed: `{"a":[1,` + `0]}` and
-// `{"":[0,` + `2]}`. If both parse, the scanner's view of strings and nesting was right up to the cut, and the two
-// texts without our items are one valid text.
+// Step: splitter (SPEC.md R6 to R8, C1): a file's text becomes its records, LF-terminated.
+// JSON.parse checks the grammar. The scan below only follows strings and nesting: it finds where
+// records begin and end, because JSON.parse would lose their text.
 
 import { isUtf8 } from 'node:buffer';
 import { AggregationError } from './errors.js';
+import { LineMover } from './tuning/line-mover.js';
+import { SegmentedParse } from './tuning/segmented-parse.js';
 
-/** @import { Lines } from './types.js' */
+/**
+ * A source's records as they are written: each ends in LF and holds no other CR or LF.
+ * @typedef {{bytes: Buffer, count: number}} Lines
+ */
 
-const SEGMENT_BYTES = 256 * 1024;
 const MAX_DEPTH = 500;
 const [TAB, LF, CR, SPACE] = [9, 10, 13, 32];
 const [QUOTE, COMMA, COLON, BACKSLASH] = [34, 44, 58, 92];
@@ -20,184 +19,129 @@ const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [91, 93, 123, 125];
 
 /**
  * Cuts a file into its records.
- * @param {Buffer} file inflated; its bytes are overwritten
- * @param {number} [segmentBytes] how much is parsed at a time, at least
+ * @param {Buffer} file inflated; its bytes are overwritten by the lines
+ * @param {number} [segmentBytes] how much is parsed at a time
  * @returns {Lines} a part of the file's memory
  * @throws {AggregationError} BAD_JSON or NO_RECORDS
  */
-export const splitRecords = (file, segmentBytes = SEGMENT_BYTES) => {
-  if (!isUtf8(file)) throw badJson();
-  return new Scan(file, segmentBytes).run();
+export const splitRecords = (file, segmentBytes) => {
+  try {
+    if (!isUtf8(file) || nextByte(file, 0) !== OPEN_OBJECT) throw badJson();
+    const lines = new LineMover(file);
+    const isReadable = scan(file, lines, new SegmentedParse(file, segmentBytes));
+    if (!isReadable) throw new AggregationError('NO_RECORDS', 'see the source');
+    return lines;
+  } catch (error) {
+    throw error instanceof SyntaxError ? badJson() : error;
+  }
 };
 
-class Scan {
-  #file;
-  #segmentBytes;
-  #breaks;
+/**
+ * @param {Buffer} file begins with an object
+ * @param {LineMover} lines takes the records
+ * @param {SegmentedParse} grammar
+ * @returns {boolean} R8. Its faults wait for the end, because those of R6 come first
+ */
+const scan = (file, lines, grammar) => {
   /** The opening bytes of the containers around the present byte. */
-  #stack = new Uint8Array(MAX_DEPTH);
-  #depth = 0;
-  #segmentStart = 0;
-  #segmentOpening = '';
-  /** The latest string directly in the file's object: a key, if a colon follows. */
+  const containers = new Uint8Array(MAX_DEPTH);
+  const member = new TopLevelMember(file);
+  let depth = 0;
+  let recordStart = 0;
+  for (let at = 0; at < file.length; at++) {
+    const byte = /** @type {number} */ (file[at]);
+    if (byte === QUOTE) {
+      const start = at;
+      at = endOfString(file, at);
+      if (depth === 1) member.string(start, at);
+    } else if (byte === COLON) {
+      if (depth === 1) member.begin(at);
+    } else if (byte === COMMA) {
+      if (depth === 2) member.element(at);
+      if (grammar.parseTo(at, containers.subarray(0, depth))) lines.moveAll();
+    } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
+      if (depth === MAX_DEPTH) throw badJson();
+      if (depth === 2) recordStart = at;
+      containers[depth++] = byte;
+    } else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
+      if (depth === 0) throw badJson();
+      depth--;
+      if (depth === 2 && member.isRecords) lines.add(recordStart, at + 1);
+    }
+  }
+  grammar.end();
+  lines.moveAll();
+  return member.found === 1 && !member.refused;
+};
+
+/** A member of the file's object, from its colon on (R8). */
+class TopLevelMember {
+  isRecords = false;
+  /** How many members are called Records. */
+  found = 0;
+  refused = false;
+  #file;
   #key = { start: 0, end: 0 };
-  /** Members called Records; where the latest one's array opens; whether this byte is in it. */
-  #found = 0;
-  #arrayAt = -1;
-  #inArray = false;
-  /** R8's faults wait for the end, because R6's come first. */
-  #refused = false;
-  /** The present record, or the gap before the next one; this segment's records as [start, end, ...]. */
-  #recordStart = 0;
-  #gapStart = 0;
-  /** @type {number[]} */
-  #records = [];
-  /** Finished lines, moved together from the first record on. */
-  #linesStart = 0;
-  #linesEnd = 0;
-  #count = 0;
 
-  /**
-   * @param {Buffer} file
-   * @param {number} segmentBytes
-   */
-  constructor(file, segmentBytes) {
+  /** @param {Buffer} file */
+  constructor(file) {
     this.#file = file;
-    this.#segmentBytes = segmentBytes;
-    this.#breaks = file.includes(LF) || file.includes(CR);
-  }
-
-  /** @returns {Lines} */
-  run() {
-    const file = this.#file;
-    if (file[this.#skipBlanks(0)] !== OPEN_OBJECT) throw badJson();
-    for (let at = 0; at < file.length; at++) {
-      const byte = file[at];
-      if (byte === QUOTE) {
-        const start = at++;
-        for (; at < file.length && file[at] !== QUOTE; at++) if (file[at] === BACKSLASH) at++;
-        if (this.#depth === 1) this.#key = { start, end: at + 1 };
-      } else if (byte === COMMA) {
-        if (at - this.#segmentStart >= this.#segmentBytes) this.#cut(at);
-      } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) this.#open(at, byte);
-      else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) this.#close(at);
-      else if (byte === COLON && this.#depth === 1) this.#member(at);
-    }
-    this.#check(file.length, '');
-    if (this.#found !== 1 || this.#refused) throw new AggregationError('NO_RECORDS', 'see the source');
-    return { bytes: file.subarray(this.#linesStart, this.#linesEnd), count: this.#count };
-  }
-
-  /** @param {number} at of the colon behind a key of the file's object */
-  #member(at) {
-    if (parse(this.#file.toString('utf8', this.#key.start, this.#key.end)) !== 'Records') return;
-    this.#found++;
-    this.#arrayAt = this.#skipBlanks(at + 1);
-    if (this.#file[this.#arrayAt] !== OPEN_ARRAY) this.#refused = true;
   }
 
   /**
-   * @param {number} at
-   * @param {number} byte
-   */
-  #open(at, byte) {
-    if (this.#depth === MAX_DEPTH) throw badJson();
-    if (this.#inArray && this.#depth === 2) {
-      if (byte !== OPEN_OBJECT) this.#refused = true;
-      this.#endGap(at);
-      this.#recordStart = at;
-    }
-    this.#stack[this.#depth++] = byte;
-    if (at === this.#arrayAt && byte === OPEN_ARRAY) {
-      this.#inArray = true;
-      this.#gapStart = at + 1;
-    }
-  }
-
-  /** @param {number} at */
-  #close(at) {
-    if (this.#depth === 0) throw badJson();
-    this.#depth--;
-    if (!this.#inArray || this.#depth > 2) return;
-    if (this.#depth === 2) {
-      this.#records.push(this.#recordStart, at + 1);
-      this.#gapStart = at + 1;
-    } else {
-      this.#endGap(at);
-      this.#inArray = false;
-    }
-  }
-
-  /**
-   * Between records is a comma; anything else is an element that is no object.
-   * @param {number} end
-   */
-  #endGap(end) {
-    for (let at = this.#gapStart; at < end; at++)
-      if (this.#file[at] !== COMMA && !isBlank(this.#file[at])) this.#refused = true;
-  }
-
-  /** @param {number} at */
-  #skipBlanks(at) {
-    while (isBlank(this.#file[at])) at++;
-    return at;
-  }
-
-  /** @param {number} at of a comma */
-  #cut(at) {
-    const open = Array.from(this.#stack.subarray(0, this.#depth), (byte) => byte === OPEN_OBJECT);
-    const innermost = open.pop();
-    if (innermost === undefined) throw badJson();
-    const closing = open.map((isObject) => (isObject ? '}' : ']')).reverse();
-    this.#check(at + 1, (innermost ? '"":0}' : '0]') + closing.join(''));
-    const opening = open.map((isObject) => (isObject ? '{"":' : '['));
-    this.#segmentOpening = opening.join('') + (innermost ? '{"":0,' : '[0,');
-    this.#segmentStart = at + 1;
-  }
-
-  /**
-   * Checks the segment up to `end`; only then its bytes may be overwritten.
-   * @param {number} end
-   * @param {string} closing
-   */
-  #check(end, closing) {
-    parse(this.#segmentOpening + this.#file.toString('utf8', this.#segmentStart, end) + closing);
-    for (let i = 0; i < this.#records.length; i += 2)
-      this.#move(/** @type {number} */ (this.#records[i]), /** @type {number} */ (this.#records[i + 1]));
-    this.#records.length = 0;
-  }
-
-  /**
-   * C1. The byte behind a record is a separator: there is always room for the LF.
+   * A string directly in the file's object: a key, if a colon follows.
    * @param {number} start
-   * @param {number} end
+   * @param {number} last
    */
-  #move(start, end) {
+  string(start, last) {
+    this.#key = { start, end: last + 1 };
+  }
+
+  /** @param {number} colon */
+  begin(colon) {
     const file = this.#file;
-    if (this.#count++ === 0) this.#linesStart = this.#linesEnd = start;
-    if (this.#breaks) {
-      for (let at = start; at < end; at++) {
-        const byte = /** @type {number} */ (file[at]);
-        if (byte !== LF && byte !== CR) file[this.#linesEnd++] = byte;
-      }
-    } else {
-      if (this.#linesEnd !== start) file.copyWithin(this.#linesEnd, start, end);
-      this.#linesEnd += end - start;
-    }
-    file[this.#linesEnd++] = LF;
+    this.isRecords =
+      JSON.parse(file.toString('utf8', this.#key.start, this.#key.end)) === 'Records';
+    if (!this.isRecords) return;
+    this.found++;
+    const opening = skipBlanks(file, colon + 1);
+    const first = nextByte(file, opening + 1);
+    const isArray = file[opening] === OPEN_ARRAY;
+    if (!isArray || (first !== OPEN_OBJECT && first !== CLOSE_ARRAY)) this.refused = true;
+  }
+
+  /** @param {number} comma before an element */
+  element(comma) {
+    if (this.isRecords && nextByte(this.#file, comma + 1) !== OPEN_OBJECT) this.refused = true;
   }
 }
 
-/** @param {number | undefined} byte */
-const isBlank = (byte) => byte === SPACE || byte === LF || byte === CR || byte === TAB;
+/**
+ * @param {Buffer} file
+ * @param {number} quote
+ * @returns {number} where the closing quote is, or the end of the file
+ */
+const endOfString = (file, quote) => {
+  let at = quote + 1;
+  for (; at < file.length && file[at] !== QUOTE; at++) if (file[at] === BACKSLASH) at++;
+  return at;
+};
+
+/**
+ * @param {Buffer} file
+ * @param {number} from
+ * @returns {number} the place of the first byte that is no white space
+ */
+const skipBlanks = (file, from) => {
+  let at = from;
+  while (file[at] === SPACE || file[at] === LF || file[at] === CR || file[at] === TAB) at++;
+  return at;
+};
+
+/**
+ * @param {Buffer} file
+ * @param {number} from
+ */
+const nextByte = (file, from) => file[skipBlanks(file, from)];
 
 const badJson = () => new AggregationError('BAD_JSON', 'see the source');
-
-/** @param {string} text */
-const parse = (text) => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw badJson();
-  }
-};

@@ -1,39 +1,53 @@
-// Step: store (SPEC.md L4, R1, R3, S12, E4): the narrow door to S3. What stands behind it is loaded when it is chosen.
-// Holds one body per `get` in flight.
+// Step: store (SPEC.md R1, R2, E4, E5): list, get, put, copy and delete, repeated as E5 says.
+// What sends one attempt of a request is an S3Client; the folder s3/ has two (S12).
 
-import { IDLE_MS } from './agents.js';
 import { Attempts } from './attempts.js';
 import { AggregationError } from './errors.js';
 
 /** @import { Readable } from 'node:stream' */
-/** @import { Environment } from './config.js' */
-/** @import { Client, Config, Door } from './types.js' */
 /** @import { Journal } from './journal.js' */
 
-/**
- * Makes the sandbox's one client. The other one is not even read.
- * @param {Config} config
- * @param {Environment} env where S16's credentials are
- * @param {number} [idleMs]
- * @returns {Promise<Client>}
- */
-export const connect = async (config, env, idleMs = IDLE_MS) => {
-  if (config.s3Client === 'light') {
-    const { LightStore } = await import('./light-store.js');
-    return new LightStore(config, env, idleMs);
-  }
-  const { SdkStore } = await import('./sdk-store.js');
-  return new SdkStore(config, env, idleMs);
-};
+/** @typedef {() => void} OnBegin called once, when the request's turn has come (O3) */
 
-/** @implements {Door} */
-export class Store {
+/** @typedef {{key: string, size: number}} ListedObject `size` in bytes */
+
+/**
+ * One page of a listing.
+ * @typedef {object} Page
+ * @property {ListedObject[]} objects in byte order
+ * @property {string[]} prefixes common prefixes, with their final delimiter
+ * @property {string | undefined} nextToken absent on the last page
+ */
+
+/**
+ * @typedef {{bucket: string, prefix: string, delimiter?: string | undefined,
+ *   token?: string | undefined}} ListRequest
+ */
+
+/**
+ * S3 without repeats: one attempt a call. A refusal is an error whose `name` is S3's code, with
+ * `$metadata.httpStatusCode`; any other error is an attempt without an answer.
+ * @typedef {object} S3Client
+ * @property {(request: ListRequest, signal: AbortSignal) => Promise<Page>} listPage
+ * @property {(bucket: string, key: string, signal: AbortSignal) =>
+ *   Promise<{stream: Readable, length: number}>} get `length` by Content-Length, else 0
+ * @property {(bucket: string, key: string, bytes: Buffer, contentType: string,
+ *   signal: AbortSignal) => Promise<void>} put
+ * @property {(bucket: string, fromKey: string, toKey: string, signal: AbortSignal) =>
+ *   Promise<void>} copy
+ * @property {(bucket: string, key: string, signal: AbortSignal) => Promise<void>} delete
+ * @property {() => void} destroy closes the connections
+ */
+
+/** @typedef {Pick<S3Store, keyof S3Store>} Store as the steps see it; tests have one in memory */
+
+/** The store of one invocation. A request that fails for good is `S3_ERROR` (E4). */
+export class S3Store {
   #client;
   #attempts;
 
   /**
-   * One per invocation.
-   * @param {Client} client
+   * @param {S3Client} client
    * @param {number} concurrency
    * @param {Journal} journal
    */
@@ -42,102 +56,93 @@ export class Store {
     this.#attempts = new Attempts(concurrency, journal);
   }
 
-  /** @type {Door['failed']} */
+  /** @type {Promise<never>} rejects with the first S3_ERROR, whoever waits for that request */
   get failed() {
     return this.#attempts.failed;
   }
 
+  /** Cancels what is pending; every later call fails. */
   close() {
     this.#attempts.close();
   }
 
-  /** @type {Door['listPage']} */
-  listPage(bucket, prefix, delimiter, token, onBegin) {
-    return this.#attempts.request(
-      'list',
-      prefix,
-      async (signal) => {
-        const listing = await this.#client.listPage(bucket, prefix, delimiter, token, signal);
-        const { IsTruncated, NextContinuationToken, EncodingType, Contents = [], CommonPrefixes = [] } = listing;
-        if (IsTruncated && !NextContinuationToken) throw new Error('a truncated list without a token');
-        const decode = EncodingType === 'url' ? decodeKey : String;
-        return {
-          objects: Contents.map(({ Key = '', Size = 0 }) => ({ key: decode(Key), size: Number(Size) })),
-          prefixes: CommonPrefixes.map(({ Prefix = '' }) => decode(Prefix)),
-          nextToken: IsTruncated ? NextContinuationToken : undefined,
-        };
-      },
-      onBegin,
-    );
+  /**
+   * @param {ListRequest} request
+   * @param {OnBegin} [onBegin]
+   * @returns {Promise<Page>}
+   */
+  listPage(request, onBegin) {
+    const attempt = (/** @type {AbortSignal} */ signal) => this.#client.listPage(request, signal);
+    return this.#attempts.request('list', request.prefix, attempt, onBegin);
   }
 
-  /** @type {Door['get']} */
+  /**
+   * @param {string} bucket
+   * @param {string} key
+   * @param {number} limitBytes
+   * @param {OnBegin} [onBegin]
+   * @returns {Promise<Buffer>} the caller owns it
+   * @throws {AggregationError} MISSING, TOO_LARGE or S3_ERROR
+   */
   get(bucket, key, limitBytes, onBegin) {
-    return this.#attempts.request(
-      'get',
-      key,
-      async (signal) => {
-        const { stream, length = 0 } = await this.#client.get(bucket, key, signal).catch((error) => {
-          throw error.name === 'NoSuchKey' ? new AggregationError('MISSING', key) : error;
-        });
-        const body = await collect(stream, limitBytes);
-        if (body === null) throw new AggregationError('TOO_LARGE', key);
-        if (body.length < length) throw new Error(`${body.length} of ${length} bytes received`);
-        return body;
-      },
-      onBegin,
-    );
+    const attempt = async (/** @type {AbortSignal} */ signal) => {
+      const { stream, length } = await this.#client.get(bucket, key, signal).catch((error) => {
+        throw error.name === 'NoSuchKey' ? new AggregationError('MISSING', key) : error;
+      });
+      const body = await collect(stream, limitBytes);
+      if (body === null) throw new AggregationError('TOO_LARGE', key);
+      if (body.length < length) throw new Error(`${body.length} of ${length} bytes received`);
+      return body;
+    };
+    return this.#attempts.request('get', key, attempt, onBegin);
   }
 
-  /** @type {Door['put']} */
+  /**
+   * @param {string} bucket
+   * @param {string} key
+   * @param {Buffer} bytes
+   * @param {string} contentType
+   * @param {OnBegin} [onBegin]
+   */
   put(bucket, key, bytes, contentType, onBegin) {
-    const attempt = (/** @type {AbortSignal} */ signal) => this.#client.put(bucket, key, bytes, contentType, signal);
+    const attempt = (/** @type {AbortSignal} */ signal) =>
+      this.#client.put(bucket, key, bytes, contentType, signal);
     return this.#attempts.request('put', key, attempt, onBegin);
   }
 
-  /** @type {Door['copy']} */
+  /**
+   * @param {string} bucket
+   * @param {string} fromKey
+   * @param {string} toKey
+   */
   copy(bucket, fromKey, toKey) {
-    const source = [bucket, ...fromKey.split('/')].map(encodeURIComponent).join('/');
-    return this.#attempts.request('copy', toKey, (signal) => this.#client.copy(bucket, source, toKey, signal));
+    const attempt = (/** @type {AbortSignal} */ signal) =>
+      this.#client.copy(bucket, fromKey, toKey, signal);
+    return this.#attempts.request('copy', toKey, attempt);
   }
 
-  /** @type {Door['delete']} */
+  /**
+   * @param {string} bucket
+   * @param {string} key
+   */
   delete(bucket, key) {
-    return this.#attempts.request('delete', key, (signal) => this.#client.delete(bucket, key, signal));
+    const attempt = (/** @type {AbortSignal} */ signal) => this.#client.delete(bucket, key, signal);
+    return this.#attempts.request('delete', key, attempt);
   }
 }
 
 /**
- * By events: an iterator waits several times for each of many small bodies.
  * @param {Readable} stream
  * @param {number} limitBytes
  * @returns {Promise<Buffer | null>} null when there is more, which is then not read
  */
-const collect = (stream, limitBytes) =>
-  new Promise((resolve, reject) => {
-    /** @type {Buffer[]} */
-    const pieces = [];
-    let size = 0;
-    stream.on('data', (piece) => {
-      pieces.push(piece);
-      size += piece.length;
-      if (size <= limitBytes) return;
-      resolve(null);
-      stream.destroy();
-    });
-    stream.on('end', () => {
-      const [first = Buffer.alloc(0)] = pieces;
-      resolve(pieces.length > 1 ? Buffer.concat(pieces, size) : first);
-    });
-    stream.on('error', reject);
-    stream.on('close', () => {
-      // An error costs its stack, also where nobody is left to hear of it.
-      if (!stream.readableEnded) reject(new Error('the body broke off'));
-    });
-  });
-
-/**
- * The url encoding of listings writes a space as '+'.
- * @param {string} key
- */
-const decodeKey = (key) => decodeURIComponent(key.replaceAll('+', ' '));
+const collect = async (stream, limitBytes) => {
+  const pieces = [];
+  let size = 0;
+  for await (const piece of stream) {
+    pieces.push(piece);
+    size += piece.length;
+    if (size > limitBytes) return null;
+  }
+  return Buffer.concat(pieces, size);
+};

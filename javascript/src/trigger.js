@@ -1,8 +1,15 @@
-// Step: trigger (SPEC.md T1 to T7): the event becomes a Day. Holds nothing but the event.
+// Step: trigger (SPEC.md T1 to T7): the event becomes a Day.
 
 import { AggregationError } from './errors.js';
 
-/** @import { Day } from './types.js' */
+/**
+ * What the trigger asks for.
+ * @typedef {object} Day
+ * @property {string} date `yyyy-mm-dd`, UTC
+ * @property {boolean} force
+ * @property {string | null} account
+ */
+
 /** @typedef {Record<string, unknown>} Members */
 
 const TIME = /^([1-9]\d{3})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/;
@@ -55,8 +62,10 @@ const readNumbers = (trigger) => {
   const { year, month, day } = trigger;
   if (typeof year !== 'number' || !Number.isInteger(year) || year < 1000 || year > 9999)
     throw invalidEvent('year', 'expected an integer from 1000 to 9999');
-  if (typeof month !== 'number' || !Number.isInteger(month)) throw invalidEvent('month', 'expected an integer');
-  if (typeof day !== 'number' || !Number.isInteger(day)) throw invalidEvent('day', 'expected an integer');
+  if (typeof month !== 'number' || !Number.isInteger(month))
+    throw invalidEvent('month', 'expected an integer');
+  if (typeof day !== 'number' || !Number.isInteger(day))
+    throw invalidEvent('day', 'expected an integer');
   return { year, month, day, daysBack: 0 };
 };
 
@@ -66,7 +75,11 @@ const readNumbers = (trigger) => {
  */
 const toDate = ({ year, month, day, daysBack }) => {
   const named = new Date(Date.UTC(year, month - 1, day));
-  if (named.getUTCFullYear() !== year || named.getUTCMonth() + 1 !== month || named.getUTCDate() !== day)
+  if (
+    named.getUTCFullYear() !== year ||
+    named.getUTCMonth() + 1 !== month ||
+    named.getUTCDate() !== day
+  )
     throw invalidDate();
   const meant = new Date(named.getTime() - daysBack * DAY_MS);
   if (meant.getUTCFullYear() < 1000) throw invalidDate();

@@ -1,45 +1,48 @@
-// Step: writer (SPEC.md C2, C3, W1, P5): records become gzip chunks, put one by one under hidden names.
-// Holds one compressed chunk, and a few words about each chunk that is put.
+// Step: writer (SPEC.md C2, C3, W1, P5): records become gzip chunks, put one by one, hidden.
 
-import { Compressor } from './compressor.js';
+import { once } from 'node:events';
+import zlib from 'node:zlib';
 import { dayPrefix } from './trigger.js';
+import { ChunkBuffer } from './tuning/chunk-buffer.js';
+import { GatheredLines } from './tuning/gathered-lines.js';
 
-/** @import { ChunkBuffer } from './chunk-buffer.js' */
-/** @import { Chunk, Config, Day, Door, Lines, TimeLimit } from './types.js' */
+/** @import { Config } from './config.js' */
 /** @import { Journal } from './journal.js' */
+/** @import { Lines } from './splitter.js' */
+/** @import { Store } from './store.js' */
+/** @import { Day } from './trigger.js' */
+
+/**
+ * A chunk that is put, and where it is to be published (W4).
+ * @typedef {object} Chunk
+ * @property {string} hiddenKey
+ * @property {string} key
+ * @property {number} records
+ * @property {number} bytes
+ */
 
 const LF = 10;
+const OUTPUT_BYTES = 128 * 1024;
 
 export class Writer {
   /** @type {Chunk[]} */
   #chunks = [];
-  /** @type {Compressor | null} */
+  /** @type {OpenChunk | null} */
   #open = null;
-  #store;
-  #config;
-  #journal;
-  #deadline;
-  #compressed;
-  #requestId;
-  #dayPrefix;
+  #compressed = new ChunkBuffer();
+  #run;
 
   /**
-   * @param {Door} store
-   * @param {Config} config
-   * @param {Day} day
-   * @param {string} requestId
-   * @param {Journal} journal
-   * @param {TimeLimit} deadline
-   * @param {ChunkBuffer} compressed for the open chunk
+   * @param {object} run
+   * @param {Store} run.store
+   * @param {Config} run.config
+   * @param {Day} run.day
+   * @param {string} run.requestId
+   * @param {Journal} run.journal
+   * @param {{check: () => void}} run.deadline `check` throws once the time is up (E6)
    */
-  constructor(store, config, day, requestId, journal, deadline, compressed) {
-    this.#store = store;
-    this.#config = config;
-    this.#journal = journal;
-    this.#deadline = deadline;
-    this.#compressed = compressed;
-    this.#requestId = requestId;
-    this.#dayPrefix = dayPrefix(day, config.dstPrefix);
+  constructor(run) {
+    this.#run = run;
   }
 
   /**
@@ -47,16 +50,17 @@ export class Writer {
    * @param {Lines} lines
    */
   async add({ bytes, count }) {
+    const { config, journal } = this.#run;
     let left = count;
     for (let start = 0, end = 0; start < bytes.length; start = end) {
-      this.#open ??= new Compressor(this.#config.gzipLevel, this.#journal, this.#compressed);
+      this.#open ??= new OpenChunk(config.gzipLevel, this.#compressed, journal);
       // The chunk closes with the record in which its last byte of room lies.
-      const room = this.#config.chunkBytes - this.#open.bytes;
+      const room = config.chunkBytes - this.#open.bytes;
       end = start + room < bytes.length ? bytes.indexOf(LF, start + room - 1) + 1 : bytes.length;
-      const records = end === bytes.length ? left : countLines(bytes, start, end);
+      const records = end === bytes.length ? left : countLines(bytes.subarray(start, end));
       left -= records;
       await this.#open.add(bytes.subarray(start, end), records);
-      if (this.#open.bytes >= this.#config.chunkBytes) await this.#putChunk(this.#open);
+      if (this.#open.bytes >= config.chunkBytes) await this.#putChunk(this.#open);
     }
   }
 
@@ -69,29 +73,78 @@ export class Writer {
     return this.#chunks;
   }
 
-  /** @param {Compressor} compressor */
-  async #putChunk(compressor) {
+  /** @param {OpenChunk} open */
+  async #putChunk(open) {
     this.#open = null;
-    const { records, bytes } = compressor;
-    const gzip = await compressor.close();
-    this.#deadline.check();
+    const { store, config, day, requestId, journal, deadline } = this.#run;
+    const { records, bytes } = open;
+    const gzip = await journal.time('compress', () => open.close());
+    deadline.check();
+    const prefix = dayPrefix(day, config.dstPrefix);
     const name = `${String(this.#chunks.length + 1).padStart(6, '0')}.ndjson.gz`;
-    const hiddenKey = `${this.#dayPrefix}_${this.#requestId}-${name}`;
-    await this.#journal.time('put', (begin) =>
-      this.#store.put(this.#config.dstBucket, hiddenKey, gzip, 'application/gzip', begin),
+    const hiddenKey = `${prefix}_${requestId}-${name}`;
+    await journal.time('put', (begin) =>
+      store.put(config.dstBucket, hiddenKey, gzip, 'application/gzip', begin),
     );
-    this.#chunks.push({ hiddenKey, key: this.#dayPrefix + name, records, bytes });
-    this.#journal.log('DEBUG', 'chunk', { key: hiddenKey, records, bytes });
+    this.#chunks.push({ hiddenKey, key: prefix + name, records, bytes });
+    journal.log('DEBUG', 'chunk', { key: hiddenKey, records, bytes });
   }
 }
 
-/**
- * @param {Buffer} bytes
- * @param {number} start
- * @param {number} end
- */
-const countLines = (bytes, start, end) => {
+/** A chunk that still takes records: a gzip stream, whose header has neither time nor name (W1). */
+class OpenChunk {
+  records = 0;
+  bytes = 0;
+  #lines = new GatheredLines();
+  #gzip;
+  #compressed;
+  #journal;
+
+  /**
+   * @param {number} level
+   * @param {ChunkBuffer} compressed is emptied for this chunk
+   * @param {Journal} journal
+   */
+  constructor(level, compressed, journal) {
+    this.#journal = journal;
+    this.#compressed = compressed;
+    compressed.clear();
+    this.#gzip = zlib.createGzip({ level, chunkSize: OUTPUT_BYTES });
+    this.#gzip.on('data', (piece) => compressed.append(piece));
+  }
+
+  /**
+   * Afterwards the memory of the lines is the caller's again.
+   * @param {Buffer} lines
+   * @param {number} records
+   */
+  async add(lines, records) {
+    this.records += records;
+    this.bytes += lines.length;
+    for (const piece of this.#lines.add(lines)) {
+      const startedMs = performance.now();
+      await this.#write(piece);
+      this.#journal.add('compress', startedMs, 0);
+    }
+  }
+
+  /** @returns {Promise<Buffer>} the compressed chunk, good until the next one is opened */
+  async close() {
+    await this.#write(this.#lines.rest());
+    const ended = once(this.#gzip, 'end');
+    this.#gzip.end();
+    await ended;
+    return this.#compressed.whole();
+  }
+
+  #write(/** @type {Buffer} */ piece) {
+    return new Promise((resolve) => this.#gzip.write(piece, resolve));
+  }
+}
+
+/** @param {Buffer} lines */
+const countLines = (lines) => {
   let count = 0;
-  for (let at = bytes.indexOf(LF, start); at >= 0 && at < end; at = bytes.indexOf(LF, at + 1)) count++;
+  for (let at = lines.indexOf(LF); at >= 0; at = lines.indexOf(LF, at + 1)) count++;
   return count;
 };

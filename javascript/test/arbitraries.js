@@ -9,7 +9,8 @@ import fc from 'fast-check';
 const joined = (...parts) => fc.tuple(...parts).map((texts) => texts.join(''));
 
 /** @param {Arbitrary<string>} part @param {number} [maxLength] */
-const several = (part, maxLength = 6) => fc.array(part, { maxLength }).map((texts) => texts.join(''));
+const several = (part, maxLength = 6) =>
+  fc.array(part, { maxLength }).map((texts) => texts.join(''));
 
 const whiteSpace = fc.oneof(
   { weight: 6, arbitrary: fc.constant('') },
@@ -18,16 +19,48 @@ const whiteSpace = fc.oneof(
 
 const unit = fc.nat(0xffff).map((code) => code.toString(16).padStart(4, '0'));
 const character = fc.oneof(
-  fc.constantFrom('a', '0', '{', '}', '[', ']', ',', ':', ' ', '\\"', '\\\\', '\\/', '\\b', '\\n', '\\u005c'),
-  fc.constantFrom('é', 'あ', '\u{1f600}', '\u007f', '\u0085', '\u2028', '\ufeff', '\\ud83d', '\\uDE00', '\\u0000'),
-  fc.tuple(unit, fc.boolean()).map(([digits, upper]) => `\\u${upper ? digits.toUpperCase() : digits}`),
+  fc.constantFrom(
+    'a',
+    '0',
+    '{',
+    '}',
+    '[',
+    ']',
+    ',',
+    ':',
+    ' ',
+    '\\"',
+    '\\\\',
+    '\\/',
+    '\\b',
+    '\\n',
+    '\\u005c',
+  ),
+  fc.constantFrom(
+    'é',
+    'あ',
+    '\u{1f600}',
+    '\u007f',
+    '\u0085',
+    '\u2028',
+    '\ufeff',
+    '\\ud83d',
+    '\\uDE00',
+    '\\u0000',
+  ),
+  fc
+    .tuple(unit, fc.boolean())
+    .map(([digits, upper]) => `\\u${upper ? digits.toUpperCase() : digits}`),
   fc
     .string({ unit: 'binary', minLength: 1, maxLength: 1 })
     .filter((text) => text >= ' ' && text !== '"' && text !== '\\'),
 );
 const string = several(character).map((text) => `"${text}"`);
 
-const digits = fc.oneof(fc.constantFrom('0', '7', '00', '9'.repeat(30), '1'.repeat(400)), fc.nat().map(String));
+const digits = fc.oneof(
+  fc.constantFrom('0', '7', '00', '9'.repeat(30), '1'.repeat(400)),
+  fc.nat().map(String),
+);
 const number = joined(
   fc.constantFrom('', '-'),
   digits.map((text) => text.replace(/^0+(?=.)/, '')),
@@ -39,7 +72,10 @@ const number = joined(
 );
 
 const RECORDS = ['"Records"', '"\\u0052ecords"', '"Record\\u0073"'];
-const key = fc.oneof(fc.constantFrom('"a"', '""', '"records"', '"__proto__"', '"Records\\u0000"', ...RECORDS), string);
+const key = fc.oneof(
+  fc.constantFrom('"a"', '""', '"records"', '"__proto__"', '"Records\\u0000"', ...RECORDS),
+  string,
+);
 
 /**
  * @param {string} open
@@ -69,11 +105,17 @@ const { value, object } = fc.letrec((/** @type {(name: string) => Arbitrary<any>
 
 /** Values whose innermost level is about the deepest that R7 allows inside a record. */
 const deep = fc
-  .tuple(fc.integer({ min: 490, max: 500 }), fc.array(fc.boolean(), { minLength: 1, maxLength: 5 }), value)
+  .tuple(
+    fc.integer({ min: 490, max: 500 }),
+    fc.array(fc.boolean(), { minLength: 1, maxLength: 5 }),
+    value,
+  )
   .map(([levels, kinds, inner]) => {
     const isArray = (/** @type {number} */ level) => kinds[level % kinds.length];
     const open = Array.from({ length: levels }, (_, level) => (isArray(level) ? '[1,' : '{"":'));
-    const close = Array.from({ length: levels }, (_, level) => (isArray(level) ? ']' : '}')).reverse();
+    const close = Array.from({ length: levels }, (_, level) =>
+      isArray(level) ? ']' : '}',
+    ).reverse();
     return [...open, inner, ...close].join('');
   });
 
@@ -84,7 +126,9 @@ const records = fc.oneof(
   { weight: 1, arbitrary: container('[', fc.oneof(record, value), ']') },
   { weight: 1, arbitrary: value },
 );
-const otherMembers = fc.array(joined(whiteSpace, member(key, inRecord), whiteSpace), { maxLength: 2 });
+const otherMembers = fc.array(joined(whiteSpace, member(key, inRecord), whiteSpace), {
+  maxLength: 2,
+});
 
 /** A file of R6's grammar; most have records, some none or too many, some are nested too deeply. */
 const document = fc
@@ -95,13 +139,31 @@ const document = fc
     otherMembers,
     whiteSpace,
   )
-  .map(([before, left, middle, right, after]) => `${before}{${[...left, middle, ...right].join(',')}}${after}`)
+  .map(
+    ([before, left, middle, right, after]) =>
+      `${before}{${[...left, middle, ...right].join(',')}}${after}`,
+  )
   .map((text) => Buffer.from(text));
 
 const TOKEN = /"(?:\\.|[^"\\])*"|[{}[\],:]|[^\s{}[\],:"]+|\s+/g;
-const TOKENS = ['{', '}', '[', ']', ',', ':', '{}', '[]', '1', 'null', '"a"', '"Records"', '01', ' '];
+const TOKENS = [
+  '{',
+  '}',
+  '[',
+  ']',
+  ',',
+  ':',
+  '{}',
+  '[]',
+  '1',
+  'null',
+  '"a"',
+  '"Records"',
+  '01',
+  ' ',
+];
 
-/** A file that is no longer what the grammar wants, or just another one: a few tokens are not what they were. */
+/** A file with a few tokens changed: no longer by the grammar, or just another file. */
 const misspelt = fc
   .tuple(
     document,
@@ -128,15 +190,45 @@ const misspelt = fc
   });
 
 const OFTEN_WRONG = [
-  ...['"', '\\', '{', '}', '[', ']', ',', ':', '{}', '[]', '1', '.', '-', 'e', 't', '/**/', '\u00a0', '\v', '\0'],
+  ...[
+    '"',
+    '\\',
+    '{',
+    '}',
+    '[',
+    ']',
+    ',',
+    ':',
+    '{}',
+    '[]',
+    '1',
+    '.',
+    '-',
+    'e',
+    't',
+    '/**/',
+    '\u00a0',
+    '\v',
+    '\0',
+  ],
   ...[',"Records":[]', '"Records":[{}],', '\ufeff', '\\u12', '{'.repeat(501), '['.repeat(500)],
 ].map((text) => Buffer.from(text));
-const NOT_UTF8 = ['c080', 'eda080', 'f4908080', 'e28', 'ff', 'c3'].map((hex) => Buffer.from(hex, 'hex'));
-const GZIP_PIECES = ['00', '000000', '1f', '1f8b', '1f8b08', '1f8b080000000000000303000000000000000000'];
+const NOT_UTF8 = ['c080', 'eda080', 'f4908080', 'e28', 'ff', 'c3'].map((hex) =>
+  Buffer.from(hex, 'hex'),
+);
+const GZIP_PIECES = [
+  '00',
+  '000000',
+  '1f',
+  '1f8b',
+  '1f8b08',
+  '1f8b080000000000000303000000000000000000',
+];
 
 /**
  * One piece of damage; places and lengths are taken modulo the length of what they damage.
- * @typedef {{kind: 'flip' | 'cut' | 'insert' | 'double' | 'end', at: number, length: number, piece: Buffer}} Damage
+ * @typedef {{kind: 'flip' | 'cut' | 'insert' | 'double' | 'end', at: number, length: number,
+ *   piece: Buffer}} Damage
  */
 
 /** @param {Buffer[]} pieces @returns {Arbitrary<Damage>} */
@@ -157,7 +249,11 @@ const damaged = (bytes, { kind, at, length, piece }) => {
   const [left, right] = [bytes.subarray(0, place), bytes.subarray(place)];
   const slice = right.subarray(0, length);
   if (kind === 'flip')
-    return Buffer.concat([left, slice.subarray(0, 1).map((byte) => byte ^ (1 << (length % 8))), right.subarray(1)]);
+    return Buffer.concat([
+      left,
+      slice.subarray(0, 1).map((byte) => byte ^ (1 << (length % 8))),
+      right.subarray(1),
+    ]);
   if (kind === 'cut') return Buffer.concat([left, right.subarray(length)]);
   if (kind === 'insert') return Buffer.concat([left, piece, right]);
   if (kind === 'double') return Buffer.concat([left, slice, right]);
@@ -167,7 +263,10 @@ const damaged = (bytes, { kind, at, length, piece }) => {
 /** @param {Arbitrary<Buffer>} whole @param {Buffer[]} pieces */
 const sometimesDamaged = (whole, pieces) =>
   fc
-    .tuple(whole, fc.oneof(fc.constant([]), fc.array(damage(pieces), { minLength: 1, maxLength: 3 })))
+    .tuple(
+      whole,
+      fc.oneof(fc.constant([]), fc.array(damage(pieces), { minLength: 1, maxLength: 3 })),
+    )
     .map(([bytes, damages]) => damages.reduce(damaged, bytes));
 
 /** @type {Arbitrary<Buffer>} files, as the splitter meets them */
@@ -177,7 +276,10 @@ export const files = fc.oneof(misspelt, sometimesDamaged(document, [...OFTEN_WRO
 const content = fc.oneof(
   fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
   fc
-    .tuple(fc.constantFrom(0, 1023, 1024, 1025, 2048, 16384, 65536), fc.uint8Array({ minLength: 1, maxLength: 8 }))
+    .tuple(
+      fc.constantFrom(0, 1023, 1024, 1025, 2048, 16384, 65536),
+      fc.uint8Array({ minLength: 1, maxLength: 8 }),
+    )
     .map(([size, pattern]) => Buffer.alloc(size, pattern)),
 );
 const headerText = fc.option(fc.uint8Array({ maxLength: 9 }), { nil: undefined });

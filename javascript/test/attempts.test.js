@@ -12,7 +12,8 @@ const open = (concurrency) => {
   return { log, attempts: new Attempts(concurrency, journal) };
 };
 /** @param {number} status */
-const answer = (status) => Object.assign(new Error(`status ${status}`), { $metadata: { httpStatusCode: status } });
+const answer = (status) =>
+  Object.assign(new Error(`status ${status}`), { $metadata: { httpStatusCode: status } });
 
 test('five attempts, each retry logged', async () => {
   const { log, attempts } = open(1);
@@ -57,7 +58,9 @@ test('a 3xx or 4xx answer is final, but for 408 and 429; no other failure is', a
 
 test('an answer of the contract is no failure', async () => {
   const { log, attempts } = open(1);
-  const request = attempts.request('get', 'k', () => Promise.reject(new AggregationError('MISSING', 'k')));
+  const request = attempts.request('get', 'k', () =>
+    Promise.reject(new AggregationError('MISSING', 'k')),
+  );
   await assert.rejects(request, { code: 'MISSING' });
   assert.deepEqual(log, []);
 });

@@ -15,14 +15,17 @@ test('defaults are those of the table', () => {
     gzipLevel: 1,
     maxSourceBytes: 134217728,
     logLevel: 'INFO',
-    endpoint: undefined,
+    endpoint: '',
     region: 'eu-west-1',
     s3Client: 'sdk',
   });
 });
 
 test('the first bad setting in the order of the table is reported', () => {
-  assert.equal(readConfig({ ...ENV, S3_CLIENT: 'x', CHUNK_BYTES: '0', DST_PREFIX: 'x' }).bad, 'DST_PREFIX');
+  assert.equal(
+    readConfig({ ...ENV, S3_CLIENT: 'x', CHUNK_BYTES: '0', DST_PREFIX: 'x' }).bad,
+    'DST_PREFIX',
+  );
   assert.equal(readConfig({}).bad, 'SRC_BUCKET');
 });
 
@@ -35,28 +38,63 @@ for (const [name, values] of Object.entries({
   MAX_SOURCE_BYTES: ['0', '536870913'],
   LOG_LEVEL: ['', 'info', 'TRACE'],
   AWS_ENDPOINT_URL_S3: [
-    ...['localhost:9000', 'ftp://host', 'http://', 'https:///path', 'http://host/path', 'http://host//', 'HTTP://host'],
-    ...['http://host:x', 'http://host:', 'http://host:0', 'http://host:65536', 'http://host:000001', 'http://a_b'],
-    ...['http://u@host', 'http://host?q', 'http://host#f', 'http://host\n', ' http://host', 'http://::1', 'http://[g]'],
+    ...[
+      'localhost:9000',
+      'ftp://host',
+      'http://',
+      'https:///path',
+      'http://host/path',
+      'http://host//',
+      'HTTP://host',
+    ],
+    ...[
+      'http://host:x',
+      'http://host:',
+      'http://host:0',
+      'http://host:65536',
+      'http://host:000001',
+      'http://a_b',
+    ],
+    ...[
+      'http://u@host',
+      'http://host?q',
+      'http://host#f',
+      'http://host\n',
+      ' http://host',
+      'http://::1',
+      'http://[g]',
+    ],
   ],
   AWS_REGION: ['', 'EU', 'eu west'],
   S3_CLIENT: ['', 'other', 'light\n'],
 }))
   test(`${name} refuses what the table does not allow`, () => {
-    for (const value of values) assert.equal(readConfig({ ...ENV, [name]: value }).bad, name, JSON.stringify(value));
+    for (const value of values)
+      assert.equal(readConfig({ ...ENV, [name]: value }).bad, name, JSON.stringify(value));
   });
 
 test('what the table allows is taken', () => {
-  const env = { ...ENV, CHUNK_BYTES: '0000000001', SRC_PREFIX: 'a\n b+/', AWS_ENDPOINT_URL_S3: 'http://[::1]:9000' };
+  const env = {
+    ...ENV,
+    CHUNK_BYTES: '0000000001',
+    SRC_PREFIX: 'a\n b+/',
+    AWS_ENDPOINT_URL_S3: 'http://[::1]:9000',
+  };
   const { config } = readConfig(env);
   assert.equal(config?.chunkBytes, 1);
   assert.equal(config?.srcPrefix, 'a\n b+/');
   assert.equal(config?.endpoint, 'http://[::1]:9000');
-  for (const endpoint of ['https://a-b.C', 'https://h/', 'http://h:1', 'http://h:65535/', 'http://[::ffff:1.2.3.4]/'])
+  for (const endpoint of [
+    'https://a-b.C',
+    'https://h/',
+    'http://h:1',
+    'http://h:65535/',
+    'http://[::ffff:1.2.3.4]/',
+  ])
     assert.equal(readConfig({ ...ENV, AWS_ENDPOINT_URL_S3: endpoint }).config?.endpoint, endpoint);
   for (const s3Client of ['sdk', 'light'])
     assert.equal(readConfig({ ...ENV, S3_CLIENT: s3Client }).config?.s3Client, s3Client);
-  assert.equal(readConfig({ ...ENV, AWS_ENDPOINT_URL_S3: '' }).config?.endpoint, undefined);
+  assert.equal(readConfig({ ...ENV, AWS_ENDPOINT_URL_S3: '' }).config?.endpoint, '');
 });
 
 test('the default region stands in for an absent one only', () => {

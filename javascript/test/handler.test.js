@@ -16,11 +16,11 @@ const FOLDER = 'AWSLogs/111122223333/CloudTrail/eu-1/2024/02/08/';
 const invoke = async (store, { event = EVENT, remainingMs = 60_000, env = ENV } = {}) => {
   /** @type {any[]} */
   const log = [];
-  const invocation = createHandler({
-    settings: readConfig(env),
-    openStore: () => store,
-    write: (line) => log.push(JSON.parse(line)),
-  })(event, { awsRequestId: 'req', getRemainingTimeInMillis: () => remainingMs });
+  const invocation = createHandler(
+    readConfig(env),
+    () => store,
+    (line) => log.push(JSON.parse(line)),
+  )(event, { awsRequestId: 'req', getRemainingTimeInMillis: () => remainingMs });
   const error = await invocation.then(
     () => null,
     (reason) => reason,
@@ -32,7 +32,8 @@ const invoke = async (store, { event = EVENT, remainingMs = 60_000, env = ENV } 
 const stage = (sources) => {
   const store = new MemoryStore();
   store.bucket('destination');
-  for (const [name, text] of Object.entries(sources)) store.bucket('source').set(FOLDER + name, Buffer.from(text));
+  for (const [name, text] of Object.entries(sources))
+    store.bucket('source').set(FOLDER + name, Buffer.from(text));
   return store;
 };
 
@@ -41,10 +42,26 @@ test('a run logs its start, its bad sources and, last, its end', async () => {
   assert.equal(error.message, `BAD_SOURCES: 1 of 2: ${FOLDER}b\\u000a (BAD_JSON)`);
   assert.equal(error.name, 'AggregationError');
   assert.deepEqual(log.slice(0, -1), [
-    { level: 'INFO', event: 'start', request_id: 'req', day: '2024-02-08', account: null, force: false },
-    { level: 'WARN', event: 'bad_source', request_id: 'req', key: `${FOLDER}b\n`, code: 'BAD_JSON' },
+    {
+      level: 'INFO',
+      event: 'start',
+      request_id: 'req',
+      day: '2024-02-08',
+      account: null,
+      force: false,
+    },
+    {
+      level: 'WARN',
+      event: 'bad_source',
+      request_id: 'req',
+      key: `${FOLDER}b\n`,
+      code: 'BAD_JSON',
+    },
   ]);
-  assert.deepEqual([end.level, end.event, end.error, end.result], ['ERROR', 'end', error.message, null]);
+  assert.deepEqual(
+    [end.level, end.event, end.error, end.result],
+    ['ERROR', 'end', error.message, null],
+  );
   const counts = Object.values(end.phases).map(({ count }) => count);
   assert.deepEqual(counts, [3, 2, 2, 1, 1, 1]);
 });
@@ -71,7 +88,8 @@ test('a fault that the contract does not name is told to the log only', async ()
 test('a hanging request ends the run in time, and its pending requests with it', async () => {
   const store = stage({ a: '{"Records":[{}]}', b: '{"Records":[{}]}' });
   const get = store.get.bind(store);
-  store.get = (bucket, key, limit) => (key.endsWith('b') ? new Promise(() => {}) : get(bucket, key, limit));
+  store.get = (bucket, key, limit) =>
+    key.endsWith('b') ? new Promise(() => {}) : get(bucket, key, limit);
   let closed = 0;
   store.close = () => void closed++;
   const { error } = await invoke(store, { remainingMs: 200 });
@@ -102,8 +120,13 @@ test('a source whose chunk is being put is not yet read', async () => {
 test('a put that a failed run leaves behind keeps its bytes', async () => {
   const store = stage({ a: '{"Records":[{"n":1}]}' });
   const { settings, context } = { settings: readConfig(ENV), context: { awsRequestId: 'req' } };
-  const function_ = createHandler({ settings, openStore: () => store, write: () => {} });
-  const run = (/** @type {number} */ ms) => function_(EVENT, { ...context, getRemainingTimeInMillis: () => ms });
+  const function_ = createHandler(
+    settings,
+    () => store,
+    () => {},
+  );
+  const run = (/** @type {number} */ ms) =>
+    function_(EVENT, { ...context, getRemainingTimeInMillis: () => ms });
   const put = store.put.bind(store);
   /** @type {Buffer[]} */
   const left = [];
@@ -119,7 +142,10 @@ test('a put that a failed run leaves behind keeps its bytes', async () => {
 test('a listing that hangs ends in time, too', async () => {
   const store = stage({});
   store.listPage = () => new Promise(() => {});
-  assert.equal((await invoke(store, { remainingMs: 50 })).error.message, 'OUT_OF_TIME: 0 sources read');
+  assert.equal(
+    (await invoke(store, { remainingMs: 50 })).error.message,
+    'OUT_OF_TIME: 0 sources read',
+  );
 });
 
 test('a run that publishes is not stopped', async () => {

@@ -43,10 +43,12 @@ test('a lying trailer neither helps nor harms', () => {
 });
 
 test('damage anywhere is bad gzip', () => {
-  for (let cut = 1; cut <= GZIP.length - 2; cut++) assert.equal(outcome(GZIP.subarray(0, -cut)), 'BAD_GZIP', `${cut}`);
+  for (let cut = 1; cut <= GZIP.length - 2; cut++)
+    assert.equal(outcome(GZIP.subarray(0, -cut)), 'BAD_GZIP', `${cut}`);
   for (const tail of ['00', '0000', '1f', '1f8b', '1f8b08', '61', '1f00'])
     assert.equal(outcome(Buffer.concat([GZIP, Buffer.from(tail, 'hex')])), 'BAD_GZIP', tail);
-  for (const flag of [0x20, 0x40, 0x80]) assert.equal(outcome(altered(3, flag)), 'BAD_GZIP', `${flag}`);
+  for (const flag of [0x20, 0x40, 0x80])
+    assert.equal(outcome(altered(3, flag)), 'BAD_GZIP', `${flag}`);
   assert.equal(outcome(altered(2, 7)), 'BAD_GZIP');
   assert.equal(outcome(altered(-8, (GZIP.at(-8) ?? 0) ^ 1)), 'BAD_GZIP');
   assert.equal(outcome(Buffer.concat([GZIP, Buffer.alloc(3), GZIP])), 'BAD_GZIP');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Journal } from '../src/journal.js';
 
-/** @param {import('../src/types.js').LogLevel} level */
+/** @param {import('../src/journal.js').LogLevel} level */
 const open = (level) => {
   /** @type {string[]} */
   const lines = [];
@@ -32,7 +32,14 @@ test('the end has all phases, those of failed operations too', async () => {
   journal.end({ error: 'INTERNAL: see the log', cause: 'x', result: null });
   const { phases, wait_ms, ...end } = JSON.parse(lines[0] ?? '');
   const error = 'INTERNAL: see the log';
-  assert.deepEqual(end, { level: 'ERROR', event: 'end', request_id: 'r', error, cause: 'x', result: null });
+  assert.deepEqual(end, {
+    level: 'ERROR',
+    event: 'end',
+    request_id: 'r',
+    error,
+    cause: 'x',
+    result: null,
+  });
   const counts = Object.entries(phases).map(([name, { count }]) => [name, count]);
   const expected = { list: 0, get: 2, decode: 0, compress: 0, put: 1, publish: 0 };
   assert.deepEqual(counts, Object.entries(expected));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readConfig } from '../src/config.js';
 import { Journal } from '../src/journal.js';
-import { inByteOrder, listSources, PagesAhead } from '../src/lister.js';
+import { inByteOrder, listSources } from '../src/lister.js';
 import { MemoryStore } from './memory-store.js';
 
 const ENV = { SRC_BUCKET: 'source', DST_BUCKET: 'destination', AWS_REGION: 'r', SRC_PREFIX: 'p/' };
@@ -18,9 +18,7 @@ const list = async (keys, { account, pageSize = 2 } = {}) => {
   for (const key of keys) store.bucket('source').set(key, Buffer.from('x'));
   const found = [];
   const day = { date: '2024-02-08', force: false, account: account ?? null };
-  const pagesAhead = new PagesAhead();
-  for await (const page of listSources(store, config, day, new Journal('INFO', 'r'), pagesAhead)) {
-    pagesAhead.begin();
+  for await (const page of listSources({ store, config, day, journal: new Journal('INFO', 'r') })) {
     found.push(...page.map(({ key }) => key));
   }
   return { found, requests: store.requests };
@@ -32,16 +30,34 @@ const O = 'p/AWSLogs/o-a1b2/111122223333/CloudTrail';
 const DAY = '2024/02/08';
 
 test('sources of all accounts, layouts and regions come in byte order', async () => {
-  const keys = [`${A}/eu-1/${DAY}/1`, `${A}/eu-1/${DAY}/2/deep`, `${A}/eu-1/${DAY}/3`, `${A}/us/${DAY}/a`];
-  keys.push(`${A}/\uff5e/${DAY}/b`, `${A}/\u{1f600}/${DAY}/c`, `${B}/eu-1/${DAY}/d`, `${O}/eu-1/${DAY}/e`);
+  const keys = [
+    `${A}/eu-1/${DAY}/1`,
+    `${A}/eu-1/${DAY}/2/deep`,
+    `${A}/eu-1/${DAY}/3`,
+    `${A}/us/${DAY}/a`,
+  ];
+  keys.push(
+    `${A}/\uff5e/${DAY}/b`,
+    `${A}/\u{1f600}/${DAY}/c`,
+    `${B}/eu-1/${DAY}/d`,
+    `${O}/eu-1/${DAY}/e`,
+  );
   const { found } = await list(keys.toReversed());
   assert.deepEqual(found, keys);
 });
 
 test('neighbours and folder markers are not sources', async () => {
   const key = `${A}/eu-1/${DAY}/1`;
-  const others = [`${A}/eu-1/${DAY}/`, `${A}/eu-1/2024/02/09/1`, `${A}-Digest/eu-1/${DAY}/1`, `${A}/eu-1`];
-  others.push(`p/AWSLogs/12345/CloudTrail/eu-1/${DAY}/1`, `p/AWSLogs/o-/111122223333/CloudTrail/eu-1/${DAY}/1`);
+  const others = [
+    `${A}/eu-1/${DAY}/`,
+    `${A}/eu-1/2024/02/09/1`,
+    `${A}-Digest/eu-1/${DAY}/1`,
+    `${A}/eu-1`,
+  ];
+  others.push(
+    `p/AWSLogs/12345/CloudTrail/eu-1/${DAY}/1`,
+    `p/AWSLogs/o-/111122223333/CloudTrail/eu-1/${DAY}/1`,
+  );
   assert.deepEqual((await list([key, ...others])).found, [key]);
 });
 
@@ -59,21 +75,22 @@ test('no region folder is no trail; an empty day is one', async () => {
   assert.deepEqual((await list([`${A}/eu-1/2024/02/09/1`])).found, []);
 });
 
-test('at most ten pages are requested ahead', async () => {
+test('five pages are requested ahead of the one that is taken', async () => {
   const store = new MemoryStore(2);
   for (let region = 10; region < 40; region++)
-    for (let n = 0; n < 5; n++) store.bucket('source').set(`${A}/${region}/${DAY}/${n}`, Buffer.from('x'));
+    for (let n = 0; n < 5; n++)
+      store.bucket('source').set(`${A}/${region}/${DAY}/${n}`, Buffer.from('x'));
   const day = { date: '2024-02-08', force: false, account: null };
   let taken = 0;
-  const pagesAhead = new PagesAhead();
-  for await (const _ of listSources(store, config, day, new Journal('INFO', 'r'), pagesAhead)) {
-    // The page at hand is ahead, too, until it is begun.
+  let most = 0;
+  for await (const _ of listSources({ store, config, day, journal: new Journal('INFO', 'r') })) {
     const pages = store.requests.filter(([, prefix]) => prefix.endsWith(`${DAY}/`)).length;
-    assert.ok(pages - taken <= 10, `${pages} requested, ${taken} taken`);
-    pagesAhead.begin();
     taken++;
+    assert.ok(pages - taken <= 5, `${pages} requested, ${taken} taken`);
+    most = Math.max(most, pages - taken);
   }
   assert.equal(taken, 90);
+  assert.equal(most, 5);
 });
 
 test('byte order is not the order of UTF-16 units', () => {

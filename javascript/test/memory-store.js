@@ -3,10 +3,10 @@
 import { AggregationError, s3Error } from '../src/errors.js';
 import { inByteOrder } from '../src/lister.js';
 
-/** @import { Door } from '../src/types.js' */
+/** @import { Store } from '../src/store.js' */
 /** @typedef {{operation: string, key: string, code?: string}} Fault */
 
-/** @implements {Door} */
+/** @implements {Store} */
 export class MemoryStore {
   /** @type {Map<string, Map<string, Buffer>>} */
   buckets = new Map();
@@ -41,15 +41,18 @@ export class MemoryStore {
   async #request(operation, bucket, key) {
     this.requests.push([operation, key]);
     await new Promise(setImmediate);
-    const fault = this.faults.find((candidate) => candidate.operation === operation && candidate.key === key);
-    if (operation === 'get' && fault?.code === 'NoSuchKey') throw new AggregationError('MISSING', key);
+    const fault = this.faults.find(
+      (candidate) => candidate.operation === operation && candidate.key === key,
+    );
+    if (operation === 'get' && fault?.code === 'NoSuchKey')
+      throw new AggregationError('MISSING', key);
     const objects = this.buckets.get(bucket);
     if (fault || !objects) throw s3Error(operation, key, fault?.code ?? 'NoSuchBucket');
     return objects;
   }
 
-  /** @type {Door['listPage']} */
-  async listPage(bucket, prefix, delimiter, token) {
+  /** @type {Store['listPage']} */
+  async listPage({ bucket, prefix, delimiter, token }) {
     const objects = await this.#request('list', bucket, prefix);
     const keys = [...objects.keys()].filter((key) => key.startsWith(prefix));
     const entries = keys.map((key) => {
@@ -62,13 +65,15 @@ export class MemoryStore {
     const isPrefix = (/** @type {string} */ entry) =>
       Boolean(delimiter?.length) && entry.indexOf('/', prefix.length) >= 0;
     return {
-      objects: page.filter((entry) => !isPrefix(entry)).map((key) => ({ key, size: objects.get(key)?.length ?? 0 })),
+      objects: page
+        .filter((entry) => !isPrefix(entry))
+        .map((key) => ({ key, size: objects.get(key)?.length ?? 0 })),
       prefixes: page.filter(isPrefix),
       nextToken: start + this.pageSize < ordered.length ? String(start + this.pageSize) : undefined,
     };
   }
 
-  /** @type {Door['get']} */
+  /** @type {Store['get']} */
   async get(bucket, key, limitBytes) {
     const bytes = (await this.#request('get', bucket, key)).get(key);
     if (!bytes) throw new AggregationError('MISSING', key);
@@ -76,12 +81,12 @@ export class MemoryStore {
     return Buffer.from(bytes);
   }
 
-  /** @type {Door['put']} */
+  /** @type {Store['put']} */
   async put(bucket, key, bytes) {
     (await this.#request('put', bucket, key)).set(key, Buffer.from(bytes));
   }
 
-  /** @type {Door['copy']} */
+  /** @type {Store['copy']} */
   async copy(bucket, fromKey, toKey) {
     const objects = await this.#request('copy', bucket, toKey);
     const bytes = objects.get(fromKey);
@@ -89,7 +94,7 @@ export class MemoryStore {
     objects.set(toKey, bytes);
   }
 
-  /** @type {Door['delete']} */
+  /** @type {Store['delete']} */
   async delete(bucket, key) {
     (await this.#request('delete', bucket, key)).delete(key);
   }

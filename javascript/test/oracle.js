@@ -1,4 +1,5 @@
-// What SPEC.md R2 to R8 and C1 demand of a body and of a file, written to be obvious, not fast, and without src/.
+// SPEC.md R2 to R8 and C1, of a body and of a file, written to be obvious, not fast; uses nothing
+// of src/.
 // Holds everything, several times.
 
 import zlib from 'node:zlib';
@@ -9,7 +10,8 @@ for (const same of '"\\/') SIMPLE_ESCAPES.set(same, same);
 
 /**
  * A value's place in the text, [start, end) in UTF-16 units, and what is needed of its inside.
- * @typedef {{kind: 'object' | 'array' | 'string' | 'number' | 'literal', start: number, end: number,
+ * @typedef {{kind: 'object' | 'array' | 'string' | 'number' | 'literal',
+ *   start: number, end: number,
  *   members: [string, Value][], elements: Value[], decoded: string}} Value
  */
 
@@ -85,7 +87,14 @@ class Recogniser {
   /** @returns {Value} */
   #value() {
     /** @type {Value} */
-    const value = { kind: 'literal', start: this.#at, end: 0, members: [], elements: [], decoded: '' };
+    const value = {
+      kind: 'literal',
+      start: this.#at,
+      end: 0,
+      members: [],
+      elements: [],
+      decoded: '',
+    };
     if (this.#next('{')) {
       value.kind = 'object';
       this.#items('{', '}', () => value.members.push(this.#member()));
@@ -208,7 +217,9 @@ export const fileOf = (body) => {
 const headerLength = (member) => {
   const [id1, id2, method, flags = 0] = member.subarray(0, 4);
   if (id1 !== 0x1f || id2 !== 0x8b || method !== 8 || flags > 0x1f) throw new SyntaxFault();
-  const [hasHeaderCrc, hasExtra, hasName, hasComment] = [2, 4, 8, 16].map((bit) => (flags & bit) !== 0);
+  const [hasHeaderCrc, hasExtra, hasName, hasComment] = [2, 4, 8, 16].map(
+    (bit) => (flags & bit) !== 0,
+  );
   let at = 10;
   if (hasExtra) at += 2 + member.readUInt16LE(at);
   for (const hasText of [hasName, hasComment]) {
@@ -217,7 +228,8 @@ const headerLength = (member) => {
     at++;
   }
   if (hasHeaderCrc) {
-    if (member.readUInt16LE(at) !== (zlib.crc32(member.subarray(0, at)) & 0xffff)) throw new SyntaxFault();
+    if (member.readUInt16LE(at) !== (zlib.crc32(member.subarray(0, at)) & 0xffff))
+      throw new SyntaxFault();
     at += 2;
   }
   return at;
@@ -225,5 +237,8 @@ const headerLength = (member) => {
 
 // The types don't know what `info` changes.
 const inflateRaw =
-  /** @type {(data: Buffer, options: zlib.ZlibOptions) => {buffer: Buffer, engine: zlib.InflateRaw}} */
+  /**
+   * @type {(data: Buffer, options: zlib.ZlibOptions) =>
+   *   {buffer: Buffer, engine: zlib.InflateRaw}}
+   */
   (/** @type {unknown} */ (zlib.inflateRawSync));

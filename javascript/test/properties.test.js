@@ -1,5 +1,6 @@
-// Splitter and inflater against a slow oracle, on generated files and bodies. A short round with a fixed seed;
-// with FUZZ_SECONDS a long one with a new seed. A failure prints its seed: FUZZ_SEED begins there again.
+// Splitter and inflater against a slow oracle, on generated files and bodies: a short round with a
+// fixed seed; with FUZZ_SECONDS a long one with a new seed. A failure prints its seed, from which
+// FUZZ_SEED begins again.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -84,9 +85,10 @@ test('the inflater says what the oracle says', (t) => {
       else {
         // A plain body's size is the store's to bound; a limit is at least 1.
         const isTooLarge = limit === 'one less' && expected !== body && expected.length > 1;
-        const maxBytes = limit === 'ample' ? ample : Math.max(1, expected.length - (isTooLarge ? 1 : 0));
+        const maxBytes =
+          limit === 'ample' ? ample : Math.max(1, expected.length - (isTooLarge ? 1 : 0));
         const found = outcome(() => inflate(body, maxBytes));
-        // Only small things are shown: a printed difference of two files takes longer than the whole round.
+        // Only small things are shown: a printed difference of two files takes too long.
         if (isTooLarge) assert.ok(found === 'TOO_LARGE', 'it is too large');
         else assert.ok(typeof found !== 'string' && found.equals(expected), 'the contents differ');
       }

@@ -5,7 +5,12 @@ import { readConfig } from '../src/config.js';
 import { Publisher } from '../src/publisher.js';
 import { MemoryStore } from './memory-store.js';
 
-const { config } = readConfig({ SRC_BUCKET: 'source', DST_BUCKET: 'destination', AWS_REGION: 'r', DST_PREFIX: 'out/' });
+const { config } = readConfig({
+  SRC_BUCKET: 'source',
+  DST_BUCKET: 'destination',
+  AWS_REGION: 'r',
+  DST_PREFIX: 'out/',
+});
 assert.ok(config);
 const DAY = { date: '2024-02-08', force: false, account: /** @type {string | null} */ (null) };
 const PREFIX = 'out/2024/02/08/';
@@ -22,28 +27,58 @@ const PREFIX = 'out/2024/02/08/';
  * @param {() => void} [options.disarm]
  */
 const publish = async (count, options = {}) => {
-  const { store = new MemoryStore(2), day = DAY, sources = 5, bad = 0, check = () => {}, disarm = () => {} } = options;
+  const {
+    store = new MemoryStore(2),
+    day = DAY,
+    sources = 5,
+    bad = 0,
+    check = () => {},
+    disarm = () => {},
+  } = options;
   const objects = store.bucket('destination');
   const chunks = Array.from({ length: count }, (_, at) => {
     const name = `${String(at + 1).padStart(6, '0')}.ndjson.gz`;
-    return { hiddenKey: `${PREFIX}_req-${name}`, key: PREFIX + name, records: at + 1, bytes: 10 * (at + 1) };
+    return {
+      hiddenKey: `${PREFIX}_req-${name}`,
+      key: PREFIX + name,
+      records: at + 1,
+      bytes: 10 * (at + 1),
+    };
   });
   for (const { hiddenKey } of chunks) objects.set(hiddenKey, gzipSync(hiddenKey));
-  const publisher = new Publisher(store, config, day, { check, disarm });
+  const publisher = new Publisher({ store, config, day, deadline: { check, disarm } });
   const result = await publisher.publish(chunks, sources, bad);
   return { result, store, objects };
 };
 
 test('chunks get their final names, and the manifest lists them', async () => {
   const { result, objects } = await publish(3, { bad: 1 });
-  assert.deepEqual(result, { day: '2024-02-08', sources: 5, bad: 1, records: 6, bytes: 60, chunks: 3, deleted: 0 });
-  const chunks = [1, 2, 3].map((n) => ({ key: `${PREFIX}00000${n}.ndjson.gz`, records: n, bytes: 10 * n }));
+  assert.deepEqual(result, {
+    day: '2024-02-08',
+    sources: 5,
+    bad: 1,
+    records: 6,
+    bytes: 60,
+    chunks: 3,
+    deleted: 0,
+  });
+  const chunks = [1, 2, 3].map((n) => ({
+    key: `${PREFIX}00000${n}.ndjson.gz`,
+    records: n,
+    bytes: 10 * n,
+  }));
   assert.deepEqual(JSON.parse(String(objects.get(`${PREFIX}_manifest.json`))), { result, chunks });
-  assert.deepEqual([...objects.keys()].sort(), [...chunks.map(({ key }) => key), `${PREFIX}_manifest.json`]);
-  assert.deepEqual(objects.get(`${PREFIX}000002.ndjson.gz`), gzipSync(`${PREFIX}_req-000002.ndjson.gz`));
+  assert.deepEqual([...objects.keys()].sort(), [
+    ...chunks.map(({ key }) => key),
+    `${PREFIX}_manifest.json`,
+  ]);
+  assert.deepEqual(
+    objects.get(`${PREFIX}000002.ndjson.gz`),
+    gzipSync(`${PREFIX}_req-000002.ndjson.gz`),
+  );
 });
 
-test('it publishes from the highest chunk, then deletes, then puts the manifest, then cleans up', async () => {
+test('it copies from the highest chunk, deletes, puts the manifest, cleans up', async () => {
   const store = new MemoryStore(2);
   for (const name of [
     '000003',
@@ -61,7 +96,9 @@ test('it publishes from the highest chunk, then deletes, then puts the manifest,
   assert.equal(result.deleted, 2);
   const writes = store.requests.filter(([operation]) => operation !== 'list');
   assert.deepEqual(
-    writes.map(([operation, key]) => `${operation} ${key.replace(PREFIX, '').replace('.ndjson.gz', '')}`),
+    writes.map(
+      ([operation, key]) => `${operation} ${key.replace(PREFIX, '').replace('.ndjson.gz', '')}`,
+    ),
     [
       'get _manifest.json',
       'disarm ',
@@ -83,11 +120,21 @@ test('fewer readable sources than published are refused, unless forced', async (
   await publish(1, { store, sources: 2 });
   const fewer = { message: 'FEWER_SOURCES: published 2, readable 1' };
   await assert.rejects(publish(1, { store, sources: 2, bad: 1 }), fewer);
-  assert.equal((await publish(1, { store, sources: 1, day: { ...DAY, force: true } })).result.sources, 1);
+  assert.equal(
+    (await publish(1, { store, sources: 1, day: { ...DAY, force: true } })).result.sources,
+    1,
+  );
 });
 
 test('an unreadable manifest is refused, unless forced', async () => {
-  const texts = ['', '{', '[]', 'null', '{"result":{"sources":1}}', '{"result":{"sources":1,"bad":-1}}'];
+  const texts = [
+    '',
+    '{',
+    '[]',
+    'null',
+    '{"result":{"sources":1}}',
+    '{"result":{"sources":1,"bad":-1}}',
+  ];
   texts.push(
     '{"result":{"sources":true,"bad":0}}',
     '{"result":{"sources":1.5,"bad":0}}',
@@ -98,7 +145,11 @@ test('an unreadable manifest is refused, unless forced', async () => {
   for (const text of texts) {
     const store = new MemoryStore();
     store.bucket('destination').set(`${PREFIX}_manifest.json`, Buffer.from(text));
-    await assert.rejects(publish(0, { store }), { message: `BAD_MANIFEST: ${PREFIX}_manifest.json` }, text);
+    await assert.rejects(
+      publish(0, { store }),
+      { message: `BAD_MANIFEST: ${PREFIX}_manifest.json` },
+      text,
+    );
     assert.equal((await publish(0, { store, day: { ...DAY, force: true } })).result.chunks, 0);
   }
 });

@@ -26,7 +26,9 @@ test('records keep their text, less CR and LF', () => {
     '{"a":\t1}',
     '{"b":"\\"}]"}',
   ]);
-  assert.deepEqual(split('{"\\u0052ecords":[{"Records":[1]}],"x":{"Records":[]}}'), ['{"Records":[1]}']);
+  assert.deepEqual(split('{"\\u0052ecords":[{"Records":[1]}],"x":{"Records":[]}}'), [
+    '{"Records":[1]}',
+  ]);
   assert.deepEqual(split('{"Records":[]}'), []);
 });
 
@@ -50,9 +52,28 @@ test('not exactly one array of objects', () => {
 });
 
 test('bad JSON anywhere comes before missing records', () => {
-  const texts = ['', '[]', '{"Records":[{}],}', '{"Records":[{},]}', '{"Records":[,{}]}', '{"Records":[{}{}]}'];
-  texts.push('{"Records":[1],"a":01}', '{"a":tru,"Records":[]}', '{"Records":[]}x', '{}{}', '{"Records":[{]}}', '{},');
-  texts.push('\ufeff{"Records":[]}', '{"Records":[{"a":"\u0001"}]}', '{"Records":[{"a":"\\x"}]}', '{"Records":[{"a":"');
+  const texts = [
+    '',
+    '[]',
+    '{"Records":[{}],}',
+    '{"Records":[{},]}',
+    '{"Records":[,{}]}',
+    '{"Records":[{}{}]}',
+  ];
+  texts.push(
+    '{"Records":[1],"a":01}',
+    '{"a":tru,"Records":[]}',
+    '{"Records":[]}x',
+    '{}{}',
+    '{"Records":[{]}}',
+    '{},',
+  );
+  texts.push(
+    '\ufeff{"Records":[]}',
+    '{"Records":[{"a":"\u0001"}]}',
+    '{"Records":[{"a":"\\x"}]}',
+    '{"Records":[{"a":"',
+  );
   for (const text of texts) assert.equal(split(text), 'BAD_JSON', text);
   assert.equal(split(Buffer.from('{"Records":[{"a":"\xff"}]}', 'latin1')), 'BAD_JSON');
 });
@@ -90,7 +111,8 @@ test('a fault at a cut is found', () => {
     ',2],"b":1},{"a":1,}]}',
     ',2],"b":1}],}',
   ];
-  for (const rest of rests) assert.equal(split(`{"Records":[{"a":["${PAD}"${rest}`), 'BAD_JSON', rest);
+  for (const rest of rests)
+    assert.equal(split(`{"Records":[{"a":["${PAD}"${rest}`), 'BAD_JSON', rest);
   assert.deepEqual(split(`{"Records":[{"a":["${PAD}",2],"b":1}]}`), [`{"a":["${PAD}",2],"b":1}`]);
   for (const start of ['[', '{"a":', '[1 ', '{"a"'])
     assert.equal(split(`{"${PAD}":1,"x":${start},${PAD.replaceAll('x', ' ')}`), 'BAD_JSON', start);

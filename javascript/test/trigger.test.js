@@ -22,7 +22,10 @@ test('numbers count by value', () => {
   assert.equal(messageOf(JSON.parse('{"year":2.024e3,"month":2.0,"day":8e0}')), '2024-02-08');
   assert.equal(messageOf({ ...DAY, month: -0 }), 'INVALID_DATE: the calendar has no such day');
   assert.equal(messageOf({ ...DAY, day: 1e300 }), 'INVALID_DATE: the calendar has no such day');
-  assert.equal(messageOf(JSON.parse('{"year":1e400}')), 'INVALID_EVENT: year: expected an integer from 1000 to 9999');
+  assert.equal(
+    messageOf(JSON.parse('{"year":1e400}')),
+    'INVALID_EVENT: year: expected an integer from 1000 to 9999',
+  );
 });
 
 test('the schedule names the day before', () => {
@@ -31,15 +34,33 @@ test('the schedule names the day before', () => {
   assert.equal(at('2024-01-01T23:59:59Z'), '2023-12-31');
   assert.equal(at('1000-01-01T00:00:00Z'), 'INVALID_DATE: the calendar has no such day');
   assert.equal(at('2023-02-29T00:00:00Z'), 'INVALID_DATE: the calendar has no such day');
-  for (const time of ['2024-03-01T24:00:00Z', '2024-03-01T00:00:60Z', '0999-03-01T00:00:00Z', '2024-03-01T00:00:00Z\n'])
+  for (const time of [
+    '2024-03-01T24:00:00Z',
+    '2024-03-01T00:00:60Z',
+    '0999-03-01T00:00:00Z',
+    '2024-03-01T00:00:00Z\n',
+  ])
     assert.equal(at(time), 'INVALID_EVENT: time: expected yyyy-mm-ddThh:mm:ssZ', time);
   assert.equal(at(1709251200), 'INVALID_EVENT: time: expected yyyy-mm-ddThh:mm:ssZ');
 });
 
 test('one SQS record is unwrapped', () => {
   assert.equal(messageOf({ Records: [{ body: JSON.stringify(DAY) }] }), '2024-02-08');
-  for (const Records of [null, {}, [], [{}], [null], [{ body: '[]' }], [{ body: '{' }], [{ body: DAY }]])
-    assert.match(messageOf({ ...DAY, Records }), /^INVALID_EVENT: Records: /, JSON.stringify(Records));
+  for (const Records of [
+    null,
+    {},
+    [],
+    [{}],
+    [null],
+    [{ body: '[]' }],
+    [{ body: '{' }],
+    [{ body: DAY }],
+  ])
+    assert.match(
+      messageOf({ ...DAY, Records }),
+      /^INVALID_EVENT: Records: /,
+      JSON.stringify(Records),
+    );
   const body = JSON.stringify(DAY);
   assert.match(messageOf({ Records: [{ body }, { body }] }), /^INVALID_EVENT: Records: /);
 });
@@ -58,5 +79,8 @@ test('the first fault of the table is named, before any date', () => {
 
 test('an account has a folder of its own', () => {
   assert.equal(dayPrefix(parseTrigger(DAY), 'out/'), 'out/2024/02/08/');
-  assert.equal(dayPrefix(parseTrigger({ ...DAY, account: '111122223333' }), ''), '111122223333/2024/02/08/');
+  assert.equal(
+    dayPrefix(parseTrigger({ ...DAY, account: '111122223333' }), ''),
+    '111122223333/2024/02/08/',
+  );
 });

@@ -13,7 +13,8 @@ const makeBody = (body, folder) => {
   if ('text' in body) return Buffer.from(body.text);
   if ('file' in body) return readFileSync(join(folder, body.file));
   if ('hex' in body) return Buffer.from(body.hex, 'hex');
-  if ('concat' in body) return Buffer.concat(body.concat.map((/** @type {any} */ part) => makeBody(part, folder)));
+  if ('concat' in body)
+    return Buffer.concat(body.concat.map((/** @type {any} */ part) => makeBody(part, folder)));
   if ('repeat' in body) return Buffer.concat(Array(body.count).fill(makeBody(body.repeat, folder)));
   const gzip = gzipSync(makeBody(body.gzip, folder));
   const cut = Buffer.from(gzip.subarray(0, gzip.length - (body.cut ?? 0)));
@@ -30,7 +31,10 @@ export const makeObjects = (objects, folder) =>
   objects.flatMap(({ key, body, count }) => {
     const bytes = makeBody(body, folder);
     if (count === undefined) return [[key, bytes]];
-    return Array.from({ length: count }, (_, n) => [key.replace('{n}', String(n).padStart(12, '0')), bytes]);
+    return Array.from({ length: count }, (_, n) => [
+      key.replace('{n}', String(n).padStart(12, '0')),
+      bytes,
+    ]);
   });
 
 /**

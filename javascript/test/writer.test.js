@@ -1,41 +1,51 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { ChunkBuffer } from '../src/chunk-buffer.js';
 import { readConfig } from '../src/config.js';
 import { Journal } from '../src/journal.js';
 import { Writer } from '../src/writer.js';
 import { MemoryStore } from './memory-store.js';
 
-const ENV = { SRC_BUCKET: 'source', DST_BUCKET: 'destination', AWS_REGION: 'r', DST_PREFIX: 'out/' };
+const ENV = {
+  SRC_BUCKET: 'source',
+  DST_BUCKET: 'destination',
+  AWS_REGION: 'r',
+  DST_PREFIX: 'out/',
+};
 const DAY = { date: '2024-02-08', force: false, account: null };
 const PREFIX = 'out/2024/02/08/';
 
 /**
  * @param {string[]} sources the lines of each
- * @param {{chunkBytes?: string, check?: () => void}} [options]
+ * @param {{chunkBytes?: string, level?: string, check?: () => void}} [options]
  */
-const write = async (sources, { chunkBytes = '20', check = () => {} } = {}) => {
-  const { config } = readConfig({ ...ENV, CHUNK_BYTES: chunkBytes });
+const write = async (sources, { chunkBytes = '20', level = '1', check = () => {} } = {}) => {
+  const { config } = readConfig({ ...ENV, CHUNK_BYTES: chunkBytes, GZIP_LEVEL: level });
   assert.ok(config);
   const store = new MemoryStore();
   const objects = store.bucket('destination');
-  const writer = new Writer(
+  /** @type {any[]} */
+  const log = [];
+  const journal = new Journal('INFO', 'r', (line) => log.push(JSON.parse(line)));
+  const writer = new Writer({
     store,
     config,
-    DAY,
-    'req',
-    new Journal('INFO', 'r'),
-    { check, disarm: assert.fail },
-    new ChunkBuffer(),
-  );
-  for (const text of sources) await writer.add({ bytes: Buffer.from(text), count: text.split('\n').length - 1 });
+    day: DAY,
+    requestId: 'req',
+    journal,
+    deadline: { check },
+  });
+  for (const text of sources)
+    await writer.add({ bytes: Buffer.from(text), count: text.split('\n').length - 1 });
   const chunks = await writer.close();
   assert.deepEqual(
     [...objects.keys()],
     chunks.map(({ hiddenKey }) => hiddenKey),
   );
-  return { chunks, texts: [...objects.values()].map((bytes) => gunzipSync(bytes).toString()) };
+  journal.end({ error: null, cause: null, result: null });
+  const bodies = [...objects.values()];
+  const texts = bodies.map((body) => gunzipSync(body).toString());
+  return { chunks, bodies, texts, phases: log.at(-1).phases };
 };
 
 test('a chunk closes with the record that fills it', async () => {
@@ -48,7 +58,10 @@ test('a chunk closes with the record that fills it', async () => {
     texts.map((text) => text.length),
     [20, 37, 21],
   );
-  assert.equal(texts.join(''), `123456789\n123456789\n123\n1\n${'x'.repeat(30)}\n1234567890\n123456789\n`);
+  assert.equal(
+    texts.join(''),
+    `123456789\n123456789\n123\n1\n${'x'.repeat(30)}\n1234567890\n123456789\n`,
+  );
   assert.deepEqual(
     chunks.map(({ records, bytes }) => [records, bytes]),
     [
@@ -86,4 +99,22 @@ test('a run that is out of time puts no more', async () => {
     throw new Error('late');
   };
   await assert.rejects(write(['1\n'], { check }), { message: 'late' });
+});
+
+test('the gzip header has neither time nor name', async () => {
+  const { bodies } = await write(['1\n']);
+  assert.equal(bodies[0]?.subarray(0, 8).toString('hex'), '1f8b080000000000');
+});
+
+test('the level is used', async () => {
+  const text = `${Array.from({ length: 50_000 }, (_, n) => `${n * n}`).join()}\n`;
+  const [low, high] = await Promise.all(['1', '9'].map((level) => write([text], { level })));
+  assert.ok(Number(low?.bodies[0]?.length) > Number(high?.bodies[0]?.length));
+});
+
+test('a chunk counts once, however often its stream is written to', async () => {
+  const sources = Array.from({ length: 5 }, (_, n) => `${String(n).repeat(300_000)}\n`);
+  const { texts, phases } = await write(sources, { chunkBytes: '10000000' });
+  assert.ok(texts.join('') === sources.join(''));
+  assert.deepEqual([phases.compress.count, phases.put.count], [1, 1]);
 });

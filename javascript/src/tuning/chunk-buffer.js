@@ -1,7 +1,9 @@
-// Part of the step writer (SPEC.md P5): where a chunk's compressed bytes wait for their put, in one piece that grows
-// where it stands: joining pieces would hold them twice. Its memory serves all chunks, and stays as large as the largest.
+// Skip on first reading. Holds the compressed bytes of a chunk in one piece that grows where it
+// stands (SPEC.md P5), and serves the next chunk.
+// Plain version: a list of pieces, joined by Buffer.concat, which holds the chunk twice. Gain:
+// see docs/performance/javascript.md.
 
-/** Of addresses, not of memory: more than the largest chunk and the largest source can become. */
+/** Reserved addresses, not memory: more than any chunk can become. */
 const MOST_BYTES = 2 ** 31;
 const STEP_BYTES = 2 ** 20;
 
@@ -12,7 +14,8 @@ export class ChunkBuffer {
   /** @param {Buffer} piece */
   append(piece) {
     const end = this.#bytes + piece.length;
-    if (end > this.#memory.byteLength) this.#memory.resize(Math.ceil(end / STEP_BYTES) * STEP_BYTES);
+    if (end > this.#memory.byteLength)
+      this.#memory.resize(Math.ceil(end / STEP_BYTES) * STEP_BYTES);
     new Uint8Array(this.#memory).set(piece, this.#bytes);
     this.#bytes = end;
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ChunkBuffer } from '../src/chunk-buffer.js';
+import { ChunkBuffer } from '../../src/tuning/chunk-buffer.js';
 
 test('pieces of any size become one, in memory that serves again', () => {
   const buffer = new ChunkBuffer();

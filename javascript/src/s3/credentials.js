@@ -1,15 +1,15 @@
-// Part of the step store (SPEC.md S16): where either client's keys come from. Holds the container endpoint's keys.
+// S16: where the keys of both clients come from.
 
 import { doesIdentityRequireRefresh, isIdentityExpired } from '@smithy/core';
 import { memoize } from '@smithy/core/config';
 
-/** @import { Environment } from './config.js' */
+/** @import { Environment } from '../config.js' */
 /** @import { AwsCredentialIdentity } from '@smithy/types' */
 
 /**
  * @param {Environment} env
- * @returns {AwsCredentialIdentity | (() => Promise<AwsCredentialIdentity>)} keys, or how to get them: asked for again
- * before they expire
+ * @returns {AwsCredentialIdentity | (() => Promise<AwsCredentialIdentity>)} keys, or a function
+ * that gets them and asks for new ones before they expire
  */
 export const findCredentials = (env) => {
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;

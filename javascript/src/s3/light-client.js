@@ -1,0 +1,170 @@
+// S12 `light`: S3 by Node's HTTP client with AWS's own signer and XML parser, one attempt a call.
+
+import { text } from 'node:stream/consumers';
+import { urlToHttpOptions } from 'node:url';
+import { parseXML } from '@aws-sdk/xml-builder';
+import { buildQueryString, escapeUri, HttpRequest } from '@smithy/core/protocols';
+import { findCredentials } from './credentials.js';
+import { copySource, toPage } from './encoding.js';
+import { HttpSender } from './http.js';
+import { createSigner } from './signer.js';
+
+/** @import { IncomingMessage } from 'node:http' */
+/** @import { Config, Environment } from '../config.js' */
+/** @import { S3Client } from '../store.js' */
+
+/**
+ * @typedef {object} Request
+ * @property {string} method
+ * @property {string} bucket
+ * @property {string} [key]
+ * @property {Record<string, string>} [query]
+ * @property {Record<string, string>} [headers]
+ * @property {Buffer} [body]
+ */
+
+/** @implements {S3Client} */
+export class LightClient {
+  #config;
+  #sender;
+  #signer;
+  /** @type {Map<string, ReturnType<typeof addressOf>>} by bucket */
+  #addresses = new Map();
+
+  /**
+   * @param {Config} config
+   * @param {Environment} env where the credentials are (S16)
+   * @param {number} idleMs
+   */
+  constructor(config, env, idleMs) {
+    this.#config = config;
+    this.#sender = new HttpSender(config.concurrency, idleMs);
+    this.#signer = createSigner(config.region, findCredentials(env));
+  }
+
+  /** @type {S3Client['listPage']} */
+  async listPage({ bucket, prefix, delimiter, token }, signal) {
+    const query = {
+      'list-type': '2',
+      'encoding-type': 'url',
+      prefix,
+      ...(delimiter && { delimiter }),
+      ...(token && { 'continuation-token': token }),
+    };
+    const answer = await this.#send({ method: 'GET', bucket, query }, signal);
+    const listing = await readResult(answer, 'ListBucketResult');
+    return toPage({
+      ...listing,
+      IsTruncated: listing.IsTruncated === 'true',
+      // The parser makes an array only of an element that occurs twice.
+      Contents: [listing.Contents ?? []].flat(),
+      CommonPrefixes: [listing.CommonPrefixes ?? []].flat(),
+    });
+  }
+
+  /** @type {S3Client['get']} */
+  async get(bucket, key, signal) {
+    const stream = await this.#send({ method: 'GET', bucket, key }, signal);
+    return { stream, length: Number(stream.headers['content-length'] ?? 0) };
+  }
+
+  /** @type {S3Client['put']} */
+  async put(bucket, key, body, contentType, signal) {
+    const headers = { 'content-type': contentType, 'content-length': String(body.length) };
+    await text(await this.#send({ method: 'PUT', bucket, key, headers, body }, signal));
+  }
+
+  /** @type {S3Client['copy']} */
+  async copy(bucket, fromKey, toKey, signal) {
+    const headers = { 'x-amz-copy-source': copySource(bucket, fromKey), 'content-length': '0' };
+    const answer = await this.#send({ method: 'PUT', bucket, key: toKey, headers }, signal);
+    await readResult(answer, 'CopyObjectResult');
+  }
+
+  /** @type {S3Client['delete']} */
+  async delete(bucket, key, signal) {
+    await text(await this.#send({ method: 'DELETE', bucket, key }, signal));
+  }
+
+  destroy() {
+    this.#sender.destroy();
+  }
+
+  /**
+   * Where a bucket is. It is parsed once; a malformed endpoint fails each attempt.
+   * @param {string} bucket
+   */
+  #find(bucket) {
+    const known = this.#addresses.get(bucket);
+    if (known) return known;
+    const found = addressOf(this.#config, bucket);
+    this.#addresses.set(bucket, found);
+    return found;
+  }
+
+  /**
+   * @param {Request} request
+   * @param {AbortSignal} signal
+   * @returns {Promise<IncomingMessage>} a 2xx answer, whose body is still to come
+   */
+  async #send({ method, bucket, key = '', query = {}, headers = {}, body }, signal) {
+    const { protocol, host, hostname, port, folder } = this.#find(bucket);
+    const path = `${folder}/${key.split('/').map(escapeUri).join('/')}`;
+    const unsigned = { method, path, query, headers: { host, ...headers }, body };
+    const signed = await this.#signer.sign(new HttpRequest(unsigned));
+    const search = buildQueryString(query);
+    const outgoing = {
+      protocol,
+      hostname,
+      port,
+      method,
+      path: search ? `${path}?${search}` : path,
+      headers: signed.headers,
+    };
+    const answer = await this.#sender.send(outgoing, body, signal);
+    const httpStatusCode = answer.statusCode ?? 0;
+    if (httpStatusCode >= 200 && httpStatusCode < 300) return answer;
+    throw Object.assign(refusal(await text(answer)), { $metadata: { httpStatusCode } });
+  }
+}
+
+/**
+ * AWS's certificates are for bucket names without a dot.
+ * @param {Config} config
+ * @param {string} bucket
+ */
+const addressOf = ({ endpoint, region }, bucket) => {
+  const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+  const regional = `s3.${region}.${domain}`;
+  const isHost = !endpoint && !bucket.includes('.');
+  const url = new URL(endpoint || `https://${isHost ? `${bucket}.` : ''}${regional}`);
+  const { protocol, host, port } = url;
+  const hostname = String(urlToHttpOptions(url).hostname);
+  return { protocol, host, hostname, port, folder: isHost ? '' : `/${bucket}` };
+};
+
+/**
+ * S3 may answer 200 and tell of a failure in the body.
+ * @param {IncomingMessage} answer
+ * @param {string} name of the root element
+ * @returns {Promise<any>} its content
+ */
+const readResult = async (answer, name) => {
+  const body = await text(answer);
+  const { [name]: result = null } = parseXML(body);
+  if (result === null) throw refusal(body);
+  return result;
+};
+
+/**
+ * An error with the name that S3 gives it, as the SDK's have.
+ * @param {string} body
+ */
+const refusal = (body) => {
+  try {
+    const { Code: name, Message: message } = parseXML(body).Error;
+    return Object.assign(new Error(message), { name });
+  } catch {
+    return new Error(`not an answer of S3: ${body.slice(0, 200)}`);
+  }
+};
