@@ -1,4 +1,4 @@
-"""The two commands that README.md names, from ``sam build``'s output to a stack on a local AWS."""
+"""The commands of docs/deploy.md, from ``sam build`` to a stack on a local AWS."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def _native_problems(files: Mapping[str, Path], architecture: str) -> Iterator[s
         if elf is not None and elf.architecture != architecture:
             yield (
                 f"{name} is for {elf.architecture}, the function for {architecture}: build for the "
-                "architecture that is deployed, as README.md says"
+                "architecture that is deployed, as docs/deploy.md says"
             )
 
 
@@ -164,7 +164,7 @@ def _provided(_handler: str, _version: str, files: Mapping[str, Path]) -> Iterat
         elf = read_elf(bootstrap)
     except ValueError:
         return  # told already
-    remedy = "export CGO_ENABLED=0 and GOFLAGS, as README.md says"
+    remedy = "export CGO_ENABLED=0 and GOFLAGS, as docs/deploy.md says"
     if elf is not None and not elf.is_static:
         yield f"bootstrap needs this machine's C library: {remedy}"
     if elf is not None and not elf.is_stripped:
