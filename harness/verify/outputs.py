@@ -14,12 +14,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import zip_longest
 
-from harness.fixtures.chunks import Chunk, UnreadableChunkError
+from harness.fixtures.chunks import CHUNK_NAME, HIDDEN_CHUNK_NAME, Chunk, UnreadableChunkError
 from harness.fixtures.staging import ExpectedDay
 
 MANIFEST = "_manifest.json"
-_CHUNK_NAME = re.compile(r"(?:[0-9]{6}|[1-9][0-9]{6,})\.ndjson\.gz")
-_HIDDEN_NAME = re.compile(r"_[^/]*-(?:[0-9]{6}|[1-9][0-9]{6,})\.ndjson\.gz")
 _NUMBER = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?")
 _BEFORE, _AFTER = 24, 48
 
@@ -70,7 +68,7 @@ def verify_destination(expected: ExpectedDay, objects: Mapping[str, bytes]) -> D
     published = [
         Chunk(key, body)
         for key, body in objects.items()
-        if key.startswith(prefix) and _CHUNK_NAME.fullmatch(key.removeprefix(prefix))
+        if key.startswith(prefix) and re.fullmatch(CHUNK_NAME, key.removeprefix(prefix))
     ]
     published.sort(key=lambda chunk: (len(chunk.key), chunk.key))
     return (
@@ -129,11 +127,16 @@ def _line_difference(key: str, line: int, want: bytes | None, got: bytes | None)
         what = "the chunk ends too early" if got is None else "the chunk has more lines"
         shown = [None if text is None else excerpt(text, 0) for text in (want, got)]
         return Difference(key, what, line, 1, shown[0], shown[1], Agreement.NONE)
-    pairs = enumerate(zip(want, got, strict=False))
-    at = next((i for i, (a, b) in pairs if a != b), min(len(want), len(got)))
+    at = first_difference(want, got)
     return Difference(
         key, "differs", line, at + 1, excerpt(want, at), excerpt(got, at), Agreement.NONE
     )
+
+
+def first_difference(one: bytes, other: bytes) -> int:
+    """The place of the first byte that differs, or the end of the shorter text."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def excerpt(text: bytes, at: int) -> str:
@@ -221,8 +224,7 @@ def _verify_manifest(expected: ExpectedDay, body: bytes | None) -> Difference | 
     if same_json(manifest, want):
         return None
     a, b = (json.dumps(each, sort_keys=True).encode() for each in (want, manifest))
-    pairs = enumerate(zip(a, b, strict=False))
-    at = next((i for i, (x, y) in pairs if x != y), min(len(a), len(b)))
+    at = first_difference(a, b)
     return Difference(key, "the manifest differs", expected=excerpt(a, at), actual=excerpt(b, at))
 
 
@@ -237,7 +239,9 @@ def _verify_nothing_else(
     for key in objects:
         if key in published or key == prefix + MANIFEST:
             continue
-        hidden = key.startswith(prefix) and _HIDDEN_NAME.fullmatch(key.removeprefix(prefix))
+        hidden = key.startswith(prefix) and re.fullmatch(
+            HIDDEN_CHUNK_NAME, key.removeprefix(prefix)
+        )
         what = "a hidden chunk was left (W7)" if hidden else "an object that should not be there"
         return Difference(key, what)
     return None

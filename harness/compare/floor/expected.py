@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from harness.fixtures.chunks import ChunkFolder
@@ -33,13 +32,8 @@ class ExpectedTexts:
         self._chunks.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._chunks.__exit__(kind, error, traceback)
+    def __exit__(self, *_: object) -> None:
+        self._chunks.__exit__()
 
     def add(self, staged: StagedObject) -> None:
         """The next object, in key order as it is staged; neighbours leave nothing."""

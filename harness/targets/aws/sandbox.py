@@ -7,7 +7,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping
-from types import TracebackType
 from typing import Any, Self
 
 from harness.model import (
@@ -54,12 +53,7 @@ class AwsSandbox:
         )
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """The version stays until the keeper removes it: nothing runs meanwhile."""
 
     @property

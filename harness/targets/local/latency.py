@@ -6,8 +6,6 @@ connection's round trip is. Bandwidth is not limited.
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import re
 import subprocess
@@ -16,14 +14,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import requests
+
 from harness.model import NotReady, UsageError
 from harness.targets.interface import Latency
 from harness.targets.local import processes
+from harness.targets.local.loopback import open_session
 from harness.targets.local.ports import free_ports
 from harness.toolchain import tools
 
 _FORM = re.compile(r"(\d+)ms(?:(?:\+-|±)(\d+)ms)?")
 _START_TIMEOUT_S = 20
+_TIMEOUT_S = 5
 
 
 def parse_latency(text: str) -> Latency:
@@ -75,11 +77,9 @@ def _set_up(
 
 
 def _asks(api: int, method: str, path: str, body: object = None) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", api, timeout=5)
-    try:
-        connection.request(method, path, None if body is None else json.dumps(body))
-        return connection.getresponse().status < 300
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    with open_session() as session:
+        try:
+            url = f"http://127.0.0.1:{api}{path}"
+            return session.request(method, url, json=body, timeout=_TIMEOUT_S).status_code < 300
+        except requests.RequestException:
+            return False

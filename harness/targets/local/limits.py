@@ -21,9 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.model import Enforcement, HarnessError, NotReady
+from harness.targets.interface import VCPU_MB
 from harness.targets.local import cgroup_probe, cgroups
 
-VCPU_MB = 1769
 PERIOD_US = 20_000
 _LEAST_QUOTA_US = 1_000  # the kernel takes no less
 _POLL_S = 0.0005

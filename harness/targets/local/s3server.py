@@ -8,7 +8,6 @@ extended attributes of the file.
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
 import secrets
 import shutil
@@ -16,11 +15,13 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
+
+import requests
 
 from harness.model import HarnessError, NotReady
 from harness.targets.local import processes
+from harness.targets.local.loopback import open_session
 from harness.targets.local.ports import free_ports
 from harness.toolchain import tools
 
@@ -51,12 +52,7 @@ class S3Server:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -183,14 +179,12 @@ class S3Server:
                 path.unlink()
 
     def _healthy(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=1)
-        try:
-            connection.request("GET", _HEALTH)
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+        with open_session() as session:
+            try:
+                answer = session.get(f"{self.endpoint}{_HEALTH}", timeout=1)
+            except requests.RequestException:
+                return False
+            return answer.status_code == 200
 
 
 def _require_attributes(folder: Path) -> None:

@@ -8,7 +8,6 @@ ends before the runtime starts, its Max Memory Used is the configured size).
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import shutil
 import socket
@@ -19,8 +18,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
+
+import requests
 
 from harness.model import (
     Artefact,
@@ -36,6 +36,7 @@ from harness.targets.interface import Limits
 from harness.targets.local import processes
 from harness.targets.local.emulator_output import Answer, is_end, read_answer, read_output
 from harness.targets.local.limits import Limited, limited, unlimited
+from harness.targets.local.loopback import open_session
 from harness.targets.local.ports import free_ports
 from harness.targets.local.runtime_processes import RuntimeProcesses
 from harness.targets.local.runtimes import runtime_command, runtime_environment
@@ -90,12 +91,7 @@ class LocalSandbox:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -155,7 +151,7 @@ class LocalSandbox:
         before, pressed = self._runtime.cpu_by_process(), self._limits.pressure()
         try:
             body = self._post(payload)
-        except (OSError, http.client.HTTPException) as error:
+        except requests.RequestException as error:
             words = f"the Lambda emulator gave no answer ({type(error).__name__}: {error})"
             answer = Answer(None, f"{words}\n{self.output_tail()}", FailureKind.DIED)
             seen = read_output(self._new_lines(wait=False))
@@ -237,14 +233,9 @@ class LocalSandbox:
 
     def _post(self, payload: bytes) -> bytes:
         # the emulator itself answers at the function's time-out; this one is for its death
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", self._port, timeout=self._timeout_s + 30
-        )
-        try:
-            connection.request("POST", _ROUTE, body=payload)
-            return connection.getresponse().read()
-        finally:
-            connection.close()
+        with open_session() as session:
+            url = f"http://127.0.0.1:{self._port}{_ROUTE}"
+            return session.post(url, data=payload, timeout=self._timeout_s + 30).content
 
     def _new_lines(self, *, wait: bool) -> Sequence[str]:
         """What was printed since the last call; waits for the line that ends an invocation."""

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from harness.terminal import Progress
 from harness.verify.fuzz.body_maker import Bodies
 from harness.verify.fuzz.oracle import Truth, describe_records, differs, truth, wrong_places
 from harness.verify.fuzz.shrink import shrink, write_draft
 from harness.verify.fuzz.subjects import MAX_SOURCE_BYTES, PREFIX, SETTINGS, Day, Subject
 
 ROUND = 400
-Progress = Callable[[str], None]
 
 _MOST_DRAFTS_OF_A_KIND = 3
 

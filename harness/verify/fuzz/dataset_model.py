@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from harness.fixtures.chunks import CHUNK_NAME, HIDDEN_CHUNK_NAME
 from harness.fixtures.sources import BadSourceError, read_records
 from harness.verify.scripted_s3.scene import Stored
 from harness.verify.vectors.cases import Expectation
-from harness.verify.vectors.request_checks import CHUNK_NAME
 
 _ACCOUNT = r"[0-9]{12}"
 _MOST_NAMED = 10
@@ -109,7 +109,7 @@ class LakeModel:
         keys = [f"{prefix}{number:06d}.ndjson.gz" for number in range(1, len(chunks) + 1)]
         published = self._names(prefix, CHUNK_NAME)
         higher = [key for key in published if int(key[len(prefix) :].split(".")[0]) > len(chunks)]
-        for key in (*higher, *self._names(prefix, r"_[^/]*-" + CHUNK_NAME)):
+        for key in (*higher, *self._names(prefix, HIDDEN_CHUNK_NAME)):
             del self.destination[key]
         self.destination.update(zip(keys, chunks, strict=True))
         self.destination.pop(f"{prefix}_manifest.json", None)

@@ -14,6 +14,7 @@ from random import Random
 import hypothesis
 
 from harness.model import Artefact
+from harness.terminal import Progress
 from harness.verify.fuzz.dataset_maker import draw_scenery, lakes
 from harness.verify.scripted_s3.scene import Stored
 from harness.verify.scripted_s3.server import ScriptedS3
@@ -22,7 +23,6 @@ from harness.verify.vectors.judge import Functions, judge
 from harness.verify.vectors.sandbox_pool import SandboxPool
 
 ROUND = 100
-Progress = Callable[[str], None]
 
 
 @dataclass(slots=True)

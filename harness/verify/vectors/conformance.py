@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.model import Artefact, NotReady
+from harness.terminal import Progress
 from harness.verify.scripted_s3.server import ScriptedS3
 from harness.verify.vectors.cases import Case
 from harness.verify.vectors.judge import judge
 from harness.verify.vectors.sandbox_pool import SandboxPool
-
-Progress = Callable[[str], None]
 
 _START_S = 60
 # the emulator writes the two fields in either order

@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from harness.fixtures.chunks import CHUNK_NAME, HIDDEN_CHUNK_NAME
 from harness.model import Invocation
-from harness.verify.outputs import same_json
+from harness.verify.outputs import first_difference, same_json
 from harness.verify.scripted_s3.scene import Stored
 from harness.verify.scripted_s3.server import ScriptedS3
 from harness.verify.vectors.cases import DESTINATION_BUCKET, SOURCE_BUCKET, Case, Expectation, Step
 from harness.verify.vectors.log_checks import check_log
-from harness.verify.vectors.request_checks import CHUNK_NAME, check_requests
+from harness.verify.vectors.request_checks import check_requests
 
 
 class Function(Protocol):
@@ -79,7 +80,7 @@ def _run_step(
         hidden = [
             key
             for key in s3.objects(_bucket(case))
-            if re.fullmatch(re.escape(prefix) + r"_[^/]*-" + CHUNK_NAME, key)
+            if re.fullmatch(re.escape(prefix) + HIDDEN_CHUNK_NAME, key)
         ]
         if hidden:
             yield f"W7: hidden chunks left: {hidden}"
@@ -131,11 +132,11 @@ def _check_destination(
             problems.append(f"{key} is not gzip: {error}")
             continue
         if actual != text and not (key.endswith("_manifest.json") and _equal_json(actual, text)):
-            problems.append(f"{key} differs: {first_difference(text, actual)}")
+            problems.append(f"{key} differs: {_place_of_difference(text, actual)}")
         if key.endswith(".gz") and key not in case.destination:
             problems += _check_gzip_header(key, body)
     for key in objects:
-        hidden = re.fullmatch(r"(.*/)?_[^/]*-" + CHUNK_NAME, key)
+        hidden = re.fullmatch(r"(.*/)?" + HIDDEN_CHUNK_NAME, key)
         if key not in expected and key not in manifests and not hidden and not same_bucket:
             problems.append(f"{key} should not be there")
     return problems
@@ -163,10 +164,9 @@ def _check_manifest(
     return [] if same_json(actual, want) else [f"W6: {key} is {actual}, expected {want}"]
 
 
-def first_difference(expected: bytes, actual: bytes) -> str:
+def _place_of_difference(expected: bytes, actual: bytes) -> str:
     """Where two texts part: line, column in bytes, both texts from there."""
-    pairs = enumerate(zip(expected, actual, strict=False))
-    at = next((i for i, (a, b) in pairs if a != b), min(len(expected), len(actual)))
+    at = first_difference(expected, actual)
     line = expected.count(b"\n", 0, at) + 1
     column = at - (expected.rfind(b"\n", 0, at) + 1) + 1
     texts = f"{actual[at : at + 60]!r}, expected {expected[at : at + 60]!r}"

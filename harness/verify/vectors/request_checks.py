@@ -9,11 +9,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from harness.fixtures.chunks import CHUNK_NAME
 from harness.verify.scripted_s3.scene import Request
 from harness.verify.vectors.cases import SOURCE_BUCKET, Step
 
 #: W8: a chunk's number and ending; a hidden one has `_*-` before it.
-CHUNK_NAME = r"(?:[0-9]{6}|[1-9][0-9]{6,})\.ndjson\.gz"
 
 
 def check_requests(step: Step, requests: Sequence[Request], most_in_flight: int) -> Iterator[str]:
