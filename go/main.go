@@ -8,8 +8,9 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"rosetta/internal/aggregator"
+	"rosetta/internal/s3"
 )
 
 func main() {
-	lambda.Start(aggregator.NewHandler(os.LookupEnv, os.Stdout))
+	lambda.Start(aggregator.NewHandler(os.LookupEnv, os.Stdout, s3.Open))
 }

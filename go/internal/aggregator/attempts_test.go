@@ -1,10 +1,10 @@
 package aggregator
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,101 +13,106 @@ import (
 	"time"
 )
 
+func testAttempts(concurrency int) (*Attempts, *bytes.Buffer) {
+	log := &bytes.Buffer{}
+	requests := NewAttempts(nil, concurrency, NewJournal(log, 0, testRequestID))
+	requests.backoff = time.Microsecond
+	return requests, log
+}
+
 func TestAttempts(t *testing.T) {
-	forEachClient(t, func(t *testing.T, client string) {
-		hangUp := func(w http.ResponseWriter) {
-			conn, _, err := http.NewResponseController(w).Hijack()
-			if err == nil {
-				_ = conn.Close()
+	lost := errors.New("connection reset")
+	for name, c := range map[string]struct {
+		failure  error
+		times    int
+		attempts int
+		want     string
+	}{
+		"500 four times": {refusal(500, "x"), 4, 5, ""},
+		"503 always":     {refusal(503, "SlowDown"), 99, 5, "S3_ERROR: get k"},
+		"408":            {refusal(408, "x"), 1, 2, ""},
+		"429":            {refusal(429, "x"), 1, 2, ""},
+		"301":            {refusal(301, "x"), 1, 1, "S3_ERROR: get k"},
+		"400":            {refusal(400, "x"), 1, 1, "S3_ERROR: get k"},
+		"403":            {refusal(403, "x"), 1, 1, "S3_ERROR: get k"},
+		"404":            {refusal(404, "x"), 1, 1, "S3_ERROR: get k"},
+		"lost once":      {lost, 1, 2, ""},
+		"lost always":    {lost, 99, 5, "S3_ERROR: get k"},
+	} {
+		requests, log := testAttempts(1)
+		attempts := 0
+		err := requests.request(t.Context(), "get", "k", func() error {
+			if attempts++; attempts <= c.times {
+				return c.failure
 			}
+			return nil
+		})
+		if c.want == "" && err != nil || c.want != "" && (err == nil || err.Error() != c.want) {
+			t.Errorf("%s: error is %v, expected %q", name, err, c.want)
 		}
-		short := func(w http.ResponseWriter) {
-			w.Header().Set("Content-Length", "10")
-			_, _ = io.WriteString(w, "four")
+		if attempts != c.attempts {
+			t.Errorf("%s: %d attempts, expected %d", name, attempts, c.attempts)
 		}
-		status := func(status int) func(http.ResponseWriter) {
-			return func(w http.ResponseWriter) { refuse(w, status, "Scripted") }
+		if logged := strings.Count(log.String(), `"event":"retry"`); logged != c.attempts-1 {
+			t.Errorf("%s: %d retries are logged", name, logged)
 		}
-		for name, c := range map[string]struct {
-			fail     func(http.ResponseWriter)
-			times    int
-			attempts int
-			want     string
-		}{
-			"500 four times": {status(500), 4, 5, ""},
-			"503 always":     {status(503), 99, 5, "S3_ERROR: get k"},
-			"408, 429":       {status(408), 1, 2, ""},
-			"429":            {status(429), 1, 2, ""},
-			"400":            {status(400), 1, 1, "S3_ERROR: get k"},
-			"403":            {status(403), 1, 1, "S3_ERROR: get k"},
-			"404":            {status(404), 1, 1, "S3_ERROR: get k"},
-			"short once":     {short, 1, 2, ""},
-			"short always":   {short, 99, 5, "S3_ERROR: get k"},
-			"hang up always": {hangUp, 99, 5, "S3_ERROR: get k"},
-		} {
-			var attempts atomic.Int64
-			store, log := serve(t, client, func(w http.ResponseWriter, r *http.Request) {
-				isFirst := strings.HasSuffix(r.URL.Path, "/first")
-				if !isFirst && attempts.Add(1) <= int64(c.times) {
-					c.fail(w)
-				}
-			})
-			// an answered request leaves a connection on which net/http would try again unasked
-			_, err := store.Get(t.Context(), "bucket", "first", 100)
-			check(t, err)
-			_, err = store.Get(t.Context(), "bucket", "k", 100)
-			if c.want == "" && err != nil || c.want != "" && (err == nil || err.Error() != c.want) {
-				t.Errorf("%s: error is %v, expected %q", name, err, c.want)
-			}
-			if attempts.Load() != int64(c.attempts) {
-				t.Errorf("%s: %d attempts, expected %d", name, attempts.Load(), c.attempts)
-			}
-			if logged := strings.Count(log.String(), `"event":"retry"`); logged != c.attempts-1 {
-				t.Errorf("%s: %d retries are logged", name, logged)
-			}
-		}
-	})
+	}
+}
+
+func TestAMissingKeyIsAFaultOfGetOnly(t *testing.T) {
+	store := newMemoryStore(testSource)
+	requests := store.requests()
+	if _, err := requests.Get(t.Context(), testSource, "k", 1); !errors.Is(err, Missing) {
+		t.Errorf("get gives %v", err)
+	}
+	_, err := requests.Get(t.Context(), "no-bucket", "k", 1)
+	if err == nil || err.Error() != "S3_ERROR: get k" {
+		t.Errorf("get from a missing bucket gives %v", err)
+	}
+	err = requests.Copy(t.Context(), testSource, "k", "to")
+	if err == nil || err.Error() != "S3_ERROR: copy to" {
+		t.Errorf("copy gives %v", err)
+	}
 }
 
 func TestRequestsInFlightAreBounded(t *testing.T) {
-	forEachClient(t, func(t *testing.T, client string) {
-		var now, most atomic.Int64
-		store, _ := serve(t, client, func(http.ResponseWriter, *http.Request) {
-			most.Store(max(most.Load(), now.Add(1)))
-			time.Sleep(2 * time.Millisecond)
-			now.Add(-1)
-		})
-		var group sync.WaitGroup
-		for range 40 {
-			group.Go(func() { _, _ = store.Get(t.Context(), "bucket", "k", 0) })
+	requests, _ := testAttempts(4)
+	var now, most atomic.Int64
+	var group sync.WaitGroup
+	for _, phase := range []Phase{PhaseList, PhaseGet} { // both have the same slots
+		for range 20 {
+			group.Go(func() {
+				_ = requests.Timed(phase).request(t.Context(), "get", "k", func() error {
+					most.Store(max(most.Load(), now.Add(1)))
+					time.Sleep(2 * time.Millisecond)
+					now.Add(-1)
+					return nil
+				})
+			})
 		}
-		group.Wait()
-		if most.Load() > 4 {
-			t.Errorf("%d requests in flight", most.Load())
-		}
-	})
+	}
+	group.Wait()
+	if most.Load() > 4 {
+		t.Errorf("%d requests in flight", most.Load())
+	}
 }
 
 func TestAnEndedContextWins(t *testing.T) {
-	forEachClient(t, func(t *testing.T, client string) {
-		store, log := serve(t, client, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Length", "10")
-			_, _ = io.WriteString(w, "four")
-			_ = http.NewResponseController(w).Flush()
-			<-r.Context().Done() // stalls in the middle of the body
-		})
-		ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, errOutOfTime)
-		defer cancel()
-		if _, err := store.Get(ctx, "bucket", "k", 100); !errors.Is(err, errOutOfTime) || log.Len() > 0 {
-			t.Errorf("error is %v, log %s", err, log)
-		}
+	requests, log := testAttempts(1)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	err := requests.request(ctx, "get", "k", func() error {
+		cancel(errOutOfTime)
+		return io.ErrUnexpectedEOF
 	})
+	if !errors.Is(err, errOutOfTime) || log.Len() > 0 {
+		t.Errorf("error is %v, log %s", err, log)
+	}
 }
 
 func TestBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var starts []time.Time
-		requests := newAttempts(1, NewJournal(io.Discard, 0, testRequestID))
+		requests := NewAttempts(nil, 1, quiet())
 		_ = requests.request(t.Context(), "get", "k", func() error {
 			starts = append(starts, time.Now())
 			return io.ErrUnexpectedEOF
@@ -123,7 +128,7 @@ func TestBackOff(t *testing.T) {
 
 func TestAFaultIsAnAnswer(t *testing.T) {
 	made := 0
-	requests := newAttempts(1, NewJournal(io.Discard, 0, testRequestID))
+	requests := NewAttempts(nil, 1, quiet())
 	err := requests.request(t.Context(), "get", "k", func() error { made++; return Missing })
 	if !errors.Is(err, Missing) || made != 1 {
 		t.Errorf("error is %v after %d attempts", err, made)
@@ -136,7 +141,7 @@ func TestAnEndedContextEndsEveryWait(t *testing.T) {
 		began := time.Now()
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Millisecond, errOutOfTime)
 		defer cancel()
-		requests := newAttempts(1, NewJournal(io.Discard, 0, testRequestID))
+		requests := NewAttempts(nil, 1, quiet())
 		failing := func() error { return io.ErrUnexpectedEOF }
 		if err := requests.request(ctx, "get", "k", failing); !errors.Is(err, errOutOfTime) {
 			t.Errorf("error of a delay is %v", err)
@@ -158,20 +163,18 @@ func TestTheClockStartsInTheSlot(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 		defer cancel()
 		journal := NewJournal(io.Discard, 0, testRequestID)
-		requests := newAttempts(1, journal)
+		requests := NewAttempts(nil, 1, journal)
 		var group sync.WaitGroup
 		for range 4 {
 			group.Go(func() {
-				timed, ended := journal.Request(ctx, PhaseGet)
-				defer ended()
-				_ = requests.request(timed, "get", "k", func() error {
+				_ = requests.Timed(PhaseGet).request(ctx, "get", "k", func() error {
 					time.Sleep(time.Second)
 					return Missing
 				})
 			})
 		}
 		group.Wait()
-		if got := journal.phases[PhaseGet]; got.count != 3 || got.elapsed != 3*time.Second {
+		if got := journal.sums[PhaseGet]; got.count != 3 || got.elapsed != 3*time.Second {
 			t.Errorf("%d requests took %v", got.count, got.elapsed)
 		}
 	})

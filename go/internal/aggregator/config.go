@@ -29,8 +29,8 @@ type Config struct {
 
 // The values of S3_CLIENT (S12).
 const (
-	clientSDK   = "sdk"
-	clientLight = "light"
+	ClientSDK   = "sdk"
+	ClientLight = "light"
 )
 
 // Credentials are keys, or the container endpoint that gives them (S16).
@@ -47,9 +47,11 @@ var (
 	regionName = regexp.MustCompile(`^[a-z0-9-]+$`)
 	decimal    = regexp.MustCompile(`^[0-9]{1,10}$`)
 	// endpointURL has the port as group 1.
-	endpointURL = regexp.MustCompile(`^https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?$`)
-	logLevels   = map[string]slog.Level{
-		"DEBUG": slog.LevelDebug, "INFO": slog.LevelInfo, "WARN": slog.LevelWarn, "ERROR": slog.LevelError,
+	endpointURL = regexp.MustCompile(
+		`^https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?$`)
+	logLevels = map[string]slog.Level{
+		"DEBUG": slog.LevelDebug, "INFO": slog.LevelInfo,
+		"WARN": slog.LevelWarn, "ERROR": slog.LevelError,
 	}
 )
 
@@ -62,7 +64,8 @@ func ReadConfig(env Lookup) (Config, error) {
 	c.SourcePrefix = r.text("SRC_PREFIX", "", isPrefix)
 	c.DestinationBucket = r.text("DST_BUCKET", "", bucketName.MatchString)
 	c.DestinationPrefix = r.text("DST_PREFIX", "", func(prefix string) bool {
-		feedsItself := c.SourceBucket == c.DestinationBucket && strings.HasPrefix(prefix, c.SourcePrefix+"AWSLogs/")
+		isOneBucket := c.SourceBucket == c.DestinationBucket
+		feedsItself := isOneBucket && strings.HasPrefix(prefix, c.SourcePrefix+"AWSLogs/")
 		return isPrefix(prefix) && !feedsItself // S15
 	})
 	c.ChunkBytes = r.number("CHUNK_BYTES", 64<<20, 1<<30)
@@ -76,7 +79,9 @@ func ReadConfig(env Lookup) (Config, error) {
 	c.Endpoint = r.text("AWS_ENDPOINT_URL_S3", "", isEndpoint)
 	region, _ := env("AWS_DEFAULT_REGION")
 	c.Region = r.text("AWS_REGION", region, regionName.MatchString)
-	c.S3Client = r.text("S3_CLIENT", clientSDK, func(name string) bool { return name == clientSDK || name == clientLight })
+	c.S3Client = r.text("S3_CLIENT", ClientSDK, func(name string) bool {
+		return name == ClientSDK || name == ClientLight
+	})
 	if r.bad != "" {
 		return c, failure(BadSettings, "%s", r.bad)
 	}

@@ -4,6 +4,7 @@
 package aggregator
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -81,6 +82,17 @@ func asError(err error) *Error {
 func catchPanic(err *error) {
 	if value := recover(); value != nil {
 		*err = fmt.Errorf("panic: %v\n%s", value, debug.Stack())
+	}
+}
+
+// receive waits for a value, but no longer than the context lasts. A closed channel gives
+// the zero value.
+func receive[T any](ctx context.Context, from <-chan T) (value T, err error) {
+	select {
+	case value = <-from:
+		return value, nil
+	case <-ctx.Done():
+		return value, context.Cause(ctx)
 	}
 }
 

@@ -9,50 +9,26 @@ import (
 	"errors"
 	"io"
 	"time"
-
-	"github.com/aws/aws-lambda-go/lambdacontext"
 )
-
-// reserve is kept of an invocation's time for publishing: a tenth, at most this (E6).
-const reserve = 30 * time.Second
-
-// Result is what a successful invocation returns and the manifest keeps (O1).
-type Result struct {
-	Day     string `json:"day"`
-	Sources int    `json:"sources"`
-	Bad     int    `json:"bad"`
-	Records int    `json:"records"`
-	Bytes   int    `json:"bytes"`
-	Chunks  int    `json:"chunks"`
-	Deleted int    `json:"deleted"`
-}
 
 // Handler is the function of one sandbox.
 type Handler struct {
 	config      Config
 	badSettings error
 	out         io.Writer
-	openStore   func(*Journal) Store
+	store       Store
 }
 
-// NewHandler reads the settings and makes the client; what is wrong with them is
-// reported by every invocation. Logs go to out.
-func NewHandler(env Lookup, out io.Writer) *Handler {
+// NewHandler reads the settings and opens the store. Logs go to out.
+func NewHandler(env Lookup, out io.Writer, open func(Config) Store) *Handler {
 	config, err := ReadConfig(env)
-	client := newClient(config, newSender(config.Concurrency))
-	return &Handler{config, err, out, func(journal *Journal) Store {
-		return newS3Store(client, config.Concurrency, journal)
-	}}
+	return &Handler{config, err, out, open(config)}
 }
 
-// Invoke aggregates the day that the event names and gives the result as JSON. Its
-// error's text begins with a code. It takes raw bytes as lambda.Handler does, so that
-// the contract judges an event that is not JSON, too.
+// Invoke aggregates the day that the event names and gives the result as JSON. The event is
+// raw bytes, as in lambda.Handler, so that the contract judges one that is not JSON, too.
 func (h *Handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
-	requestID := ""
-	if lambda, ok := lambdacontext.FromContext(ctx); ok {
-		requestID = lambda.AwsRequestID
-	}
+	requestID := requestIDOf(ctx)
 	journal := NewJournal(h.out, h.config.LogLevel, requestID)
 	result, err := h.handle(ctx, event, journal, requestID)
 	if err != nil {
@@ -64,7 +40,9 @@ func (h *Handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	return json.Marshal(result)
 }
 
-func (h *Handler) handle(ctx context.Context, event []byte, journal *Journal, requestID string) (result *Result, err error) {
+func (h *Handler) handle(
+	ctx context.Context, event []byte, journal *Journal, requestID string,
+) (result *Result, err error) {
 	defer catchPanic(&err)
 	if h.badSettings != nil {
 		return nil, h.badSettings
@@ -73,26 +51,23 @@ func (h *Handler) handle(ctx context.Context, event []byte, journal *Journal, re
 	if err != nil {
 		return nil, err
 	}
-	account := any(nil)
-	if day.Account != "" {
-		account = day.Account
-	}
-	journal.Info("start", "day", day.String(), "account", account, "force", day.Force)
-
-	store := h.openStore(journal)
+	journal.Start(day)
+	requests := NewAttempts(h.store, h.config.Concurrency, journal)
 	run := &run{
 		day: day, journal: journal, result: Result{Day: day.String()},
-		lister: NewLister(store, h.config, journal), reader: NewReader(store, h.config, journal),
-		inflater: NewInflater(h.config.MaxSourceBytes), writer: NewWriter(store, h.config, journal, day, requestID),
+		lister:    NewLister(requests.Timed(PhaseList), h.config),
+		reader:    NewReader(requests.Timed(PhaseGet), h.config, journal),
+		inflater:  NewInflater(h.config.MaxSourceBytes),
+		writer:    NewWriter(requests.Timed(PhasePut), h.config, journal, day, requestID),
+		publisher: NewPublisher(requests, h.config, day), // timed as a whole
 	}
 	err = run.aggregate(ctx)
-	if errors.Is(err, errOutOfTime) {
+	switch {
+	case errors.Is(err, errOutOfTime):
 		return nil, failure(OutOfTime, "%d sources read", run.result.Sources)
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
-	}
-	if len(run.bad) > 0 && !day.Force {
+	case len(run.bad) > 0 && !day.Force:
 		return nil, badSources(run.bad, run.result.Sources)
 	}
 	return &run.result, nil
@@ -100,15 +75,16 @@ func (h *Handler) handle(ctx context.Context, event []byte, journal *Journal, re
 
 // run is one invocation's work for its day.
 type run struct {
-	day      Day
-	journal  *Journal
-	lister   *Lister
-	reader   *Reader
-	inflater *Inflater
-	splitter Splitter
-	writer   *Writer
-	result   Result
-	bad      []badSource
+	day       Day
+	journal   *Journal
+	lister    *Lister
+	reader    *Reader
+	inflater  *Inflater
+	splitter  Splitter
+	writer    *Writer
+	publisher *Publisher
+	result    Result
+	bad       []badSource
 }
 
 // aggregate reads, writes and publishes. Until the first copy every wait ends when the
@@ -116,7 +92,7 @@ type run struct {
 func (r *run) aggregate(ctx context.Context) error {
 	limited := ctx
 	if deadline, ok := ctx.Deadline(); ok {
-		kept := min(time.Until(deadline)/10, reserve)
+		kept := min(time.Until(deadline)/10, 30*time.Second) // for publishing (E6)
 		var cancel context.CancelFunc
 		limited, cancel = context.WithDeadlineCause(ctx, deadline.Add(-kept), errOutOfTime)
 		defer cancel()
@@ -132,30 +108,28 @@ func (r *run) aggregate(ctx context.Context) error {
 	if err := r.writer.Flush(limited); err != nil {
 		return err
 	}
-	r.result.Bad, r.result.Chunks = len(r.bad), len(r.writer.Chunks())
-	for _, chunk := range r.writer.Chunks() {
-		r.result.Records += chunk.Records
-		r.result.Bytes += chunk.Bytes
+	chunks := r.writer.Chunks()
+	r.result.count(chunks)
+	defer r.journal.Add(PhasePublish, 1, time.Now())
+	if err := r.publisher.Check(limited, r.result.Sources-r.result.Bad, r.day.Force); err != nil {
+		return err
 	}
-	return r.writer.Publish(limited, ctx, &r.result, r.day.Force)
+	return r.publisher.Publish(ctx, chunks, &r.result)
 }
 
-// take writes a source's records, or notes what is wrong with it. Only then it counts (E6).
+// take writes a source's records, or notes its fault. Only then the source counts (E6).
 func (r *run) take(ctx context.Context, source Fetched) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	lines, err := r.decode(source)
 	if fault, ok := errors.AsType[Fault](err); ok {
-		r.result.Sources++
 		r.bad = append(r.bad, badSource{source.Key, fault})
+		r.result.Bad++
 		r.journal.Warn("bad_source", "key", source.Key, "code", fault)
-		return nil
-	}
-	if err != nil {
+	} else if err != nil {
 		return err
-	}
-	if err := r.writer.Add(ctx, lines); err != nil {
+	} else if err := r.writer.Add(ctx, lines); err != nil {
 		return err
 	}
 	r.result.Sources++

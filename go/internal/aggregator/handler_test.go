@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -22,8 +23,7 @@ func testHandler(sources map[string]string) (*Handler, *memoryStore, *bytes.Buff
 	}
 	var log bytes.Buffer
 	env := map[string]string{"SRC_BUCKET": testSource, "DST_BUCKET": testDestination, "AWS_REGION": "eu-west-1"}
-	handler := NewHandler(lookup(env), &log)
-	handler.openStore = func(*Journal) Store { return store }
+	handler := NewHandler(lookup(env), &log, func(Config) Store { return store })
 	return handler, store, &log
 }
 
@@ -53,23 +53,18 @@ func TestInvokeFailsAfterPublishing(t *testing.T) {
 }
 
 func TestInvokeReportsBadSettingsBeforeTheEvent(t *testing.T) {
-	handler := NewHandler(lookup(nil), &bytes.Buffer{})
+	handler := NewHandler(lookup(nil), &bytes.Buffer{}, func(Config) Store { return nil })
 	if _, err := handler.Invoke(testContext(t), []byte("no event")); err == nil || err.Error() != "BAD_SETTINGS: SRC_BUCKET" {
 		t.Errorf("error is %v", err)
 	}
 }
 
 func TestInvokeKeepsUnforeseenTextsToTheLog(t *testing.T) {
-	for _, fail := range []func() error{
-		func() error { return errors.New("unforeseen") },
-		func() error { panic("unforeseen") },
-	} {
-		handler, store, log := testHandler(map[string]string{"1": `{"Records":[]}`})
-		store.before = func(context.Context, string, string) error { return fail() }
-		_, err := handler.Invoke(testContext(t), []byte(testEvent))
-		if err == nil || err.Error() != "INTERNAL: see the log" || !strings.Contains(log.String(), "unforeseen") {
-			t.Errorf("error is %v, log %s", err, log)
-		}
+	handler, store, log := testHandler(map[string]string{"1": `{"Records":[]}`})
+	store.before = func(context.Context, string, string) error { panic("unforeseen") }
+	_, err := handler.Invoke(testContext(t), []byte(testEvent))
+	if err == nil || err.Error() != "INTERNAL: see the log" || !strings.Contains(log.String(), "unforeseen") {
+		t.Errorf("error is %v, log %s", err, log)
 	}
 }
 
@@ -122,12 +117,33 @@ func TestInvokeRunsOutOfTimeWhilePutting(t *testing.T) {
 	}
 }
 
+// Once the first copy is made, the end of the time no longer stops the run (W9).
+func TestPublishingGoesOnAfterTheFirstCopy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		handler, store, _ := testHandler(map[string]string{"1": `{"Records":[{}]}`})
+		store.before = func(_ context.Context, operation, _ string) error {
+			if operation == "copy" {
+				time.Sleep(9500 * time.Millisecond) // of 10 s, of which 1 s is kept
+			}
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(testContext(t), 10*time.Second)
+		defer cancel()
+		if _, err := handler.Invoke(ctx, []byte(testEvent)); err != nil {
+			t.Error(err)
+		}
+		if left := len(store.buckets[testDestination]); left != 2 {
+			t.Errorf("%d objects are left, expected a chunk and the manifest", left)
+		}
+	})
+}
+
 func TestASourceWithoutABodyIsNotDecoded(t *testing.T) {
 	run := run{journal: quiet()}
 	if _, err := run.decode(Fetched{Fault: Missing}); !errors.Is(err, Missing) {
 		t.Errorf("error is %v", err)
 	}
-	if count := run.journal.phases[PhaseDecode].count; count != 0 {
+	if count := run.journal.sums[PhaseDecode].count; count != 0 {
 		t.Errorf("%d bodies are decoded", count)
 	}
 }

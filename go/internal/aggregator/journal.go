@@ -1,5 +1,5 @@
-// Step journal: JSON lines on standard output and the phase sums of one invocation
-// (SPEC O2 to O4). Safe for use by many goroutines; holds a dozen counters.
+// Step journal: the result, the JSON lines on standard output and the phase sums of one
+// invocation (SPEC O1 to O4). Safe for use by many goroutines; holds a dozen counters.
 
 package aggregator
 
@@ -9,21 +9,46 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
 )
+
+// Result is what a successful invocation returns and the manifest keeps (O1).
+type Result struct {
+	Day     string `json:"day"`
+	Sources int    `json:"sources"`
+	Bad     int    `json:"bad"`
+	Records int    `json:"records"`
+	Bytes   int    `json:"bytes"`
+	Chunks  int    `json:"chunks"`
+	Deleted int    `json:"deleted"`
+}
+
+// count takes the chunks that were put into the result.
+func (r *Result) count(chunks []Chunk) {
+	r.Chunks = len(chunks)
+	for _, chunk := range chunks {
+		r.Records += chunk.Records
+		r.Bytes += chunk.Bytes
+	}
+}
 
 // Phase is a kind of work whose operations are counted and timed.
-type Phase int
+type Phase string
 
-// The phases, in the order of the log.
+// The phases of an invocation.
 const (
-	PhaseList Phase = iota
-	PhaseGet
-	PhaseDecode
-	PhaseCompress
-	PhasePut
-	PhasePublish
-	phaseCount
+	PhaseList     Phase = "list"
+	PhaseGet      Phase = "get"
+	PhaseDecode   Phase = "decode"
+	PhaseCompress Phase = "compress"
+	PhasePut      Phase = "put"
+	PhasePublish  Phase = "publish"
 )
+
+var phasesInOrder = []Phase{
+	PhaseList, PhaseGet, PhaseDecode, PhaseCompress, PhasePut, PhasePublish,
+}
 
 type phaseSum struct {
 	count   int
@@ -35,7 +60,7 @@ type Journal struct {
 	*slog.Logger
 
 	mutex  sync.Mutex
-	phases [phaseCount]phaseSum
+	sums   map[Phase]phaseSum
 	waited time.Duration
 }
 
@@ -55,7 +80,18 @@ func NewJournal(out io.Writer, level slog.Level, requestID string) *Journal {
 			return a
 		},
 	})
-	return &Journal{Logger: slog.New(lines).With("request_id", requestID)}
+	return &Journal{
+		Logger: slog.New(lines).With("request_id", requestID), sums: map[Phase]phaseSum{},
+	}
+}
+
+// Start writes the first line of a run.
+func (j *Journal) Start(day Day) {
+	account := any(nil)
+	if day.Account != "" {
+		account = day.Account
+	}
+	j.Info("start", "day", day.String(), "account", account, "force", day.Force)
 }
 
 // Add counts operations of a phase and the time since started, which they took.
@@ -63,29 +99,8 @@ func (j *Journal) Add(phase Phase, operations int, started time.Time) {
 	elapsed := time.Since(started)
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
-	j.phases[phase].count += operations
-	j.phases[phase].elapsed += elapsed
-}
-
-type clockKey struct{}
-
-// Request gives the context of a request that counts as an operation of a phase, and what
-// to call when it has ended. Its clock starts with StartClock, when it may be sent (O3).
-func (j *Journal) Request(ctx context.Context, phase Phase) (timed context.Context, ended func()) {
-	var started time.Time
-	timed = context.WithValue(ctx, clockKey{}, &started)
-	return timed, func() {
-		if !started.IsZero() {
-			j.Add(phase, 1, started)
-		}
-	}
-}
-
-// StartClock starts the clock of the request, if it has one that is not yet running.
-func StartClock(ctx context.Context) {
-	if started, ok := ctx.Value(clockKey{}).(*time.Time); ok && started.IsZero() {
-		*started = time.Now()
-	}
+	sum := j.sums[phase]
+	j.sums[phase] = phaseSum{sum.count + operations, sum.elapsed + elapsed}
 }
 
 // Waited adds the time since started to what the ordered consumer has waited.
@@ -100,9 +115,10 @@ func (j *Journal) Waited(started time.Time) {
 func (j *Journal) End(result *Result, failed *Error) {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
-	phase := func(name string, p Phase) slog.Attr {
-		sum := j.phases[p]
-		return slog.Group(name, "count", sum.count, "sum_ms", sum.elapsed.Milliseconds())
+	phases := make([]any, len(phasesInOrder))
+	for i, phase := range phasesInOrder {
+		sum := j.sums[phase]
+		phases[i] = slog.Group(string(phase), "count", sum.count, "sum_ms", sum.elapsed.Milliseconds())
 	}
 	level, message, cause := slog.LevelInfo, any(nil), any(nil)
 	if failed != nil {
@@ -113,8 +129,14 @@ func (j *Journal) End(result *Result, failed *Error) {
 	}
 	j.Log(context.Background(), level, "end",
 		"error", message, "cause", cause, "result", result,
-		slog.Group("phases",
-			phase("list", PhaseList), phase("get", PhaseGet), phase("decode", PhaseDecode),
-			phase("compress", PhaseCompress), phase("put", PhasePut), phase("publish", PhasePublish)),
+		slog.Group("phases", phases...),
 		"wait_ms", j.waited.Milliseconds())
+}
+
+// requestIDOf is Lambda's id of the invocation.
+func requestIDOf(ctx context.Context) string {
+	if lambda, ok := lambdacontext.FromContext(ctx); ok {
+		return lambda.AwsRequestID
+	}
+	return ""
 }

@@ -1,5 +1,5 @@
 // Step lister: the day's sources in the byte order of their keys (SPEC L1 to L7, P4).
-// Holds the names of all day folders, one page that is being read and at most ten ahead.
+// Holds the names of all day folders, the consumer's page and at most ten pages ahead of it.
 
 package aggregator
 
@@ -11,41 +11,36 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
+
+	"rosetta/internal/tuning"
 )
 
-// pagesAhead of the consumer's page are listed at most (P4). With those of the current
-// folder they are the first pages of later ones, which leave room for its next page.
-const (
-	pagesAhead      = 10
-	firstPagesAhead = pagesAhead - 1
-)
+const pagesAhead = 10 // of the consumer's page (P4)
 
 var organisationID = regexp.MustCompile(`^o-[a-z0-9]+$`)
 
 // Lister lists the sources of one bucket.
 type Lister struct {
 	store       Store
-	journal     *Journal
 	bucket      string
 	root        string // ends in AWSLogs/
 	concurrency int
 }
 
 // NewLister lists the source bucket of the settings.
-func NewLister(store Store, config Config, journal *Journal) *Lister {
-	return &Lister{store, journal, config.SourceBucket, config.SourcePrefix + "AWSLogs/", config.Concurrency}
+func NewLister(store Store, config Config) *Lister {
+	return &Lister{store, config.SourceBucket, config.SourcePrefix + "AWSLogs/", config.Concurrency}
 }
 
-// Listed is the sources of a page, perhaps none. Passed is called when the consumer is
-// done with them and with those of every page before: it makes room for another page.
+// Listed is the sources of a page, perhaps none. The consumer calls Passed when it is done
+// with them and with every page before: that makes room for another page.
 type Listed struct {
 	Sources []Object
 	Passed  func()
 }
 
 // Pages yields the day's sources by page, or ends with an error: NO_TRAIL, S3_ERROR or
-// the cause of the ended context. Later pages are fetched while earlier ones are read.
+// the cause of the ended context. Later pages are listed while earlier ones are read.
 func (l *Lister) Pages(ctx context.Context, day Day) iter.Seq2[Listed, error] {
 	return func(yield func(Listed, error) bool) {
 		folders, err := l.dayFolders(ctx, day)
@@ -53,72 +48,22 @@ func (l *Lister) Pages(ctx context.Context, day Day) iter.Seq2[Listed, error] {
 			yield(Listed{}, err)
 			return
 		}
-		room := semaphore.NewWeighted(pagesAhead + 1)
-		passed := func() { room.Release(1) }
-		for page, err := range l.pages(ctx, room, folders) {
-			isMarker := func(object Object) bool { return strings.HasSuffix(object.Key, "/") } // L5
-			if !yield(Listed{slices.DeleteFunc(page.Objects, isMarker), passed}, err) {
+		isMarker := func(object Object) bool { return strings.HasSuffix(object.Key, "/") } // L5
+		for page, err := range tuning.Ahead(ctx, folders, pagesAhead, l.listPage) {
+			sources := slices.DeleteFunc(page.Value.Objects, isMarker)
+			if !yield(Listed{sources, page.Passed}, err) {
 				return
 			}
 		}
 	}
 }
 
-// pages yields every page of the folders in their order. Each has taken its room.
-func (l *Lister) pages(ctx context.Context, room *semaphore.Weighted, folders []string) iter.Seq2[Page, error] {
-	return func(yield func(Page, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		group, ctx := errgroup.WithContext(ctx)
-		defer func() {
-			cancel()
-			_ = group.Wait() // its first error is the context's cause, which receive gave
-		}()
-		fetch := func(folder, token string) <-chan Page {
-			fetched := make(chan Page, 1)
-			hasRoom := room.TryAcquire(1) // here, so that earlier pages come first
-			group.Go(func() (err error) {
-				defer catchPanic(&err)
-				if !hasRoom && room.Acquire(ctx, 1) != nil {
-					return context.Cause(ctx)
-				}
-				page, err := l.listPage(ctx, folder, "", token)
-				if err == nil {
-					fetched <- page
-				}
-				return err
-			})
-			return fetched
-		}
-		var firstPages []<-chan Page
-		for i, folder := range folders {
-			for len(firstPages) <= firstPagesAhead && i+len(firstPages) < len(folders) {
-				firstPages = append(firstPages, fetch(folders[i+len(firstPages)], ""))
-			}
-			next := firstPages[0]
-			firstPages = firstPages[1:]
-			for next != nil {
-				page, err := receive(ctx, next)
-				if next = nil; page.Next != "" {
-					next = fetch(folder, page.Next)
-				}
-				if !yield(page, err) || err != nil {
-					return
-				}
-			}
-		}
-	}
-}
-
-// receive waits for a value, but no longer than the context lasts.
-// A closed channel gives the zero value.
-func receive[T any](ctx context.Context, from <-chan T) (T, error) {
-	select {
-	case value := <-from:
-		return value, nil
-	case <-ctx.Done():
-		var none T
-		return none, context.Cause(ctx)
-	}
+func (l *Lister) listPage(
+	ctx context.Context, folder, token string,
+) (page Page, next string, err error) {
+	defer catchPanic(&err)
+	page, err = l.store.ListPage(ctx, l.bucket, folder, "", token)
+	return page, page.Next, err
 }
 
 // dayFolders finds every .../CloudTrail/{region}/yyyy/mm/dd/ that may hold sources. Their
@@ -160,7 +105,9 @@ func (l *Lister) dayFolders(ctx context.Context, day Day) ([]string, error) {
 }
 
 // members gives the account folders of organisations; one account is not looked for.
-func (l *Lister) members(ctx context.Context, organisations []string, account string) ([]string, error) {
+func (l *Lister) members(
+	ctx context.Context, organisations []string, account string,
+) ([]string, error) {
 	if account == "" {
 		folders, err := l.subfolders(ctx, organisations)
 		isNoAccount := func(folder string) bool { return !accountID.MatchString(lastSegment(folder)) }
@@ -182,7 +129,7 @@ func (l *Lister) subfolders(ctx context.Context, folders []string) ([]string, er
 		group.Go(func() (err error) {
 			defer catchPanic(&err)
 			for token, more := "", true; more; more = token != "" {
-				page, err := l.listPage(ctx, folder, "/", token)
+				page, err := l.store.ListPage(ctx, l.bucket, folder, "/", token)
 				if err != nil {
 					return err
 				}
@@ -194,12 +141,6 @@ func (l *Lister) subfolders(ctx context.Context, folders []string) ([]string, er
 	}
 	err := group.Wait()
 	return slices.Concat(found...), err
-}
-
-func (l *Lister) listPage(ctx context.Context, prefix, delimiter, token string) (Page, error) {
-	ctx, ended := l.journal.Request(ctx, PhaseList)
-	defer ended()
-	return l.store.ListPage(ctx, l.bucket, prefix, delimiter, token)
 }
 
 func lastSegment(folder string) string {

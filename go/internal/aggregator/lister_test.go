@@ -16,7 +16,8 @@ func testLister(keys ...string) (*Lister, *memoryStore) {
 	for _, key := range keys {
 		store.buckets[testSource][key] = nil
 	}
-	return NewLister(store, Config{SourceBucket: testSource, SourcePrefix: "p/", Concurrency: 4}, quiet()), store
+	config := Config{SourceBucket: testSource, SourcePrefix: "p/", Concurrency: 4}
+	return NewLister(store.requests(), config), store
 }
 
 func list(t *testing.T, lister *Lister, day Day) []string {
@@ -110,7 +111,7 @@ func TestAtMostTenPagesAhead(t *testing.T) {
 
 func TestListingFailureNamesItsPrefix(t *testing.T) {
 	lister, store := testLister(one+"a"+today+"1", one+"b"+today+"1")
-	store.faults = []memoryFault{{"list", one + "b" + today, "AccessDenied"}}
+	store.faults = []memoryFault{{"list", one + "b" + today, "AccessDenied", 403}}
 	var failed error
 	for _, err := range lister.Pages(t.Context(), testDay) {
 		failed = err

@@ -1,5 +1,5 @@
-// The store's twin in memory: the same order, pages and errors as S3, and the faults of
-// the vectors that a store without a network can have. Below it, what many tests use.
+// A store in memory: the same order, pages and refusals as S3, and the faults of the vectors
+// that a store without a network can have. Below it stand the helpers of many tests.
 
 package aggregator
 
@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -38,6 +39,7 @@ type memoryStore struct {
 
 type memoryFault struct {
 	Operation, Key, Code string
+	Status               int
 }
 
 func newMemoryStore(buckets ...string) *memoryStore {
@@ -48,11 +50,12 @@ func newMemoryStore(buckets ...string) *memoryStore {
 	return m
 }
 
-var errNoBucket = errors.New("NoSuchBucket")
+func refusal(status int, code string) error {
+	return &Refusal{status, code, errors.New(code)}
+}
 
 // begin checks for faults and gives the bucket, locked until done is called.
 func (m *memoryStore) begin(ctx context.Context, operation, bucket, key string) (map[string][]byte, func(), error) {
-	StartClock(ctx)
 	if m.before != nil {
 		if err := m.before(ctx, operation, key); err != nil {
 			return nil, nil, err
@@ -63,15 +66,12 @@ func (m *memoryStore) begin(ctx context.Context, operation, bucket, key string) 
 	err := context.Cause(ctx)
 	for _, fault := range m.faults {
 		if err == nil && fault.Operation == operation && fault.Key == key {
-			err = s3Failure(operation, key, errors.New(fault.Code))
-			if operation == "get" && fault.Code == "NoSuchKey" {
-				err = Missing
-			}
+			err = refusal(fault.Status, fault.Code)
 		}
 	}
 	objects, ok := m.buckets[bucket]
 	if err == nil && !ok {
-		err = s3Failure(operation, key, errNoBucket)
+		err = refusal(http.StatusNotFound, "NoSuchBucket")
 	}
 	if err != nil {
 		m.mutex.Unlock()
@@ -129,7 +129,7 @@ func (m *memoryStore) Get(ctx context.Context, bucket, key string, limit int) ([
 	body, ok := objects[key]
 	switch {
 	case !ok:
-		return nil, Missing
+		return nil, refusal(http.StatusNotFound, "NoSuchKey")
 	case len(body) > limit:
 		return nil, TooLarge
 	}
@@ -154,7 +154,7 @@ func (m *memoryStore) Copy(ctx context.Context, bucket, from, to string) error {
 	defer done()
 	body, ok := objects[from]
 	if !ok {
-		return s3Failure("copy", to, errors.New("NoSuchKey"))
+		return refusal(http.StatusNotFound, "NoSuchKey")
 	}
 	objects[to] = body
 	return nil
@@ -186,6 +186,9 @@ func tree(t testing.TB, folder string) map[string][]byte {
 	}))
 	return files
 }
+
+// requests are those of an invocation to the store.
+func (m *memoryStore) requests() *Attempts { return NewAttempts(m, 256, quiet()) }
 
 func testContext(t *testing.T) context.Context {
 	return lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: testRequestID})

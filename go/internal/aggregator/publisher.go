@@ -10,9 +10,9 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
@@ -27,68 +27,75 @@ const (
 // chunkName is a chunk's name below the day prefix; a hidden one's has group 1 (W8).
 var chunkName = regexp.MustCompile(`(?s)^(_.*-)?([0-9]{6}|[1-9][0-9]{6,})\.ndjson\.gz$`)
 
-// Manifest is what the last published run found.
+// Manifest is the last published run.
 type Manifest struct {
 	Result *Result `json:"result"`
 	Chunks []Chunk `json:"chunks"`
 }
 
-// Publish makes the writer's chunks the day's, and counts what it deletes in the result.
-// ctx may end until the first copy; what follows lasts as long as after. The errors
-// are BAD_MANIFEST, FEWER_SOURCES, S3_ERROR and the cause of the ended context.
-func (w *Writer) Publish(ctx, after context.Context, result *Result, force bool) error {
-	defer w.journal.Add(PhasePublish, 1, time.Now())
-	if err := w.checkManifest(ctx, result.Sources-result.Bad, force); err != nil {
-		return err
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	ctx = after
-	for n := len(w.chunks); n >= 1; n-- { // W4
-		if err := w.store.Copy(ctx, w.bucket, w.hiddenKey(n), w.publishedKey(n)); err != nil {
-			return err
-		}
-	}
-	stale, hidden, err := w.leftovers(ctx)
-	if err != nil {
-		return err
-	}
-	if err := w.delete(ctx, stale); err != nil {
-		return err
-	}
-	result.Deleted = len(stale)
-	manifest, err := json.Marshal(Manifest{result, append([]Chunk{}, w.chunks...)}) // never null
-	if err != nil {
-		return err
-	}
-	body := io.NewSectionReader(bytes.NewReader(manifest), 0, int64(len(manifest)))
-	if err := w.store.Put(ctx, w.bucket, w.dayPrefix+manifestName, body, "application/json"); err != nil {
-		return err
-	}
-	return w.delete(ctx, hidden)
+// Publisher makes the chunks of one run the day's.
+type Publisher struct {
+	store       Store
+	bucket      string
+	dayPrefix   string
+	concurrency int
 }
 
-// checkManifest refuses to replace a day by one of fewer readable sources (W2, W3).
-func (w *Writer) checkManifest(ctx context.Context, readable int, force bool) error {
-	key := w.dayPrefix + manifestName
-	body, err := w.store.Get(ctx, w.bucket, key, manifestLimit)
-	if errors.Is(err, Missing) {
-		return nil
-	}
-	if err != nil && !errors.Is(err, TooLarge) {
+// NewPublisher publishes below the day prefix in the destination bucket.
+func NewPublisher(store Store, config Config, day Day) *Publisher {
+	return &Publisher{store, config.DestinationBucket, dayPrefix(config, day), config.Concurrency}
+}
+
+// Check refuses to replace a day by one of fewer readable sources (W2, W3). It changes
+// nothing. Its errors are BAD_MANIFEST, FEWER_SOURCES, S3_ERROR and an ended context's cause.
+func (p *Publisher) Check(ctx context.Context, readable int, force bool) error {
+	key := p.dayPrefix + manifestName
+	body, err := p.store.Get(ctx, p.bucket, key, manifestLimit)
+	isAbsent := errors.Is(err, Missing)
+	if err != nil && !isAbsent && !errors.Is(err, TooLarge) {
 		return err
 	}
 	published, ok := readableSources(body)
 	switch {
-	case force:
-		return nil
+	case isAbsent || force:
+		return context.Cause(ctx) // nil while there is time
 	case !ok:
 		return failure(BadManifest, "%s", escapeKey(key))
 	case published > float64(readable):
 		return failure(FewerSources, "published %.0f, readable %d", published, readable)
 	}
-	return nil
+	return context.Cause(ctx)
+}
+
+// Publish makes the chunks visible, and counts the chunks that it deletes in the result.
+func (p *Publisher) Publish(ctx context.Context, chunks []Chunk, result *Result) error {
+	for _, chunk := range slices.Backward(chunks) { // W4
+		if err := p.store.Copy(ctx, p.bucket, chunk.hidden, chunk.Key); err != nil {
+			return err
+		}
+	}
+	stale, hidden, err := p.leftovers(ctx, len(chunks))
+	if err != nil {
+		return err
+	}
+	if err := p.delete(ctx, stale); err != nil {
+		return err
+	}
+	result.Deleted = len(stale)
+	manifest := Manifest{result, append([]Chunk{}, chunks...)} // never null
+	if err := p.putManifest(ctx, manifest); err != nil {
+		return err
+	}
+	return p.delete(ctx, hidden)
+}
+
+func (p *Publisher) putManifest(ctx context.Context, manifest Manifest) error {
+	text, err := json.Marshal(manifest)
+	if err != nil {
+		return err
+	}
+	body := io.NewSectionReader(bytes.NewReader(text), 0, int64(len(text)))
+	return p.store.Put(ctx, p.bucket, p.dayPrefix+manifestName, body, "application/json")
 }
 
 // readableSources is what a manifest counts: sources less bad, false if it can't be read.
@@ -107,21 +114,21 @@ func readableSources(manifest []byte) (float64, bool) {
 }
 
 // leftovers finds the published chunks beyond the last one, and all hidden ones (W5, W7).
-func (w *Writer) leftovers(ctx context.Context) (stale, hidden []string, err error) {
+func (p *Publisher) leftovers(ctx context.Context, last int) (stale, hidden []string, err error) {
 	for token, more := "", true; more; more = token != "" {
-		page, err := w.store.ListPage(ctx, w.bucket, w.dayPrefix, "/", token)
+		page, err := p.store.ListPage(ctx, p.bucket, p.dayPrefix, "/", token)
 		if err != nil {
 			return nil, nil, err
 		}
 		for _, object := range page.Objects {
-			name := chunkName.FindStringSubmatch(strings.TrimPrefix(object.Key, w.dayPrefix))
+			name := chunkName.FindStringSubmatch(strings.TrimPrefix(object.Key, p.dayPrefix))
 			if name == nil {
 				continue
 			}
 			n, _ := strconv.Atoi(name[2]) // the largest number where it overflows
 			if name[1] != "" {
 				hidden = append(hidden, object.Key)
-			} else if n > len(w.chunks) {
+			} else if n > last {
 				stale = append(stale, object.Key)
 			}
 		}
@@ -130,13 +137,13 @@ func (w *Writer) leftovers(ctx context.Context) (stale, hidden []string, err err
 	return stale, hidden, nil
 }
 
-func (w *Writer) delete(ctx context.Context, keys []string) error {
+func (p *Publisher) delete(ctx context.Context, keys []string) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(w.concurrency)
+	group.SetLimit(p.concurrency)
 	for _, key := range keys {
 		group.Go(func() (err error) {
 			defer catchPanic(&err)
-			return w.store.Delete(ctx, w.bucket, key)
+			return p.store.Delete(ctx, p.bucket, key)
 		})
 	}
 	return group.Wait()

@@ -11,16 +11,17 @@ import (
 
 const testPrefix = "p/2024/02/08/"
 
-// twoChunks is a writer that has put two hidden chunks of one source.
-func twoChunks(t *testing.T) (*Writer, map[string][]byte, *memoryStore) {
-	w, written, store := testWriter(1)
+// twoChunks is a publisher, and the two hidden chunks that a writer has put for it.
+func twoChunks(t *testing.T) (*Publisher, []Chunk, *memoryStore) {
+	w, _, store := testWriter(1)
 	check(t, w.Add(t.Context(), []byte("a\nb\n")))
 	store.calls = nil
-	return w, written, store
+	return NewPublisher(store.requests(), writerConfig, testDay), w.Chunks(), store
 }
 
 func TestPublishInOrder(t *testing.T) {
-	w, written, store := twoChunks(t)
+	publisher, chunks, store := twoChunks(t)
+	written := store.buckets[testDestination]
 	store.pageSize = 1
 	kept := []string{"000003.ndjson", "0000003.ndjson.gz", "x-000003.ndjson.gz", "deeper/000003.ndjson.gz", "_x-3.ndjson.gz", "_000009.ndjson.gz"}
 	for _, name := range slices.Concat(kept, []string{
@@ -29,7 +30,8 @@ func TestPublishInOrder(t *testing.T) {
 		written[testPrefix+name] = []byte("old")
 	}
 	result := &Result{Day: "2024-02-08", Sources: 1, Chunks: 2}
-	check(t, w.Publish(t.Context(), t.Context(), result, false))
+	check(t, publisher.Check(t.Context(), 1, false))
+	check(t, publisher.Publish(t.Context(), chunks, result))
 	var calls []string
 	for _, call := range store.calls {
 		if operation, name, _ := strings.Cut(call, " "+testPrefix); operation != "list" {
@@ -86,45 +88,32 @@ func TestPublishChecksTheManifest(t *testing.T) {
 		"\ufeff" + `{"result":{"sources":3,"bad":1}}`:       bad,
 		`{"result":{"sources":3,"bad":1},"x":"` + "\xff\"}": bad,
 	} {
-		w, written, _ := twoChunks(t)
-		written[testPrefix+manifestName] = []byte(manifest)
-		result := &Result{Sources: 3, Bad: 1}
-		err := w.Publish(t.Context(), t.Context(), result, false)
+		publisher, _, store := twoChunks(t)
+		store.buckets[testDestination][testPrefix+manifestName] = []byte(manifest)
+		err := publisher.Check(t.Context(), 2, false)
 		if want == "" && err != nil || want != "" && (err == nil || err.Error() != want) {
 			t.Errorf("%.99q gives %v, expected %q", manifest, err, want)
 		}
-		if published := written[testPrefix+"000001.ndjson.gz"] != nil; published != (want == "") {
-			t.Errorf("%q: published %v", manifest, published)
-		}
-		if err := w.Publish(t.Context(), t.Context(), result, true); want != "" && err != nil {
+		if err := publisher.Check(t.Context(), 2, true); want != "" && err != nil {
 			t.Errorf("%q with force gives %v", manifest, err)
 		}
-	}
-}
-
-func TestNothingIsPublishedWhenTheTimeIsUp(t *testing.T) {
-	w, written, store := twoChunks(t)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	store.before = func(context.Context, string, string) error {
-		cancel(errOutOfTime) // while the manifest is read
-		return nil
-	}
-	if err := w.Publish(ctx, t.Context(), &Result{}, false); !errors.Is(err, errOutOfTime) || len(written) != 2 {
-		t.Errorf("error is %v, written %q", err, slices.Sorted(maps.Keys(written)))
-	}
-}
-
-func TestPublishingGoesOnAfterTheFirstCopy(t *testing.T) {
-	w, written, store := twoChunks(t)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	store.before = func(_ context.Context, operation, _ string) error {
-		if operation == "copy" {
-			cancel(errOutOfTime)
+		if calls := strings.Join(store.calls, ", "); strings.Count(calls, "get ") != len(store.calls) {
+			t.Errorf("requests are %s", calls)
 		}
-		return nil
 	}
-	if err := w.Publish(ctx, t.Context(), &Result{}, false); err != nil || len(written) != 3 {
-		t.Errorf("error is %v, written %q", err, slices.Sorted(maps.Keys(written)))
+}
+
+func TestTheTimeCanBeUpWhileTheManifestIsRead(t *testing.T) {
+	for _, force := range []bool{false, true} {
+		publisher, _, store := twoChunks(t)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		store.before = func(context.Context, string, string) error {
+			cancel(errOutOfTime)
+			return nil
+		}
+		if err := publisher.Check(ctx, 0, force); !errors.Is(err, errOutOfTime) {
+			t.Errorf("error is %v", err)
+		}
 	}
 }
 

@@ -1,5 +1,5 @@
-// Step reader: bodies in the order of their keys (SPEC R1, R2, P2). Inflating them is the
-// inflater's part. Holds up to CONCURRENCY bodies of up to 64 MiB together.
+// Step reader: bodies in the order of their keys (SPEC R1, R2, P2, O4).
+// Holds up to CONCURRENCY bodies of up to 64 MiB together.
 
 package aggregator
 
@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
+
+	"rosetta/internal/tuning"
 )
 
 const windowBytes = 64 << 20 // by listed size (P2)
@@ -20,7 +22,7 @@ type Reader struct {
 	store       Store
 	journal     *Journal
 	bucket      string
-	limit       int // of a source, inflated
+	limit       int // of a source
 	concurrency int
 }
 
@@ -36,23 +38,11 @@ type Fetched struct {
 	Fault error
 }
 
-// window is what was asked for and is not yet written, in its order.
-type window struct {
-	places, room *semaphore.Weighted
-	queue        chan *inFlight
-	wanted       chan *inFlight // those of the queue that no goroutine gets yet
-}
-
-// inFlight is a source in the window, or the end of a page, which has nothing to fetch.
-type inFlight struct {
-	key     string
-	fetched chan Fetched
-	passed  func() // called when the consumer is done with it
-}
-
 // Bodies yields each source when its turn has come, or ends with an error. A source
 // leaves the window when the loop that ranges over Bodies comes back for the next.
-func (r *Reader) Bodies(ctx context.Context, pages iter.Seq2[Listed, error]) iter.Seq2[Fetched, error] {
+func (r *Reader) Bodies(
+	ctx context.Context, pages iter.Seq2[Listed, error],
+) iter.Seq2[Fetched, error] {
 	return func(yield func(Fetched, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		group, ctx := errgroup.WithContext(ctx)
@@ -61,91 +51,96 @@ func (r *Reader) Bodies(ctx context.Context, pages iter.Seq2[Listed, error]) ite
 			_ = group.Wait() // its first error is the context's cause, which receive gave
 		}()
 		w := &window{
-			semaphore.NewWeighted(int64(r.concurrency)), semaphore.NewWeighted(windowBytes),
-			make(chan *inFlight, r.concurrency+pagesAhead+1), // for every source and page end
-			make(chan *inFlight, r.concurrency),
+			sources:  semaphore.NewWeighted(int64(r.concurrency)),
+			bytes:    semaphore.NewWeighted(windowBytes),
+			queue:    make(chan *place, r.concurrency+pagesAhead+1), // has room whenever they have
+			fetching: tuning.NewWorkers(group, r.concurrency),
 		}
 		group.Go(func() (err error) {
 			defer catchPanic(&err)
-			defer close(w.wanted)
+			defer w.fetching.Close()
 			return r.fill(ctx, w, pages)
 		})
-		for range r.concurrency {
-			group.Go(func() (err error) {
-				defer catchPanic(&err)
-				return r.getAll(ctx, w.wanted)
-			})
-		}
 		for {
 			started := time.Now()
-			next, err := receive(ctx, w.queue)
-			if err == nil && next == nil {
-				return
-			}
-			isSource := err != nil || next.fetched != nil
-			var fetched Fetched
-			if err == nil && isSource {
-				fetched, err = receive(ctx, next.fetched)
-			}
+			source, leave, err := w.next(ctx)
 			r.journal.Waited(started)
-			if isSource && !yield(fetched, err) || err != nil {
+			isEnd := err == nil && leave == nil
+			if isEnd || !yield(source, err) || err != nil {
 				return
 			}
-			next.passed()
+			leave()
 		}
 	}
 }
 
-// fill asks for the sources in their order, as far as the window has room.
+// window is the sources that were asked for and are not yet written.
+type window struct {
+	sources, bytes *semaphore.Weighted // room for them
+	queue          chan *place         // in their order
+	fetching       *tuning.Workers
+}
+
+// place is that of a source in the window, or the end of a page, where nothing is fetched.
+type place struct {
+	fetched chan Fetched // nil: the end of a page
+	leave   func()       // to be called when the consumer is done with it
+}
+
+// next waits for the source whose turn it is. After the last one leave is nil.
+func (w *window) next(ctx context.Context) (source Fetched, leave func(), err error) {
+	for {
+		place, err := receive(ctx, w.queue)
+		if err != nil || place == nil {
+			return Fetched{}, nil, err
+		}
+		if place.fetched != nil {
+			source, err = receive(ctx, place.fetched)
+			return source, place.leave, err
+		}
+		place.leave()
+	}
+}
+
+// fill gives the sources their places in order, as far as the window has room.
 func (r *Reader) fill(ctx context.Context, w *window, pages iter.Seq2[Listed, error]) error {
 	for page, err := range pages {
 		if err != nil {
 			return err
 		}
 		for _, source := range page.Sources {
-			if err := r.ask(ctx, w, source); err != nil {
+			if err := r.admit(ctx, w, source); err != nil {
 				return err
 			}
 		}
-		w.queue <- &inFlight{passed: page.Passed}
+		w.queue <- &place{leave: page.Passed}
 	}
-	close(w.queue)
+	close(w.queue) // not after an error: that must not look like the end
 	return nil
 }
 
-// ask has a source got as soon as the window has room for it.
-func (r *Reader) ask(ctx context.Context, w *window, source Object) error {
+// admit waits for room and has the source fetched, unless it is known to be too large.
+func (r *Reader) admit(ctx context.Context, w *window, source Object) error {
 	isTooLarge, bytes := source.Size > int64(r.limit), int64(0)
 	if !isTooLarge {
 		bytes = min(source.Size, windowBytes)
 	}
-	if w.places.Acquire(ctx, 1) != nil || w.room.Acquire(ctx, bytes) != nil {
+	if w.sources.Acquire(ctx, 1) != nil || w.bytes.Acquire(ctx, bytes) != nil {
 		return context.Cause(ctx)
 	}
-	next := &inFlight{source.Key, make(chan Fetched, 1), func() { w.places.Release(1); w.room.Release(bytes) }}
-	w.queue <- next
+	fetched := make(chan Fetched, 1)
+	w.queue <- &place{fetched, func() { w.sources.Release(1); w.bytes.Release(bytes) }}
 	if isTooLarge {
-		next.fetched <- Fetched{Key: source.Key, Fault: TooLarge}
+		fetched <- Fetched{Key: source.Key, Fault: TooLarge}
 		return nil
 	}
-	w.wanted <- next
+	w.fetching.Go(func() error { return r.fetch(ctx, source.Key, fetched) })
 	return nil
 }
 
-// getAll gets one source after the other. A goroutine for each source would grow its stack
-// anew each time: a twelfth of the SDK's CPU.
-func (r *Reader) getAll(ctx context.Context, wanted <-chan *inFlight) error {
-	for next := range wanted {
-		if err := r.get(ctx, next.key, next.fetched); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *Reader) get(ctx context.Context, key string, fetched chan<- Fetched) error {
-	ctx, ended := r.journal.Request(ctx, PhaseGet)
-	defer ended()
+// fetch gets a body or finds its fault; any other error ends the run.
+func (r *Reader) fetch(ctx context.Context, key string, fetched chan<- Fetched) (err error) {
+	defer catchPanic(&err)
 	body, err := r.store.Get(ctx, r.bucket, key, r.limit)
 	if _, isFault := errors.AsType[Fault](err); err != nil && !isFault {
 		return err

@@ -17,7 +17,7 @@ import (
 func testReader(concurrency int) (*Reader, *memoryStore) {
 	store := newMemoryStore(testSource)
 	config := Config{SourceBucket: testSource, Concurrency: concurrency, MaxSourceBytes: 1 << 30}
-	return NewReader(store, config, quiet()), store
+	return NewReader(store.requests(), config, quiet()), store
 }
 
 // listed gives n sources of a listed size each; the bodies are their keys.
@@ -49,7 +49,8 @@ func TestPagesAreBoundedWhileASourceStalls(t *testing.T) {
 					store.buckets[testSource][fmt.Sprintf("%s%02d%s%02d", one, i, today, j)] = nil
 				}
 			}
-			reader := NewReader(store, Config{SourceBucket: testSource, Concurrency: c.concurrency, MaxSourceBytes: 1}, quiet())
+			config := Config{SourceBucket: testSource, Concurrency: c.concurrency, MaxSourceBytes: 1}
+			reader := NewReader(store.requests(), config, quiet())
 			var pages, gets atomic.Int64
 			proceed := make(chan struct{})
 			store.before = func(_ context.Context, operation, key string) error {
@@ -91,7 +92,8 @@ func TestEmptyPagesCount(t *testing.T) {
 		for i := range 98 {
 			store.buckets[testSource][fmt.Sprintf("%s%02d%s", one, i+1, today)] = nil // a marker
 		}
-		reader := NewReader(store, Config{SourceBucket: testSource, Concurrency: 4, MaxSourceBytes: 1}, quiet())
+		config := Config{SourceBucket: testSource, Concurrency: 4, MaxSourceBytes: 1}
+		reader := NewReader(store.requests(), config, quiet())
 		var pages atomic.Int64
 		store.before = func(_ context.Context, _, key string) error {
 			if strings.HasSuffix(key, today) {
@@ -175,7 +177,7 @@ func TestTooLargeIsNotAskedFor(t *testing.T) {
 func TestReadingEndsWithTheFirstFailure(t *testing.T) {
 	reader, store := testReader(4)
 	sources := listed(store, 100, 1)
-	store.faults = []memoryFault{{"get", "0003", "AccessDenied"}}
+	store.faults = []memoryFault{{"get", "0003", "AccessDenied", 403}}
 	var failed error
 	for _, err := range reader.Bodies(t.Context(), sources) {
 		failed = err

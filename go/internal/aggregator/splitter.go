@@ -18,7 +18,9 @@ const maxDepth = 500
 
 // grammarOnly is RFC 8259: duplicate names and lone surrogate escapes pass. The bytes are
 // checked to be UTF-8 beforehand, because the same option would let them pass, too.
-var grammarOnly = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+var grammarOnly = []jsontext.Options{
+	jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true),
+}
 
 // Splitter keeps the decoder's buffer from source to source.
 type Splitter struct {

@@ -27,8 +27,9 @@ func (d Day) String() string { return d.Date.Format(time.DateOnly) }
 type members map[string]json.RawMessage
 
 var (
-	scheduledTime = regexp.MustCompile(`^([1-9][0-9]{3})-([0-9]{2})-([0-9]{2})T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$`)
-	accountID     = regexp.MustCompile(`^[0-9]{12}$`)
+	scheduledTime = regexp.MustCompile(
+		`^([1-9][0-9]{3})-([0-9]{2})-([0-9]{2})T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$`)
+	accountID = regexp.MustCompile(`^[0-9]{12}$`)
 )
 
 // ParseTrigger gives the day, or INVALID_EVENT or INVALID_DATE.
@@ -39,7 +40,8 @@ func ParseTrigger(event []byte) (Day, error) {
 	}
 	if records, queued := trigger["Records"]; queued {
 		if trigger, ok = queuedTrigger(records); !ok {
-			return Day{}, failure(InvalidEvent, "Records: expected exactly one record whose body is a JSON object")
+			return Day{}, failure(InvalidEvent,
+				"Records: expected exactly one record whose body is a JSON object")
 		}
 	}
 	date, dateError := trigger.date()

@@ -110,7 +110,7 @@ func (v *vector) run(t *testing.T, folder string) {
 	stage(t, store.buckets[testDestination], v.Destination, folder)
 	for _, f := range v.Faults {
 		key := strings.ReplaceAll(f.Key, "{request_id}", testRequestID)
-		store.faults = append(store.faults, memoryFault{f.Operation, key, f.Code})
+		store.faults = append(store.faults, memoryFault{f.Operation, key, f.Code, f.Status})
 	}
 	manifests := map[string]bool{}
 	for _, step := range v.Steps {
@@ -168,8 +168,7 @@ func (v *vector) runStep(t *testing.T, store *memoryStore, step *vectorStep, wri
 		event = []byte(*step.EventText)
 	}
 	var log bytes.Buffer
-	handler := NewHandler(lookup(env), &log)
-	handler.openStore = func(*Journal) Store { return store }
+	handler := NewHandler(lookup(env), &log, func(Config) Store { return store })
 	output, err := handler.Invoke(testContext(t), event)
 
 	wantError := strings.ReplaceAll(step.Expect.Error, "{request_id}", testRequestID)
@@ -216,7 +215,9 @@ func checkPublished(t *testing.T, written map[string][]byte, prefix string, publ
 			continue
 		}
 		text := unzip(t, written[key])
-		want.Chunks = append(want.Chunks, Chunk{key, bytes.Count(text, []byte("\n")), len(text)})
+		want.Chunks = append(want.Chunks, Chunk{
+			Key: key, Records: bytes.Count(text, []byte("\n")), Bytes: len(text),
+		})
 	}
 	var got Manifest
 	check(t, json.Unmarshal(written[prefix+manifestName], &got))

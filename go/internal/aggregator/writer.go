@@ -1,5 +1,5 @@
-// Step writer: lines become hidden chunks (SPEC C2, C3, W1, P5). What becomes of them is
-// the publisher's part. Holds one compressed chunk and the name of each earlier one.
+// Step writer: lines become hidden chunks (SPEC C2, C3, W1, P5). Publishing them is the
+// publisher's part. Holds one compressed chunk and the name of each earlier one.
 
 package aggregator
 
@@ -10,52 +10,57 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+
+	"rosetta/internal/tuning"
 )
 
-// Chunk is one output object as the manifest has it; bytes are those of its records.
+// Chunk is one output object as the manifest has it. Bytes are those of its records.
 type Chunk struct {
 	Key     string `json:"key"`
 	Records int    `json:"records"`
 	Bytes   int    `json:"bytes"`
+	hidden  string // its key until it is published
 }
 
 // Writer writes the chunks of one run.
 type Writer struct {
-	store       Store
-	journal     *Journal
-	bucket      string
-	dayPrefix   string
-	requestID   string
-	chunkBytes  int
-	concurrency int
+	store      Store
+	journal    *Journal
+	bucket     string
+	dayPrefix  string
+	requestID  string
+	chunkBytes int
 
-	chunks     []Chunk // put, with their published keys
+	chunks     []Chunk // that were put
 	open       Chunk
-	compressed chunkBuffer
+	compressed tuning.ChunkBuffer
 	gzip       *gzip.Writer
 }
 
-// NewWriter writes below the day's prefix in the destination bucket.
+// NewWriter writes below the day prefix in the destination bucket.
 func NewWriter(store Store, config Config, journal *Journal, day Day, requestID string) *Writer {
-	prefix := config.DestinationPrefix
-	if day.Account != "" {
-		prefix += day.Account + "/"
-	}
 	w := &Writer{
 		store: store, journal: journal, bucket: config.DestinationBucket,
-		dayPrefix: prefix + day.Path(), requestID: requestID, chunkBytes: config.ChunkBytes,
-		concurrency: config.Concurrency,
+		dayPrefix: dayPrefix(config, day), requestID: requestID, chunkBytes: config.ChunkBytes,
 	}
 	w.gzip, _ = gzip.NewWriterLevel(&w.compressed, config.GzipLevel) // S7 allows no bad level
 	w.begin()
 	return w
 }
 
+// dayPrefix is where the chunks of a day stand; one account's have a folder of their own (T7).
+func dayPrefix(config Config, day Day) string {
+	if day.Account == "" {
+		return config.DestinationPrefix + day.Path()
+	}
+	return config.DestinationPrefix + day.Account + "/" + day.Path()
+}
+
 // begin makes ready for the next chunk. The header's time is none only at the epoch:
 // a zero time.Time would be written as a date.
 func (w *Writer) begin() {
 	w.open = Chunk{}
-	w.compressed.reset()
+	w.compressed.Reset()
 	w.gzip.Reset(&w.compressed)
 	w.gzip.ModTime = time.Unix(0, 0)
 }
@@ -101,30 +106,17 @@ func (w *Writer) Flush(ctx context.Context) error {
 	}
 	w.journal.Add(PhaseCompress, 1, started)
 	n := len(w.chunks) + 1
-	hidden := w.hiddenKey(n)
-	if err := w.put(ctx, hidden); err != nil {
+	w.open.Key = fmt.Sprintf("%s%06d.ndjson.gz", w.dayPrefix, n)
+	w.open.hidden = fmt.Sprintf("%s_%s-%06d.ndjson.gz", w.dayPrefix, w.requestID, n)
+	body := w.compressed.Section()
+	if err := w.store.Put(ctx, w.bucket, w.open.hidden, body, "application/gzip"); err != nil {
 		return err
 	}
-	w.journal.Debug("chunk", "key", hidden, "records", w.open.Records, "bytes", w.open.Bytes)
-	w.open.Key = w.publishedKey(n)
+	w.journal.Debug("chunk", "key", w.open.hidden, "records", w.open.Records, "bytes", w.open.Bytes)
 	w.chunks = append(w.chunks, w.open)
 	w.begin()
 	return nil
 }
 
-func (w *Writer) put(ctx context.Context, key string) error {
-	ctx, ended := w.journal.Request(ctx, PhasePut)
-	defer ended()
-	return w.store.Put(ctx, w.bucket, key, w.compressed.all(), "application/gzip")
-}
-
-// Chunks are those put so far, with the keys that they will be published under.
+// Chunks are those put so far.
 func (w *Writer) Chunks() []Chunk { return w.chunks }
-
-func (w *Writer) hiddenKey(n int) string {
-	return fmt.Sprintf("%s_%s-%06d.ndjson.gz", w.dayPrefix, w.requestID, n)
-}
-
-func (w *Writer) publishedKey(n int) string {
-	return fmt.Sprintf("%s%06d.ndjson.gz", w.dayPrefix, n)
-}

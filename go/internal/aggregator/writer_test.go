@@ -6,10 +6,16 @@ import (
 	"testing"
 )
 
+var writerConfig = Config{
+	DestinationBucket: testDestination, DestinationPrefix: "p/", GzipLevel: 1, Concurrency: 4,
+}
+
 func testWriter(chunkBytes int) (*Writer, map[string][]byte, *memoryStore) {
 	store := newMemoryStore(testDestination)
-	config := Config{DestinationBucket: testDestination, DestinationPrefix: "p/", ChunkBytes: chunkBytes, GzipLevel: 1, Concurrency: 4}
-	return NewWriter(store, config, quiet(), testDay, testRequestID), store.buckets[testDestination], store
+	config := writerConfig
+	config.ChunkBytes = chunkBytes
+	writer := NewWriter(store.requests(), config, quiet(), testDay, testRequestID)
+	return writer, store.buckets[testDestination], store
 }
 
 func TestChunksCloseWithTheRecordThatFillsThem(t *testing.T) {
@@ -32,8 +38,8 @@ func TestChunksCloseWithTheRecordThatFillsThem(t *testing.T) {
 		check(t, w.Flush(t.Context()))
 		check(t, w.Flush(t.Context()))
 		var got []string
-		for n := range w.Chunks() {
-			got = append(got, string(unzip(t, written[w.hiddenKey(n+1)])))
+		for _, chunk := range w.Chunks() {
+			got = append(got, string(unzip(t, written[chunk.hidden])))
 		}
 		if !slices.Equal(got, c.want) || len(written) != len(c.want) {
 			t.Errorf("chunks of %d bytes are %q, expected %q", c.chunkBytes, got, c.want)
@@ -51,7 +57,10 @@ func TestHiddenChunk(t *testing.T) {
 			t.Errorf("%s begins with % x", key, body)
 		}
 	}
-	want := []Chunk{{"p/2024/02/08/000001.ndjson.gz", 2, 4}, {"p/2024/02/08/000002.ndjson.gz", 1, 2}}
+	want := []Chunk{
+		{"p/2024/02/08/000001.ndjson.gz", 2, 4, "p/2024/02/08/_test-request-000001.ndjson.gz"},
+		{"p/2024/02/08/000002.ndjson.gz", 1, 2, "p/2024/02/08/_test-request-000002.ndjson.gz"},
+	}
 	if !slices.Equal(w.Chunks(), want) {
 		t.Errorf("chunks are %v, expected %v", w.Chunks(), want)
 	}

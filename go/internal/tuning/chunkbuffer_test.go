@@ -1,4 +1,4 @@
-package aggregator
+package tuning
 
 import (
 	"bytes"
@@ -10,25 +10,29 @@ import (
 
 func TestChunkBufferGivesWhatWasWritten(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	var buffer chunkBuffer
+	var buffer ChunkBuffer
 	for _, size := range []int{0, 1, pieceBytes - 1, pieceBytes, pieceBytes + 1, 3*pieceBytes + 17, 2 * pieceBytes} {
 		want := make([]byte, size)
 		for i := range want {
 			want[i] = byte(random.Uint32())
 		}
-		buffer.reset()
+		buffer.Reset()
 		for rest := want; len(rest) > 0; {
 			n := min(len(rest), 1+random.IntN(100_000))
 			written, err := buffer.Write(rest[:n])
-			check(t, err)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if written != n {
 				t.Fatalf("%d bytes of %d were taken", written, n)
 			}
 			rest = rest[n:]
 		}
-		got, err := io.ReadAll(iotest.HalfReader(buffer.all()))
-		check(t, err)
-		if !bytes.Equal(got, want) || buffer.all().Size() != int64(size) {
+		got, err := io.ReadAll(iotest.HalfReader(buffer.Section()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) || buffer.Section().Size() != int64(size) {
 			t.Errorf("%d bytes came back as %d others", size, len(got))
 		}
 	}

@@ -1,0 +1,112 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestSilenceEndsAnAttempt(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" { // slower than the limit as a whole, never silent for as long
+			for range 6 {
+				time.Sleep(50 * time.Millisecond)
+				_, _ = io.WriteString(w, "x")
+				_ = http.NewResponseController(w).Flush()
+			}
+			return
+		}
+		if r.URL.Path == "/body" {
+			_, _ = io.WriteString(w, "x")
+			_ = http.NewResponseController(w).Flush()
+		}
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	client := newHTTPClient(1, 200*time.Millisecond)
+	read := func(path string) (int, error) {
+		response, err := client.Get(server.URL + path)
+		if err != nil {
+			return 0, err
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		return len(body), err
+	}
+	if n, err := read("/slow"); err != nil || n != 6 {
+		t.Errorf("a slow body gives %d bytes %v", n, err)
+	}
+	for _, path := range []string{"/header", "/body"} {
+		_, err := read(path)
+		if timeout, ok := errors.AsType[net.Error](err); !ok || !timeout.Timeout() {
+			t.Errorf("%s gives %v", path, err)
+		}
+	}
+}
+
+// An upload that takes longer than the limit goes on as long as bytes leave.
+func TestASlowUploadIsNotSilent(t *testing.T) {
+	forEachClient(t, func(t *testing.T, name string) {
+		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			for buffer := make([]byte, 1<<20); ; time.Sleep(20 * time.Millisecond) {
+				if _, err := io.ReadFull(r.Body, buffer); err != nil {
+					return
+				}
+			}
+		}))
+		defer server.Close()
+		store := open(settings(name, server.URL), newHTTPClient(1, 200*time.Millisecond))
+		body := section(make([]byte, 32<<20))
+		check(t, store.Put(t.Context(), "bucket", "key", body, "text/plain"))
+	})
+}
+
+// While a sandbox is frozen all its connections may die. A request has five attempts, and
+// more dead connections than that must not use them up.
+func TestDeadConnectionsCostOneAttempt(t *testing.T) {
+	forEachClient(t, func(t *testing.T, name string) {
+		var isThawed atomic.Bool
+		var together sync.WaitGroup
+		together.Add(8)
+		server := httptest.NewUnstartedServer(http.HandlerFunc(
+			func(w http.ResponseWriter, r *http.Request) {
+				if !isThawed.Load() { // so that each has a connection of its own
+					together.Done()
+					together.Wait()
+				} else if r.Context().Value(bornFrozen{}).(bool) {
+					connection, _, err := http.NewResponseController(w).Hijack()
+					check(t, err)
+					_ = connection.Close()
+				}
+			}))
+		server.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
+			return context.WithValue(ctx, bornFrozen{}, !isThawed.Load())
+		}
+		server.Start()
+		defer server.Close()
+		store := Open(settings(name, server.URL))
+		var group sync.WaitGroup
+		for range 8 {
+			group.Go(func() {
+				_, err := store.Get(t.Context(), "bucket", "k", 0)
+				check(t, err)
+			})
+		}
+		group.Wait()
+		isThawed.Store(true)
+		if _, err := store.Get(t.Context(), "bucket", "k", 0); err == nil {
+			t.Error("the first connection is not dead")
+		}
+		_, err := store.Get(t.Context(), "bucket", "k", 0)
+		check(t, err)
+	})
+}
+
+type bornFrozen struct{}
