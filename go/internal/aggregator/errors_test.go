@@ -12,7 +12,8 @@ func TestErrorTexts(t *testing.T) {
 		"S3_ERROR: get a/b":                 s3Failure("get", "a/b", lost),
 		`S3_ERROR: list \u0000\u001f\u0085`: s3Failure("list", "\x00\x1f\u0085", lost),
 		"INTERNAL: see the log":             asError(lost),
-		"FEWER_SOURCES: published 3":        asError(fmt.Errorf("wrapped: %w", failure(FewerSources, "published %d", 3))),
+		"FEWER_SOURCES: published 3": asError(fmt.Errorf("wrapped: %w",
+			failure(FewerSources, "published %d", 3))),
 	} {
 		if err.Error() != want {
 			t.Errorf("text is %q, expected %q", err, want)

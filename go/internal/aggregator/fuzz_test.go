@@ -51,7 +51,8 @@ func FuzzInflate(f *testing.F) {
 				nil: sound && fits && bytes.Equal(text, want), TooLarge: !fits, BadGzip: !sound,
 			}
 			if !isAllowed[err] {
-				t.Fatalf("%x up to %d bytes gives %.80q %v, expected %.80q, sound: %v", body, limit, text, err, want, sound)
+				t.Fatalf("%x up to %d bytes gives %.80q %v, expected %.80q, sound: %v",
+					body, limit, text, err, want, sound)
 			}
 		}
 	})

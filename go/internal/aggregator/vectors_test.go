@@ -222,7 +222,8 @@ func checkPublished(t *testing.T, written map[string][]byte, prefix string, publ
 	var got Manifest
 	check(t, json.Unmarshal(written[prefix+manifestName], &got))
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("manifest is %+v %+v, expected %+v %+v", got.Result, got.Chunks, want.Result, want.Chunks)
+		t.Errorf("manifest is %+v %+v, expected %+v %+v",
+			got.Result, got.Chunks, want.Result, want.Chunks)
 	}
 }
 

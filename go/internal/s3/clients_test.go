@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -158,7 +159,8 @@ func TestListPage(t *testing.T) {
 			_, _ = io.WriteString(w, "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>"+
 				"<NextContinuationToken>n+%2B</NextContinuationToken>")
 			for _, key := range oddKeys {
-				_, _ = fmt.Fprintf(w, "<Contents><Key>%s</Key><Size>7</Size></Contents>", url.QueryEscape(key))
+				_, _ = fmt.Fprintf(w, "<Contents><Key>%s</Key><Size>7</Size></Contents>",
+					url.QueryEscape(key))
 			}
 			_, _ = io.WriteString(w, "<CommonPrefixes><Prefix>p%2B+x/</Prefix></CommonPrefixes></ListBucketResult>")
 		})
@@ -231,10 +233,10 @@ func TestACallIsOneRequest(t *testing.T) {
 			"hang up":  {hangUp, 0, ""},
 			"short":    {short, 0, ""},
 		} {
-			requests := 0
+			var requests atomic.Int64
 			store := serve(t, client, func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path != "/bucket/first" {
-					requests++
+					requests.Add(1)
 					c.answer(w)
 				}
 			})
@@ -243,8 +245,8 @@ func TestACallIsOneRequest(t *testing.T) {
 			check(t, err)
 			_, err = store.Get(t.Context(), "bucket", "k", 100)
 			refusal, isRefusal := errors.AsType[*aggregator.Refusal](err)
-			if err == nil || requests != 1 || isRefusal != (c.status != 0) {
-				t.Errorf("%s gives %v after %d requests", name, err, requests)
+			if err == nil || requests.Load() != 1 || isRefusal != (c.status != 0) {
+				t.Errorf("%s gives %v after %d requests", name, err, requests.Load())
 			} else if isRefusal && (refusal.Status != c.status || refusal.Code != c.code) {
 				t.Errorf("%s is %d %s", name, refusal.Status, refusal.Code)
 			}

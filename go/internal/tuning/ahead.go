@@ -1,5 +1,8 @@
 // Skip on first reading. The plain version lists one folder after the other, each page when
 // the consumer asks for it. This one lists the first pages of later folders meanwhile.
+// Gain: no CPU, but the waits for the listings of ten folders at once. An organisation of 1,000
+// accounts and 17 regions has 17,000 folders a day; one after the other, at 30 ms each, their
+// listings alone would take 510 s of the 900 s that an invocation has.
 
 package tuning
 

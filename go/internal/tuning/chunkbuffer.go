@@ -1,5 +1,7 @@
 // Skip on first reading. The plain version is a bytes.Buffer, which grows by copying: it needs
 // twice the memory of the largest chunk, and the collector doubles that again.
+// Gain: the peak memory of a day of 20,000 sources is 38 MiB instead of 65 (see
+// docs/performance/go.md for the way to measure).
 
 package tuning
 

@@ -1,6 +1,8 @@
 // Skip on first reading. The plain version is group.Go for each task. Here the same goroutines
 // take one task after the other: a new one would have to grow its stack each time, by copying,
 // until it holds the frames of AWS's SDK.
+// Gain: the SDK's CPU times 0.88 [0.84-0.93]; light's CPU does not change (see
+// docs/performance/go.md for the way to measure).
 
 package tuning
 
