@@ -2,8 +2,7 @@
 
 Almost every source is exactly ``{"Records":[{...},{...}]}``, without a space between its records:
 msgspec gives the text of each record. For any other text msgspec checks the grammar, and regular
-expressions find the records, more slowly. No values are built, so memory is bounded by the text.
-Holds the text, its lines and one more copy of the text.
+expressions find the records, more slowly. Holds the text, its lines, and one more copy of the text.
 """
 
 import codecs
@@ -23,7 +22,7 @@ _PIECE = 1 << 20
 
 # For text that is known to be JSON. The possessive ``++`` and ``*+`` never try a shorter match:
 # without them the memory of a match grows with its length.
-_BETWEEN = re.compile(rb"[ \t\r\n,:]*+")
+_TOKEN = re.compile(rb"[^ \t\r\n,:]")
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
 _SCALAR = re.compile(_STRING + rb'|[^"\[\]{} \t\r\n,:]++')
 _TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+([\[\]{}])")
@@ -56,8 +55,7 @@ def _is_utf8(text: bytes) -> bool:
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         for at in range(0, len(text), _PIECE):
-            decoder.decode(text[at : at + _PIECE])
-        decoder.decode(b"", final=True)
+            decoder.decode(text[at : at + _PIECE], final=at + _PIECE >= len(text))
     except UnicodeDecodeError:
         return False
     return True
@@ -66,9 +64,8 @@ def _is_utf8(text: bytes) -> bool:
 def _split_canonical(text: bytes) -> bytes | None:
     """The lines of a text in CloudTrail's own form; ``None`` when it has another form."""
     text = text.removesuffix(b"\n")
-    if not text.startswith(b'{"Records":[') or b"\n" in text or b"\r" in text:
-        return None
-    if len(text) > _MAX_SLICES and text.count(b",") >= _MAX_SLICES:
+    too_many = len(text) > _MAX_SLICES and text.count(b",") >= _MAX_SLICES
+    if too_many or not text.startswith(b'{"Records":[') or b"\n" in text or b"\r" in text:
         return None
     try:
         records = _FILE.decode(text).Records
@@ -87,47 +84,36 @@ def _split_canonical(text: bytes) -> bytes | None:
 
 
 def _split_any(text: bytes) -> bytearray:
-    if not _is_json(text):
+    is_json = _is_json(text)
+    text = text.translate(None, b"\r\n").lstrip(b" \t")  # CR and LF are between tokens only
+    if not is_json or not text.startswith(b"{"):
         raise BadSourceError("BAD_JSON")
-    text = text.translate(None, b"\r\n")  # JSON has them between tokens only
-    opening = _next_token(text, 0)
-    if not text.startswith(b"{", opening):
-        raise BadSourceError("BAD_JSON")
-    members = batched(_values(text, opening, level=1), 2, strict=True)
+    members = batched(_values(text, 0, level=1), 2, strict=True)
     arrays = [value for name, value in members if _is_records(text[slice(*name)])]
-    if len(arrays) != 1:
-        raise BadSourceError("NO_RECORDS")
-    [(array, _)] = arrays
-    if not text.startswith(b"[", array):
+    if len(arrays) != 1 or not text.startswith(b"[", arrays[0][0]):
         raise BadSourceError("NO_RECORDS")
     lines = bytearray()
-    view = memoryview(text)
-    for start, end in _values(text, array, level=2):
+    for start, end in _values(text, arrays[0][0], level=2):
         if not text.startswith(b"{", start):
             raise BadSourceError("NO_RECORDS")
-        lines += view[start:end]
-        lines += b"\n"
+        lines += text[start:end] + b"\n"
     return lines
 
 
 def _is_records(name: bytes) -> bool:
-    short = len(name) <= len(rb'"\u0052\u0065\u0063\u006f\u0072\u0064\u0073"')
-    return short and json.loads(name) == "Records"
+    longest = rb'"\u0052\u0065\u0063\u006f\u0072\u0064\u0073"'
+    return len(name) <= len(longest) and json.loads(name) == "Records"
 
 
 def _values(text: bytes, opening: int, level: int) -> Iterator[tuple[int, int]]:
     """Where each value in an array or object begins and ends; an object's names count, too."""
-    at = _next_token(text, opening + 1)
-    while text[at] not in b"]}":
-        end = _value_end(text, at, level)
-        yield at, end
-        at = _next_token(text, end)
-
-
-def _next_token(text: bytes, at: int) -> int:
-    """Where the next value or closing bracket begins, in a text that is JSON."""
-    match = _BETWEEN.match(text, at)
-    return match.end() if match else at
+    end = opening + 1
+    while token := _TOKEN.search(text, end):
+        start = token.start()
+        if token[0] in b"]}":
+            return
+        end = _value_end(text, start, level)
+        yield start, end
 
 
 def _value_end(text: bytes, start: int, level: int) -> int:

@@ -108,17 +108,6 @@ def test_each_request_is_signed_with_the_keys_of_its_moment(server: ThreadingHTT
     assert [headers.get("x-amz-security-token") for headers in signed] == [KEYS.token] * 2 + [None]
 
 
-def test_each_request_is_signed_at_its_second(
-    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = Light(server)
-    for now in (1707350399.0, 1707350399.9, 1707350400.1):
-        monkeypatch.setattr("aggregator.s3.light_http.time.time", lambda now=now: now)
-        store.get("bucket", "key", 99)
-    dates = [headers["x-amz-date"] for _, headers in Noting.seen]
-    assert dates == ["20240207T235959Z"] * 2 + ["20240208T000000Z"]
-
-
 @pytest.mark.parametrize(
     ("endpoint", "expected"),
     [

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import cache
 from io import SEEK_END, BytesIO
 from threading import Thread
 from typing import Any
@@ -121,7 +121,7 @@ class LightHttp:
         try:
             fields = {"host": address.authority, **(headers or {})}
             request = _request(method, address.root + path, fields, body)
-            signing = _signing(self._region, await self._keys(), int(time.time()))
+            signing = _signing(self._region, await self._keys())
             aws_sign_request(request, signing).result()  # there at once: the keys are at hand
             connection = self._idle_connection(address) or await self._open(address)
             await self._exchange(connection, request, answer)
@@ -207,13 +207,12 @@ def _request(method: str, path: str, headers: dict[str, str], content: Body) -> 
     return HttpRequest(method, path, HttpHeaders(list(headers.items())), content if size else None)
 
 
-@lru_cache(maxsize=1)
-def _signing(region: str, keys: Keys, second: int) -> AwsSigningConfig:
+def _signing(region: str, keys: Keys) -> AwsSigningConfig:
     return AwsSigningConfig(
         credentials_provider=AwsCredentialsProvider.new_static(*keys),
         region=region,
         service="s3",
-        date=datetime.fromtimestamp(second, UTC),
+        date=datetime.now(UTC),
         use_double_uri_encode=False,
         should_normalize_uri_path=False,
         signed_body_header_type=AwsSignedBodyHeaderType.X_AMZ_CONTENT_SHA_256,

@@ -1,7 +1,9 @@
-"""Part of step writer (SPEC P5): where a chunk's compressed bytes wait for their put.
+"""A chunk's compressed bytes until their put (SPEC P5), in pieces. Skip on first reading.
 
-Holds as many pieces as the largest chunk of the run has needed. One array that grows by copying
-needs twice its size at times, and leaves holes in the heap.
+The plain version is one ``BytesIO``. It grows by copying, so for a moment it needs twice its size,
+and it leaves holes in the heap. With 20,000 sources in three chunks and five invocations of one
+sandbox the function's peak memory was 115 MiB with one array and 59 with pieces (``compare
+--languages python --clients light --objects 20000 --cold 1 --warm 3``). The pieces serve again.
 """
 
 from io import SEEK_CUR, SEEK_END, SEEK_SET, RawIOBase

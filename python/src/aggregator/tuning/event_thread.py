@@ -1,6 +1,8 @@
-"""Settings for the event loop thread of AWS's Common Runtime. Skip on first reading.
+"""The thread in which AWS's Common Runtime calls Python. Skip on first reading.
 
-The plain version does nothing here.
+The plain version does nothing. In four alternating rounds of the handler in a loop (2,000 sources,
+client ``light``) it took 1.21 times the CPU without the kept thread state, and 1.09 times without
+the scheduling policy. The rounds are described in docs/performance/python.md.
 """
 
 import os
