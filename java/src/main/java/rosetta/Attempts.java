@@ -1,5 +1,6 @@
-// Step: attempts. SPEC E4, E5, O2, O3, P1: a request is up to five attempts, each with a permit.
-// Holds nothing but the permits, which all invocations of the sandbox share.
+// Step: attempts. SPEC E4, E5, O2, O3, P1, R1: a request is up to five attempts, each with a
+// permit.
+// Holds the permits, which bound the requests in flight.
 package rosetta;
 
 import java.time.Duration;
@@ -8,20 +9,27 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import rosetta.Errors.BadSource;
+import rosetta.Errors.RunFailure;
 
-/** Repeats what may pass of a store that makes single attempts. */
+/** Wraps a client, whose methods make one attempt each. */
 final class Attempts implements Store {
+  /** A line of the log (O2). */
+  private record Retry(String operation, String key, int attempt, String cause) {}
+
   private static final int MOST = 5;
   private static final Duration FIRST_DELAY = Duration.ofMillis(100);
 
   private final Store client;
   private final Semaphore permits;
   private final Journal journal;
-  private final Consumer<AggregationException> onFailure;
-  private final Journal.Phase phase;
+  private final Consumer<RunFailure> onFailure;
+  private final Journal.Phase phase; // null: the journal doesn't count these requests
 
-  Attempts(
-      Store client, Semaphore permits, Journal journal, Consumer<AggregationException> onFailure) {
+  /**
+   * @param onFailure gets each S3_ERROR, on the thread of the request
+   */
+  Attempts(Store client, Semaphore permits, Journal journal, Consumer<RunFailure> onFailure) {
     this(client, permits, journal, onFailure, null);
   }
 
@@ -29,7 +37,7 @@ final class Attempts implements Store {
       Store client,
       Semaphore permits,
       Journal journal,
-      Consumer<AggregationException> onFailure,
+      Consumer<RunFailure> onFailure,
       Journal.Phase phase) {
     this.client = client;
     this.permits = permits;
@@ -78,19 +86,15 @@ final class Attempts implements Store {
         });
   }
 
-  /**
-   * The outcome of the first attempt that doesn't fail. An attempt ends with the last byte of its
-   * body, so a body that breaks off is a failed attempt. Throws MISSING for a get of a key that
-   * isn't there, else S3_ERROR.
-   */
+  /** The outcome of the first attempt that succeeds. Throws S3_ERROR, or MISSING for a get. */
   <T> T request(String operation, String key, Supplier<T> attempt) {
-    awaitTurn(); // before the clock of the phase starts
+    acquirePermit(); // the phase's clock starts after this wait (O3)
     return phase == null
         ? repeat(operation, key, attempt)
         : journal.timed(phase, () -> repeat(operation, key, attempt));
   }
 
-  /** Comes with a permit, and gives it back after each attempt. */
+  /** Starts with a permit, releases it after each attempt, acquires one for the next. */
   private <T> T repeat(String operation, String key, Supplier<T> attempt) {
     for (int n = 1; ; n++) {
       try {
@@ -101,53 +105,54 @@ final class Attempts implements Store {
         }
       } catch (FailedAttempt e) {
         if (Thread.currentThread().isInterrupted()) {
-          throw givenUp(e); // no attempt follows
+          throw cancelled(e);
         }
         if (operation.equals("get") && e.code().equals("NoSuchKey")) {
-          throw Errors.ofSource(Errors.Code.MISSING, e);
+          throw new BadSource(Errors.SourceCode.MISSING, e);
         }
-        if (n == MOST || e.isFinal()) {
-          AggregationException failure = Errors.ofRequest(operation, key, e);
+        if (n == MOST || isRefusal(e.status())) {
+          RunFailure failure = Errors.ofRequest(operation, key, e);
           onFailure.accept(failure);
           throw failure;
         }
-        logRetry(operation, key, n, e);
+        journal.log(Journal.Level.WARN, "retry", new Retry(operation, key, n, e.getMessage()));
         pause(FIRST_DELAY.multipliedBy(1L << (n - 1)));
-        awaitTurn();
+        acquirePermit();
       }
     }
   }
 
-  private void awaitTurn() {
-    try {
-      permits.acquire();
-    } catch (InterruptedException e) {
-      throw givenUp(e);
-    }
+  /** True if another attempt can't help. */
+  private static boolean isRefusal(int status) {
+    return status >= 300 && status < 500 && status != 408 && status != 429;
   }
 
-  private void logRetry(String operation, String key, int attempt, FailedAttempt e) {
-    journal.log(
-        Journal.Level.WARN,
-        "retry",
-        Json.object(
-            "operation", operation, "key", key, "attempt", attempt, "cause", e.getMessage()));
+  private void acquirePermit() {
+    wait(permits::acquire);
   }
 
   private static void pause(Duration most) {
     double share = ThreadLocalRandom.current().nextDouble(0.5, 1);
+    wait(() -> Thread.sleep(Duration.ofNanos((long) (most.toNanos() * share))));
+  }
+
+  private interface Wait {
+    void run() throws InterruptedException;
+  }
+
+  private static void wait(Wait wait) {
     try {
-      Thread.sleep(Duration.ofNanos((long) (most.toNanos() * share)));
+      wait.run();
     } catch (InterruptedException e) {
-      throw givenUp(e);
+      throw cancelled(e);
     }
   }
 
-  /** The run is over, and with it this request. */
-  private static CancellationException givenUp(Exception e) {
+  /** The run has ended, so the request ends, too. */
+  private static CancellationException cancelled(Exception cause) {
     Thread.currentThread().interrupt();
-    CancellationException givenUp = new CancellationException("given up");
-    givenUp.initCause(e);
-    return givenUp;
+    CancellationException cancelled = new CancellationException("the run has ended");
+    cancelled.initCause(cause);
+    return cancelled;
   }
 }

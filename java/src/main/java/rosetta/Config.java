@@ -1,5 +1,5 @@
 // Step: config. SPEC S1 to S15: the environment becomes one immutable record, or the name of the
-// first bad setting. Holds no credentials: see Credentials.
+// first bad setting. Holds no credentials: the clients read them themselves.
 package rosetta;
 
 import java.net.URI;
@@ -8,13 +8,14 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import rosetta.Errors.RunFailure;
 
 /**
  * The settings.
  *
  * @param endpoint where S3 is, or null for AWS's own
  */
-record Config(
+public record Config(
     String srcBucket,
     String srcPrefix,
     String dstBucket,
@@ -26,7 +27,13 @@ record Config(
     Journal.Level logLevel,
     URI endpoint,
     String region,
-    Store.Client client) {
+    Client client) {
+
+  /** The package s3 has both. */
+  public enum Client {
+    SDK,
+    LIGHT
+  }
 
   private static final Pattern BUCKET = Pattern.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]");
   private static final Pattern PREFIX = Pattern.compile("(.*/)?", Pattern.DOTALL);
@@ -40,7 +47,7 @@ record Config(
   private static final Pattern CLIENT = Pattern.compile("sdk|light");
 
   /** Throws {@code BAD_SETTINGS: <name>} for the first bad setting in SPEC's order. */
-  static Config fromEnv(Map<String, String> env) {
+  public static Config fromEnv(Map<String, String> env) {
     String srcBucket = text(env, "SRC_BUCKET", null, BUCKET);
     String srcPrefix = text(env, "SRC_PREFIX", "", PREFIX);
     String dstBucket = text(env, "DST_BUCKET", null, BUCKET);
@@ -68,7 +75,7 @@ record Config(
         logLevel,
         endpoint,
         region,
-        Store.Client.valueOf(client.toUpperCase(Locale.ROOT)));
+        Client.valueOf(client.toUpperCase(Locale.ROOT)));
   }
 
   private static String text(
@@ -108,7 +115,7 @@ record Config(
     }
   }
 
-  private static AggregationException bad(String name) {
-    return new AggregationException(Errors.Code.BAD_SETTINGS, name);
+  private static RunFailure bad(String name) {
+    return new RunFailure(Errors.Code.BAD_SETTINGS, name);
   }
 }

@@ -1,13 +1,17 @@
-// Step: errors. SPEC E1 to E4: the closed list of codes, and what several steps say alike.
-// Holds nothing.
+// Step: errors. SPEC B1, E1 to E4: the codes, and the texts that callers see.
+// Holds no state.
 package rosetta;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 
-/** The codes, and the errors that are made of a key. */
-final class Errors {
-  /** What can go wrong: of a run, and from {@link #MISSING} on, of one source. */
-  enum Code {
+/** The two kinds of error: one ends the run, the other makes one source bad. */
+public final class Errors {
+  /** Why a run ends. */
+  public enum Code {
     BAD_SETTINGS,
     INVALID_EVENT,
     INVALID_DATE,
@@ -17,29 +21,97 @@ final class Errors {
     BAD_SOURCES,
     S3_ERROR,
     OUT_OF_TIME,
-    INTERNAL,
+    INTERNAL
+  }
+
+  /** Why a source is bad. */
+  public enum SourceCode {
     MISSING,
     TOO_LARGE,
     BAD_GZIP,
     BAD_JSON,
-    NO_RECORDS;
-
-    /** True of the codes that make one source bad (B) and let the run go on. */
-    boolean isOfSource() {
-      return compareTo(MISSING) >= 0;
-    }
+    NO_RECORDS
   }
 
   private Errors() {}
 
-  /** A request that failed for good (E4). */
-  static AggregationException ofRequest(String operation, String key, Throwable cause) {
-    return new AggregationException(Code.S3_ERROR, operation + " " + escape(key), cause);
+  /** Ends the run. Its message is the one that the caller sees (E2). */
+  public static final class RunFailure extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    RunFailure(Code code, String detail) {
+      this(code, detail, null);
+    }
+
+    RunFailure(Code code, String detail, Throwable cause) {
+      super(code + ": " + detail, cause);
+    }
   }
 
-  /** A bad source; only its code is ever shown. */
-  static AggregationException ofSource(Code code, Throwable cause) {
-    return new AggregationException(code, "bad source", cause);
+  /** Makes one source bad (B); the run goes on. */
+  public static final class BadSource extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private final SourceCode code;
+
+    public BadSource(SourceCode code) {
+      this(code, null);
+    }
+
+    public BadSource(SourceCode code, Throwable cause) {
+      super(code.name(), cause);
+      this.code = code;
+    }
+
+    public SourceCode code() {
+      return code;
+    }
+  }
+
+  /** The bad sources of one run: their number, and the names of the first ten. */
+  static final class BadSources {
+    private static final int NAMED = 10;
+
+    private final List<String> named = new ArrayList<>();
+    private long count;
+
+    void add(String key, SourceCode code) {
+      count++;
+      if (named.size() < NAMED) {
+        named.add(escape(key) + " (" + code + ")");
+      }
+    }
+
+    long count() {
+      return count;
+    }
+
+    /** The failure of a run that has published everything else (B1). */
+    RunFailure failure(long sources) {
+      String more = count > named.size() ? ", and " + (count - named.size()) + " more" : "";
+      String detail = count + " of " + sources + ": " + String.join(", ", named) + more;
+      return new RunFailure(Code.BAD_SOURCES, detail);
+    }
+  }
+
+  /** Waits for another thread; returns its result, or throws its error. */
+  static <T> T outcome(Future<T> work) throws InterruptedException {
+    try {
+      return work.get();
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof Error error) {
+        throw error;
+      }
+      if (e.getCause() instanceof RuntimeException exception) {
+        throw exception;
+      }
+      throw new IllegalStateException(e.getCause());
+    }
+  }
+
+  /** A request that has failed for good (E4). */
+  static RunFailure ofRequest(String operation, String key, Throwable cause) {
+    return new RunFailure(Code.S3_ERROR, operation + " " + escape(key), cause);
   }
 
   /** The key as messages show it (E3). */

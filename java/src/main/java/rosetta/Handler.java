@@ -1,6 +1,5 @@
-// Step: handler. SPEC S14, B1 to B4, E2, E7, O1 to O4: wires the steps, and tells how it went.
-// Holds what a sandbox keeps: settings, S3 client, threads, buffers. Everything else is one
-// invocation's.
+// Step: handler. SPEC S14, B, E2, E4, E6, E7, O1: wires the steps, and tells the outcome.
+// Holds what a sandbox keeps between invocations.
 package rosetta;
 
 import com.amazonaws.services.lambda.runtime.Context;
@@ -9,184 +8,188 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
+import java.time.LocalDate;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ExecutorService;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
+import rosetta.Errors.BadSource;
+import rosetta.Errors.BadSources;
+import rosetta.Errors.RunFailure;
+import rosetta.json.Json;
+import rosetta.s3.Clients;
+import rosetta.tuning.Sandbox;
 
 /** The Lambda function: {@code rosetta.Handler::handleRequest}. */
 public final class Handler implements RequestStreamHandler {
-  private static final int NAMED_IN_MESSAGE = 10;
-  private static final long FAREWELL_MS = 100;
+  private static final long MOST_RESERVED_MS = 30_000;
+
+  /** Lines of the log (O2). */
+  private record Start(LocalDate day, String account, boolean force) {}
+
+  private record Bad(String key, Errors.SourceCode code) {}
 
   private Config config;
-  private Store.Opener stores;
-  private Inflater inflater;
-  private final Heap heap = new Heap();
-  private final Splitter splitter = new Splitter();
-  private ExecutorService tasks;
-  private ChunkBuffer compressed;
+  private Sandbox sandbox;
   private RuntimeException initFault;
 
-  @SuppressWarnings("UnusedVariable") // Lambda holds it by a weak reference
-  private Snapshot snapshot;
-
-  /** Never fails: a fault is kept for the invocations to report. */
+  /** Never fails: the invocations report what went wrong (S14). */
   public Handler() {
-    this(System.getenv(), config -> Store.opener(config, System.getenv()));
+    this(System.getenv(), config -> Clients.open(config, System.getenv()));
   }
 
-  Handler(Map<String, String> env, Function<Config, Store.Opener> connect) {
+  Handler(Map<String, String> env, Function<Config, Store> connect) {
     try {
       config = Config.fromEnv(env);
-      stores = connect.apply(config);
-      inflater = new Inflater(config.maxSourceBytes());
-      renew();
+      sandbox = new Sandbox(config, () -> connect.apply(config));
       if ("snap-start".equals(env.get("AWS_LAMBDA_INITIALIZATION_TYPE"))) {
-        Journal unheard = new Journal("init", config.logLevel(), OutputStream.nullOutputStream());
-        Store store = stores.open(unheard, failure -> {});
-        snapshot = new Snapshot(config, store, inflater, splitter).registered();
+        sandbox.rehearseBeforeSnapshot();
       }
     } catch (RuntimeException e) {
       initFault = e;
     }
   }
 
-  /** What no request of an earlier run may use any more. */
-  private void renew() {
-    tasks = Store.threads(config);
-    compressed = new ChunkBuffer();
-  }
-
-  /**
-   * Writes the result (O1) as JSON. Throws {@link AggregationException}; its message is what the
-   * caller sees.
-   */
+  /** Writes the result (O1), or throws {@link RunFailure}, whose message the caller sees. */
   @Override
   public void handleRequest(InputStream event, OutputStream result, Context context)
       throws IOException {
-    Deadline deadline = new Deadline(context.getRemainingTimeInMillis());
-    Map<String, Object> value =
-        handle(event.readAllBytes(), context.getAwsRequestId(), deadline, System.out);
+    int remainingMs = context.getRemainingTimeInMillis();
+    Record value = handle(event.readAllBytes(), context.getAwsRequestId(), remainingMs, System.out);
     result.write(Json.write(value).getBytes(StandardCharsets.UTF_8));
   }
 
-  /**
-   * One invocation. The log goes to {@code log}; {@code end} is its last line, whatever happens.
-   */
-  Map<String, Object> handle(byte[] event, String requestId, Deadline deadline, OutputStream log) {
+  /** One invocation; the last line of its log is {@code end}, whatever happens (O3). */
+  Publisher.Result handle(byte[] event, String requestId, long remainingMs, OutputStream log) {
     Journal.Level level = config == null ? Journal.Level.INFO : config.logLevel();
     Journal journal = new Journal(requestId, level, log);
-    Map<String, Object> result = null;
-    AggregationException error = null;
     try {
       if (initFault != null) {
         throw initFault;
       }
       Trigger.Day day = Trigger.parse(event);
-      journal.log(
-          Journal.Level.INFO,
-          "start",
-          Json.object("day", day.date(), "account", day.account(), "force", day.force()));
-      result = new Run(day, requestId, deadline, journal).aggregate();
+      journal.log(Journal.Level.INFO, "start", new Start(day.date(), day.account(), day.force()));
+      Publisher.Result result = new Run(day, requestId, journal).within(remainingMs);
+      journal.end(result);
       return result;
-    } catch (AggregationException e) {
-      error = e;
+    } catch (RunFailure e) {
+      journal.end(e);
       throw e;
+    } catch (VirtualMachineError e) { // Lambda's runtime reports it and ends the process
+      Error fatal = new InternalError("INTERNAL: see the log", e);
+      journal.end(fatal);
+      throw fatal;
     } catch (Throwable e) {
-      error = new AggregationException(Errors.Code.INTERNAL, "see the log", e);
-      throw error;
-    } finally {
-      journal.end(
-          error == null ? null : error.getMessage(),
-          error == null ? null : error.wording(),
-          result,
-          deadline.waitedMs());
+      RunFailure unforeseen = new RunFailure(Errors.Code.INTERNAL, "see the log", e);
+      journal.end(unforeseen);
+      throw unforeseen;
     }
   }
 
-  /** The run of one invocation. */
+  /** The run of one invocation: a thread of its own reads and writes, the caller's waits. */
   private final class Run {
     private final Trigger.Day day;
     private final String requestId;
-    private final Deadline deadline;
     private final Journal journal;
-    private final List<String> firstBad = new ArrayList<>(); // as the message names them
-    private long badCount;
-    private long sources;
+    private final Sandbox kept = sandbox;
+    private final BadSources bad = new BadSources();
+    private final AtomicLong sourcesRead = new AtomicLong();
+    private final AtomicBoolean decided = new AtomicBoolean(); // to publish, or to give up
+    private final CompletableFuture<Publisher.Result> outcome = new CompletableFuture<>();
 
-    Run(Trigger.Day day, String requestId, Deadline deadline, Journal journal) {
+    Run(Trigger.Day day, String requestId, Journal journal) {
       this.day = day;
       this.requestId = requestId;
-      this.deadline = deadline;
       this.journal = journal;
     }
 
-    Map<String, Object> aggregate() throws InterruptedException {
-      boolean done = false;
-      Store store = stores.open(journal, deadline::end);
-      Publisher.Keys keys = Publisher.Keys.of(config, day, requestId);
-      try (Writer writer = new Writer(store, config, keys, tasks, deadline, journal, compressed)) {
-        Lister lister = new Lister(store, config, day, tasks, deadline);
-        Reader reader = new Reader(store, config, lister, tasks, deadline);
-        for (String key = reader.next(); key != null; key = reader.next()) {
-          consume(key, reader, writer);
-        }
-        List<Writer.Chunk> chunks = writer.finish();
-        Publisher publisher = new Publisher(store, config, keys, day, tasks, deadline);
-        Map<String, Object> result =
-            journal.timed(
-                Journal.Phase.PUBLISH, () -> publisher.publish(chunks, sources, badCount));
-        failOnBadSources();
-        done = true;
-        return result;
+    /** Ends with the first of: the result, a failed request (E4), too little time left (E6). */
+    Publisher.Result within(long remainingMs) throws InterruptedException {
+      long reservedMs = Math.min(remainingMs / 10, MOST_RESERVED_MS);
+      kept.tasks().execute(this::complete);
+      Publisher.Result result = null;
+      try {
+        result = outcome(remainingMs - reservedMs);
       } finally {
-        if (!done) { // its requests must not live on into the next invocation
-          tasks.shutdownNow();
-          tasks.awaitTermination(FAREWELL_MS, TimeUnit.MILLISECONDS);
-          renew();
+        if (result == null) { // no thread, request or buffer of this run is used again
+          sandbox = kept.renewed();
         }
+      }
+      if (bad.count() > 0 && !day.force()) {
+        throw bad.failure(result.sources());
+      }
+      return result;
+    }
+
+    private Publisher.Result outcome(long mostMs) throws InterruptedException {
+      try {
+        outcome.get(mostMs, TimeUnit.MILLISECONDS);
+      } catch (TimeoutException e) {
+        if (decided.compareAndSet(false, true)) {
+          throw new RunFailure(Errors.Code.OUT_OF_TIME, sourcesRead + " sources read");
+        }
+      } catch (ExecutionException e) {
+        // the next line throws its cause
+      }
+      return Errors.outcome(outcome);
+    }
+
+    private void complete() {
+      try {
+        outcome.complete(aggregate());
+      } catch (Throwable e) {
+        outcome.completeExceptionally(e);
       }
     }
 
-    private void consume(String key, Reader reader, Writer writer) {
-      sources++;
+    private Publisher.Result aggregate() throws InterruptedException {
+      Store store =
+          new Attempts(kept.client(), kept.permits(), journal, outcome::completeExceptionally);
+      Lister lister = new Lister(store, config, day, kept.tasks());
+      Reader reader = new Reader(store, config, lister, kept.tasks(), journal);
+      Publisher publisher = new Publisher(store, config, day);
+      String hiddenPrefix = publisher.dayPrefix() + "_" + requestId + "-";
+      try (Writer writer = new Writer(store, config, hiddenPrefix, journal, kept.compressed())) {
+        for (String key = reader.next(); key != null; key = reader.next()) {
+          consume(key, reader, writer);
+          sourcesRead.incrementAndGet();
+          kept.heap().bound();
+        }
+        List<Writer.Chunk> chunks = writer.finish();
+        return journal.timed(Journal.Phase.PUBLISH, () -> publish(publisher, chunks));
+      }
+    }
+
+    private void consume(String key, Reader reader, Writer writer) throws InterruptedException {
       try {
         byte[] body = reader.body();
         Splitter.Records records =
             journal.timed(
                 Journal.Phase.DECODE,
                 () -> {
-                  Inflater.Text text = inflater.inflate(body);
-                  return splitter.split(text.bytes(), text.length());
+                  Inflater.Text text = kept.inflater().inflate(body);
+                  return kept.splitter().split(text.bytes(), text.length());
                 });
         writer.write(records);
-      } catch (AggregationException e) {
-        if (!e.code().isOfSource()) {
-          throw e;
-        }
-        badCount++;
-        if (firstBad.size() < NAMED_IN_MESSAGE) {
-          firstBad.add(Errors.escape(key) + " (" + e.code() + ")");
-        }
-        journal.log(Journal.Level.WARN, "bad_source", Json.object("key", key, "code", e.code()));
+      } catch (BadSource e) {
+        bad.add(key, e.code());
+        journal.log(Journal.Level.WARN, "bad_source", new Bad(key, e.code()));
       }
-      deadline.sourceRead();
-      heap.bound();
     }
 
-    /** B1: what could be read is published by now. */
-    private void failOnBadSources() {
-      if (badCount == 0 || day.force()) {
-        return;
+    /** From W4 on the run doesn't give up any more (E6). */
+    private Publisher.Result publish(Publisher publisher, List<Writer.Chunk> chunks) {
+      publisher.checkPublished(sourcesRead.get() - bad.count());
+      if (!decided.compareAndSet(false, true)) {
+        throw new CancellationException("out of time");
       }
-      String more =
-          badCount > firstBad.size() ? ", and " + (badCount - firstBad.size()) + " more" : "";
-      throw new AggregationException(
-          Errors.Code.BAD_SOURCES,
-          badCount + " of " + sources + ": " + String.join(", ", firstBad) + more);
+      return publisher.publish(chunks, sourcesRead.get(), bad.count());
     }
   }
 }

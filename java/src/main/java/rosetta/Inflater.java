@@ -1,19 +1,19 @@
-// Step: codec. SPEC R2 to R5: a body becomes the source's text.
+// Step: inflater. SPEC R2 to R5: a body becomes the source's text.
 // Holds one inflated body, in a buffer that serves all sources of the sandbox.
 package rosetta;
 
 import java.util.Arrays;
 import java.util.zip.CRC32;
 import java.util.zip.DataFormatException;
+import rosetta.Errors.BadSource;
+import rosetta.Errors.SourceCode;
 
 /**
- * Gunzips, more strictly than {@link java.util.zip.GZIPInputStream}, which lets reserved flags and
- * trailing bytes pass, and with one reused {@link java.util.zip.Inflater}. Not safe for concurrent
- * use.
+ * Reads the members of a gzip stream. {@link java.util.zip.GZIPInputStream} accepts reserved flags
+ * and trailing bytes, which R5 forbids. Not safe for concurrent use.
  */
-final class Inflater {
-  private static final int LEAST_BUFFER = 1 << 16;
-  private static final int BEST_RATIO = 1032; // no deflate stream inflates to more
+public final class Inflater {
+  private static final int FIRST_BUFFER = 1 << 16;
   private static final int TRAILER = 8;
   private static final int HEADER_CRC = 2;
   private static final int EXTRA = 4;
@@ -21,38 +21,37 @@ final class Inflater {
   private static final int COMMENT = 16;
   private static final int RESERVED = 0xE0;
 
-  /** The first {@code length} bytes are the text; they are good until the next body is inflated. */
-  record Text(byte[] bytes, int length) {}
+  /** The text is the first {@code length} bytes, valid until the next body is inflated. */
+  public record Text(byte[] bytes, int length) {}
 
   private final int maxBytes;
   private final java.util.zip.Inflater codec = new java.util.zip.Inflater(true);
   private final CRC32 crc = new CRC32();
   private byte[] body;
-  private byte[] text = new byte[0];
+  private byte[] text = new byte[FIRST_BUFFER];
   private int length;
 
-  Inflater(int maxBytes) {
+  public Inflater(int maxBytes) {
     this.maxBytes = maxBytes;
   }
 
   /** The text of a gzipped or plain body; throws TOO_LARGE or BAD_GZIP. */
-  Text inflate(byte[] stored) {
+  public Text inflate(byte[] stored) {
     if (stored.length < 2 || stored[0] != 0x1f || stored[1] != (byte) 0x8b) {
       if (stored.length > maxBytes) {
-        throw Errors.ofSource(Errors.Code.TOO_LARGE, null);
+        throw new BadSource(SourceCode.TOO_LARGE);
       }
       return new Text(stored, stored.length);
     }
     body = stored;
     length = 0;
-    reserve();
     try {
       int position = 0;
       while (position < body.length) {
         position = member(position);
       }
     } catch (DataFormatException | ArrayIndexOutOfBoundsException e) {
-      throw Errors.ofSource(Errors.Code.BAD_GZIP, e); // damaged, or at an end too early
+      throw new BadSource(SourceCode.BAD_GZIP, e); // damaged, or truncated
     } finally {
       body = null;
     }
@@ -67,12 +66,13 @@ final class Inflater {
     codec.setInput(body, data, body.length - data);
     while (!codec.finished()) {
       if (length == text.length) {
-        text = Arrays.copyOf(text, (int) Math.min(text.length * 2L, maxBytes + 1L));
+        text =
+            Arrays.copyOf(text, (int) Math.max(length + 1L, Math.min(length * 2L, maxBytes + 1L)));
       }
       int inflated = codec.inflate(text, length, text.length - length);
       length += inflated;
       if (length > maxBytes) {
-        throw Errors.ofSource(Errors.Code.TOO_LARGE, null);
+        throw new BadSource(SourceCode.TOO_LARGE);
       }
       require(inflated > 0 || codec.finished(), "truncated");
     }
@@ -117,17 +117,6 @@ final class Inflater {
       value = value << 8 | (body[position + i] & 0xff);
     }
     return value;
-  }
-
-  /** Makes room for the length that the trailer names, within bounds: the trailer is input. */
-  private void reserve() {
-    long named = body.length < 4 ? 0 : littleEndian(body.length - 4, 4);
-    long most = Math.min(maxBytes, (long) body.length * BEST_RATIO);
-    int wanted = (int) Math.min(maxBytes, Math.max(LEAST_BUFFER, Math.min(named, most))) + 1;
-    if (text.length < wanted) {
-      text = null; // the old buffer must be free before the new one is there
-      text = new byte[wanted];
-    }
   }
 
   private static void require(boolean claim, String fault) throws DataFormatException {

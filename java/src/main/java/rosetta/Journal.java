@@ -1,5 +1,5 @@
 // Step: journal. SPEC O2 to O4: JSON lines on standard output, and the sums of the phases.
-// Holds the sums; a line is written as soon as it is told.
+// Holds the sums; it writes each line at once.
 package rosetta;
 
 import java.io.IOException;
@@ -10,19 +10,23 @@ import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.function.Supplier;
+import rosetta.json.Json;
 
 /** The log of one invocation; safe for concurrent use. */
-final class Journal {
-  enum Level {
+public final class Journal {
+  /** In rising order. */
+  public enum Level {
     DEBUG,
     INFO,
     WARN,
     ERROR
   }
 
-  enum Phase {
+  /** In the order of the line {@code end}. */
+  public enum Phase {
     LIST,
     GET,
     DECODE,
@@ -31,22 +35,27 @@ final class Journal {
     PUBLISH
   }
 
-  private static final double NANOS_PER_MS = 1e6;
-
-  private static final class Sum {
-    private final LongAdder count = new LongAdder();
-    private final LongAdder nanos = new LongAdder();
-
-    Map<String, Object> fields() {
-      double ms = nanos.sum() / NANOS_PER_MS;
-      return Json.object("count", count.sum(), "sum_ms", Math.round(ms * 10) / 10.0);
-    }
+  /** An operation with a result; it may throw one kind of exception. */
+  @FunctionalInterface
+  interface Operation<T, E extends Exception> {
+    T run() throws E;
   }
+
+  /** The fields of the line {@code end}. */
+  private record End(
+      String error, String cause, Object result, Map<String, Sum> phases, long waitMs) {}
+
+  /** A phase as the line {@code end} shows it. */
+  private record Sum(long count, double sumMs) {}
+
+  /** A phase while it is counted. */
+  private record Counter(LongAdder count, LongAdder nanos) {}
 
   private final String requestId;
   private final Level least;
   private final OutputStream out;
-  private final Map<Phase, Sum> sums = new EnumMap<>(Phase.class);
+  private final Map<Phase, Counter> counters = new EnumMap<>(Phase.class);
+  private final LongAdder waitNanos = new LongAdder();
   private boolean ended;
 
   Journal(String requestId, Level least, OutputStream out) {
@@ -54,19 +63,22 @@ final class Journal {
     this.least = least;
     this.out = out;
     for (Phase phase : Phase.values()) {
-      sums.put(phase, new Sum());
+      counters.put(phase, new Counter(new LongAdder(), new LongAdder()));
     }
   }
 
-  /** Writes a line, unless its level is filtered out or the invocation has ended. */
-  synchronized void log(Level level, String event, Map<String, Object> fields) {
+  /** Writes a line, unless its level is below LOG_LEVEL or the invocation has ended. */
+  synchronized void log(Level level, String event, Record fields) {
     if (ended || level.compareTo(least) < 0) {
       return;
     }
-    Map<String, Object> line = Json.object("level", level, "event", event, "request_id", requestId);
-    line.putAll(fields);
+    Map<String, Object> line = new LinkedHashMap<>();
+    line.put("level", level);
+    line.put("event", event);
+    line.put("request_id", requestId);
+    line.putAll(Json.members(fields));
     try {
-      // One write a line: a runtime may take each write for a log event of its own.
+      // One write per line: a runtime may take each write for a log event.
       out.write((Json.write(line) + "\n").getBytes(StandardCharsets.UTF_8));
       out.flush();
     } catch (IOException e) {
@@ -74,36 +86,52 @@ final class Journal {
     }
   }
 
-  /**
-   * The last line; later ones, of requests given up, are dropped.
-   *
-   * @param error the message, or null
-   * @param cause library wording, or null
-   * @param result or null
-   */
-  synchronized void end(String error, String cause, Object result, long waitMs) {
-    Map<String, Object> phases = new LinkedHashMap<>();
-    sums.forEach((phase, sum) -> phases.put(phase.name().toLowerCase(Locale.ROOT), sum.fields()));
-    log(
-        error == null ? Level.INFO : Level.ERROR,
-        "end",
-        Json.object(
-            "error", error, "cause", cause, "result", result, "phases", phases, "wait_ms", waitMs));
-    ended = true;
+  /** The last line of a run that has succeeded. */
+  void end(Record result) {
+    end(Level.INFO, null, null, result);
   }
 
-  /** Counts an operation of the phase and its time, also when it fails. */
-  <T> T timed(Phase phase, Supplier<T> operation) {
+  /** The last line of a run that has failed. */
+  void end(Throwable failure) {
+    String cause = Objects.toString(failure.getCause(), null);
+    end(Level.ERROR, failure.getMessage(), cause, null);
+  }
+
+  private synchronized void end(Level level, String error, String cause, Record result) {
+    Map<String, Sum> phases = new LinkedHashMap<>();
+    counters.forEach(
+        (phase, counter) -> {
+          double ms = counter.nanos().sum() / 1e6;
+          Sum sum = new Sum(counter.count().sum(), Math.round(ms * 10) / 10.0);
+          phases.put(phase.name().toLowerCase(Locale.ROOT), sum);
+        });
+    long waitMs = TimeUnit.NANOSECONDS.toMillis(waitNanos.sum());
+    log(level, "end", new End(error, cause, result, phases, waitMs));
+    ended = true; // a request that outlives the run writes no line
+  }
+
+  /** Counts an operation of the phase and its time, also if it fails. */
+  <T, E extends Exception> T timed(Phase phase, Operation<T, E> operation) throws E {
     long started = System.nanoTime();
     try {
-      return operation.get();
+      return operation.run();
     } finally {
       count(phase, System.nanoTime() - started);
     }
   }
 
   void count(Phase phase, long elapsedNanos) {
-    sums.get(phase).count.increment();
-    sums.get(phase).nanos.add(elapsedNanos);
+    counters.get(phase).count().increment();
+    counters.get(phase).nanos().add(elapsedNanos);
+  }
+
+  /** Counts the time that the consumer waits for a listing or a body (O4). */
+  <T, E extends Exception> T waiting(Operation<T, E> operation) throws E {
+    long started = System.nanoTime();
+    try {
+      return operation.run();
+    } finally {
+      waitNanos.add(System.nanoTime() - started);
+    }
   }
 }

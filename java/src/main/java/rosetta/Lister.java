@@ -1,169 +1,155 @@
-// Step: lister. SPEC L1 to L7, P4: the day's sources in key order.
-// Holds the day prefixes (accounts times regions) and at most ten pages ahead of the consumer's.
+// Step: lister. SPEC L1 to L7, T7, P4: the day's sources in key order.
+// Holds the day's folders (accounts times regions) and at most ten pages ahead of the consumer's.
 package rosetta;
 
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Comparator;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
 import java.util.concurrent.Semaphore;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import rosetta.Errors.RunFailure;
 
 /**
- * Yields the sources by page. One thread asks for pages, and it alone takes room for them, in their
- * order; the consumer gives room back.
+ * Gives the sources page by page to the one thread that fills the reader's window. It asks for the
+ * first pages of the next folders ahead; other threads make the requests.
  */
 final class Lister {
   private static final int PAGES_AHEAD = 10;
-  private static final int ASKED_AHEAD = PAGES_AHEAD - 1; // a folder's next page finds room, too
-  private static final Pattern ACCOUNT = Pattern.compile("[0-9]{12}/");
-  private static final Pattern ORGANISATION = Pattern.compile("o-[a-z0-9]+/");
-
-  /** S3's order. {@link String#compareTo} has UTF-16's, which differs beyond U+FFFF. */
-  static final Comparator<String> BYTE_ORDER =
-      Comparator.comparing(key -> key.getBytes(StandardCharsets.UTF_8), Arrays::compareUnsigned);
+  private static final int ASKED_AHEAD = PAGES_AHEAD - 1; // one place is for a folder's next page
+  private static final Pattern ACCOUNT = Pattern.compile(".*/[0-9]{12}/", Pattern.DOTALL);
+  private static final Pattern ORGANISATION = Pattern.compile(".*/o-[a-z0-9]+/", Pattern.DOTALL);
 
   /** A page that was asked for. */
-  private record Pending(String prefix, Future<Store.Page> page) {}
+  private record Pending(String folder, Future<Store.Page> page) {}
 
-  /** A folder's page that wasn't asked for yet. */
-  private record Rest(String prefix, String token) {}
+  /** A folder's next page, not asked for yet. */
+  private record Rest(String folder, String token) {}
 
   private final Store store;
-  private final String bucket;
+  private final Config config;
+  private final Trigger.Day day;
   private final ExecutorService tasks;
-  private final Deadline deadline;
-  private final Iterator<String> dayPrefixes;
-  private final Semaphore room = new Semaphore(1 + PAGES_AHEAD); // the consumer's page is one
+  private final Semaphore room = new Semaphore(1 + PAGES_AHEAD); // one is the consumer's page
   private final Deque<Pending> ahead = new ArrayDeque<>();
+  private Iterator<String> dayFolders;
   private Rest rest;
 
-  /** Discovers the folders, on the consumer's thread; throws NO_TRAIL when no region exists. */
-  Lister(Store store, Config config, Trigger.Day day, ExecutorService tasks, Deadline deadline) {
+  Lister(Store store, Config config, Trigger.Day day, ExecutorService tasks) {
     this.store = store.countedAs(Journal.Phase.LIST);
-    this.bucket = config.srcBucket();
+    this.config = config;
+    this.day = day;
     this.tasks = tasks;
-    this.deadline = deadline;
-    String root = config.srcPrefix() + "AWSLogs/";
-    List<String> regions = regions(accounts(root, day.account()));
-    if (regions.isEmpty()) {
-      throw new AggregationException(Errors.Code.NO_TRAIL, Errors.escape(root));
-    }
-    dayPrefixes =
-        regions.stream().map(region -> region + day.folder()).sorted(BYTE_ORDER).iterator();
-    lookAhead();
   }
 
   /**
-   * The next page's sources, perhaps none, or null after the last page. Waits for room and for the
-   * page; for one thread only.
-   *
-   * @throws ExecutionException with what the request threw
+   * The next page's sources, perhaps none, or null after the last page. Throws NO_TRAIL when no
+   * region exists. Waits for room and for the page.
    */
-  List<Store.Entry> nextPage() throws InterruptedException, ExecutionException {
+  List<Store.Entry> nextPage() throws InterruptedException {
+    if (dayFolders == null) {
+      dayFolders = dayFolders();
+      askAhead();
+    }
     if (rest != null) {
       room.acquire();
       askForRest();
     } else if (ahead.isEmpty()) {
-      if (!dayPrefixes.hasNext()) {
+      if (!dayFolders.hasNext()) {
         return null;
       }
       room.acquire();
-      ahead.add(request(dayPrefixes.next(), null));
+      ahead.add(ask(dayFolders.next(), null));
     }
     Pending first = ahead.remove();
-    Store.Page page = first.page().get();
+    Store.Page page = Errors.outcome(first.page());
     if (page.next() != null) {
-      rest = new Rest(first.prefix(), page.next());
+      rest = new Rest(first.folder(), page.next());
     }
-    lookAhead();
+    askAhead();
     return page.objects().stream().filter(entry -> !entry.key().endsWith("/")).toList(); // L5
   }
 
-  /** The consumer is done with one more page, in their order. */
-  void passed() {
+  /** The consumer is done with one more page. */
+  void pageConsumed() {
     room.release();
   }
 
-  /** Asks for what there is room for now, in the order of the pages. */
-  private void lookAhead() {
+  /** Asks for the pages that there is room for now, in their order. */
+  private void askAhead() {
     if (rest != null && room.tryAcquire()) {
       askForRest();
     }
     while (rest == null
         && ahead.size() < ASKED_AHEAD
-        && dayPrefixes.hasNext()
+        && dayFolders.hasNext()
         && room.tryAcquire()) {
-      ahead.addLast(request(dayPrefixes.next(), null));
+      ahead.addLast(ask(dayFolders.next(), null));
     }
   }
 
   private void askForRest() {
-    ahead.addFirst(request(rest.prefix(), rest.token()));
+    ahead.addFirst(ask(rest.folder(), rest.token()));
     rest = null;
   }
 
-  private Pending request(String prefix, String token) {
-    return new Pending(prefix, tasks.submit(() -> store.listPage(bucket, prefix, null, token)));
+  private Pending ask(String folder, String token) {
+    return new Pending(
+        folder, tasks.submit(() -> store.listPage(config.srcBucket(), folder, null, token)));
+  }
+
+  /** The day's folder of each region, in key order; it may not exist. */
+  private Iterator<String> dayFolders() throws InterruptedException {
+    String root = config.srcPrefix() + "AWSLogs/";
+    List<String> trails =
+        accounts(root, day.account()).stream().map(account -> account + "CloudTrail/").toList();
+    List<String> regions = foldersIn(trails);
+    if (regions.isEmpty()) {
+      throw new RunFailure(Errors.Code.NO_TRAIL, Errors.escape(root));
+    }
+    return regions.stream()
+        .map(region -> region + day.folder())
+        .sorted(Store.BYTE_ORDER)
+        .iterator();
   }
 
   /** The account folders of both layouts: all, or the one asked for, which may not exist. */
-  private List<String> accounts(String root, String account) {
-    List<String> accounts = new ArrayList<>();
-    List<Future<List<String>>> ofOrganisations = new ArrayList<>();
+  private List<String> accounts(String root, String account) throws InterruptedException {
+    List<String> top = foldersIn(List.of(root));
+    List<String> organisations = top.stream().filter(ORGANISATION.asMatchPredicate()).toList();
     if (account != null) {
-      accounts.add(root + account + "/");
+      return Stream.concat(Stream.of(root), organisations.stream())
+          .map(parent -> parent + account + "/")
+          .toList();
     }
-    for (String folder : deadline.await(folders(root))) {
-      String name = folder.substring(root.length());
-      boolean isOrganisation = ORGANISATION.matcher(name).matches();
-      if (account != null && isOrganisation) {
-        accounts.add(folder + account + "/");
-      } else if (isOrganisation) {
-        ofOrganisations.add(folders(folder));
-      } else if (account == null && ACCOUNT.matcher(name).matches()) {
-        accounts.add(folder);
-      }
-    }
-    for (Future<List<String>> folders : ofOrganisations) {
-      for (String folder : deadline.await(folders)) {
-        int name = folder.lastIndexOf('/', folder.length() - 2) + 1;
-        if (ACCOUNT.matcher(folder.substring(name)).matches()) {
-          accounts.add(folder);
-        }
-      }
-    }
-    return accounts;
+    return Stream.concat(top.stream(), foldersIn(organisations).stream())
+        .filter(ACCOUNT.asMatchPredicate())
+        .toList();
   }
 
-  private List<String> regions(List<String> accounts) {
-    List<Future<List<String>>> ofAccounts =
-        accounts.stream().map(account -> folders(account + "CloudTrail/")).toList();
-    List<String> regions = new ArrayList<>();
-    for (Future<List<String>> folders : ofAccounts) {
-      regions.addAll(deadline.await(folders));
+  /** The folders directly below these, listed side by side. */
+  private List<String> foldersIn(List<String> parents) throws InterruptedException {
+    List<Future<List<String>>> listings =
+        parents.stream().map(parent -> tasks.submit(() -> foldersIn(parent))).toList();
+    List<String> folders = new ArrayList<>();
+    for (Future<List<String>> listing : listings) {
+      folders.addAll(Errors.outcome(listing));
     }
-    return regions;
+    return folders;
   }
 
-  private Future<List<String>> folders(String parent) {
-    return tasks.submit(
-        () -> {
-          List<String> folders = new ArrayList<>();
-          String token = null;
-          do {
-            Store.Page found = store.listPage(bucket, parent, "/", token);
-            folders.addAll(found.prefixes());
-            token = found.next();
-          } while (token != null);
-          return folders;
-        });
+  private List<String> foldersIn(String parent) {
+    List<String> folders = new ArrayList<>();
+    String token = null;
+    do {
+      Store.Page found = store.listPage(config.srcBucket(), parent, "/", token);
+      folders.addAll(found.prefixes());
+      token = found.next();
+    } while (token != null);
+    return folders;
   }
 }

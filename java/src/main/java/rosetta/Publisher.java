@@ -1,4 +1,4 @@
-// Step: publisher. SPEC W2 to W10: hidden chunks are published, the manifest says so.
+// Step: publisher. SPEC W2 to W10, O1: hidden chunks become published ones, and the manifest.
 // Holds the keys of superseded and of hidden chunks.
 package rosetta;
 
@@ -9,36 +9,26 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutorService;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import rosetta.Errors.BadSource;
+import rosetta.Errors.RunFailure;
+import rosetta.json.Json;
 
-/** Publishes one run. */
+/** Publishes one run: first {@link #checkPublished}, then {@link #publish}. */
 final class Publisher {
-  /**
-   * What stands where below one day prefix (W1, W4, W6).
-   *
-   * @param dayPrefix ends in a slash
-   */
-  record Keys(String dayPrefix, String requestId) {
-    static Keys of(Config config, Trigger.Day day, String requestId) {
-      String account = day.account() == null ? "" : day.account() + "/";
-      return new Keys(config.dstPrefix() + account + day.folder(), requestId);
-    }
+  /** The function's result (O1). */
+  record Result(
+      String day, long sources, long bad, long records, long bytes, int chunks, int deleted) {}
 
-    String hidden(int n) {
-      return String.format(Locale.ROOT, "%s_%s-%06d.ndjson.gz", dayPrefix, requestId, n);
-    }
+  /** What {@code _manifest.json} holds (W6). */
+  private record Manifest(Result result, List<Published> chunks) {}
 
-    String published(int n) {
-      return String.format(Locale.ROOT, "%s%06d.ndjson.gz", dayPrefix, n);
-    }
+  /** A chunk in the manifest. */
+  private record Published(String key, long records, long bytes) {}
 
-    String manifest() {
-      return dayPrefix + "_manifest.json";
-    }
-  }
+  /** Chunks below the day prefix that have to go (W5, W7). */
+  private record Leftovers(List<String> superseded, List<String> hidden) {}
 
   private static final Pattern CHUNK =
       Pattern.compile("(_.*-)?([0-9]{6}|[1-9][0-9]{6,})\\.ndjson\\.gz", Pattern.DOTALL);
@@ -47,86 +37,50 @@ final class Publisher {
 
   private final Store store;
   private final String bucket;
-  private final Keys keys;
   private final Trigger.Day day;
-  private final ExecutorService tasks;
-  private final Deadline deadline;
+  private final String dayPrefix;
+  private final String manifestKey;
 
-  Publisher(
-      Store store,
-      Config config,
-      Keys keys,
-      Trigger.Day day,
-      ExecutorService tasks,
-      Deadline deadline) {
+  Publisher(Store store, Config config, Trigger.Day day) {
     this.store = store;
     this.bucket = config.dstBucket();
-    this.keys = keys;
     this.day = day;
-    this.tasks = tasks;
-    this.deadline = deadline;
+    this.dayPrefix = day.outputPrefix(config.dstPrefix());
+    this.manifestKey = dayPrefix + "_manifest.json";
   }
 
-  /**
-   * Returns the result (O1). Throws BAD_MANIFEST or FEWER_SOURCES before anything visible changes.
-   */
-  Map<String, Object> publish(List<Writer.Chunk> chunks, long sources, long bad) {
-    checkPublished(sources - bad);
-    deadline.check();
-    // From here on there is no giving up: half a publication is worse than a late one.
-    for (int n = chunks.size(); n >= 1; n--) {
-      store.copy(bucket, keys.hidden(n), keys.published(n));
-    }
-    List<String> superseded = new ArrayList<>();
-    List<String> hidden = new ArrayList<>();
-    findChunks(BigInteger.valueOf(chunks.size()), superseded, hidden);
-    superseded.forEach(key -> store.delete(bucket, key));
-    Map<String, Object> result =
-        Json.object(
-            "day", day.date().toString(),
-            "sources", sources,
-            "bad", bad,
-            "records", chunks.stream().mapToLong(Writer.Chunk::records).sum(),
-            "bytes", chunks.stream().mapToLong(Writer.Chunk::bytes).sum(),
-            "chunks", chunks.size(),
-            "deleted", superseded.size());
-    putManifest(result, chunks);
-    hidden.forEach(key -> store.delete(bucket, key));
-    return result;
+  String dayPrefix() {
+    return dayPrefix;
   }
 
-  private void checkPublished(long readable) {
-    Callable<byte[]> request = () -> store.get(bucket, keys.manifest(), MANIFEST_LIMIT);
+  /** Throws BAD_MANIFEST or FEWER_SOURCES (W2, W3). */
+  void checkPublished(long readable) {
     Object manifest;
     try {
-      manifest = Json.parse(deadline.finish(tasks.submit(request)));
+      manifest = Json.parse(store.get(bucket, manifestKey, MANIFEST_LIMIT));
     } catch (IOException e) {
       manifest = null;
-    } catch (AggregationException e) {
-      if (e.code() == Errors.Code.MISSING) {
+    } catch (BadSource e) {
+      if (e.code() == Errors.SourceCode.MISSING) {
         return; // nothing is published yet
       }
-      if (e.code() != Errors.Code.TOO_LARGE) {
-        throw e;
-      }
-      manifest = null;
+      manifest = null; // it is too large
     }
     if (day.force()) {
       return;
     }
-    if (manifest instanceof Map<?, ?> members
+    if (!(manifest instanceof Map<?, ?> members
         && members.get("result") instanceof Map<?, ?> result
         && isCount(result.get("sources"))
-        && isCount(result.get("bad"))) {
-      long published =
-          ((Double) result.get("sources")).longValue() - ((Double) result.get("bad")).longValue();
-      if (published > readable) {
-        throw new AggregationException(
-            Errors.Code.FEWER_SOURCES, "published " + published + ", readable " + readable);
-      }
-      return;
+        && isCount(result.get("bad")))) {
+      throw new RunFailure(Errors.Code.BAD_MANIFEST, Errors.escape(manifestKey));
     }
-    throw new AggregationException(Errors.Code.BAD_MANIFEST, Errors.escape(keys.manifest()));
+    long published =
+        ((Double) result.get("sources")).longValue() - ((Double) result.get("bad")).longValue();
+    if (published > readable) {
+      throw new RunFailure(
+          Errors.Code.FEWER_SOURCES, "published " + published + ", readable " + readable);
+    }
   }
 
   private static boolean isCount(Object value) {
@@ -136,35 +90,58 @@ final class Publisher {
         && number == Math.rint(number);
   }
 
-  /**
-   * Finds what W5 and W7 delete: chunks by their names, directly below the day prefix, and nothing
-   * else (W8).
-   */
-  private void findChunks(BigInteger last, List<String> superseded, List<String> hidden) {
+  /** W4 to W7. */
+  Result publish(List<Writer.Chunk> chunks, long sources, long bad) {
+    for (int n = chunks.size(); n >= 1; n--) {
+      store.copy(bucket, chunks.get(n - 1).hiddenKey(), publishedKey(n));
+    }
+    Leftovers leftovers = leftovers(BigInteger.valueOf(chunks.size()));
+    leftovers.superseded().forEach(key -> store.delete(bucket, key));
+    Result result =
+        new Result(
+            day.date().toString(),
+            sources,
+            bad,
+            chunks.stream().mapToLong(Writer.Chunk::records).sum(),
+            chunks.stream().mapToLong(Writer.Chunk::bytes).sum(),
+            chunks.size(),
+            leftovers.superseded().size());
+    putManifest(result, chunks);
+    leftovers.hidden().forEach(key -> store.delete(bucket, key));
+    return result;
+  }
+
+  private String publishedKey(int n) {
+    return String.format(Locale.ROOT, "%s%06d.ndjson.gz", dayPrefix, n);
+  }
+
+  /** Recognises chunks by name, directly below the day prefix (W8). */
+  private Leftovers leftovers(BigInteger last) {
+    Leftovers found = new Leftovers(new ArrayList<>(), new ArrayList<>());
     String token = null;
     do {
-      Store.Page page = store.listPage(bucket, keys.dayPrefix(), "/", token);
+      Store.Page page = store.listPage(bucket, dayPrefix, "/", token);
       for (Store.Entry entry : page.objects()) {
-        Matcher name = CHUNK.matcher(entry.key().substring(keys.dayPrefix().length()));
+        Matcher name = CHUNK.matcher(entry.key().substring(dayPrefix.length()));
         if (name.matches() && name.group(1) != null) {
-          hidden.add(entry.key());
+          found.hidden().add(entry.key());
         } else if (name.matches() && new BigInteger(name.group(2)).compareTo(last) > 0) {
-          superseded.add(entry.key());
+          found.superseded().add(entry.key());
         }
       }
       token = page.next();
     } while (token != null);
+    return found;
   }
 
-  private void putManifest(Map<String, Object> result, List<Writer.Chunk> chunks) {
-    List<Object> described = new ArrayList<>();
+  private void putManifest(Result result, List<Writer.Chunk> chunks) {
+    List<Published> published = new ArrayList<>();
     for (Writer.Chunk chunk : chunks) {
-      String key = keys.published(described.size() + 1);
-      described.add(Json.object("key", key, "records", chunk.records(), "bytes", chunk.bytes()));
+      String key = publishedKey(published.size() + 1);
+      published.add(new Published(key, chunk.records(), chunk.bytes()));
     }
-    byte[] manifest =
-        Json.write(Json.object("result", result, "chunks", described))
-            .getBytes(StandardCharsets.UTF_8);
-    store.put(bucket, keys.manifest(), Store.Content.of(manifest), "application/json");
+    String text = Json.write(new Manifest(result, published));
+    Store.Content manifest = new Store.Bytes(text.getBytes(StandardCharsets.UTF_8));
+    store.put(bucket, manifestKey, manifest, "application/json");
   }
 }

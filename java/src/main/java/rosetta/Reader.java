@@ -1,122 +1,118 @@
-// Step: reader. SPEC R1, R2, P2: the bodies in key order, fetched ahead through a bounded window.
-// Holds at most CONCURRENCY bodies and 64 MiB by listed size, with the one being consumed.
+// Step: reader. SPEC R1, R2, P2, P4: the bodies in key order, fetched ahead through a window.
+// Holds at most CONCURRENCY bodies and 64 MiB by listed size, with the consumer's own.
 package rosetta;
 
 import java.util.List;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.Semaphore;
+import rosetta.Errors.BadSource;
 
-/** A thread of its own fills the window; the rest is for the one consumer only. */
+/**
+ * One thread lists and fills the queue with sources, whose bodies other threads fetch; the consumer
+ * takes them in the same order. Two semaphores bound the queue.
+ */
 final class Reader {
   private static final int WINDOW_BYTES = 64 << 20;
 
-  /** A source on its way, or, without a key, the end of a page. */
-  private static final class Item {
-    final String key;
-    final int windowBytes; // its share of the window
-    final Future<byte[]> body;
-    private CompletableFuture<Item> next; // gives null after the last
+  private sealed interface Item {}
 
-    Item(String key, int windowBytes, Future<byte[]> body, CompletableFuture<Item> next) {
-      this.key = key;
-      this.windowBytes = windowBytes;
-      this.body = body;
-      this.next = next;
-    }
+  /**
+   * A source in the window.
+   *
+   * @param share its bytes of the window
+   * @param body perhaps still on its way
+   */
+  private record Source(String key, int share, Future<byte[]> body) implements Item {}
 
-    /**
-     * To be called once. A dead item that has grown old would keep alive, in each collection of the
-     * young, all that followed it with its bodies, and make that old, too.
-     */
-    CompletableFuture<Item> cutNext() {
-      CompletableFuture<Item> following = next;
-      next = null;
-      return following;
-    }
-  }
+  /** Follows the last source of a page. */
+  private record PageEnd() implements Item {}
+
+  /**
+   * Follows the last page.
+   *
+   * @param failure that ended the listing, or null
+   */
+  private record DayEnd(Throwable failure) implements Item {}
 
   private final Store store;
   private final Config config;
   private final Lister lister;
   private final ExecutorService tasks;
-  private final Deadline deadline;
+  private final Journal journal;
+  private final BlockingQueue<Item> window = new LinkedBlockingQueue<>();
   private final Semaphore places;
   private final Semaphore bytes = new Semaphore(WINDOW_BYTES);
-  private CompletableFuture<Item> last = new CompletableFuture<>(); // the filling thread's
-  private CompletableFuture<Item> next = last;
-  private Item current;
+  private Source current;
 
   /** Starts to fill the window. */
-  Reader(Store store, Config config, Lister lister, ExecutorService tasks, Deadline deadline) {
+  Reader(Store store, Config config, Lister lister, ExecutorService tasks, Journal journal) {
     this.store = store.countedAs(Journal.Phase.GET);
     this.config = config;
     this.lister = lister;
     this.tasks = tasks;
-    this.deadline = deadline;
+    this.journal = journal;
     this.places = new Semaphore(config.concurrency());
     tasks.execute(this::fill);
   }
 
-  /** The next source's key, or null after the last. The one before it must be written by now. */
-  String next() {
-    deadline.check();
+  /** The next source's key, or null after the last; the source before it leaves the window. */
+  String next() throws InterruptedException {
     if (current != null) {
-      bytes.release(current.windowBytes);
+      bytes.release(current.share());
       places.release();
-      current = null; // so that its body can go
+      current = null;
     }
-    for (Item item = deadline.await(next); item != null; item = deadline.await(next)) {
-      next = item.cutNext();
-      if (item.key != null) {
-        current = item;
-        return item.key;
+    while (true) {
+      Item item = journal.waiting(window::take);
+      if (item instanceof Source source) {
+        current = source;
+        return source.key();
       }
-      lister.passed();
+      if (item instanceof DayEnd end) {
+        if (end.failure() != null) {
+          Errors.outcome(CompletableFuture.failedFuture(end.failure())); // throws it
+        }
+        return null;
+      }
+      lister.pageConsumed();
     }
-    return null;
   }
 
   /** That source's body as stored; throws MISSING or TOO_LARGE. */
-  byte[] body() {
-    return deadline.await(current.body);
+  byte[] body() throws InterruptedException {
+    return journal.waiting(() -> Errors.outcome(current.body()));
   }
 
   private void fill() {
+    Throwable failure = null;
     try {
       for (List<Store.Entry> page = lister.nextPage(); page != null; page = lister.nextPage()) {
-        for (Store.Entry entry : page) {
-          request(entry);
+        for (Store.Entry source : page) {
+          fetch(source);
         }
-        add(null, 0, null);
+        window.add(new PageEnd());
       }
-      last.complete(null);
-    } catch (ExecutionException e) {
-      last.completeExceptionally(e.getCause());
-    } catch (Throwable e) { // else the consumer would wait for ever
-      last.completeExceptionally(e);
+    } catch (Throwable e) { // the consumer throws it
+      failure = e;
     }
+    window.add(new DayEnd(failure));
   }
 
-  private void request(Store.Entry entry) throws InterruptedException {
-    String key = entry.key();
+  /** Waits for room in the window, then fetches on another thread. */
+  private void fetch(Store.Entry entry) throws InterruptedException {
     boolean tooLarge = entry.size() > config.maxSourceBytes();
     int share = tooLarge ? 0 : (int) Math.min(entry.size(), WINDOW_BYTES);
     places.acquire();
     bytes.acquire(share);
-    add(
-        key,
-        share,
+    Future<byte[]> body =
         tooLarge
-            ? CompletableFuture.failedFuture(Errors.ofSource(Errors.Code.TOO_LARGE, null))
-            : tasks.submit(() -> store.get(config.srcBucket(), key, config.maxSourceBytes())));
-  }
-
-  private void add(String key, int windowBytes, Future<byte[]> body) {
-    CompletableFuture<Item> following = new CompletableFuture<>();
-    last.complete(new Item(key, windowBytes, body, following));
-    last = following;
+            ? CompletableFuture.failedFuture(new BadSource(Errors.SourceCode.TOO_LARGE))
+            : tasks.submit(
+                () -> store.get(config.srcBucket(), entry.key(), config.maxSourceBytes()));
+    window.add(new Source(entry.key(), share, body));
   }
 }

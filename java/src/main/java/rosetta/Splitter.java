@@ -1,5 +1,5 @@
-// Step: splitter. SPEC R6 to R8, C1, B3: a text that has proved sound as a whole becomes lines.
-// Needs next to no memory of its own: the lines overwrite the text, always behind the parser.
+// Step: splitter. SPEC R6 to R8, C1, B3: a source's text becomes lines, if the whole text is sound.
+// Holds 16 kB: the lines overwrite the text, always behind the parser.
 package rosetta;
 
 import com.fasterxml.jackson.core.JsonFactory;
@@ -13,27 +13,30 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CoderResult;
 import java.nio.charset.StandardCharsets;
+import rosetta.Errors.BadSource;
+import rosetta.Errors.SourceCode;
+import rosetta.json.Json;
 
 /** Cuts the records out of a source's text. Not safe for concurrent use. */
-final class Splitter {
+public final class Splitter {
   private static final JsonFactory FACTORY = Json.factory(500);
   private static final int PIECE_CHARS = 1 << 13;
 
   /** The first {@code length} bytes are {@code count} records, each with its LF. */
-  record Records(byte[] lines, int length, int count) {}
+  public record Records(byte[] lines, int length, int count) {}
 
   private final CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
   private final CharBuffer piece = CharBuffer.allocate(PIECE_CHARS);
 
   /** Overwrites the first {@code length} bytes, the text. Throws BAD_JSON or NO_RECORDS. */
-  Records split(byte[] text, int length) {
+  public Records split(byte[] text, int length) {
     try {
       checkUtf8(text, length);
       try (JsonParser parser = FACTORY.createParser(text, 0, length)) {
         return new Source(text, parser).records();
       }
     } catch (IOException e) {
-      throw Errors.ofSource(Errors.Code.BAD_JSON, e);
+      throw new BadSource(SourceCode.BAD_JSON, e);
     }
   }
 
@@ -86,7 +89,7 @@ final class Splitter {
         throw new IOException("text after the object");
       }
       if (members != 1 || !sound) {
-        throw Errors.ofSource(Errors.Code.NO_RECORDS, null);
+        throw new BadSource(SourceCode.NO_RECORDS);
       }
       return new Records(text, length, count);
     }

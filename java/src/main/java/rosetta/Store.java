@@ -1,33 +1,22 @@
-// Step: store. SPEC E4, R1, S12: the narrow door to S3. SdkStore and LightStore make single
-// attempts,
-// Attempts makes requests of them, the tests have a store in memory. Holds nothing.
+// Step: store. SPEC E5, R1, R2: the five requests to S3, and the types of their answers.
+// Two clients in the package s3 implement it. Holds no state.
 package rosetta;
 
 import java.io.ByteArrayInputStream;
 import java.io.InputStream;
-import java.time.Duration;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Semaphore;
-import java.util.function.Consumer;
 
 /**
- * Five requests. Each throws {@code S3_ERROR} when it has failed for good, or, of a store that
- * makes single attempts, {@link FailedAttempt}; all may be called concurrently.
+ * Each method of a client makes one attempt and throws {@link FailedAttempt}; {@link Attempts}
+ * wraps a client and repeats. All methods may be called concurrently.
  */
-interface Store {
-  /** E5, of each attempt, whichever client makes it. */
-  Duration MOST_TO_CONNECT = Duration.ofSeconds(3);
-
-  Duration MOST_SILENCE = Duration.ofSeconds(10);
-
-  /** Who makes the attempts. */
-  enum Client {
-    SDK,
-    LIGHT
-  }
+public interface Store extends AutoCloseable {
+  /** S3's order. {@link String#compareTo} has UTF-16's, which differs beyond U+FFFF. */
+  Comparator<String> BYTE_ORDER =
+      Comparator.comparing(key -> key.getBytes(StandardCharsets.UTF_8), Arrays::compareUnsigned);
 
   /** An object in a listing; its size in bytes. */
   record Entry(String key, long size) {}
@@ -35,23 +24,19 @@ interface Store {
   /**
    * One page of a listing, in the byte order of the keys.
    *
-   * @param prefixes common prefixes, when a delimiter was asked for
+   * @param prefixes common prefixes, if the request named a delimiter
    * @param next token of the next page, or null after the last
    */
   record Page(List<Entry> objects, List<String> prefixes, String next) {}
 
-  /** What a put sends, from its first byte on in each attempt. */
+  /** The body of a put; each attempt reads it from its first byte. */
   interface Content {
     int length();
 
     InputStream open();
-
-    static Content of(byte[] bytes) {
-      return new Bytes(bytes);
-    }
   }
 
-  /** A small document. */
+  /** A small body. */
   record Bytes(byte[] bytes) implements Content {
     @Override
     public int length() {
@@ -64,50 +49,50 @@ interface Store {
     }
   }
 
-  /** Opens the store for one invocation; the connections behind it live as long as the sandbox. */
-  @FunctionalInterface
-  interface Opener {
+  /** One attempt of a request has failed. */
+  final class FailedAttempt extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private final int status;
+    private final String code;
+
+    /** S3 gave no answer, or one that broke off. */
+    public FailedAttempt(Exception cause) {
+      super(cause.toString(), cause);
+      status = 0;
+      code = "";
+    }
+
     /**
-     * The store.
+     * S3 gave another answer than the expected one.
      *
-     * @param onFailure told of each S3_ERROR, by the thread that meets it
+     * @param code S3's error code, empty if there was none
+     * @param wording for the log
      */
-    Store open(Journal journal, Consumer<AggregationException> onFailure);
-  }
+    public FailedAttempt(int status, String code, String wording) {
+      super(wording);
+      this.status = status;
+      this.code = code;
+    }
 
-  /** Makes the sandbox's client, only the one in use; asks nothing of S3 yet. */
-  static Opener opener(Config config, Map<String, String> env) {
-    Store client =
-        switch (config.client()) {
-          case SDK -> new SdkStore(config, env);
-          case LIGHT -> new LightStore(config, env);
-        };
-    Semaphore permits = new Semaphore(config.concurrency());
-    return (journal, onFailure) -> new Attempts(client, permits, journal, onFailure);
-  }
+    public int status() {
+      return status;
+    }
 
-  /**
-   * Threads of the system's for what can be in flight and for the reader: virtual ones take a sixth
-   * more CPU here. An interrupt ends a request that hangs ({@link Connections}).
-   */
-  static ExecutorService threads(Config config) {
-    return Executors.newFixedThreadPool(config.concurrency() + 1);
-  }
-
-  /** The same store, whose requests count as this phase (O3); others count as none. */
-  default Store countedAs(Journal.Phase phase) {
-    return this;
+    public String code() {
+      return code;
+    }
   }
 
   /**
    * One page of the keys that begin with the prefix.
    *
    * @param delimiter or null
-   * @param token of a page before, or null for the first
+   * @param token of the page before, or null for the first
    */
   Page listPage(String bucket, String prefix, String delimiter, String token);
 
-  /** The body as stored. Throws MISSING, or TOO_LARGE when it is longer than the limit. */
+  /** The body as stored. Throws TOO_LARGE if it is longer than the limit. */
   byte[] get(String bucket, String key, int limitBytes);
 
   void put(String bucket, String key, Content content, String contentType);
@@ -115,4 +100,13 @@ interface Store {
   void copy(String bucket, String fromKey, String toKey);
 
   void delete(String bucket, String key);
+
+  /** The same store; the journal counts its requests as this phase (O3). */
+  default Store countedAs(Journal.Phase phase) {
+    return this;
+  }
+
+  /** Closes the connections, which ends the requests in flight. */
+  @Override
+  default void close() {}
 }

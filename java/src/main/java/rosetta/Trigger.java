@@ -1,5 +1,5 @@
-// Step: trigger. SPEC T1 to T7: the event's text becomes the day that the run is for.
-// Holds the event, which Lambda bounds.
+// Step: trigger. SPEC T1 to T7: the event's text becomes the day of the run.
+// Holds the event, whose size Lambda bounds.
 package rosetta;
 
 import java.io.IOException;
@@ -9,11 +9,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import rosetta.Errors.RunFailure;
+import rosetta.json.Json;
 
 /** Reads the event. */
 final class Trigger {
   /**
-   * What a run is for.
+   * The day of a run.
    *
    * @param account 12 digits, or null for all accounts
    */
@@ -21,6 +23,22 @@ final class Trigger {
     /** {@code yyyy/mm/dd/}, as in keys. */
     String folder() {
       return date.toString().replace('-', '/') + "/";
+    }
+
+    /** Where the day's chunks and its manifest are (T7). */
+    String outputPrefix(String dstPrefix) {
+      return dstPrefix + (account == null ? "" : account + "/") + folder();
+    }
+  }
+
+  /** A date as the trigger names it; the calendar may lack it. */
+  private record NamedDate(int year, int month, int day) {
+    LocalDate inCalendar() {
+      try {
+        return LocalDate.of(year, month, day);
+      } catch (DateTimeException e) {
+        throw noSuchDay();
+      }
     }
   }
 
@@ -31,14 +49,13 @@ final class Trigger {
 
   private Trigger() {}
 
-  /**
-   * Throws INVALID_EVENT or INVALID_DATE; faults of members are told before those of the calendar.
-   */
+  /** Throws INVALID_EVENT for a bad member, else INVALID_DATE for a date outside the calendar. */
   static Day parse(byte[] event) {
     Map<?, ?> trigger = trigger(event);
-    double[] date = date(trigger);
-    Object named = trigger.containsKey("force") ? trigger.get("force") : false;
-    if (!(named instanceof Boolean force)) {
+    boolean scheduled = "aws.scheduler".equals(trigger.get("source"));
+    NamedDate named = scheduled ? dateOfTime(trigger.get("time")) : dateOfMembers(trigger);
+    Object forced = trigger.containsKey("force") ? trigger.get("force") : false;
+    if (!(forced instanceof Boolean force)) {
       throw invalid("force", "expected true or false");
     }
     Object account = trigger.get("account");
@@ -46,8 +63,8 @@ final class Trigger {
         && !(account instanceof String digits && ACCOUNT.matcher(digits).matches())) {
       throw invalid("account", "expected 12 digits in a string");
     }
-    boolean scheduled = "aws.scheduler".equals(trigger.get("source"));
-    return new Day(calendarDay(date, scheduled), force, (String) account);
+    LocalDate date = named.inCalendar();
+    return new Day(scheduled ? dayBefore(date) : date, force, (String) account);
   }
 
   private static Map<?, ?> trigger(byte[] event) {
@@ -73,61 +90,55 @@ final class Trigger {
           return trigger;
         }
       } catch (IOException e) {
-        throw invalid("Records", "expected exactly one record whose body is a JSON object");
+        // the failure below tells it
       }
     }
     throw invalid("Records", "expected exactly one record whose body is a JSON object");
   }
 
-  /** Year, month and day as named, perhaps not in the calendar. */
-  private static double[] date(Map<?, ?> trigger) {
-    if ("aws.scheduler".equals(trigger.get("source"))) {
-      Matcher time =
-          TIME.matcher(trigger.get("time") instanceof String text ? text : "not a string");
-      if (!time.matches()) {
-        throw invalid("time", "expected yyyy-mm-ddThh:mm:ssZ");
-      }
-      return new double[] {
-        Double.parseDouble(time.group(1)),
-        Double.parseDouble(time.group(2)),
-        Double.parseDouble(time.group(3))
-      };
+  private static NamedDate dateOfTime(Object time) {
+    Matcher parts = TIME.matcher(time instanceof String text ? text : "");
+    if (!parts.matches()) {
+      throw invalid("time", "expected yyyy-mm-ddThh:mm:ssZ");
     }
-    double year = integer(trigger, "year", "expected an integer from 1000 to 9999");
+    return new NamedDate(
+        Integer.parseInt(parts.group(1)),
+        Integer.parseInt(parts.group(2)),
+        Integer.parseInt(parts.group(3)));
+  }
+
+  private static NamedDate dateOfMembers(Map<?, ?> trigger) {
+    int year = integer(trigger, "year", "expected an integer from 1000 to 9999");
     if (year < 1000 || year > 9999) {
       throw invalid("year", "expected an integer from 1000 to 9999");
     }
-    return new double[] {
-      year,
-      integer(trigger, "month", "expected an integer"),
-      integer(trigger, "day", "expected an integer")
-    };
+    int month = integer(trigger, "month", "expected an integer");
+    return new NamedDate(year, month, integer(trigger, "day", "expected an integer"));
   }
 
-  private static double integer(Map<?, ?> trigger, String member, String text) {
+  /** A number beyond the range of int becomes its nearest: no month or day is as large either. */
+  private static int integer(Map<?, ?> trigger, String member, String text) {
     if (trigger.get(member) instanceof Double number
         && number == Math.rint(number)
         && !number.isInfinite()) {
-      return number;
+      return number.intValue();
     }
     throw invalid(member, text);
   }
 
-  private static LocalDate calendarDay(double[] date, boolean dayBefore) {
-    try {
-      // A double beyond int saturates, and no calendar has that day either.
-      LocalDate named = LocalDate.of((int) date[0], (int) date[1], (int) date[2]);
-      LocalDate day = dayBefore ? named.minusDays(1) : named;
-      if (day.getYear() >= 1000) {
-        return day;
-      }
-    } catch (DateTimeException e) {
-      // told below
+  private static LocalDate dayBefore(LocalDate named) {
+    LocalDate day = named.minusDays(1);
+    if (day.getYear() < 1000) {
+      throw noSuchDay();
     }
-    throw new AggregationException(Errors.Code.INVALID_DATE, "the calendar has no such day");
+    return day;
   }
 
-  private static AggregationException invalid(String member, String text) {
-    return new AggregationException(Errors.Code.INVALID_EVENT, member + ": " + text);
+  private static RunFailure noSuchDay() {
+    return new RunFailure(Errors.Code.INVALID_DATE, "the calendar has no such day");
+  }
+
+  private static RunFailure invalid(String member, String text) {
+    return new RunFailure(Errors.Code.INVALID_EVENT, member + ": " + text);
   }
 }

@@ -1,20 +1,24 @@
 // Step: writer. SPEC C1 to C3, W1: records become hidden chunks.
-// Holds one compressed chunk, in the sandbox's buffer, and two numbers of each chunk put.
+// Holds one compressed chunk, and the description of each chunk put.
 package rosetta;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.ExecutorService;
+import java.util.Locale;
 import java.util.zip.GZIPOutputStream;
+import rosetta.tuning.ChunkBuffer;
 
-/** Used by the one consumer only. */
+/** For one thread. */
 final class Writer implements AutoCloseable {
   private static final int DEFLATE_BYTES = 1 << 16;
 
-  /** What the manifest says of a chunk; its number is its place in the list, from 1. */
-  record Chunk(long records, long bytes) {}
+  /** A chunk that was put; its number is its place in the list, from 1. */
+  record Chunk(String hiddenKey, long records, long bytes) {}
+
+  /** A line of the log (O2). */
+  private record Put(String key, long records, long bytes) {}
 
   private static final class Gzip extends GZIPOutputStream {
     Gzip(ChunkBuffer out, int level) throws IOException {
@@ -25,40 +29,33 @@ final class Writer implements AutoCloseable {
 
   private final Store store;
   private final Config config;
-  private final Publisher.Keys keys;
-  private final ExecutorService tasks;
-  private final Deadline deadline;
+  private final String hiddenPrefix;
   private final Journal journal;
-  private final List<Chunk> chunks = new ArrayList<>();
   private final ChunkBuffer compressed;
-  private Gzip gzip;
+  private final List<Chunk> chunks = new ArrayList<>();
+  private Gzip gzip; // null between two chunks
   private long records;
   private long bytes;
   private long compressNanos;
 
-  Writer(
-      Store store,
-      Config config,
-      Publisher.Keys keys,
-      ExecutorService tasks,
-      Deadline deadline,
-      Journal journal,
-      ChunkBuffer compressed) {
+  /**
+   * @param hiddenPrefix of the chunks' keys, up to their number
+   * @param compressed an output stream in memory
+   */
+  Writer(Store store, Config config, String hiddenPrefix, Journal journal, ChunkBuffer compressed) {
     this.store = store.countedAs(Journal.Phase.PUT);
     this.config = config;
-    this.keys = keys;
-    this.tasks = tasks;
-    this.deadline = deadline;
+    this.hiddenPrefix = hiddenPrefix;
     this.journal = journal;
     this.compressed = compressed;
   }
 
-  /** Adds records; puts each chunk that this fills. */
+  /** Adds records; puts each chunk that they fill. */
   void write(Splitter.Records added) {
     int from = 0;
     int left = added.count();
     while (from < added.length()) {
-      int room = (int) (config.chunkBytes() - bytes); // at least 1: a full chunk is closed at once
+      int room = (int) (config.chunkBytes() - bytes); // at least 1: a full chunk is put at once
       boolean fills = added.length() - from >= room;
       int to = fills ? lineEnd(added.lines(), from + room - 1) : added.length();
       int taken = to == added.length() ? left : countLines(added.lines(), from, to);
@@ -81,7 +78,7 @@ final class Writer implements AutoCloseable {
     return chunks;
   }
 
-  /** Frees the compressor; a chunk that isn't put is given up. */
+  /** Frees the compressor; a chunk that was not put is lost. */
   @Override
   public void close() {
     endGzip();
@@ -114,7 +111,7 @@ final class Writer implements AutoCloseable {
       }
       gzip.write(lines, offset, length);
     } catch (IOException e) {
-      throw new UncheckedIOException(e); // a buffer has none
+      throw new UncheckedIOException(e); // memory throws none
     }
     compressNanos += System.nanoTime() - started;
   }
@@ -123,12 +120,10 @@ final class Writer implements AutoCloseable {
     endGzip();
     journal.count(Journal.Phase.COMPRESS, compressNanos);
     compressNanos = 0;
-    String key = keys.hidden(chunks.size() + 1);
-    deadline.finish(
-        tasks.submit(() -> store.put(config.dstBucket(), key, compressed, "application/gzip")));
-    journal.log(
-        Journal.Level.DEBUG, "chunk", Json.object("key", key, "records", records, "bytes", bytes));
-    chunks.add(new Chunk(records, bytes));
+    String key = String.format(Locale.ROOT, "%s%06d.ndjson.gz", hiddenPrefix, chunks.size() + 1);
+    store.put(config.dstBucket(), key, compressed, "application/gzip");
+    journal.log(Journal.Level.DEBUG, "chunk", new Put(key, records, bytes));
+    chunks.add(new Chunk(key, records, bytes));
     records = 0;
     bytes = 0;
   }
@@ -139,7 +134,7 @@ final class Writer implements AutoCloseable {
       try {
         gzip.close();
       } catch (IOException e) {
-        throw new UncheckedIOException(e);
+        throw new UncheckedIOException(e); // memory throws none
       }
       gzip = null;
     }

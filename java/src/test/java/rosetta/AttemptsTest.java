@@ -17,12 +17,16 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import rosetta.Errors.BadSource;
+import rosetta.Errors.RunFailure;
+import rosetta.Errors.SourceCode;
+import rosetta.json.Json;
 
 /** Attempts that are told how to fail. */
 class AttemptsTest {
   private final ByteArrayOutputStream log = new ByteArrayOutputStream();
   private final Semaphore permits = new Semaphore(1);
-  private final List<AggregationException> failures = new ArrayList<>();
+  private final List<RunFailure> failures = new ArrayList<>();
   private final Attempts attempts =
       new Attempts(
           new MemoryStore(), permits, new Journal("id", Journal.Level.INFO, log), failures::add);
@@ -34,7 +38,7 @@ class AttemptsTest {
   }
 
   /** Fails so often, then gives 7. */
-  private Supplier<Integer> failing(int times, FailedAttempt fault) {
+  private Supplier<Integer> failing(int times, Store.FailedAttempt fault) {
     return () -> {
       assertEquals(0, permits.availablePermits());
       if (made++ < times) {
@@ -44,12 +48,12 @@ class AttemptsTest {
     };
   }
 
-  private static FailedAttempt answer(int status) {
-    return new FailedAttempt(status, "", "refused");
+  private static Store.FailedAttempt answer(int status) {
+    return new Store.FailedAttempt(status, "", "refused");
   }
 
-  private static FailedAttempt broken() {
-    return new FailedAttempt(new IOException("short"));
+  private static Store.FailedAttempt broken() {
+    return new Store.FailedAttempt(new IOException("short"));
   }
 
   /** The numbers of the attempts that were logged as failed. */
@@ -73,10 +77,9 @@ class AttemptsTest {
 
   @Test
   void endsWithTheFifthFailure() throws IOException {
-    FailedAttempt fault = broken();
-    AggregationException e =
-        assertThrows(
-            AggregationException.class, () -> attempts.request("get", "key", failing(9, fault)));
+    Store.FailedAttempt fault = broken();
+    RunFailure e =
+        assertThrows(RunFailure.class, () -> attempts.request("get", "key", failing(9, fault)));
     assertEquals("S3_ERROR: get key", e.getMessage());
     assertEquals(List.of(e), failures);
     assertEquals(fault, e.getCause());
@@ -88,8 +91,7 @@ class AttemptsTest {
   @ValueSource(ints = {301, 307, 400, 403, 404, 499})
   void doesNotRepeatWhatWasRefused(int status) throws IOException {
     assertThrows(
-        AggregationException.class,
-        () -> attempts.request("get", "key", failing(9, answer(status))));
+        RunFailure.class, () -> attempts.request("get", "key", failing(9, answer(status))));
     assertEquals(1, made);
     assertEquals(List.of(), retries());
   }
@@ -103,17 +105,14 @@ class AttemptsTest {
 
   @Test
   void tellsAMissingSource() throws IOException {
-    FailedAttempt fault = new FailedAttempt(404, "NoSuchKey", "404 NoSuchKey");
+    Store.FailedAttempt fault = new Store.FailedAttempt(404, "NoSuchKey", "404 NoSuchKey");
     assertEquals(
         "S3_ERROR: copy key",
-        assertThrows(
-                AggregationException.class,
-                () -> attempts.request("copy", "key", failing(9, fault)))
+        assertThrows(RunFailure.class, () -> attempts.request("copy", "key", failing(9, fault)))
             .getMessage());
-    AggregationException e =
-        assertThrows(
-            AggregationException.class, () -> attempts.request("get", "key", failing(9, fault)));
-    assertEquals(Errors.Code.MISSING, e.code());
+    BadSource e =
+        assertThrows(BadSource.class, () -> attempts.request("get", "key", failing(9, fault)));
+    assertEquals(SourceCode.MISSING, e.code());
     assertEquals(List.of(), retries());
   }
 
@@ -164,7 +163,7 @@ class AttemptsTest {
             .start(
                 () ->
                     assertThrows(
-                        AggregationException.class,
+                        RunFailure.class,
                         () -> counted.request("get", "key", failing(9, answer(403)))));
     while (request.getState() != Thread.State.WAITING) {
       Thread.onSpinWait();
@@ -172,7 +171,7 @@ class AttemptsTest {
     Thread.sleep(2000); // not counted
     permits.release();
     request.join();
-    journal.end(null, null, null, 0);
+    journal.end((Record) null);
     Map<?, ?> end = (Map<?, ?>) Json.parse(log.toByteArray());
     Map<?, ?> get = (Map<?, ?>) ((Map<?, ?>) end.get("phases")).get("get");
     assertEquals(1.0, get.get("count"));

@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import rosetta.Errors.RunFailure;
 
 class ConfigTest {
   private static Map<String, String> env() {
@@ -31,13 +32,13 @@ class ConfigTest {
     assertEquals(134217728, config.maxSourceBytes());
     assertEquals(Journal.Level.INFO, config.logLevel());
     assertNull(config.endpoint());
-    assertEquals(Store.Client.SDK, config.client());
+    assertEquals(Config.Client.SDK, config.client());
   }
 
   @Test
   void takesEitherClient() {
-    assertEquals(Store.Client.SDK, Runs.config("S3_CLIENT", "sdk").client());
-    assertEquals(Store.Client.LIGHT, Runs.config("S3_CLIENT", "light").client());
+    assertEquals(Config.Client.SDK, Runs.config("S3_CLIENT", "sdk").client());
+    assertEquals(Config.Client.LIGHT, Runs.config("S3_CLIENT", "light").client());
   }
 
   @Test
@@ -121,7 +122,7 @@ class ConfigTest {
   }
 
   private static void assertBad(String name, Map<String, String> env) {
-    AggregationException e = assertThrows(AggregationException.class, () -> Config.fromEnv(env));
+    RunFailure e = assertThrows(RunFailure.class, () -> Config.fromEnv(env));
     assertEquals("BAD_SETTINGS: " + name, e.getMessage());
   }
 }

@@ -14,6 +14,8 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.zip.CRC32;
 import org.junit.jupiter.api.Test;
+import rosetta.Errors.BadSource;
+import rosetta.Errors.SourceCode;
 
 /**
  * Bodies grown from small pieces and then damaged, against {@link Oracle}. {@code -Dfuzz.seconds}
@@ -158,7 +160,7 @@ class FuzzTest {
     try {
       Splitter.Records records = SPLITTER.split(text.clone(), text.length);
       found = new String(Arrays.copyOf(records.lines(), records.length()), StandardCharsets.UTF_8);
-    } catch (AggregationException e) {
+    } catch (BadSource e) {
       found = e.code().name();
     }
     assertEquals(expected, found, () -> HexFormat.of().formatHex(text));
@@ -166,22 +168,22 @@ class FuzzTest {
 
   static void checkInflate(byte[] body) {
     Oracle.Inflated expected = Oracle.inflate(body, LIMIT);
-    Errors.Code code = null;
+    SourceCode code = null;
     byte[] found = null;
     try {
       Inflater.Text text = INFLATER.inflate(body.clone());
       found = Arrays.copyOf(text.bytes(), text.length());
-    } catch (AggregationException e) {
+    } catch (BadSource e) {
       code = e.code();
     }
     String hex = HexFormat.of().formatHex(body);
     if (expected.text().length > LIMIT) {
       assertNotNull(code, hex); // which of two faults is open
-      assertTrue(code == Errors.Code.TOO_LARGE || code == Errors.Code.BAD_GZIP, hex);
+      assertTrue(code == SourceCode.TOO_LARGE || code == SourceCode.BAD_GZIP, hex);
     } else if (expected.sound()) {
       assertArrayEquals(expected.text(), found, hex);
     } else {
-      assertEquals(Errors.Code.BAD_GZIP, code, hex);
+      assertEquals(SourceCode.BAD_GZIP, code, hex);
     }
   }
 }

@@ -6,11 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import rosetta.Errors.RunFailure;
 
 class ListerTest {
   private static final String A = "AWSLogs/111122223333/CloudTrail/";
@@ -26,11 +26,7 @@ class ListerTest {
 
   private Lister lister(String account) {
     return new Lister(
-        store,
-        Runs.config(),
-        new Trigger.Day(LocalDate.of(2024, 2, 8), false, account),
-        tasks,
-        new Deadline(60_000));
+        store, Runs.config(), new Trigger.Day(LocalDate.of(2024, 2, 8), false, account), tasks);
   }
 
   private List<String> keys(String account) throws Exception {
@@ -38,7 +34,7 @@ class ListerTest {
     List<String> keys = new ArrayList<>();
     for (List<Store.Entry> page = lister.nextPage(); page != null; page = lister.nextPage()) {
       page.forEach(entry -> keys.add(entry.key()));
-      lister.passed();
+      lister.pageConsumed();
     }
     return keys;
   }
@@ -79,14 +75,14 @@ class ListerTest {
   void tellsAListingThatFailed() {
     stage(A + "r/2024/02/08/a");
     store.failing("list", A + "r/2024/02/08/", "AccessDenied");
-    ExecutionException e = assertThrows(ExecutionException.class, () -> lister(null).nextPage());
-    assertEquals("S3_ERROR: list " + A + "r/2024/02/08/", e.getCause().getMessage());
+    RunFailure e = assertThrows(RunFailure.class, () -> lister(null).nextPage());
+    assertEquals("S3_ERROR: list " + A + "r/2024/02/08/", e.getMessage());
   }
 
   @Test
   void tellsAWrongPrefixFromAnEmptyDay() throws Exception {
     stage("AWSLogs/111122223333/CloudTrail-Digest/eu-west-1/2024/02/08/a");
-    AggregationException e = assertThrows(AggregationException.class, () -> lister(null));
+    RunFailure e = assertThrows(RunFailure.class, () -> lister(null).nextPage());
     assertEquals("NO_TRAIL: AWSLogs/", e.getMessage());
     stage(A + "eu-west-1/2024/02/09/a");
     assertEquals(List.of(), keys(null));

@@ -11,12 +11,14 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
+import rosetta.Errors.BadSource;
+import rosetta.Errors.SourceCode;
 
 /**
  * The store's twin in memory: buckets, pages, and requests that fail for good. It records what it
  * was asked.
  */
-final class MemoryStore implements Store {
+public final class MemoryStore implements Store {
   final Map<String, NavigableMap<String, byte[]>> buckets = new HashMap<>();
   final Map<String, String> contentTypes = new HashMap<>();
   final List<String> requests = Collections.synchronizedList(new ArrayList<>());
@@ -37,7 +39,7 @@ final class MemoryStore implements Store {
   }
 
   NavigableMap<String, byte[]> bucket(String name) {
-    return buckets.computeIfAbsent(name, unused -> new TreeMap<>(Lister.BYTE_ORDER));
+    return buckets.computeIfAbsent(name, unused -> new TreeMap<>(Store.BYTE_ORDER));
   }
 
   MemoryStore with(String bucket, String key, String text) {
@@ -75,7 +77,7 @@ final class MemoryStore implements Store {
       int cut = delimiter == null ? -1 : key.indexOf(delimiter, prefix.length());
       String item = cut < 0 ? key : key.substring(0, cut + 1);
       boolean seen = !prefixes.isEmpty() && prefixes.get(prefixes.size() - 1).equals(item);
-      if (seen || Lister.BYTE_ORDER.compare(item, after) <= 0) {
+      if (seen || Store.BYTE_ORDER.compare(item, after) <= 0) {
         continue;
       }
       if (objects.size() + prefixes.size() == pageSize) {
@@ -93,7 +95,7 @@ final class MemoryStore implements Store {
   private static String last(List<Entry> objects, List<String> prefixes) {
     String object = objects.isEmpty() ? "" : objects.get(objects.size() - 1).key();
     String prefix = prefixes.isEmpty() ? "" : prefixes.get(prefixes.size() - 1);
-    return Lister.BYTE_ORDER.compare(object, prefix) > 0 ? object : prefix;
+    return Store.BYTE_ORDER.compare(object, prefix) > 0 ? object : prefix;
   }
 
   @Override
@@ -106,10 +108,10 @@ final class MemoryStore implements Store {
     begin("get", bucket, key);
     byte[] body = bucket(bucket).get(key);
     if (body == null) {
-      throw Errors.ofSource(Errors.Code.MISSING, null);
+      throw new BadSource(SourceCode.MISSING);
     }
     if (body.length > limitBytes) {
-      throw Errors.ofSource(Errors.Code.TOO_LARGE, null);
+      throw new BadSource(SourceCode.TOO_LARGE);
     }
     return body.clone(); // the splitter overwrites it
   }
@@ -156,7 +158,7 @@ final class MemoryStore implements Store {
       return;
     }
     if (operation.equals("get") && code.equals("NoSuchKey")) {
-      throw Errors.ofSource(Errors.Code.MISSING, null);
+      throw new BadSource(SourceCode.MISSING);
     }
     throw Errors.ofRequest(operation, key, null);
   }

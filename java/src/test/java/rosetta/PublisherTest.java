@@ -7,34 +7,28 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.charset.StandardCharsets;
 import java.time.LocalDate;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import rosetta.Errors.RunFailure;
 
 class PublisherTest {
   private static final String P = "2024/02/08/";
-  private static final Publisher.Keys KEYS = new Publisher.Keys(P, "id");
+  private static final String HIDDEN = P + "_id-";
   private static final List<Writer.Chunk> TWO =
-      List.of(new Writer.Chunk(3, 30), new Writer.Chunk(1, 10));
+      List.of(
+          new Writer.Chunk(HIDDEN + "000001.ndjson.gz", 3, 30),
+          new Writer.Chunk(HIDDEN + "000002.ndjson.gz", 1, 10));
 
-  private final ExecutorService tasks = Executors.newVirtualThreadPerTaskExecutor();
   private final MemoryStore store = new MemoryStore(2);
 
-  @AfterEach
-  void stop() {
-    tasks.shutdownNow();
-  }
-
-  private Map<String, Object> publish(boolean force, long sources, long bad) {
-    store.with(Runs.DESTINATION, KEYS.hidden(1), "one");
-    store.with(Runs.DESTINATION, KEYS.hidden(2), "two");
+  private Publisher.Result publish(boolean force, long sources, long bad) {
+    store.with(Runs.DESTINATION, TWO.get(0).hiddenKey(), "one");
+    store.with(Runs.DESTINATION, TWO.get(1).hiddenKey(), "two");
     Trigger.Day day = new Trigger.Day(LocalDate.of(2024, 2, 8), force, null);
-    return new Publisher(store, Runs.config(), KEYS, day, tasks, new Deadline(60_000))
-        .publish(TWO, sources, bad);
+    Publisher publisher = new Publisher(store, Runs.config(), day);
+    publisher.checkPublished(sources - bad);
+    return publisher.publish(TWO, sources, bad);
   }
 
   private PublisherTest published(String manifest) {
@@ -48,9 +42,9 @@ class PublisherTest {
     for (String name : old) {
       store.with(Runs.DESTINATION, P + name + ".ndjson.gz", "old");
     }
-    Map<String, Object> result = publish(false, 5, 1);
-    assertEquals(3, result.get("deleted"));
-    assertEquals(4L, result.get("records"));
+    Publisher.Result result = publish(false, 5, 1);
+    assertEquals(3, result.deleted());
+    assertEquals(4, result.records());
     List<String> writes = store.requests.stream().filter(r -> !r.startsWith("list")).toList();
     assertEquals(
         List.of(
@@ -66,8 +60,9 @@ class PublisherTest {
             "delete " + P + "_id-000002.ndjson.gz"),
         writes);
     assertEquals(
-        "{\"result\":{\"day\":\"2024-02-08\",\"sources\":5,\"bad\":1,\"records\":4,\"bytes\":40,\"chunks\":2,"
-            + "\"deleted\":3},\"chunks\":[{\"key\":\"2024/02/08/000001.ndjson.gz\",\"records\":3,\"bytes\":30},"
+        "{\"result\":{\"day\":\"2024-02-08\",\"sources\":5,\"bad\":1,\"records\":4,\"bytes\":40,"
+            + "\"chunks\":2,\"deleted\":3},\"chunks\":["
+            + "{\"key\":\"2024/02/08/000001.ndjson.gz\",\"records\":3,\"bytes\":30},"
             + "{\"key\":\"2024/02/08/000002.ndjson.gz\",\"records\":1,\"bytes\":10}]}",
         new String(
             store.bucket(Runs.DESTINATION).get(P + "_manifest.json"), StandardCharsets.UTF_8));
@@ -83,19 +78,19 @@ class PublisherTest {
       })
   void deletesNothingElse(String name) {
     store.with(Runs.DESTINATION, P + name, "kept");
-    assertEquals(0, publish(false, 1, 0).get("deleted"));
+    assertEquals(0, publish(false, 1, 0).deleted());
     assertTrue(store.bucket(Runs.DESTINATION).containsKey(P + name));
   }
 
   @Test
   void refusesFewerSources() {
     published("{\"result\":{\"sources\":10,\"bad\":2}}");
-    AggregationException e = assertThrows(AggregationException.class, () -> publish(false, 9, 2));
+    RunFailure e = assertThrows(RunFailure.class, () -> publish(false, 9, 2));
     assertEquals("FEWER_SOURCES: published 8, readable 7", e.getMessage());
     assertEquals(List.of("get " + P + "_manifest.json"), store.requests);
     publish(false, 9, 1);
     published("{\"result\":{\"sources\":9007199254740992,\"bad\":0}}"); // 2^53
-    e = assertThrows(AggregationException.class, () -> publish(false, 9, 2));
+    e = assertThrows(RunFailure.class, () -> publish(false, 9, 2));
     assertEquals("FEWER_SOURCES: published 9007199254740992, readable 7", e.getMessage());
     published("{\"result\":{\"sources\":10,\"bad\":2}}").publish(true, 0, 0);
   }
@@ -116,7 +111,7 @@ class PublisherTest {
       })
   void refusesAnUnreadableManifest(String manifest) {
     published(manifest);
-    AggregationException e = assertThrows(AggregationException.class, () -> publish(false, 9, 0));
+    RunFailure e = assertThrows(RunFailure.class, () -> publish(false, 9, 0));
     assertEquals("BAD_MANIFEST: 2024/02/08/_manifest.json", e.getMessage());
     publish(true, 9, 0);
   }

@@ -21,6 +21,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import rosetta.Errors.BadSource;
+import rosetta.Errors.RunFailure;
+import rosetta.Errors.SourceCode;
 
 class ReaderTest {
   private static final String DAY = "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08/";
@@ -34,14 +37,13 @@ class ReaderTest {
   }
 
   private Reader reader(Config config) {
-    Deadline deadline = new Deadline(60_000);
     Trigger.Day day = new Trigger.Day(LocalDate.of(2024, 2, 8), false, null);
-    Lister lister = new Lister(store, config, day, tasks, deadline);
-    return new Reader(store, config, lister, tasks, deadline);
+    Lister lister = new Lister(store, config, day, tasks);
+    return new Reader(store, config, lister, tasks, Runs.journal());
   }
 
   @Test
-  void givesBodiesInTheOrderOfKeys() {
+  void givesBodiesInTheOrderOfKeys() throws Exception {
     for (int n = 10; n < 40; n++) {
       store.with(Runs.SOURCE, DAY + n, "body " + n);
     }
@@ -54,7 +56,7 @@ class ReaderTest {
   }
 
   @Test
-  void fetchesNoMoreThanTheWindowAhead() {
+  void fetchesNoMoreThanTheWindowAhead() throws Exception {
     for (int n = 10; n < 40; n++) {
       store.with(Runs.SOURCE, DAY + n, "body");
     }
@@ -65,7 +67,7 @@ class ReaderTest {
   }
 
   @Test
-  void fetchesNoMoreThanSixtyFourMibAhead() {
+  void fetchesNoMoreThanSixtyFourMibAhead() throws Exception {
     byte[] half = new byte[30 << 20];
     byte[] whole = new byte[65 << 20];
     for (int n = 10; n < 20; n++) {
@@ -129,7 +131,7 @@ class ReaderTest {
   }
 
   @Test
-  void listsFoldersWithoutSourcesNoFartherAhead() {
+  void listsFoldersWithoutSourcesNoFartherAhead() throws Exception {
     store.with(Runs.SOURCE, day(100) + "1", "body").with(Runs.SOURCE, day(199) + "1", "body");
     for (int folder = 101; folder < 199; folder++) {
       store.with(Runs.SOURCE, day(folder), "");
@@ -144,12 +146,12 @@ class ReaderTest {
   }
 
   @Test
-  void tellsAListingThatFailed() {
+  void tellsAListingThatFailed() throws Exception {
     store.with(Runs.SOURCE, day(100) + "1", "body").with(Runs.SOURCE, day(101) + "1", "body");
     store.failing("list", day(101), "AccessDenied");
     Reader reader = reader(Runs.config());
     assertNotNull(reader.next());
-    AggregationException e = assertThrows(AggregationException.class, reader::next);
+    RunFailure e = assertThrows(RunFailure.class, reader::next);
     assertEquals("S3_ERROR: list " + day(101), e.getMessage());
   }
 
@@ -175,16 +177,14 @@ class ReaderTest {
   }
 
   @Test
-  void tellsMissingAndTooLargeSources() {
+  void tellsMissingAndTooLargeSources() throws Exception {
     store.with(Runs.SOURCE, DAY + "a", "12345678").with(Runs.SOURCE, DAY + "b", "1");
     store.failing("get", DAY + "b", "NoSuchKey");
     Reader reader = reader(Runs.config("MAX_SOURCE_BYTES", "7"));
     reader.next();
-    assertEquals(
-        Errors.Code.TOO_LARGE, assertThrows(AggregationException.class, reader::body).code());
+    assertEquals(SourceCode.TOO_LARGE, assertThrows(BadSource.class, reader::body).code());
     reader.next();
-    assertEquals(
-        Errors.Code.MISSING, assertThrows(AggregationException.class, reader::body).code());
+    assertEquals(SourceCode.MISSING, assertThrows(BadSource.class, reader::body).code());
     assertEquals(1, store.requests.stream().filter(request -> request.startsWith("get")).count());
   }
 }

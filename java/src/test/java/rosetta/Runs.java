@@ -5,14 +5,14 @@ import java.util.HashMap;
 import java.util.Map;
 
 /** What the steps' tests need around a step. */
-final class Runs {
-  static final String SOURCE = "source-bucket";
-  static final String DESTINATION = "destination-bucket";
+public final class Runs {
+  public static final String SOURCE = "source-bucket";
+  public static final String DESTINATION = "destination-bucket";
 
   private Runs() {}
 
   /** Defaults, and the settings given as name, value, name, value. */
-  static Config config(String... settings) {
+  public static Config config(String... settings) {
     Map<String, String> env = new HashMap<>();
     env.put("SRC_BUCKET", SOURCE);
     env.put("DST_BUCKET", DESTINATION);

@@ -8,6 +8,8 @@ import java.util.HexFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import rosetta.Errors.BadSource;
+import rosetta.Errors.SourceCode;
 
 class SplitterTest {
   private static String split(byte[] text) {
@@ -21,11 +23,11 @@ class SplitterTest {
     return split(text.getBytes(StandardCharsets.UTF_8));
   }
 
-  private static void assertFault(Errors.Code code, byte[] text) {
-    assertEquals(code, assertThrows(AggregationException.class, () -> split(text)).code());
+  private static void assertFault(SourceCode code, byte[] text) {
+    assertEquals(code, assertThrows(BadSource.class, () -> split(text)).code());
   }
 
-  private static void assertFault(Errors.Code code, String text) {
+  private static void assertFault(SourceCode code, String text) {
     assertFault(code, text.getBytes(StandardCharsets.UTF_8));
   }
 
@@ -58,7 +60,7 @@ class SplitterTest {
   void countsTheDepth() {
     String deep = "[".repeat(497) + "]".repeat(497); // in the record, in Records, in the file
     assertEquals("{\"a\":" + deep + "}\n", split("{\"Records\":[{\"a\":" + deep + "}]}"));
-    assertFault(Errors.Code.BAD_JSON, "{\"Records\":[{\"a\":[" + deep + "]}]}");
+    assertFault(SourceCode.BAD_JSON, "{\"Records\":[{\"a\":[" + deep + "]}]}");
   }
 
   @ParameterizedTest
@@ -108,9 +110,9 @@ class SplitterTest {
         "{\"a\":\"b}"
       })
   void refusesWhatIsNoJson(String text) {
-    assertFault(Errors.Code.BAD_JSON, text);
+    assertFault(SourceCode.BAD_JSON, text);
     if (text.startsWith("{\"a\"")) {
-      assertFault(Errors.Code.BAD_JSON, "{\"Records\":[{}," + text + "]}");
+      assertFault(SourceCode.BAD_JSON, "{\"Records\":[{}," + text + "]}");
     }
   }
 
@@ -132,12 +134,12 @@ class SplitterTest {
     String before =
         HexFormat.of().formatHex("{\"Records\":[{\"a\":\"".getBytes(StandardCharsets.UTF_8));
     String after = HexFormat.of().formatHex("\"}]}".getBytes(StandardCharsets.UTF_8));
-    assertFault(Errors.Code.BAD_JSON, HexFormat.of().parseHex(before + hex + after));
+    assertFault(SourceCode.BAD_JSON, HexFormat.of().parseHex(before + hex + after));
   }
 
   @Test
   void refusesUtf16() {
-    assertFault(Errors.Code.BAD_JSON, "{\"Records\":[]}".getBytes(StandardCharsets.UTF_16LE));
+    assertFault(SourceCode.BAD_JSON, "{\"Records\":[]}".getBytes(StandardCharsets.UTF_16LE));
   }
 
   @ParameterizedTest
@@ -156,7 +158,7 @@ class SplitterTest {
         "{\"Records\":1,\"Records\":[{}]}"
       })
   void refusesWhatHasNoRecords(String text) {
-    assertFault(Errors.Code.NO_RECORDS, text);
-    assertFault(Errors.Code.BAD_JSON, text + "x"); // the first clause counts
+    assertFault(SourceCode.NO_RECORDS, text);
+    assertFault(SourceCode.BAD_JSON, text + "x"); // the first clause counts
   }
 }

@@ -8,6 +8,7 @@ import java.time.LocalDate;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import rosetta.Errors.RunFailure;
 
 class TriggerTest {
   private static Trigger.Day parse(String event) {
@@ -71,8 +72,7 @@ class TriggerTest {
   }
 
   private static void assertFails(String message, String event) {
-    AggregationException e =
-        assertThrows(AggregationException.class, () -> parse(event.replace("'", "\"")));
+    RunFailure e = assertThrows(RunFailure.class, () -> parse(event.replace("'", "\"")));
     assertEquals(message, e.getMessage());
   }
 }

@@ -15,6 +15,7 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
+import rosetta.json.Json;
 
 /** One folder of tests/vectors as tests/README.md describes it. */
 record Vector(Path folder, Map<?, ?> members) {

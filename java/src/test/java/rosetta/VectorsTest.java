@@ -22,6 +22,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
+import rosetta.Errors.RunFailure;
+import rosetta.json.Json;
 
 /** Runs the contract's vectors against the handler with the store in memory. */
 class VectorsTest {
@@ -146,11 +148,9 @@ class VectorsTest {
     Object result = null;
     String error = null;
     try {
-      Map<String, Object> value =
-          new Handler(settings, config -> (journal, onFailure) -> store)
-              .handle(event, REQUEST_ID, new Deadline(900_000), log);
+      Record value = new Handler(settings, config -> store).handle(event, REQUEST_ID, 900_000, log);
       result = Json.parse(Json.write(value));
-    } catch (AggregationException e) {
+    } catch (RunFailure e) {
       error = e.getMessage();
     }
     List<Map<?, ?>> lines = new ArrayList<>();

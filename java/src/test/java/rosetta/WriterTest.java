@@ -7,27 +7,20 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import rosetta.Errors.RunFailure;
+import rosetta.tuning.ChunkBuffer;
 
 class WriterTest {
-  private static final Publisher.Keys KEYS = new Publisher.Keys("2024/02/08/", "id");
+  private static final String PREFIX = "2024/02/08/_id-";
 
-  private final ExecutorService tasks = Executors.newVirtualThreadPerTaskExecutor();
   private final MemoryStore store = new MemoryStore();
   private final ChunkBuffer compressed = new ChunkBuffer();
-
-  @AfterEach
-  void stop() {
-    tasks.shutdownNow();
-  }
 
   private Writer writer(String... settings) {
     store.bucket(Runs.DESTINATION);
     Config config = Runs.config(settings);
-    return new Writer(store, config, KEYS, tasks, new Deadline(60_000), Runs.journal(), compressed);
+    return new Writer(store, config, PREFIX, Runs.journal(), compressed);
   }
 
   private static Splitter.Records records(String lines) {
@@ -35,8 +28,12 @@ class WriterTest {
     return new Splitter.Records(bytes, lines.length(), (int) lines.lines().count());
   }
 
+  private static String key(int n) {
+    return PREFIX + "00000" + n + ".ndjson.gz";
+  }
+
   private String chunk(int n) throws IOException {
-    byte[] body = store.bucket(Runs.DESTINATION).get(KEYS.hidden(n));
+    byte[] body = store.bucket(Runs.DESTINATION).get(key(n));
     return new String(Vector.gunzip(body), StandardCharsets.UTF_8);
   }
 
@@ -48,10 +45,10 @@ class WriterTest {
       writer.write(records("{44}\n{555555555}\n{6}\n"));
       assertEquals(
           List.of(
-              new Writer.Chunk(2, 8),
-              new Writer.Chunk(2, 9),
-              new Writer.Chunk(1, 12),
-              new Writer.Chunk(1, 4)),
+              new Writer.Chunk(key(1), 2, 8),
+              new Writer.Chunk(key(2), 2, 9),
+              new Writer.Chunk(key(3), 1, 12),
+              new Writer.Chunk(key(4), 1, 4)),
           writer.finish());
     }
     assertEquals("{1}\n{2}\n", chunk(1));
@@ -81,10 +78,10 @@ class WriterTest {
 
   @Test
   void failsWithItsPut() {
-    store.failing("put", KEYS.hidden(1), "AccessDenied");
+    store.failing("put", key(1), "AccessDenied");
     try (Writer writer = writer()) {
       writer.write(records("{}\n"));
-      AggregationException e = assertThrows(AggregationException.class, writer::finish);
+      RunFailure e = assertThrows(RunFailure.class, writer::finish);
       assertEquals("S3_ERROR: put 2024/02/08/_id-000001.ndjson.gz", e.getMessage());
     }
   }

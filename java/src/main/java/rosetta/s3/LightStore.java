@@ -1,19 +1,27 @@
-// Step: store, the light one. SPEC L4, R3, E5: AWS's signer (Requests), Apache's client without its
-// repetitions, and the JDK's XML parser (Answers); each request is one attempt.
-// Holds each body that it returns.
-package rosetta;
+// The client `light`: AWS's signer (Requests), Apache's HTTP client and the JDK's XML parser
+// (Answers).
+// SPEC L4, R3, E5, P1. Holds the connections.
+package rosetta.s3;
 
-import java.io.EOFException;
 import java.io.IOException;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.apache.hc.client5.http.classic.HttpClient;
+import org.apache.hc.client5.http.config.ConnectionConfig;
 import org.apache.hc.client5.http.impl.classic.HttpClients;
+import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManagerBuilder;
+import org.apache.hc.client5.http.io.HttpClientConnectionManager;
 import org.apache.hc.core5.http.ClassicHttpRequest;
 import org.apache.hc.core5.http.HttpEntity;
 import org.apache.hc.core5.http.HttpHost;
 import org.apache.hc.core5.http.io.HttpClientResponseHandler;
 import org.apache.hc.core5.http.io.entity.InputStreamEntity;
 import org.apache.hc.core5.http.message.BasicClassicHttpRequest;
+import org.apache.hc.core5.io.CloseMode;
+import rosetta.Config;
+import rosetta.Errors.BadSource;
+import rosetta.Errors.SourceCode;
+import rosetta.Store;
 import software.amazon.awssdk.core.exception.SdkClientException;
 import software.amazon.awssdk.http.ContentStreamProvider;
 import software.amazon.awssdk.http.SdkHttpMethod;
@@ -23,12 +31,23 @@ import software.amazon.awssdk.utils.http.SdkHttpUtils;
 /** S3 without an S3 client. */
 final class LightStore implements Store {
   private final Requests requests;
+  private final HttpClientConnectionManager connections;
   private final HttpClient http;
 
   LightStore(Config config, Map<String, String> env) {
     requests = new Requests(config, Credentials.provider(env));
-    // minimal: it repeats nothing, follows no redirect and inflates nothing
-    http = HttpClients.createMinimal(Connections.of(config));
+    connections =
+        PoolingHttpClientConnectionManagerBuilder.create()
+            .setMaxConnTotal(config.concurrency())
+            .setMaxConnPerRoute(config.concurrency())
+            .setDefaultConnectionConfig(
+                ConnectionConfig.custom()
+                    .setConnectTimeout(Clients.CONNECT_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)
+                    .setSocketTimeout((int) Clients.READ_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)
+                    .build())
+            .build();
+    // The minimal client repeats nothing, follows no redirect and inflates nothing.
+    http = HttpClients.createMinimal(connections);
   }
 
   @Override
@@ -52,19 +71,14 @@ final class LightStore implements Store {
   public byte[] get(String bucket, String key, int limitBytes) {
     return attempt(
         requests.of(SdkHttpMethod.GET, bucket, key),
-        answer -> wholeBody(answer.getEntity(), limitBytes));
-  }
-
-  private static byte[] wholeBody(HttpEntity body, int limitBytes) throws IOException {
-    long length = body.getContentLength();
-    if (length > limitBytes) {
-      throw Errors.ofSource(Errors.Code.TOO_LARGE, null);
-    }
-    byte[] bytes = new byte[(int) length];
-    if (body.getContent().readNBytes(bytes, 0, bytes.length) < bytes.length) {
-      throw new EOFException("body shorter than its Content-Length");
-    }
-    return bytes;
+        answer -> {
+          HttpEntity entity = answer.getEntity();
+          byte[] body = Body.read(entity.getContent(), entity.getContentLength(), limitBytes);
+          if (body == null) {
+            throw new BadSource(SourceCode.TOO_LARGE);
+          }
+          return body;
+        });
   }
 
   @Override
@@ -89,11 +103,21 @@ final class LightStore implements Store {
     attempt(requests.of(SdkHttpMethod.DELETE, bucket, key), answer -> null);
   }
 
+  @Override
+  public void close() {
+    connections.close(CloseMode.IMMEDIATE);
+  }
+
   private <T> T attempt(SdkHttpRequest.Builder request, HttpClientResponseHandler<T> reader) {
     return attempt(request, null, null, reader);
   }
 
-  /** One attempt, with a body or, without, null twice. */
+  /**
+   * One attempt.
+   *
+   * @param body to send, or null
+   * @param payload the same for the signature, or null
+   */
   private <T> T attempt(
       SdkHttpRequest.Builder request,
       HttpEntity body,
@@ -117,7 +141,7 @@ final class LightStore implements Store {
             }
             return reader.handleResponse(answer);
           });
-    } catch (SdkClientException | IOException e) { // the former for lack of credentials
+    } catch (SdkClientException | IOException e) { // the former: no credentials
       throw new FailedAttempt(e);
     }
   }

@@ -1,5 +1,5 @@
 // Beside the steps: the memory of a sandbox that lives long. Holds one number.
-package rosetta;
+package rosetta.tuning;
 
 import java.util.function.LongSupplier;
 
@@ -7,7 +7,7 @@ import java.util.function.LongSupplier;
  * The serial collector would rather let the heap grow, up to all of the function's memory, than
  * collect its old generation, and some of each page of a listing dies there.
  */
-final class Heap {
+public final class Heap {
   private static final long FIRST_GROWTH_BYTES = 16 << 20;
   private static final int MOST_TIMES_LIVE = 2;
 
@@ -31,7 +31,7 @@ final class Heap {
    * Collects all when the heap has outgrown its bound, and sets that anew by what lives and by what
    * the collector keeps.
    */
-  void bound() {
+  public void bound() {
     if (size.getAsLong() > most) {
       collect.run();
       long live = size.getAsLong() - free.getAsLong();

@@ -1,6 +1,6 @@
 // Beside step writer: where a chunk's compressed bytes wait for their put. SPEC P5.
 // Holds as many pieces as the largest chunk has needed.
-package rosetta;
+package rosetta.tuning;
 
 import java.io.ByteArrayInputStream;
 import java.io.InputStream;
@@ -9,12 +9,13 @@ import java.io.SequenceInputStream;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import rosetta.Store;
 
 /**
  * Keeps its memory when it is emptied. One array that grew by copying would at times need three
  * times a chunk's size, and leave what it outgrew where it is collected last.
  */
-final class ChunkBuffer extends OutputStream implements Store.Content {
+public final class ChunkBuffer extends OutputStream implements Store.Content {
   private static final int PIECE_BYTES = 1 << 18;
 
   private final List<byte[]> pieces = new ArrayList<>();
@@ -39,7 +40,7 @@ final class ChunkBuffer extends OutputStream implements Store.Content {
     }
   }
 
-  void reset() {
+  public void reset() {
     length = 0;
   }
 

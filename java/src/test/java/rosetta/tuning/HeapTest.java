@@ -1,4 +1,4 @@
-package rosetta;
+package rosetta.tuning;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 

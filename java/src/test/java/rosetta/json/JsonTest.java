@@ -1,4 +1,4 @@
-package rosetta;
+package rosetta.json;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -6,7 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -14,12 +16,24 @@ import org.junit.jupiter.params.provider.ValueSource;
 class JsonTest {
   @Test
   void readsAndWritesAllKindsOfValues() throws IOException {
-    Object value =
-        Json.object("b", List.of(1.5, "x\n\u00e9"), "a", Arrays.asList(true, false, null));
+    Map<String, Object> value = new LinkedHashMap<>();
+    value.put("b", List.of(1.5, "x\n\u00e9"));
+    value.put("a", Arrays.asList(true, false, null));
     String text = "{\"b\":[1.5,\"x\\n\\u00E9\"],\"a\":[true,false,null]}";
     assertEquals(text, Json.write(value));
     assertEquals(value, Json.parse(text));
     assertEquals(value, Json.parse(text.getBytes(StandardCharsets.UTF_8)));
+  }
+
+  private record Inner(long waitMs) {}
+
+  private record Outer(String name, List<Inner> inner) {}
+
+  @Test
+  void writesRecords() {
+    assertEquals(
+        "{\"name\":null,\"inner\":[{\"wait_ms\":7}]}",
+        Json.write(new Outer(null, List.of(new Inner(7)))));
   }
 
   @ParameterizedTest

@@ -1,9 +1,10 @@
-// Step: store, its requests. SPEC S10, S11, S16, L4: where the bucket is, and AWS's signature.
+// The light client's requests. SPEC S10, S11, S16, L4: the bucket's address, and AWS's signature.
 // Holds the credentials' provider.
-package rosetta;
+package rosetta.s3;
 
 import java.net.URI;
 import java.time.Clock;
+import rosetta.Config;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.awssdk.http.ContentStreamProvider;
 import software.amazon.awssdk.http.SdkHttpMethod;

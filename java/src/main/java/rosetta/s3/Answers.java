@@ -1,6 +1,6 @@
-// Step: store, S3's answers in XML. SPEC L3, L4, R1: one page of a listing, or what went wrong.
+// S3's XML answers for the light client. SPEC L3, L4, R1: a listing's page, or an error.
 // Holds one answer's texts.
-package rosetta;
+package rosetta.s3;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -15,6 +15,7 @@ import javax.xml.stream.XMLStreamConstants;
 import javax.xml.stream.XMLStreamException;
 import javax.xml.stream.XMLStreamReader;
 import org.apache.hc.core5.http.HttpEntity;
+import rosetta.Store;
 
 /** What {@link LightStore} needs of them, by the JDK's parser. */
 final class Answers {
@@ -42,7 +43,7 @@ final class Answers {
   }
 
   /** The fault that an answer of this status tells, as far as it can be read. */
-  static FailedAttempt fault(int status, HttpEntity body) {
+  static Store.FailedAttempt fault(int status, HttpEntity body) {
     Answers answer = new Answers();
     try {
       if (body != null) {
@@ -53,7 +54,7 @@ final class Answers {
     }
     String code = answer.texts.getOrDefault("Code", "");
     String message = answer.texts.getOrDefault("Message", "");
-    return new FailedAttempt(status, code, status + " " + code + ": " + message);
+    return new Store.FailedAttempt(status, code, status + " " + code + ": " + message);
   }
 
   private void read(InputStream xml, String root) throws IOException {

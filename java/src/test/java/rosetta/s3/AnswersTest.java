@@ -1,10 +1,8 @@
-package rosetta;
+package rosetta.s3;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -15,6 +13,7 @@ import org.apache.hc.core5.http.io.entity.StringEntity;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import rosetta.Store;
 
 class AnswersTest {
   private static InputStream xml(String text) {
@@ -24,7 +23,8 @@ class AnswersTest {
   @Test
   void readsAPageOfThousands() throws IOException {
     String member =
-        "<Contents><ETag>&quot;e&#34;</ETag><Size>2147483648</Size><Key>%C3%BC&amp;b</Key></Contents>";
+        "<Contents><ETag>&quot;e&#34;</ETag><Size>2147483648</Size>"
+            + "<Key>%C3%BC&amp;b</Key></Contents>";
     String page =
         "<?xml version='1.0' encoding='UTF-8'?><ListBucketResult xmlns='http://s3'><Prefix/>"
             + "<IsTruncated>false</IsTruncated><NextContinuationToken>t</NextContinuationToken>";
@@ -43,7 +43,8 @@ class AnswersTest {
         "<ListBucketResult><IsTruncated>false</IsTruncated>",
         "<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>",
         "<ListBucketResult><Contents><Key>%4</Key><Size>1</Size></Contents></ListBucketResult>",
-        "<!DOCTYPE l [<!ENTITY e SYSTEM 'file:///etc/hostname'>]><ListBucketResult>&e;</ListBucketResult>",
+        "<!DOCTYPE l [<!ENTITY e SYSTEM 'file:///etc/hostname'>]>"
+            + "<ListBucketResult>&e;</ListBucketResult>",
         "<Error><Code>SlowDown</Code></Error>",
       })
   void takesNoOtherAnswerForAPage(String answer) {
@@ -53,11 +54,11 @@ class AnswersTest {
   @Test
   void tellsAFaultAsFarAsItCanBeRead() {
     String fault = "<Error><Code>NoSuchKey</Code><Message>gone</Message><Key>&#1;</Key></Error>";
-    FailedAttempt failed = Answers.fault(404, new StringEntity(fault));
+    Store.FailedAttempt failed = Answers.fault(404, new StringEntity(fault));
     assertEquals("NoSuchKey", failed.code());
     assertEquals("404 NoSuchKey: gone", failed.getMessage());
-    assertTrue(failed.isFinal());
-    assertFalse(Answers.fault(503, new StringEntity("busy")).isFinal());
+    assertEquals(404, failed.status());
+    assertEquals(503, Answers.fault(503, new StringEntity("busy")).status());
     assertEquals("301 : ", Answers.fault(301, null).getMessage());
   }
 }

@@ -1,6 +1,6 @@
-// Step: store, its credentials. SPEC S16: two sources, and no other of the SDK's chain.
+// The credentials, for both clients. SPEC S16: two sources; the SDK's chain has more.
 // Holds what the container endpoint gave, until shortly before that expires.
-package rosetta;
+package rosetta.s3;
 
 import java.util.Map;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;

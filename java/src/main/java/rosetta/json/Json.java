@@ -1,6 +1,6 @@
-// Beside the steps: the small documents, which are the trigger, the manifest and the log, as maps,
-// lists, strings, doubles, booleans and null. Sources don't come here: see Splitter.
-package rosetta;
+// The small documents: trigger, manifest, result and log. The step splitter reads the sources.
+// Holds no state.
+package rosetta.json;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonFactoryBuilder;
@@ -13,30 +13,32 @@ import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.lang.reflect.Method;
+import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
-/** Strict reading (RFC 8259, one document) and writing of small JSON. */
-final class Json {
+/**
+ * Reads one document strictly (RFC 8259) as maps, lists, strings, doubles, booleans and null;
+ * writes records.
+ */
+public final class Json {
   private static final int DEPTH = 1000; // the tree is read by recursion
 
   private static final JsonFactory FACTORY = factory(DEPTH);
 
   private Json() {}
 
-  /**
-   * A factory that limits nothing but the depth: how long a name or number may be is not ours to
-   * say.
-   */
-  static JsonFactory factory(int depth) {
+  /** Jackson with no limit but the depth: names and numbers may have any length. */
+  public static JsonFactory factory(int depth) {
     return new JsonFactoryBuilder()
         .disable(JsonFactory.Feature.CHARSET_DETECTION)
         .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
         .disable(JsonFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
-        .enable(
-            JsonWriteFeature.ESCAPE_NON_ASCII) // some readers of logs take U+2028 for a line's end
+        .enable(JsonWriteFeature.ESCAPE_NON_ASCII) // some readers of logs end a line at U+2028
         .streamReadConstraints(
             StreamReadConstraints.builder()
                 .maxNestingDepth(depth)
@@ -49,13 +51,13 @@ final class Json {
   }
 
   /** Reads a whole document; throws {@link IOException} when it isn't exactly one. */
-  static Object parse(byte[] text) throws IOException {
+  public static Object parse(byte[] text) throws IOException {
     try (JsonParser parser = FACTORY.createParser(text)) {
       return document(parser);
     }
   }
 
-  static Object parse(String text) throws IOException {
+  public static Object parse(String text) throws IOException {
     try (JsonParser parser = FACTORY.createParser(text)) {
       return document(parser);
     }
@@ -98,22 +100,29 @@ final class Json {
     };
   }
 
-  /** Members in the order given: name, value, name, value. */
-  static Map<String, Object> object(Object... namesAndValues) {
+  /** A record's components in their order; {@code waitMs} becomes {@code wait_ms}. */
+  public static Map<String, Object> members(Record fields) {
     Map<String, Object> members = new LinkedHashMap<>();
-    for (int i = 0; i < namesAndValues.length; i += 2) {
-      members.put((String) namesAndValues[i], namesAndValues[i + 1]);
+    try {
+      for (RecordComponent component : fields.getClass().getRecordComponents()) {
+        Method accessor = component.getAccessor();
+        accessor.setAccessible(true); // a step's record is its own
+        String name = component.getName().replaceAll("([A-Z])", "_$1").toLowerCase(Locale.ROOT);
+        members.put(name, accessor.invoke(fields));
+      }
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException(e);
     }
     return members;
   }
 
-  /** The text of maps, lists, strings, numbers, booleans and null, on one line. */
-  static String write(Object value) {
+  /** The text of records, maps, lists, strings, numbers, booleans and null, on one line. */
+  public static String write(Object value) {
     StringWriter text = new StringWriter();
     try (JsonGenerator generator = FACTORY.createGenerator(text)) {
       write(generator, value);
     } catch (IOException e) {
-      throw new UncheckedIOException(e); // a StringWriter has none
+      throw new UncheckedIOException(e); // a StringWriter throws none
     }
     return text.toString();
   }
@@ -121,6 +130,7 @@ final class Json {
   private static void write(JsonGenerator generator, Object value) throws IOException {
     switch (value) {
       case null -> generator.writeNull();
+      case Record fields -> write(generator, members(fields));
       case Map<?, ?> members -> {
         generator.writeStartObject();
         for (Map.Entry<?, ?> member : members.entrySet()) {
