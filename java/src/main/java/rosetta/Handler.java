@@ -19,6 +19,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import rosetta.Errors.BadSource;
 import rosetta.Errors.BadSources;
 import rosetta.Errors.RunFailure;
@@ -36,7 +37,8 @@ public final class Handler implements RequestStreamHandler {
   private record Bad(String key, Errors.SourceCode code) {}
 
   private Config config;
-  private Sandbox sandbox;
+  private Supplier<Store> connect;
+  private Sandbox sandbox; // null after a run that failed
   private RuntimeException initFault;
 
   /** Never fails: the invocations report what went wrong (S14). */
@@ -44,10 +46,11 @@ public final class Handler implements RequestStreamHandler {
     this(System.getenv(), config -> Clients.open(config, System.getenv()));
   }
 
-  Handler(Map<String, String> env, Function<Config, Store> connect) {
+  Handler(Map<String, String> env, Function<Config, Store> client) {
     try {
       config = Config.fromEnv(env);
-      sandbox = new Sandbox(config, () -> connect.apply(config));
+      connect = () -> client.apply(config);
+      sandbox = new Sandbox(config, connect);
       if ("snap-start".equals(env.get("AWS_LAMBDA_INITIALIZATION_TYPE"))) {
         sandbox.rehearseBeforeSnapshot();
       }
@@ -72,6 +75,9 @@ public final class Handler implements RequestStreamHandler {
     try {
       if (initFault != null) {
         throw initFault;
+      }
+      if (sandbox == null) {
+        sandbox = new Sandbox(config, connect);
       }
       Trigger.Day day = Trigger.parse(event);
       journal.log(Journal.Level.INFO, "start", new Start(day.date(), day.account(), day.force()));
@@ -118,7 +124,8 @@ public final class Handler implements RequestStreamHandler {
         result = outcome(remainingMs - reservedMs);
       } finally {
         if (result == null) { // no thread, request or buffer of this run is used again
-          sandbox = kept.renewed();
+          sandbox = null;
+          kept.end();
         }
       }
       if (bad.count() > 0 && !day.force()) {

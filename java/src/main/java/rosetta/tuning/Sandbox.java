@@ -47,12 +47,11 @@ public final class Sandbox {
     snapshot = new Snapshot(config, connect, inflater, splitter).registered();
   }
 
-  /** Ends what a failed run has left, and starts afresh: the next run shares nothing with it. */
-  public Sandbox renewed() throws InterruptedException {
+  /** Ends what a failed run has left; the next run needs another sandbox. */
+  public void end() throws InterruptedException {
     tasks.shutdownNow();
     client.close(); // an interrupt alone doesn't end a thread's read of a socket
     tasks.awaitTermination(FAREWELL_MS, TimeUnit.MILLISECONDS);
-    return new Sandbox(config, connect);
   }
 
   /** The client, whose connections stay open. */
