@@ -35,6 +35,9 @@ func TestInvoke(t *testing.T) {
 	if string(output) != want {
 		t.Errorf("result is %s, expected %s", output, want)
 	}
+	if !strings.Contains(log.String(), `"publish":{"count":1,`) {
+		t.Errorf("the publication is not counted: %s", log)
+	}
 	start := `{"level":"INFO","event":"start","request_id":"test-request","day":"2024-02-08","account":null,"force":false}`
 	if !strings.HasPrefix(log.String(), start+"\n") {
 		t.Errorf("log is %s", log)
