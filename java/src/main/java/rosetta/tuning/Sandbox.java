@@ -37,8 +37,7 @@ public final class Sandbox {
     this.permits = new Semaphore(config.concurrency());
     this.tasks =
         Executors.newFixedThreadPool(
-            config.concurrency() + THREADS_BESIDE_REQUESTS,
-            Thread.ofPlatform().daemon().factory()); // virtual ones take a sixth more CPU
+            config.concurrency() + THREADS_BESIDE_REQUESTS, Thread.ofPlatform().daemon().factory());
     this.inflater = new Inflater(config.maxSourceBytes());
   }
 
