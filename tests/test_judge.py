@@ -7,6 +7,7 @@ import gzip
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -23,6 +24,7 @@ from harness.verify.vectors.log_checks import PHASES
 CASE = "writing-three-chunks"
 DAY = "2024/02/08/"
 RUN = "actor"
+CLAIM = f"{DAY}_claim.json"
 TEXTS = [f'{{"eventID":"{name}"}}\n'.encode() for name in "abc"]
 
 
@@ -46,6 +48,11 @@ class Script:
     end: dict[str, Any] = field(default_factory=dict)
     extra_log: list[dict[str, Any]] = field(default_factory=list)
     say_end: bool = True
+    claims_first: bool = True
+    claim_condition: str | None = "*"
+    claim_text: str | None = None
+    releases: bool = True
+    release_condition: bool = True
 
 
 class Actor:
@@ -73,6 +80,26 @@ class Actor:
     def hidden(self, number: int) -> str:
         return f"{DAY}_{RUN}-{number:06d}.ndjson.gz"
 
+    def claim(self) -> str:
+        """Claim the day; gives the claim's ETag."""
+        end = datetime.now(UTC) + timedelta(seconds=900)
+        expires = end.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        condition: Any = {}
+        if self.script.claim_condition:
+            condition["IfNoneMatch"] = self.script.claim_condition
+        text = self.script.claim_text or json.dumps({"run": RUN, "expires": expires})
+        return self.s3.put_object(
+            Bucket=DESTINATION_BUCKET,
+            Key=CLAIM,
+            Body=text.encode(),
+            ContentType="application/json",
+            **condition,
+        )["ETag"]
+
+    def release(self, etag: str) -> None:
+        condition: Any = {"IfMatch": etag} if self.script.release_condition else {}
+        self.s3.delete_object(Bucket=DESTINATION_BUCKET, Key=CLAIM, **condition)
+
     def clean(self) -> None:
         for number in range(1, len(self.script.texts) + 1):
             self.s3.delete_object(Bucket=DESTINATION_BUCKET, Key=self.hidden(number))
@@ -81,6 +108,7 @@ class Actor:
         script = self.script
         assert json.loads(event) == {"year": 2024, "month": 2, "day": 8}
         source = f"AWSLogs/111122223333/CloudTrail/eu-west-1/{DAY}a.json.gz"
+        claim = self.claim() if script.claims_first else ""
         for _ in range(script.gets):
             self.s3.get_object(Bucket="source-bucket", Key=source)["Body"].read()
         for _ in range(script.heads):
@@ -119,6 +147,9 @@ class Actor:
             self.put(f"{DAY}_manifest.json", manifest, "application/json")
         if script.clean and not script.clean_first:
             self.clean()
+        claim = claim or self.claim()
+        if script.releases:
+            self.release(claim)
         answer = result | script.answer
         phases = {name: {"count": 3, "sum_ms": 1.5} for name in PHASES}
         end: dict[str, Any] = {
@@ -186,6 +217,30 @@ WRONG: dict[str, tuple[Callable[[], Script], str]] = {
     "content type": (lambda: Script(content_type="text/plain"), "W1: _actor-000001"),
     "content encoding": (lambda: Script(content_encoding="gzip"), "W1: _actor-000001"),
     "time in the gzip header": (lambda: Script(gzip_time=1), "has a time or a name"),
+    "no claim before the work": (
+        lambda: Script(claims_first=False),
+        "W11: get before the day is claimed",
+    ),
+    "claim without a condition": (lambda: Script(claim_condition=None), "put without a condition"),
+    "claim of another run": (
+        lambda: Script(claim_text='{"run": "b", "expires": "2999-01-01T00:00:00.000Z"}'),
+        "W11: the claim names the run 'b', not 'actor'",
+    ),
+    "claim without an end": (lambda: Script(claim_text='{"run": "actor"}'), "W11: the claim is"),
+    "claim for years": (
+        lambda: Script(claim_text='{"run": "actor", "expires": "2999-01-01T00:00:00.000Z"}'),
+        "W11: the claim expires in ",
+    ),
+    "claim that has expired": (
+        lambda: Script(claim_text='{"run": "actor", "expires": "2024-01-01T00:00:00.000Z"}'),
+        "W11: the claim expires in -",
+    ),
+    "claim kept": (lambda: Script(releases=False), "W13: the last write is delete"),
+    "claim kept in the bucket": (lambda: Script(releases=False), "_claim.json should not be there"),
+    "release without a condition": (
+        lambda: Script(release_condition=False),
+        "W13: '2024/02/08/_claim.json' deleted without a condition",
+    ),
     "another request": (lambda: Script(heads=1), "E5: requests that no clause asks for: HEAD"),
     "six attempts": (lambda: Script(gets=6), "E5: 6 attempts to get"),
     "boolean for a number": (lambda: Script(answer={"bad": False}), 'result is {"day"'),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import urllib.request
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, ResponseStreamingError
+from botocore.exceptions import ClientError, ConnectionClosedError, ResponseStreamingError
 
 from harness.targets.local.s3server import S3Server
 from harness.verify.scripted_s3.scene import Fault, Stored
@@ -69,7 +71,13 @@ def what_is_seen(s3: S3Client) -> list[Any]:
     for key in ("copy", "é/😀"):
         answer = s3.get_object(Bucket=BUCKET, Key=key)
         seen.append((answer["Body"].read(), answer["ContentType"], answer["ContentLength"]))
+    first = s3.put_object(Bucket=BUCKET, Key="claim", Body=b"1", IfNoneMatch="*")["ETag"]
+    second = s3.put_object(Bucket=BUCKET, Key="claim", Body=b"2", IfMatch=first)["ETag"]
     for call in (
+        lambda: s3.put_object(Bucket=BUCKET, Key="claim", Body=b"3", IfNoneMatch="*"),
+        lambda: s3.put_object(Bucket=BUCKET, Key="claim", Body=b"3", IfMatch=first),
+        lambda: s3.put_object(Bucket=BUCKET, Key="never-there", Body=b"3", IfMatch=first),
+        lambda: s3.delete_object(Bucket=BUCKET, Key="claim", IfMatch=first),
         lambda: s3.get_object(Bucket=BUCKET, Key="b"),
         lambda: s3.get_object(Bucket="no-such-bucket", Key="b"),
         lambda: s3.list_objects_v2(Bucket="no-such-bucket"),
@@ -81,6 +89,9 @@ def what_is_seen(s3: S3Client) -> list[Any]:
             call()
         response = caught.value.response
         seen.append((response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]))
+    seen.append(s3.get_object(Bucket=BUCKET, Key="claim")["Body"].read())
+    s3.delete_object(Bucket=BUCKET, Key="claim", IfMatch=second)
+    seen.append("Contents" in s3.list_objects_v2(Bucket=BUCKET, Prefix="claim"))
     return seen
 
 
@@ -127,3 +138,66 @@ def test_expired_keys_are_refused(s3: ScriptedS3, scripted: S3Client) -> None:
     s3.accepts = lambda key, token: (key, token) == ("other", "")
     with pytest.raises(ClientError, match="ExpiredToken"):
         scripted.get_object(Bucket=BUCKET, Key="a")
+
+
+def raw_answer(s3: ScriptedS3, fault: Fault) -> bytes:
+    """All bytes that the server sends for a get of an object of four bytes."""
+    s3.begin({BUCKET: {"a": Stored(b"four")}}, [fault])
+    host, _, port = s3.endpoint.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(
+            f"GET /{BUCKET}/a HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+            "Authorization: Credential=test/\r\n\r\n".encode()
+        )
+        return b"".join(iter(lambda: connection.recv(4096), b""))
+
+
+def test_an_answer_is_cut_at_any_byte(s3: ScriptedS3) -> None:
+    assert raw_answer(s3, Fault("get", "a", kind="cut", at=9)) == b"HTTP/1.1 "
+    assert raw_answer(s3, Fault("get", "a", kind="cut", at=0)) == b""
+    assert raw_answer(s3, Fault("get", "a", kind="cut", at="body")).endswith(b"\r\n\r\n")
+    assert raw_answer(s3, Fault("get", "a", kind="cut", at=-1)).endswith(b"\r\n\r\nfou")
+
+
+def test_a_body_comes_in_every_form_of_http(s3: ScriptedS3) -> None:
+    chunked = raw_answer(s3, Fault("get", "a", kind="chunked"))
+    assert chunked.endswith(b"\r\n\r\n2\r\nfo\r\n2\r\nur\r\n0\r\n\r\n")
+    unannounced = raw_answer(s3, Fault("get", "a", kind="unannounced"))
+    assert unannounced.endswith(b"\r\n\r\nfour")
+    assert b"content-length" not in (chunked + unannounced).lower()
+    assert b"caf\xe9" in raw_answer(s3, Fault("get", "a", kind="odd-header"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "gone", "there"),
+    [
+        ("no-token", "<NextContinuationToken>", "<IsTruncated>true<"),
+        ("no-is-truncated", "<IsTruncated>", "<Key>a%2Bb</Key>"),
+        ("foreign-key", "<Key>a%2Bb<", "<Key>foreign/a%2Bb<"),
+        ("no-size", "<Size>", "<Key>a%2Bb<"),
+        ("negative-size", "<Size>4<", "<Size>-1<"),
+        ("encoding-ignored", "<EncodingType>", "<Key>a+b<"),
+    ],
+)
+def test_a_listing_is_odd_as_the_fault_says(
+    s3: ScriptedS3, kind: str, gone: str, there: str
+) -> None:
+    s3.begin({BUCKET: {"a+b": Stored(b"four")}}, [Fault("list", "a", kind=kind)])
+    answer = urllib.request.urlopen(
+        urllib.request.Request(
+            f"{s3.endpoint}/{BUCKET}?list-type=2&prefix=a&encoding-type=url",
+            headers={"Authorization": "Credential=test/"},
+        )
+    )
+    text = answer.read().decode()
+    assert gone not in text
+    assert there in text
+
+
+def test_a_lost_answer_is_to_a_request_that_was_carried_out(
+    s3: ScriptedS3, scripted: S3Client
+) -> None:
+    s3.begin({BUCKET: {}}, [Fault("put", "a", kind="lost")])
+    with pytest.raises(ConnectionClosedError):
+        scripted.put_object(Bucket=BUCKET, Key="a", Body=b"four")
+    assert s3.objects(BUCKET)["a"].body == b"four"

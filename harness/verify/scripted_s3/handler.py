@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from typing import Any, Protocol
 from urllib.parse import parse_qs, quote, quote_plus, unquote, unquote_plus, urlsplit
 from xml.sax.saxutils import escape
@@ -99,7 +100,7 @@ class Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(url.query, True).items()}
         body = self._read_body()
-        self.request_seen = request = self._identify(method, url.path, query)
+        self.request_seen = request = self._identify(method, url.path, query, body)
         self.fault = fault = scene.fault(request.operation, request.key)
         if refusal := self._refusal(fault):
             return self._refuse(*refusal)
@@ -112,22 +113,18 @@ class Handler(BaseHTTPRequestHandler):
         objects = scene.buckets.get(request.bucket)
         if objects is None:
             return self._refuse(404, "NoSuchBucket")
+        if request.operation in ("put", "delete"):
+            return self._write(objects, request, body)
         match request.operation:
             case "list":
                 return self._list(objects, query)
             case "get":
                 return self._get(objects.get(request.key))
-            case "put":
-                return self._put(objects, request, body)
             case "copy":
                 return self._copy(scene, objects, request)
-            case "delete":
-                with scene.lock:
-                    objects.pop(request.key, None)
-                return self._answer(204, b"")
         return self._refuse(405, "MethodNotAllowed")
 
-    def _identify(self, method: str, path: str, query: Mapping[str, str]) -> Request:
+    def _identify(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> Request:
         bucket, _, raw_key = path.lstrip("/").partition("/")
         key, detail = unquote(raw_key), ""
         copied_from = self.headers.get("x-amz-copy-source")
@@ -137,9 +134,13 @@ class Handler(BaseHTTPRequestHandler):
             detail = query.get("continuation-token", "")
         elif operation == "put" and copied_from:
             operation, detail = "copy", unquote_plus(copied_from).lstrip("/")
+        elif operation == "put" and key.endswith("/_claim.json"):
+            detail = body.decode(errors="replace")
+        headers = ("If-None-Match", "If-Match")
+        condition = next((f"{h}: {self.headers[h]}" for h in headers if h in self.headers), "")
         encoding = _stored_encoding(self.headers.get("content-encoding"))
         content_type = self.headers.get("content-type")
-        return Request(operation, bucket, key, detail, None, content_type, encoding)
+        return Request(operation, bucket, key, detail, None, content_type, encoding, condition)
 
     def _refusal(self, fault: Fault | None) -> tuple[int, str] | None:
         access_key = re.search(r"Credential=([^/]+)/", self.headers.get("authorization", ""))
@@ -174,7 +175,8 @@ class Handler(BaseHTTPRequestHandler):
         limit = min(int(query.get("max-keys", self.s3.page)), self.s3.page)
         rest = sorted((e for e in entries if e.encode() > after.encode()), key=str.encode)
         page, more = rest[:limit], len(rest) > limit
-        by_url = query.get("encoding-type") == "url"
+        kind = self.fault.kind if self.fault else None
+        by_url = query.get("encoding-type") == "url" and kind != "encoding-ignored"
 
         def text(value: str) -> str:
             return quote_plus(value, safe="/*") if by_url else escape(value)
@@ -184,32 +186,48 @@ class Handler(BaseHTTPRequestHandler):
             '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">',
             f"<Name>{escape(self.request_seen.bucket)}</Name>",
             f"<Prefix>{text(prefix)}</Prefix><KeyCount>{len(page)}</KeyCount>",
-            f"<MaxKeys>{limit}</MaxKeys><IsTruncated>{str(more).lower()}</IsTruncated>",
+            f"<MaxKeys>{limit}</MaxKeys>",
         ]
+        if kind != "no-is-truncated":
+            parts.append(f"<IsTruncated>{str(more or kind == 'no-token').lower()}</IsTruncated>")
         if by_url:
             parts.append("<EncodingType>url</EncodingType>")
         if delimiter:
             parts.append(f"<Delimiter>{text(delimiter)}</Delimiter>")
-        if more:
+        if more and kind != "no-token":
             following = base64.urlsafe_b64encode(page[-1].encode()).decode()
             parts.append(f"<NextContinuationToken>{following}</NextContinuationToken>")
         for entry in page:
-            size = entries[entry]
+            size: int | str | None = entries[entry]
             if size is None:
                 parts.append(f"<CommonPrefixes><Prefix>{text(entry)}</Prefix></CommonPrefixes>")
             else:
+                if kind == "foreign-key":
+                    entry = f"foreign/{entry}"
+                size = "-1" if kind == "negative-size" else size
+                size = "" if kind == "no-size" else f"<Size>{size}</Size>"
                 parts.append(
-                    f"<Contents><Key>{text(entry)}</Key><Size>{size}</Size>"
+                    f"<Contents><Key>{text(entry)}</Key>{size}"
                     "<LastModified>2024-02-08T00:00:00.000Z</LastModified>"
                     "<StorageClass>STANDARD</StorageClass></Contents>"
                 )
         parts.append("</ListBucketResult>")
         self._answer(200, "".join(parts).encode(), {"Content-Type": "application/xml"})
 
-    def _put(self, objects: dict[str, Stored], request: Request, body: bytes) -> None:
+    def _write(self, objects: dict[str, Stored], request: Request, body: bytes) -> None:
+        """Put or delete, if the condition holds; both in one step, as S3 does it."""
         with self.answering.lock:
-            objects[request.key] = Stored(body, request.content_type, request.content_encoding)
-        self._answer(200, b"", {"ETag": _etag(body)})
+            refusal = _unmet(request.condition, objects.get(request.key))
+            if refusal is None and request.operation == "put":
+                kept = Stored(body, request.content_type, request.content_encoding)
+                objects[request.key] = kept
+            elif refusal is None:
+                objects.pop(request.key, None)
+        if refusal is not None:
+            return self._refuse(*refusal)
+        if request.operation == "put":
+            return self._answer(200, b"", {"ETag": _etag(body)})
+        return self._answer(204, b"")
 
     def _get(self, stored: Stored | None) -> None:
         if stored is None:
@@ -247,13 +265,50 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(status, body.encode(), {"Content-Type": "application/xml"})
 
     def _answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-        if self.fault and self.fault.kind in ("short", "stall") and status < 300:
-            return self._break_off(status, body, headers or {}, self.fault.kind)
-        self._head(status, len(body), headers or {})
+        headers = headers or {}
+        match self.fault.kind if self.fault and status < 300 else None:
+            case "short" | "stall" as kind:
+                return self._break_off(status, body, headers, kind)
+            case "lost":
+                self._log(None)
+                return self._hang_up()
+            case "cut":
+                return self._cut_off(status, body, headers)
+            case "chunked":
+                return self._answer_in_chunks(status, body, headers)
+            case "unannounced":  # neither a length nor chunks: the body ends with the connection
+                self._head(status, None, {**headers, "Connection": "close"})
+                self.wfile.write(body)
+                self.wfile.flush()
+                return self._hang_up()
+            case "odd-header":
+                headers = {**headers, "x-amz-meta-note": "caf\xe9 \xff"}
+        self._head(status, len(body), headers)
         self._give_back()
         if self.command != "HEAD" and status != 204:
             self.wfile.write(body)
         return None
+
+    def _cut_off(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        """The beginning of the answer, as long as the fault's ``at`` says."""
+        assert self.fault is not None
+        connection, self.wfile = self.wfile, BytesIO()
+        self._head(status, len(body), headers)
+        head = self.wfile.getvalue()
+        self.wfile = connection
+        at = len(head) if self.fault.at == "body" else int(self.fault.at)
+        self.wfile.write((head + body)[:at])
+        self.wfile.flush()
+        self._hang_up()
+
+    def _answer_in_chunks(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        self._head(status, None, {**headers, "Transfer-Encoding": "chunked"})
+        half = len(body) // 2
+        for part in (body[:half], body[half:]):
+            if part:
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+        self._give_back()
+        self.wfile.write(b"0\r\n\r\n")
 
     def _break_off(self, status: int, body: bytes, headers: Mapping[str, str], kind: str) -> None:
         """Half the body; where there is none, no answer at all."""
@@ -267,12 +322,12 @@ class Handler(BaseHTTPRequestHandler):
             self._wait_for_hang_up()
         self._hang_up()
 
-    def _head(self, status: int, length: int, headers: Mapping[str, str]) -> None:
+    def _head(self, status: int, length: int | None, headers: Mapping[str, str]) -> None:
         self._log(status)
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        if status != 204:
+        if status != 204 and length is not None:
             self.send_header("Content-Length", str(length))
         self.end_headers()
 
@@ -308,6 +363,18 @@ def _aws_chunks(framed: bytes) -> Iterator[bytes]:
 def _stored_encoding(header: str | None) -> str | None:
     kept = [part for part in (header or "").split(",") if part.strip() not in ("", "aws-chunked")]
     return ",".join(kept) or None
+
+
+def _unmet(condition: str, stored: Stored | None) -> tuple[int, str] | None:
+    """The refusal of a write whose condition does not hold."""
+    name, _, value = condition.partition(": ")
+    if name == "If-None-Match" and stored is not None:
+        return 412, "PreconditionFailed"
+    if name == "If-Match" and stored is None:
+        return 404, "NoSuchKey"
+    if name == "If-Match" and stored is not None and value != _etag(stored.body):
+        return 412, "PreconditionFailed"
+    return None
 
 
 def _etag(body: bytes) -> str:

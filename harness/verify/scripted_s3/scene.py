@@ -24,8 +24,9 @@ class Fault:
     """Requests of ``operation`` on ``key`` that fail: the first ``times`` attempts, or all.
 
     ``key`` may hold ``{request_id}``, which stands for any text without a slash. Either ``status``
-    and ``code`` (an S3 error answer) or ``kind`` (``short``, ``stall``, ``reset``, ``other``) is
-    given.
+    and ``code`` (an S3 error answer) or ``kind`` is given; ``tests/README.md`` explains the kinds.
+    ``at`` belongs to the kind ``cut``: how many bytes of the answer are sent, from its end if
+    negative; ``body`` stands for all before the body.
     """
 
     operation: str
@@ -34,6 +35,7 @@ class Fault:
     code: str | None = None
     kind: str | None = None
     times: int | None = None
+    at: int | str = 0
 
     def matches(self, operation: str, key: str) -> bool:
         pattern = "[^/]+".join(re.escape(part) for part in self.key.split("{request_id}"))
@@ -42,7 +44,11 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it arrived. ``detail`` is the token of a list, the source of a copy."""
+    """One request as it arrived.
+
+    ``detail`` is the token of a list, the source of a copy, the text of a claim that is put.
+    ``condition`` is the header that a write depends on, as in ``If-Match: "etag"``, or empty.
+    """
 
     operation: str
     bucket: str
@@ -51,6 +57,7 @@ class Request:
     status: int | None
     content_type: str | None
     content_encoding: str | None
+    condition: str = ""
 
 
 @dataclass(slots=True)

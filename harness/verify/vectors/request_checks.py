@@ -1,13 +1,15 @@
-"""What the requests of an invocation tell: the order of publishing, and the bounds.
+"""The checks of an invocation's requests: the claim, the order of publishing, and the bounds.
 
-Clauses W1, W4 to W8, E5 and P1, checked in every vector.
+Clauses W1, W4 to W8, W11, W13, E5 and P1, checked in every vector.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from harness.fixtures.chunks import CHUNK_NAME
 from harness.verify.scripted_s3.scene import Request
@@ -16,7 +18,15 @@ from harness.verify.vectors.cases import SOURCE_BUCKET, Step
 #: W8: a chunk's number and ending; a hidden one has `_*-` before it.
 
 
-def check_requests(step: Step, requests: Sequence[Request], most_in_flight: int) -> Iterator[str]:
+#: W12: five rounds of two puts, of which each may have been tried five times.
+_MOST_OF_CLAIM = 50
+#: W11: the name of a day's claim.
+CLAIM_NAME = "_claim.json"
+
+
+def check_requests(
+    step: Step, requests: Sequence[Request], most_in_flight: int, request_id: str
+) -> Iterator[str]:
     limit = step.settings.get("CONCURRENCY") or "16"
     if limit.isdigit() and most_in_flight > max(int(limit), 1):
         yield f"P1: {most_in_flight} requests in flight, at most {limit} may be"
@@ -24,7 +34,7 @@ def check_requests(step: Step, requests: Sequence[Request], most_in_flight: int)
         (r.operation, r.bucket, r.key, r.detail if r.operation == "list" else "") for r in requests
     )
     for (operation, _, key, _), count in attempts.items():
-        if count > 5:
+        if count > (_MOST_OF_CLAIM if key.endswith(CLAIM_NAME) else 5):
             yield f"E5: {count} attempts to {operation} {key!r}"
     strange = {r.operation for r in requests} - {"list", "get", "put", "copy", "delete"}
     if strange:
@@ -33,7 +43,55 @@ def check_requests(step: Step, requests: Sequence[Request], most_in_flight: int)
         for request in requests:
             if request.bucket == SOURCE_BUCKET and request.operation not in ("list", "get"):
                 yield f"W8: {request.operation} {request.key!r} in the source bucket"
-    yield from _check_publishing([r for r in requests if r.operation in ("put", "copy", "delete")])
+    writes = [r for r in requests if r.operation in ("put", "copy", "delete")]
+    yield from _check_claim(requests, writes, request_id)
+    yield from _check_publishing([r for r in writes if not _is_claim(r)])
+
+
+def _is_claim(request: Request) -> bool:
+    return request.key.rpartition("/")[2] == CLAIM_NAME
+
+
+def _check_claim(
+    requests: Sequence[Request], writes: Sequence[Request], request_id: str
+) -> Iterator[str]:
+    """W11 and W13: the first request puts the claim, the last write deletes it."""
+    work = [number for number, request in enumerate(requests) if not _is_claim(request)]
+    claims = [r for r in writes if _is_claim(r) and r.operation == "put"]
+    if work and not any(_is_claim(r) and r.operation == "put" for r in requests[: work[0]]):
+        yield f"W11: {requests[work[0]].operation} before the day is claimed"
+    for claim in claims:
+        if not claim.condition:
+            yield f"W11: {claim.key!r} put without a condition"
+        if claim.content_type != "application/json" or claim.content_encoding:
+            yield f"W11: claim put as {claim.content_type} {claim.content_encoding}"
+        yield from _check_claim_text(claim.detail, request_id)
+    for write in writes:
+        unconditional = not write.condition.startswith("If-Match: ")
+        if _is_claim(write) and write.operation == "delete" and unconditional:
+            yield f"W13: {write.key!r} deleted without a condition"
+    if work and claims and not (_is_claim(writes[-1]) and writes[-1].operation == "delete"):
+        yield f"W13: the last write is {writes[-1].operation} {writes[-1].key!r}"
+
+
+def _check_claim_text(text: str, request_id: str) -> Iterator[str]:
+    try:
+        claim = json.loads(text)
+        expires = datetime.strptime(claim["expires"], "%Y-%m-%dT%H:%M:%S.%f%z")
+    except (ValueError, TypeError, KeyError):
+        yield f"W11: the claim is {text!r}"
+        return
+    left_s = (expires - datetime.now(UTC)).total_seconds()
+    # The longest invocation is 900 s, and a claim outlives it by 60 s.
+    if set(claim) != {"run", "expires"} or not re.fullmatch(_EXPIRES, claim["expires"]):
+        yield f"W11: the claim is {text!r}"
+    elif request_id and claim["run"] != request_id:
+        yield f"W11: the claim names the run {claim['run']!r}, not {request_id!r}"
+    elif not 0 < left_s < 970:
+        yield f"W11: the claim expires in {left_s:.0f} s"
+
+
+_EXPIRES = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"
 
 
 def _check_publishing(writes: Sequence[Request]) -> Iterator[str]:
