@@ -12,7 +12,11 @@ from harness.verify.protocol.model import Claiming, Rules, Run, World
 TWO = (Run(1), Run(2))
 THREE = (Run(1), Run(2), Run(3))
 GROWING: dict[str, Any] = {"sources": frozenset({1}), "arriving": frozenset({3})}
-MOVING: dict[str, Any] = {"sources": frozenset({1, 2}), "arriving": frozenset({3}), "expiring": frozenset({1})}
+MOVING: dict[str, Any] = {
+    "sources": frozenset({1, 2}),
+    "arriving": frozenset({3}),
+    "expiring": frozenset({1}),
+}
 PUBLISHED: dict[str, Any] = {
     "published": frozenset({(1, 1), (2, 2)}),
     "manifest": (1, 2),
