@@ -21,7 +21,7 @@ VALE = go -C tools/vale tool vale --config $(CURDIR)/.vale.ini \
 MVN = mvn --batch-mode --no-transfer-progress -Dstyle.color=never
 CHECKS := $(foreach v,$(VERBS),$(PARTS:%=$(v)-%))
 
-.PHONY: help setup compare mutants fuzz check test lock clean build $(VERBS) $(CHECKS)
+.PHONY: help setup compare mutants fuzz drills check test lock clean build $(VERBS) $(CHECKS)
 .PHONY: $(PARTS:%=check-%) lint-docs
 
 help: ## explain the verbs
@@ -53,6 +53,9 @@ mutants: .venv/made ## check that the vectors find faults ## hours; see below
 SECONDS ?= 60
 fuzz: .venv/made ## look for bodies and days on which the languages disagree ## SECONDS (60)
 	@$(BIN)/python -m harness fuzz --seconds $(SECONDS) $(ARGS)
+
+drills: .venv/made ## several runs of one day at the same time, and runs that are killed ## 15 min
+	@$(BIN)/python -m harness.verify.protocol $(ARGS)
 
 # A part's steps come one after the other: lint-java and test-unit-java write to the same folder.
 BASE = $(shell git merge-base HEAD origin/main 2>/dev/null || git merge-base HEAD main)

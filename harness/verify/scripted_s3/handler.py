@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +31,7 @@ class S3(Protocol):
     page: int
     delay_s: float
     accepts: Callable[[str, str], bool]
+    hold: Callable[[str, Request], AbstractContextManager[None]]
 
 
 class Server(ThreadingHTTPServer):
@@ -101,6 +103,14 @@ class Handler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(url.query, True).items()}
         body = self._read_body()
         self.request_seen = request = self._identify(method, url.path, query, body)
+        found = re.search(r"Credential=([^/]+)/", self.headers.get("authorization", ""))
+        self.access_key = found[1] if found else ""
+        with self.s3.hold(self.access_key, request):
+            self._carry_out(scene, request, query, body)
+
+    def _carry_out(
+        self, scene: Scene, request: Request, query: Mapping[str, str], body: bytes
+    ) -> None:
         self.fault = fault = scene.fault(request.operation, request.key)
         if refusal := self._refusal(fault):
             return self._refuse(*refusal)
@@ -143,10 +153,9 @@ class Handler(BaseHTTPRequestHandler):
         return Request(operation, bucket, key, detail, None, content_type, encoding, condition)
 
     def _refusal(self, fault: Fault | None) -> tuple[int, str] | None:
-        access_key = re.search(r"Credential=([^/]+)/", self.headers.get("authorization", ""))
-        if not access_key:
+        if not self.access_key:
             return 403, "AccessDenied"
-        if not self.s3.accepts(access_key[1], self.headers.get("x-amz-security-token", "")):
+        if not self.s3.accepts(self.access_key, self.headers.get("x-amz-security-token", "")):
             return 400, "ExpiredToken"
         if fault and fault.status is not None:
             return fault.status, fault.code or "Error"

@@ -9,10 +9,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Self
 
 from harness.verify.scripted_s3.handler import Handler, Server
 from harness.verify.scripted_s3.scene import DEFAULT_PAGE, Fault, Request, Scene, Stored
+
+
+def at_once(_access_key: str, _request: Request) -> AbstractContextManager[None]:
+    """Serve a request without waiting."""
+    return nullcontext()
 
 
 class ScriptedS3:
@@ -21,12 +27,14 @@ class ScriptedS3:
     ``accepts`` decides about a request's access key and session token (default: all are
     accepted); a refused one gets 400 ``ExpiredToken``, as S3 answers to keys that have expired.
     ``page`` is the most entries that a listing answers with; every answer takes ``delay_s``.
+    ``hold`` gets the access key and the request, and gives the context in which it is served.
     """
 
     def __init__(self, accepts: Callable[[str, str], bool] | None = None) -> None:
         self.scene = Scene({}, ())
         self.page = DEFAULT_PAGE
         self.delay_s = 0.0
+        self.hold: Callable[[str, Request], AbstractContextManager[None]] = at_once
         self.accepts = accepts or (lambda _key, _token: True)
         handler = type("BoundHandler", (Handler,), {"s3": self})
         self._server = Server(("127.0.0.1", 0), handler)
