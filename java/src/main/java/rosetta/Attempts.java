@@ -1,5 +1,4 @@
-// Step: attempts. SPEC E4, E5, O2, O3, P1, R1: a request is up to five attempts, each with a
-// permit.
+// Step: attempts. SPEC E4, E5, O2, O3, P1: a request is up to five attempts, each with a permit.
 // Holds the permits, which bound the requests in flight.
 package rosetta;
 
@@ -9,7 +8,6 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
-import rosetta.Errors.BadSource;
 import rosetta.Errors.RunFailure;
 
 /** Wraps a client, whose methods make one attempt each. */
@@ -24,16 +22,13 @@ final class Attempts implements Store {
   private final Semaphore permits;
   private final Journal journal;
   private final Consumer<RunFailure> onFailure;
-  private final Journal.Phase phase; // null: the journal doesn't count these requests
+  private final Journal.Phase phase;
 
   /**
    * @param onFailure gets each S3_ERROR, on the thread of the request
+   * @param phase that the journal counts the requests as, or null
    */
-  Attempts(Store client, Semaphore permits, Journal journal, Consumer<RunFailure> onFailure) {
-    this(client, permits, journal, onFailure, null);
-  }
-
-  private Attempts(
+  Attempts(
       Store client,
       Semaphore permits,
       Journal journal,
@@ -57,13 +52,14 @@ final class Attempts implements Store {
   }
 
   @Override
-  public byte[] get(String bucket, String key, int limitBytes) {
+  public Stored get(String bucket, String key, int limitBytes) {
     return request("get", key, () -> client.get(bucket, key, limitBytes));
   }
 
   @Override
-  public void put(String bucket, String key, Content content, String contentType) {
-    request("put", key, () -> client.put(bucket, key, content, contentType));
+  public String put(
+      String bucket, String key, Content content, String contentType, Condition condition) {
+    return request("put", key, () -> client.put(bucket, key, content, contentType, condition));
   }
 
   @Override
@@ -72,8 +68,8 @@ final class Attempts implements Store {
   }
 
   @Override
-  public void delete(String bucket, String key) {
-    request("delete", key, () -> client.delete(bucket, key));
+  public void delete(String bucket, String key, Condition condition) {
+    request("delete", key, () -> client.delete(bucket, key, condition));
   }
 
   private void request(String operation, String key, Runnable attempt) {
@@ -86,7 +82,7 @@ final class Attempts implements Store {
         });
   }
 
-  /** The outcome of the first attempt that succeeds. Throws S3_ERROR, or MISSING for a get. */
+  /** The outcome of the first attempt that succeeds; throws S3_ERROR if none does. */
   <T> T request(String operation, String key, Supplier<T> attempt) {
     acquirePermit(); // the phase's clock starts after this wait (O3)
     return phase == null
@@ -105,12 +101,9 @@ final class Attempts implements Store {
         }
       } catch (FailedAttempt e) {
         if (Thread.currentThread().isInterrupted()) {
-          throw cancelled(e);
+          throw cancelled();
         }
-        if (operation.equals("get") && e.code().equals("NoSuchKey")) {
-          throw new BadSource(Errors.SourceCode.MISSING, e);
-        }
-        if (n == MOST || isRefusal(e.status())) {
+        if (n == MOST || isFinal(e)) {
           RunFailure failure = Errors.ofRequest(operation, key, e);
           onFailure.accept(failure);
           throw failure;
@@ -123,36 +116,34 @@ final class Attempts implements Store {
   }
 
   /** True if another attempt can't help. */
-  private static boolean isRefusal(int status) {
-    return status >= 300 && status < 500 && status != 408 && status != 429;
+  private static boolean isFinal(FailedAttempt e) {
+    return switch (e.status()) {
+      case 408, 409, 429 -> false;
+      case 400 -> !e.code().equals("RequestTimeout");
+      default -> e.status() >= 300 && e.status() < 500;
+    };
   }
 
   private void acquirePermit() {
-    wait(permits::acquire);
+    try {
+      permits.acquire();
+    } catch (InterruptedException e) {
+      throw cancelled();
+    }
   }
 
   private static void pause(Duration most) {
     double share = ThreadLocalRandom.current().nextDouble(0.5, 1);
-    wait(() -> Thread.sleep(Duration.ofNanos((long) (most.toNanos() * share))));
-  }
-
-  private interface Wait {
-    void run() throws InterruptedException;
-  }
-
-  private static void wait(Wait wait) {
     try {
-      wait.run();
+      Thread.sleep(Duration.ofNanos((long) (most.toNanos() * share)));
     } catch (InterruptedException e) {
-      throw cancelled(e);
+      throw cancelled();
     }
   }
 
   /** The run has ended, so the request ends, too. */
-  private static CancellationException cancelled(Exception cause) {
+  private static CancellationException cancelled() {
     Thread.currentThread().interrupt();
-    CancellationException cancelled = new CancellationException("the run has ended");
-    cancelled.initCause(cause);
-    return cancelled;
+    return new CancellationException("the run has ended");
   }
 }

@@ -21,12 +21,14 @@ public final class Errors {
     BAD_SOURCES,
     S3_ERROR,
     OUT_OF_TIME,
+    BUSY,
     INTERNAL
   }
 
   /** Why a source is bad. */
   public enum SourceCode {
     MISSING,
+    ARCHIVED,
     TOO_LARGE,
     BAD_GZIP,
     BAD_JSON,
@@ -72,10 +74,19 @@ public final class Errors {
   static final class BadSources {
     private static final int NAMED = 10;
 
+    /** A line of the log (O2). */
+    private record Line(String key, SourceCode code) {}
+
+    private final Journal journal;
     private final List<String> named = new ArrayList<>();
     private long count;
 
+    BadSources(Journal journal) {
+      this.journal = journal;
+    }
+
     void add(String key, SourceCode code) {
+      journal.log(Journal.Level.WARN, "bad_source", new Line(key, code));
       count++;
       if (named.size() < NAMED) {
         named.add(escape(key) + " (" + code + ")");
@@ -95,7 +106,7 @@ public final class Errors {
   }
 
   /** Waits for another thread; returns its result, or throws its error. */
-  static <T> T outcome(Future<T> work) throws InterruptedException {
+  public static <T> T outcome(Future<T> work) throws InterruptedException {
     try {
       return work.get();
     } catch (ExecutionException e) {
@@ -107,6 +118,13 @@ public final class Errors {
       }
       throw new IllegalStateException(e.getCause());
     }
+  }
+
+  /** The failure that the caller sees: this one, or INTERNAL (E2). */
+  static RunFailure forCaller(Throwable failure) {
+    return failure instanceof RunFailure foreseen
+        ? foreseen
+        : new RunFailure(Code.INTERNAL, "see the log", failure);
   }
 
   /** A request that has failed for good (E4). */

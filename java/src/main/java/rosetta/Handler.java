@@ -1,4 +1,4 @@
-// Step: handler. SPEC S14, B, E2, E4, E6, E7, O1: wires the steps, and tells the outcome.
+// Step: handler. SPEC S14, W13, B, E2, E4, E6, E7, O1: wires the steps, and tells the outcome.
 // Holds what a sandbox keeps between invocations.
 package rosetta;
 
@@ -8,18 +8,13 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
-import java.time.LocalDate;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CancellationException;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
-import java.util.function.Supplier;
 import rosetta.Errors.BadSource;
 import rosetta.Errors.BadSources;
 import rosetta.Errors.RunFailure;
@@ -29,16 +24,8 @@ import rosetta.tuning.Sandbox;
 
 /** The Lambda function: {@code rosetta.Handler::handleRequest}. */
 public final class Handler implements RequestStreamHandler {
-  private static final long MOST_RESERVED_MS = 30_000;
-
-  /** Lines of the log (O2). */
-  private record Start(LocalDate day, String account, boolean force) {}
-
-  private record Bad(String key, Errors.SourceCode code) {}
-
   private Config config;
-  private Supplier<Store> connect;
-  private Sandbox sandbox; // null after a run that failed
+  private Sandbox sandbox;
   private RuntimeException initFault;
 
   /** Never fails: the invocations report what went wrong (S14). */
@@ -49,11 +36,8 @@ public final class Handler implements RequestStreamHandler {
   Handler(Map<String, String> env, Function<Config, Store> client) {
     try {
       config = Config.fromEnv(env);
-      connect = () -> client.apply(config);
-      sandbox = new Sandbox(config, connect);
-      if ("snap-start".equals(env.get("AWS_LAMBDA_INITIALIZATION_TYPE"))) {
-        sandbox.rehearseBeforeSnapshot();
-      }
+      sandbox = new Sandbox(config, () -> client.apply(config));
+      sandbox.rehearseIfSnapshot(env.get("AWS_LAMBDA_INITIALIZATION_TYPE"));
     } catch (RuntimeException e) {
       initFault = e;
     }
@@ -63,140 +47,104 @@ public final class Handler implements RequestStreamHandler {
   @Override
   public void handleRequest(InputStream event, OutputStream result, Context context)
       throws IOException {
-    int remainingMs = context.getRemainingTimeInMillis();
+    long remainingMs = context.getRemainingTimeInMillis();
     Record value = handle(event.readAllBytes(), context.getAwsRequestId(), remainingMs, System.out);
     result.write(Json.write(value).getBytes(StandardCharsets.UTF_8));
   }
 
   /** One invocation; the last line of its log is {@code end}, whatever happens (O3). */
   Publisher.Result handle(byte[] event, String requestId, long remainingMs, OutputStream log) {
+    Instant end = Instant.now().plusMillis(remainingMs);
+    Instant limit = end.minusMillis(Math.min(remainingMs / 10, 30_000)); // E6
     Journal.Level level = config == null ? Journal.Level.INFO : config.logLevel();
     Journal journal = new Journal(requestId, level, log);
     try {
       if (initFault != null) {
         throw initFault;
       }
-      if (sandbox == null) {
-        sandbox = new Sandbox(config, connect);
-      }
       Trigger.Day day = Trigger.parse(event);
-      journal.log(Journal.Level.INFO, "start", new Start(day.date(), day.account(), day.force()));
-      Publisher.Result result = new Run(day, requestId, journal).within(remainingMs);
+      journal.log(Journal.Level.INFO, "start", day);
+      Publisher.Result result = new Run(day, journal).result(limit, end);
       journal.end(result);
       return result;
-    } catch (RunFailure e) {
-      journal.end(e);
-      throw e;
-    } catch (VirtualMachineError e) { // Lambda's runtime reports it and ends the process
-      Error fatal = new InternalError("INTERNAL: see the log", e);
-      journal.end(fatal);
-      throw fatal;
     } catch (Throwable e) {
-      RunFailure unforeseen = new RunFailure(Errors.Code.INTERNAL, "see the log", e);
-      journal.end(unforeseen);
-      throw unforeseen;
+      RunFailure failure = Errors.forCaller(e);
+      journal.end(failure);
+      if (e instanceof VirtualMachineError) { // Lambda's runtime reports it and ends the process
+        throw new InternalError(failure.getMessage(), e);
+      }
+      throw failure;
     }
   }
 
-  /** The run of one invocation: a thread of its own reads and writes, the caller's waits. */
+  /** The run of one invocation. */
   private final class Run {
     private final Trigger.Day day;
-    private final String requestId;
     private final Journal journal;
-    private final Sandbox kept = sandbox;
-    private final BadSources bad = new BadSources();
+    private final BadSources bad;
     private final AtomicLong sourcesRead = new AtomicLong();
-    private final AtomicBoolean decided = new AtomicBoolean(); // to publish, or to give up
-    private final CompletableFuture<Publisher.Result> outcome = new CompletableFuture<>();
+    private final CompletableFuture<RunFailure> failed = new CompletableFuture<>(); // a request
 
-    Run(Trigger.Day day, String requestId, Journal journal) {
+    Run(Trigger.Day day, Journal journal) {
       this.day = day;
-      this.requestId = requestId;
       this.journal = journal;
+      this.bad = new BadSources(journal);
     }
 
-    /** Ends with the first of: the result, a failed request (E4), too little time left (E6). */
-    Publisher.Result within(long remainingMs) throws InterruptedException {
-      long reservedMs = Math.min(remainingMs / 10, MOST_RESERVED_MS);
-      kept.tasks().execute(this::complete);
-      Publisher.Result result = null;
+    /** Whatever the outcome, the last request gives the day back (W13). */
+    Publisher.Result result(Instant limit, Instant end) throws InterruptedException {
+      Sandbox.Kept kept = sandbox.kept();
+      Store store = new Attempts(kept.client(), kept.permits(), journal, failed::complete, null);
+      Publisher publisher = new Publisher(store, config, day);
+      Claim claim = new Claim(config, day, journal.requestId(), end);
       try {
-        result = outcome(remainingMs - reservedMs);
+        List<Writer.Chunk> chunks = inTime(limit, () -> read(kept, store, claim));
+        Publisher.Result result =
+            journal.timed(
+                Journal.Phase.PUBLISH,
+                () ->
+                    inTime(limit, () -> publisher.checkPublished(sourcesRead.get() - bad.count()))
+                        .publish(chunks, sourcesRead.get(), bad.count())); // without a limit
+        if (bad.count() > 0 && !day.force()) {
+          throw bad.failure(result.sources());
+        }
+        return result;
       } finally {
-        if (result == null) { // no thread, request or buffer of this run is used again
-          sandbox = null;
-          kept.end();
-        }
-      }
-      if (bad.count() > 0 && !day.force()) {
-        throw bad.failure(result.sources());
-      }
-      return result;
-    }
-
-    private Publisher.Result outcome(long mostMs) throws InterruptedException {
-      try {
-        outcome.get(mostMs, TimeUnit.MILLISECONDS);
-      } catch (TimeoutException e) {
-        if (decided.compareAndSet(false, true)) {
-          throw new RunFailure(Errors.Code.OUT_OF_TIME, sourcesRead + " sources read");
-        }
-      } catch (ExecutionException e) {
-        // the next line throws its cause
-      }
-      return Errors.outcome(outcome);
-    }
-
-    private void complete() {
-      try {
-        outcome.complete(aggregate());
-      } catch (Throwable e) {
-        outcome.completeExceptionally(e);
+        Sandbox.Kept left = sandbox.kept(); // another one if the run has failed
+        Store last = new Attempts(left.client(), left.permits(), journal, failure -> {}, null);
+        sandbox.callLast(() -> claim.release(last), end);
       }
     }
 
-    private Publisher.Result aggregate() throws InterruptedException {
-      Store store =
-          new Attempts(kept.client(), kept.permits(), journal, outcome::completeExceptionally);
+    /** The work's outcome, unless a request fails for good (E4) or too little time is left (E6). */
+    private <T> T inTime(Instant limit, Callable<T> work) throws InterruptedException {
+      return sandbox
+          .call(work, limit, failed)
+          .orElseThrow(
+              () -> new RunFailure(Errors.Code.OUT_OF_TIME, sourcesRead + " sources read"));
+    }
+
+    private List<Writer.Chunk> read(Sandbox.Kept kept, Store store, Claim claim)
+        throws InterruptedException {
+      claim.take(store);
       Lister lister = new Lister(store, config, day, kept.tasks());
       Reader reader = new Reader(store, config, lister, kept.tasks(), journal);
-      Publisher publisher = new Publisher(store, config, day);
-      String hiddenPrefix = publisher.dayPrefix() + "_" + requestId + "-";
-      try (Writer writer = new Writer(store, config, hiddenPrefix, journal, kept.compressed())) {
+      try (Writer writer = new Writer(store, config, day, journal, kept.compressed())) {
         for (String key = reader.next(); key != null; key = reader.next()) {
-          consume(key, reader, writer);
+          try {
+            byte[] body = reader.body();
+            writer.write(
+                journal.timed(
+                    Journal.Phase.DECODE,
+                    () -> kept.splitter().split(kept.inflater().inflate(body))));
+          } catch (BadSource e) {
+            bad.add(key, e.code());
+          }
           sourcesRead.incrementAndGet();
           kept.heap().bound();
         }
-        List<Writer.Chunk> chunks = writer.finish();
-        return journal.timed(Journal.Phase.PUBLISH, () -> publish(publisher, chunks));
+        return writer.finish();
       }
-    }
-
-    private void consume(String key, Reader reader, Writer writer) throws InterruptedException {
-      try {
-        byte[] body = reader.body();
-        Splitter.Records records =
-            journal.timed(
-                Journal.Phase.DECODE,
-                () -> {
-                  Inflater.Text text = kept.inflater().inflate(body);
-                  return kept.splitter().split(text.bytes(), text.length());
-                });
-        writer.write(records);
-      } catch (BadSource e) {
-        bad.add(key, e.code());
-        journal.log(Journal.Level.WARN, "bad_source", new Bad(key, e.code()));
-      }
-    }
-
-    /** From W4 on the run doesn't give up any more (E6). */
-    private Publisher.Result publish(Publisher publisher, List<Writer.Chunk> chunks) {
-      publisher.checkPublished(sourcesRead.get() - bad.count());
-      if (!decided.compareAndSet(false, true)) {
-        throw new CancellationException("out of time");
-      }
-      return publisher.publish(chunks, sourcesRead.get(), bad.count());
     }
   }
 }

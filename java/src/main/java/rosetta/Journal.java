@@ -67,6 +67,10 @@ public final class Journal {
     }
   }
 
+  String requestId() {
+    return requestId;
+  }
+
   /** Writes a line, unless its level is below LOG_LEVEL or the invocation has ended. */
   synchronized void log(Level level, String event, Record fields) {
     if (ended || level.compareTo(least) < 0) {

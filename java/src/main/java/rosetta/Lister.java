@@ -111,10 +111,8 @@ final class Lister {
     if (regions.isEmpty()) {
       throw new RunFailure(Errors.Code.NO_TRAIL, Errors.escape(root));
     }
-    return regions.stream()
-        .map(region -> region + day.folder())
-        .sorted(Store.BYTE_ORDER)
-        .iterator();
+    Stream<String> folders = regions.stream().map(region -> region + day.folder());
+    return folders.sorted(Store.BYTE_ORDER).iterator();
   }
 
   /** The account folders of both layouts: all, or the one asked for, which may not exist. */
@@ -143,13 +141,9 @@ final class Lister {
   }
 
   private List<String> foldersIn(String parent) {
-    List<String> folders = new ArrayList<>();
-    String token = null;
-    do {
-      Store.Page found = store.listPage(config.srcBucket(), parent, "/", token);
-      folders.addAll(found.prefixes());
-      token = found.next();
-    } while (token != null);
-    return folders;
+    return store
+        .pages(config.srcBucket(), parent, "/")
+        .flatMap(page -> page.prefixes().stream())
+        .toList();
   }
 }

@@ -49,25 +49,21 @@ final class Publisher {
     this.manifestKey = dayPrefix + "_manifest.json";
   }
 
-  String dayPrefix() {
-    return dayPrefix;
-  }
-
-  /** Throws BAD_MANIFEST or FEWER_SOURCES (W2, W3). */
-  void checkPublished(long readable) {
+  /** This, or throws BAD_MANIFEST or FEWER_SOURCES (W2, W3). */
+  Publisher checkPublished(long readable) {
     Object manifest;
     try {
-      manifest = Json.parse(store.get(bucket, manifestKey, MANIFEST_LIMIT));
+      manifest = Json.parse(store.get(bucket, manifestKey, MANIFEST_LIMIT).body());
     } catch (IOException e) {
       manifest = null;
     } catch (BadSource e) {
       if (e.code() == Errors.SourceCode.MISSING) {
-        return; // nothing is published yet
+        return this; // nothing is published yet
       }
-      manifest = null; // it is too large
+      manifest = null; // it is too large, or archived
     }
     if (day.force()) {
-      return;
+      return this;
     }
     if (!(manifest instanceof Map<?, ?> members
         && members.get("result") instanceof Map<?, ?> result
@@ -81,6 +77,7 @@ final class Publisher {
       throw new RunFailure(
           Errors.Code.FEWER_SOURCES, "published " + published + ", readable " + readable);
     }
+    return this;
   }
 
   private static boolean isCount(Object value) {
@@ -99,7 +96,7 @@ final class Publisher {
     leftovers.superseded().forEach(key -> store.delete(bucket, key));
     Result result =
         new Result(
-            day.date().toString(),
+            day.day().toString(),
             sources,
             bad,
             chunks.stream().mapToLong(Writer.Chunk::records).sum(),
@@ -118,19 +115,18 @@ final class Publisher {
   /** Recognises chunks by name, directly below the day prefix (W8). */
   private Leftovers leftovers(BigInteger last) {
     Leftovers found = new Leftovers(new ArrayList<>(), new ArrayList<>());
-    String token = null;
-    do {
-      Store.Page page = store.listPage(bucket, dayPrefix, "/", token);
-      for (Store.Entry entry : page.objects()) {
-        Matcher name = CHUNK.matcher(entry.key().substring(dayPrefix.length()));
-        if (name.matches() && name.group(1) != null) {
-          found.hidden().add(entry.key());
-        } else if (name.matches() && new BigInteger(name.group(2)).compareTo(last) > 0) {
-          found.superseded().add(entry.key());
-        }
-      }
-      token = page.next();
-    } while (token != null);
+    store
+        .pages(bucket, dayPrefix, "/")
+        .flatMap(page -> page.objects().stream().map(Store.Entry::key))
+        .forEach(
+            key -> {
+              Matcher name = CHUNK.matcher(key.substring(dayPrefix.length()));
+              if (name.matches() && name.group(1) != null) {
+                found.hidden().add(key);
+              } else if (name.matches() && new BigInteger(name.group(2)).compareTo(last) > 0) {
+                found.superseded().add(key);
+              }
+            });
     return found;
   }
 

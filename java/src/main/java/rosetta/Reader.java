@@ -1,4 +1,4 @@
-// Step: reader. SPEC R1, R2, P2, P4: the bodies in key order, fetched ahead through a window.
+// Step: reader. SPEC R1, R2, R9, P2, P4: the bodies in key order, fetched ahead through a window.
 // Holds at most CONCURRENCY bodies and 64 MiB by listed size, with the consumer's own.
 package rosetta;
 
@@ -82,7 +82,7 @@ final class Reader {
     }
   }
 
-  /** That source's body as stored; throws MISSING or TOO_LARGE. */
+  /** That source's body as stored; throws MISSING, ARCHIVED or TOO_LARGE. */
   byte[] body() throws InterruptedException {
     return journal.waiting(() -> Errors.outcome(current.body()));
   }
@@ -112,7 +112,7 @@ final class Reader {
         tooLarge
             ? CompletableFuture.failedFuture(new BadSource(Errors.SourceCode.TOO_LARGE))
             : tasks.submit(
-                () -> store.get(config.srcBucket(), entry.key(), config.maxSourceBytes()));
+                () -> store.get(config.srcBucket(), entry.key(), config.maxSourceBytes()).body());
     window.add(new Source(entry.key(), share, body));
   }
 }

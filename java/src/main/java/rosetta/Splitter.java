@@ -28,12 +28,12 @@ public final class Splitter {
   private final CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
   private final CharBuffer piece = CharBuffer.allocate(PIECE_CHARS);
 
-  /** Overwrites the first {@code length} bytes, the text. Throws BAD_JSON or NO_RECORDS. */
-  public Records split(byte[] text, int length) {
+  /** Overwrites the text. Throws BAD_JSON or NO_RECORDS. */
+  public Records split(Inflater.Text text) {
     try {
-      checkUtf8(text, length);
-      try (JsonParser parser = FACTORY.createParser(text, 0, length)) {
-        return new Source(text, parser).records();
+      checkUtf8(text.bytes(), text.length());
+      try (JsonParser parser = FACTORY.createParser(text.bytes(), 0, text.length())) {
+        return new Source(text.bytes(), parser).records();
       }
     } catch (IOException e) {
       throw new BadSource(SourceCode.BAD_JSON, e);

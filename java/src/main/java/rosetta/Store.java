@@ -1,4 +1,4 @@
-// Step: store. SPEC E5, R1, R2: the five requests to S3, and the types of their answers.
+// Step: store. SPEC E5, R1, R2, R9, W12: the five requests to S3, and the types of their answers.
 // Two clients in the package s3 implement it. Holds no state.
 package rosetta;
 
@@ -8,6 +8,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
 
 /**
  * Each method of a client makes one attempt and throws {@link FailedAttempt}; {@link Attempts}
@@ -28,6 +30,19 @@ public interface Store extends AutoCloseable {
    * @param next token of the next page, or null after the last
    */
   record Page(List<Entry> objects, List<String> prefixes, String next) {}
+
+  /** An object's body as stored, and the tag that changes with it. */
+  record Stored(byte[] body, String etag) {}
+
+  /** What must hold for a write; each part may be null. S3 refuses the write otherwise. */
+  record Condition(String ifNoneMatch, String ifMatch) {
+    public static final Condition NONE = new Condition(null, null);
+    public static final Condition ABSENT = new Condition("*", null);
+
+    public static Condition unchanged(String etag) {
+      return new Condition(null, etag);
+    }
+  }
 
   /** The body of a put; each attempt reads it from its first byte. */
   interface Content {
@@ -92,14 +107,32 @@ public interface Store extends AutoCloseable {
    */
   Page listPage(String bucket, String prefix, String delimiter, String token);
 
-  /** The body as stored. Throws TOO_LARGE if it is longer than the limit. */
-  byte[] get(String bucket, String key, int limitBytes);
+  /** All pages, one after the other. */
+  default Stream<Page> pages(String bucket, String prefix, String delimiter) {
+    return Stream.iterate(
+        listPage(bucket, prefix, delimiter, null),
+        Objects::nonNull,
+        page -> page.next() == null ? null : listPage(bucket, prefix, delimiter, page.next()));
+  }
 
-  void put(String bucket, String key, Content content, String contentType);
+  /** Throws MISSING, ARCHIVED, or TOO_LARGE for a body that is longer than the limit. */
+  Stored get(String bucket, String key, int limitBytes);
+
+  /** The new object's ETag, or null where S3 refuses the condition. */
+  String put(String bucket, String key, Content content, String contentType, Condition condition);
+
+  default void put(String bucket, String key, Content content, String contentType) {
+    put(bucket, key, content, contentType, Condition.NONE);
+  }
 
   void copy(String bucket, String fromKey, String toKey);
 
-  void delete(String bucket, String key);
+  /** Does nothing where S3 refuses the condition. */
+  void delete(String bucket, String key, Condition condition);
+
+  default void delete(String bucket, String key) {
+    delete(bucket, key, Condition.NONE);
+  }
 
   /** The same store; the journal counts its requests as this phase (O3). */
   default Store countedAs(Journal.Phase phase) {

@@ -1,12 +1,14 @@
-// Step: trigger. SPEC T1 to T7: the event's text becomes the day of the run.
+// Step: trigger. SPEC T1 to T8: the event's text becomes the day of the run.
 // Holds the event, whose size Lambda bounds.
 package rosetta;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.LocalDate;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import rosetta.Errors.RunFailure;
@@ -15,14 +17,14 @@ import rosetta.json.Json;
 /** Reads the event. */
 final class Trigger {
   /**
-   * The day of a run.
+   * The day of a run, and how it is read. The log's line {@code start} shows it (O2).
    *
    * @param account 12 digits, or null for all accounts
    */
-  record Day(LocalDate date, boolean force, String account) {
+  record Day(LocalDate day, String account, boolean force) {
     /** {@code yyyy/mm/dd/}, as in keys. */
     String folder() {
-      return date.toString().replace('-', '/') + "/";
+      return day.toString().replace('-', '/') + "/";
     }
 
     /** Where the day's chunks and its manifest are (T7). */
@@ -31,20 +33,9 @@ final class Trigger {
     }
   }
 
-  /** A date as the trigger names it; the calendar may lack it. */
-  private record NamedDate(int year, int month, int day) {
-    LocalDate inCalendar() {
-      try {
-        return LocalDate.of(year, month, day);
-      } catch (DateTimeException e) {
-        throw noSuchDay();
-      }
-    }
-  }
-
   private static final Pattern TIME =
-      Pattern.compile(
-          "([1-9][0-9]{3})-([0-9]{2})-([0-9]{2})T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z");
+      Pattern.compile("([1-9]\\d{3}-\\d{2}-\\d{2})T([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\dZ");
+  private static final String SCHEDULER = "aws.scheduler";
   private static final Pattern ACCOUNT = Pattern.compile("[0-9]{12}");
 
   private Trigger() {}
@@ -52,68 +43,95 @@ final class Trigger {
   /** Throws INVALID_EVENT for a bad member, else INVALID_DATE for a date outside the calendar. */
   static Day parse(byte[] event) {
     Map<?, ?> trigger = trigger(event);
-    boolean scheduled = "aws.scheduler".equals(trigger.get("source"));
-    NamedDate named = scheduled ? dateOfTime(trigger.get("time")) : dateOfMembers(trigger);
+    boolean isScheduled = SCHEDULER.equals(trigger.get("source"));
+    Supplier<LocalDate> named =
+        isScheduled ? dayBefore(trigger.get("time")) : dateOfMembers(trigger);
     Object forced = trigger.containsKey("force") ? trigger.get("force") : false;
     if (!(forced instanceof Boolean force)) {
       throw invalid("force", "expected true or false");
     }
-    Object account = trigger.get("account");
-    if (trigger.containsKey("account")
-        && !(account instanceof String digits && ACCOUNT.matcher(digits).matches())) {
-      throw invalid("account", "expected 12 digits in a string");
+    String account = null; // T2: a scheduler's event has the account of the schedule's owner
+    if (!isScheduled && trigger.containsKey("account")) {
+      account = trigger.get("account") instanceof String text ? text : "";
+      if (!ACCOUNT.matcher(account).matches()) {
+        throw invalid("account", "expected 12 digits in a string");
+      }
     }
-    LocalDate date = named.inCalendar();
-    return new Day(scheduled ? dayBefore(date) : date, force, (String) account);
+    try {
+      LocalDate date = named.get();
+      if (date.getYear() >= 1000) {
+        return new Day(date, account, force);
+      }
+    } catch (DateTimeException e) {
+      // the failure below tells it
+    }
+    throw new RunFailure(Errors.Code.INVALID_DATE, "the calendar has no such day");
   }
 
-  private static Map<?, ?> trigger(byte[] event) {
-    Object value;
-    try {
-      value = Json.parse(event);
-    } catch (IOException e) {
-      value = null;
-    }
-    if (!(value instanceof Map<?, ?> members)) {
+  private static Map<?, ?> trigger(byte[] text) {
+    if (!(object(text) instanceof Map<?, ?> event)) {
       throw invalid("event", "expected a JSON object");
     }
-    return members.containsKey("Records") ? fromQueue(members.get("Records")) : members;
-  }
-
-  private static Map<?, ?> fromQueue(Object records) {
-    if (records instanceof List<?> list
-        && list.size() == 1
-        && list.get(0) instanceof Map<?, ?> message
-        && message.get("body") instanceof String body) {
-      try {
-        if (Json.parse(body) instanceof Map<?, ?> trigger) {
-          return trigger;
-        }
-      } catch (IOException e) {
-        // the failure below tells it
-      }
+    refuseForeign(event);
+    if (!event.containsKey("Records")) {
+      return event;
+    }
+    if (event.get("Records") instanceof List<?> records
+        && records.size() == 1
+        && records.getFirst() instanceof Map<?, ?> message
+        && message.get("body") instanceof String body
+        && object(body.getBytes(StandardCharsets.UTF_8)) instanceof Map<?, ?> trigger) {
+      refuseForeign(trigger);
+      return trigger;
     }
     throw invalid("Records", "expected exactly one record whose body is a JSON object");
   }
 
-  private static NamedDate dateOfTime(Object time) {
+  private static Map<?, ?> object(byte[] text) {
+    try {
+      return Json.parse(text) instanceof Map<?, ?> members ? members : null;
+    } catch (IOException e) {
+      return null;
+    }
+  }
+
+  /** Another service's event names no day (T8). */
+  private static void refuseForeign(Map<?, ?> event) {
+    List<?> records = event.get("Records") instanceof List<?> list ? list : List.of();
+    Object first = records.isEmpty() ? null : records.getFirst();
+    Map<?, ?> record = first instanceof Map<?, ?> members ? members : Map.of();
+    if ("s3:TestEvent".equals(event.get("Event")) || "aws:s3".equals(record.get("eventSource"))) {
+      throw foreign("an S3 notification");
+    }
+    if ("Notification".equals(event.get("Type")) || "aws:sns".equals(record.get("EventSource"))) {
+      throw foreign("an SNS message");
+    }
+    if (event.containsKey("detail-type") && !SCHEDULER.equals(event.get("source"))) {
+      throw foreign("an EventBridge event");
+    }
+  }
+
+  private static RunFailure foreign(String kind) {
+    return invalid(
+        "event", kind + " names no day: send {\"year\": 2024, \"month\": 2, \"day\": 8}");
+  }
+
+  private static Supplier<LocalDate> dayBefore(Object time) {
     Matcher parts = TIME.matcher(time instanceof String text ? text : "");
     if (!parts.matches()) {
       throw invalid("time", "expected yyyy-mm-ddThh:mm:ssZ");
     }
-    return new NamedDate(
-        Integer.parseInt(parts.group(1)),
-        Integer.parseInt(parts.group(2)),
-        Integer.parseInt(parts.group(3)));
+    return () -> LocalDate.parse(parts.group(1)).minusDays(1);
   }
 
-  private static NamedDate dateOfMembers(Map<?, ?> trigger) {
+  private static Supplier<LocalDate> dateOfMembers(Map<?, ?> trigger) {
     int year = integer(trigger, "year", "expected an integer from 1000 to 9999");
     if (year < 1000 || year > 9999) {
       throw invalid("year", "expected an integer from 1000 to 9999");
     }
     int month = integer(trigger, "month", "expected an integer");
-    return new NamedDate(year, month, integer(trigger, "day", "expected an integer"));
+    int day = integer(trigger, "day", "expected an integer");
+    return () -> LocalDate.of(year, month, day); // the calendar may lack it
   }
 
   /** A number beyond the range of int becomes its nearest: no month or day is as large either. */
@@ -124,18 +142,6 @@ final class Trigger {
       return number.intValue();
     }
     throw invalid(member, text);
-  }
-
-  private static LocalDate dayBefore(LocalDate named) {
-    LocalDate day = named.minusDays(1);
-    if (day.getYear() < 1000) {
-      throw noSuchDay();
-    }
-    return day;
-  }
-
-  private static RunFailure noSuchDay() {
-    return new RunFailure(Errors.Code.INVALID_DATE, "the calendar has no such day");
   }
 
   private static RunFailure invalid(String member, String text) {

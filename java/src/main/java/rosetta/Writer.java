@@ -39,13 +39,12 @@ final class Writer implements AutoCloseable {
   private long compressNanos;
 
   /**
-   * @param hiddenPrefix of the chunks' keys, up to their number
    * @param compressed an output stream in memory
    */
-  Writer(Store store, Config config, String hiddenPrefix, Journal journal, ChunkBuffer compressed) {
+  Writer(Store store, Config config, Trigger.Day day, Journal journal, ChunkBuffer compressed) {
     this.store = store.countedAs(Journal.Phase.PUT);
     this.config = config;
-    this.hiddenPrefix = hiddenPrefix;
+    this.hiddenPrefix = day.outputPrefix(config.dstPrefix()) + "_" + journal.requestId() + "-";
     this.journal = journal;
     this.compressed = compressed;
   }

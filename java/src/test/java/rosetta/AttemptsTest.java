@@ -29,7 +29,11 @@ class AttemptsTest {
   private final List<RunFailure> failures = new ArrayList<>();
   private final Attempts attempts =
       new Attempts(
-          new MemoryStore(), permits, new Journal("id", Journal.Level.INFO, log), failures::add);
+          new MemoryStore(),
+          permits,
+          new Journal("id", Journal.Level.INFO, log),
+          failures::add,
+          null);
   private int made;
 
   @AfterEach
@@ -60,7 +64,7 @@ class AttemptsTest {
   private List<Integer> retries() throws IOException {
     List<Integer> retries = new ArrayList<>();
     for (String text : log.toString(StandardCharsets.UTF_8).lines().toList()) {
-      Map<?, ?> line = (Map<?, ?>) Json.parse(text);
+      Map<?, ?> line = (Map<?, ?>) Json.parse(text.getBytes(StandardCharsets.UTF_8));
       assertEquals("retry", line.get("event"));
       assertEquals("get", line.get("operation"));
       assertEquals("key", line.get("key"));
@@ -97,22 +101,28 @@ class AttemptsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {408, 429, 500, 503})
+  @ValueSource(ints = {408, 409, 429, 500, 503})
   void repeatsWhatMayPass(int status) throws IOException {
     assertEquals(7, attempts.request("get", "key", failing(1, answer(status))));
     assertEquals(List.of(1), retries());
   }
 
+  /** It has the status 400, as refusals have. */
   @Test
-  void tellsAMissingSource() throws IOException {
-    Store.FailedAttempt fault = new Store.FailedAttempt(404, "NoSuchKey", "404 NoSuchKey");
-    assertEquals(
-        "S3_ERROR: copy key",
-        assertThrows(RunFailure.class, () -> attempts.request("copy", "key", failing(9, fault)))
-            .getMessage());
-    BadSource e =
-        assertThrows(BadSource.class, () -> attempts.request("get", "key", failing(9, fault)));
-    assertEquals(SourceCode.MISSING, e.code());
+  void repeatsATimeOutOfS3() throws IOException {
+    Store.FailedAttempt fault = new Store.FailedAttempt(400, "RequestTimeout", "too slow");
+    assertEquals(7, attempts.request("get", "key", failing(1, fault)));
+    assertEquals(List.of(1), retries());
+  }
+
+  @Test
+  void passesOnABadSource() throws IOException {
+    Supplier<Integer> missing =
+        () -> {
+          throw new BadSource(SourceCode.MISSING);
+        };
+    assertThrows(BadSource.class, () -> attempts.request("get", "key", missing));
+    assertEquals(List.of(), failures);
     assertEquals(List.of(), retries());
   }
 
@@ -156,7 +166,7 @@ class AttemptsTest {
     permits.acquire();
     Journal journal = new Journal("id", Journal.Level.INFO, log);
     Attempts counted =
-        new Attempts(new MemoryStore(), permits, journal, failures::add)
+        new Attempts(new MemoryStore(), permits, journal, failures::add, null)
             .countedAs(Journal.Phase.GET);
     Thread request =
         Thread.ofVirtual()

@@ -16,7 +16,7 @@ class ErrorsTest {
 
   @Test
   void namesTheFirstTenBadSources() {
-    Errors.BadSources bad = new Errors.BadSources();
+    Errors.BadSources bad = new Errors.BadSources(Runs.journal());
     bad.add("a\n", SourceCode.BAD_GZIP);
     assertEquals("BAD_SOURCES: 1 of 3: a\\u000a (BAD_GZIP)", bad.failure(3).getMessage());
     for (int n = 0; n < 11; n++) {

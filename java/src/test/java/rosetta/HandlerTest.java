@@ -8,6 +8,7 @@ import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -62,7 +63,7 @@ class HandlerTest {
 
   @Test
   void hidesUnforeseenFaults() {
-    MemoryStore broken = new MemoryStore();
+    MemoryStore broken = dayOf("a");
     broken.before =
         (operation, key) -> {
           throw new IllegalStateException("library wording");
@@ -126,6 +127,33 @@ class HandlerTest {
     String end = log.toString(StandardCharsets.UTF_8).lines().toList().getLast();
     assertTrue(end.contains("\"error\":\"INTERNAL: see the log\""), end);
     assertTrue(end.contains("Java heap space"), end);
+  }
+
+  /** W13: whatever has ended the run, by a client that works. */
+  @Test
+  void givesTheDayBack() {
+    MemoryStore store = dayOf("a");
+    store.before =
+        (operation, key) -> {
+          assertEquals("put 2024/02/08/_claim.json", store.requests.getFirst());
+          stallOn(key, "a");
+        };
+    Handler handler = new Handler(ENV, config -> store);
+    assertEquals("OUT_OF_TIME: 0 sources read", error(handler, 1_000));
+    assertEquals("delete 2024/02/08/_claim.json", store.requests.getLast());
+    assertEquals(Set.of(), store.bucket(Runs.DESTINATION).keySet());
+    store.before = (operation, key) -> {};
+    assertEquals(3, handle(handler, 60_000).bytes());
+    assertEquals("delete 2024/02/08/_claim.json", store.requests.getLast());
+  }
+
+  /** W13: a release that hangs costs the claim, but not the outcome. */
+  @Test
+  void doesNotWaitForTheReleaseForEver() {
+    MemoryStore store = dayOf("a");
+    store.beforeDelete = key -> stallOn(key.replace("2024/02/08/_claim.json", FOLDER + "a"), "a");
+    assertEquals(3, handle(new Handler(ENV, config -> store), 2_000).bytes());
+    assertTrue(store.bucket(Runs.DESTINATION).containsKey("2024/02/08/_claim.json"));
   }
 
   private static MemoryStore dayOf(String... names) {

@@ -50,7 +50,8 @@ class JournalTest {
         "{\"level\":\"ERROR\",\"event\":\"end\",\"request_id\":\"id\","
             + "\"error\":\"INTERNAL: see the log\","
             + "\"cause\":\"java.lang.IllegalStateException: cause\","
-            + "\"result\":null,\"phases\":{\"list\":{\"count\":0,\"sum_ms\":0.0},\"get\":{\"count\":2,";
+            + "\"result\":null,\"phases\":{\"list\":{\"count\":0,\"sum_ms\":0.0},"
+            + "\"get\":{\"count\":2,";
     assertEquals(head, end.substring(0, head.length()));
     String tail = "\"publish\":{\"count\":0,\"sum_ms\":0.0}},\"wait_ms\":";
     int waitMs = end.indexOf(tail) + tail.length();

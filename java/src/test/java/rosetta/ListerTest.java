@@ -26,7 +26,7 @@ class ListerTest {
 
   private Lister lister(String account) {
     return new Lister(
-        store, Runs.config(), new Trigger.Day(LocalDate.of(2024, 2, 8), false, account), tasks);
+        store, Runs.config(), new Trigger.Day(LocalDate.of(2024, 2, 8), account, false), tasks);
   }
 
   private List<String> keys(String account) throws Exception {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
@@ -11,6 +12,7 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import rosetta.Errors.BadSource;
 import rosetta.Errors.SourceCode;
 
@@ -29,6 +31,12 @@ public final class MemoryStore implements Store {
    * Is told of each listing's prefix and each get's key before these are answered, and may wait.
    */
   BiConsumer<String, String> before = (operation, key) -> {};
+
+  /** Is told of each delete's key before it is made, and may wait. */
+  Consumer<String> beforeDelete = key -> {};
+
+  /** What happens between a get and what follows it. */
+  Runnable afterGet = () -> {};
 
   MemoryStore() {
     this(1000);
@@ -99,9 +107,16 @@ public final class MemoryStore implements Store {
   }
 
   @Override
-  public byte[] get(String bucket, String key, int limitBytes) {
+  public Stored get(String bucket, String key, int limitBytes) {
     before.accept("get", key);
-    return body(bucket, key, limitBytes);
+    byte[] body = body(bucket, key, limitBytes);
+    afterGet.run();
+    return new Stored(body, etag(body));
+  }
+
+  /** Of the body's beginning: only the claim's matters. */
+  private static String etag(byte[] body) {
+    return Integer.toHexString(Arrays.hashCode(Arrays.copyOf(body, 1000)));
   }
 
   private synchronized byte[] body(String bucket, String key, int limitBytes) {
@@ -117,10 +132,23 @@ public final class MemoryStore implements Store {
   }
 
   @Override
-  public synchronized void put(String bucket, String key, Content content, String contentType) {
+  public synchronized String put(
+      String bucket, String key, Content content, String contentType, Condition condition) {
     begin("put", bucket, key);
-    bucket(bucket).put(key, bytes(content));
+    if (isRefused(condition, bucket(bucket).get(key))) {
+      return null;
+    }
+    byte[] body = bytes(content);
+    bucket(bucket).put(key, body);
     contentTypes.put(key, contentType);
+    return etag(body);
+  }
+
+  private static boolean isRefused(Condition condition, byte[] present) {
+    if (condition.ifMatch() != null) {
+      return present == null || !condition.ifMatch().equals(etag(present));
+    }
+    return condition.ifNoneMatch() != null && present != null;
   }
 
   private static byte[] bytes(Content content) {
@@ -143,9 +171,16 @@ public final class MemoryStore implements Store {
   }
 
   @Override
-  public synchronized void delete(String bucket, String key) {
+  public void delete(String bucket, String key, Condition condition) {
+    beforeDelete.accept(key);
+    remove(bucket, key, condition);
+  }
+
+  private synchronized void remove(String bucket, String key, Condition condition) {
     begin("delete", bucket, key);
-    bucket(bucket).remove(key);
+    if (!isRefused(condition, bucket(bucket).get(key))) {
+      bucket(bucket).remove(key);
+    }
   }
 
   private void begin(String operation, String bucket, String key) {

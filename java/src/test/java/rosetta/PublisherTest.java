@@ -25,7 +25,7 @@ class PublisherTest {
   private Publisher.Result publish(boolean force, long sources, long bad) {
     store.with(Runs.DESTINATION, TWO.get(0).hiddenKey(), "one");
     store.with(Runs.DESTINATION, TWO.get(1).hiddenKey(), "two");
-    Trigger.Day day = new Trigger.Day(LocalDate.of(2024, 2, 8), force, null);
+    Trigger.Day day = new Trigger.Day(LocalDate.of(2024, 2, 8), null, force);
     Publisher publisher = new Publisher(store, Runs.config(), day);
     publisher.checkPublished(sources - bad);
     return publisher.publish(TWO, sources, bad);

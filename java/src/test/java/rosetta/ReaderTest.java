@@ -37,7 +37,7 @@ class ReaderTest {
   }
 
   private Reader reader(Config config) {
-    Trigger.Day day = new Trigger.Day(LocalDate.of(2024, 2, 8), false, null);
+    Trigger.Day day = new Trigger.Day(LocalDate.of(2024, 2, 8), null, false);
     Lister lister = new Lister(store, config, day, tasks);
     return new Reader(store, config, lister, tasks, Runs.journal());
   }

@@ -13,7 +13,7 @@ import rosetta.Errors.SourceCode;
 
 class SplitterTest {
   private static String split(byte[] text) {
-    Splitter.Records records = new Splitter().split(text, text.length);
+    Splitter.Records records = new Splitter().split(new Inflater.Text(text, text.length));
     String lines = new String(records.lines(), 0, records.length(), StandardCharsets.UTF_8);
     assertEquals(lines.lines().count(), records.count());
     return lines;
@@ -36,7 +36,8 @@ class SplitterTest {
     assertEquals(
         "{\"a\":1.50e+1, \"\\u00e9\\ud800\":\"\u00e9\",\"a\":[ ]}\n{\t}\n",
         split(
-            "{\"x\":[{}],\"\\u0052ecords\" : [\r\n{\"a\":1.50e+1,\r\n \"\\u00e9\\ud800\":\"\u00e9\",\"a\":[ ]} ,{\t}]}\n"));
+            "{\"x\":[{}],\"\\u0052ecords\" : [\r\n{\"a\":1.50e+1,\r\n "
+                + "\"\\u00e9\\ud800\":\"\u00e9\",\"a\":[ ]} ,{\t}]}\n"));
     assertEquals("", split("{\"Records\":[]}"));
     assertEquals("{}\n{}\n", split("{\"Records\":[{},{}],\"y\":{\"Records\":1}}"));
   }

@@ -3,6 +3,7 @@ package rosetta;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -31,7 +32,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import rosetta.Errors.BadSource;
 import rosetta.Errors.RunFailure;
 import rosetta.Errors.SourceCode;
@@ -67,7 +70,7 @@ class StoreTest {
   private Store open(String endpoint) {
     Config config = Runs.config("AWS_ENDPOINT_URL_S3", endpoint, "S3_CLIENT", name());
     connected = Clients.open(config, KEYS);
-    return new Attempts(connected, new Semaphore(16), Runs.journal(), failure -> {});
+    return new Attempts(connected, new Semaphore(16), Runs.journal(), failure -> {}, null);
   }
 
   private String name() {
@@ -114,7 +117,7 @@ class StoreTest {
   @Test
   void takesBodiesAsStored() {
     answer(StoreTest::ok);
-    assertArrayEquals(BODY, store.get(Runs.SOURCE, "//a/../b +%41\u00fc\n\u0001", 6));
+    assertArrayEquals(BODY, store.get(Runs.SOURCE, "//a/../b +%41\u00fc\n\u0001", 6).body());
     String doubled = client == Config.Client.SDK ? "/%2F/" : "///"; // S3 decodes the path
     assertEquals(
         List.of("GET /source-bucket" + doubled + "a/../b%20%2B%2541%C3%BC%0A%01"), requests);
@@ -131,7 +134,7 @@ class StoreTest {
           exchange.sendResponseHeaders(200, 0);
           exchange.getResponseBody().write(BODY);
         });
-    assertArrayEquals(BODY, store.get(Runs.SOURCE, "a", 6));
+    assertArrayEquals(BODY, store.get(Runs.SOURCE, "a", 6).body());
     assertEquals(
         SourceCode.TOO_LARGE,
         assertThrows(BadSource.class, () -> store.get(Runs.SOURCE, "a", 5)).code());
@@ -145,7 +148,7 @@ class StoreTest {
         StoreTest::shortBody,
         error(408, "RequestTimeout"),
         StoreTest::ok);
-    assertArrayEquals(BODY, store.get(Runs.SOURCE, "a", 6));
+    assertArrayEquals(BODY, store.get(Runs.SOURCE, "a", 6).body());
     assertEquals(5, requests.size());
   }
 
@@ -233,25 +236,90 @@ class StoreTest {
 
   @Test
   void decodesListings() {
+    String members =
+        "<IsTruncated>true</IsTruncated><NextContinuationToken>a+b</NextContinuationToken>"
+            + "<Contents><Key>pa%2Bb+c%0A%25</Key><Size>7</Size></Contents>"
+            + "<CommonPrefixes><Prefix>p+%C3%BC%2F</Prefix></CommonPrefixes>";
     answer(
-        exchange ->
-            listing(
-                exchange,
-                "<Prefix>p</Prefix><IsTruncated>true</IsTruncated>"
-                    + "<NextContinuationToken>a+b</NextContinuationToken>"
-                    + "<Contents><Key>a%2Bb+c%0A%25</Key><Size>7</Size></Contents>"
-                    + "<CommonPrefixes><Prefix>p+%C3%BC%2F</Prefix></CommonPrefixes>"));
+        exchange -> listing(exchange, members),
+        exchange -> result(exchange, "<ListBucketResult>" + members + "</ListBucketResult>"));
     assertEquals(
-        new Store.Page(List.of(new Store.Entry("a+b c\n%", 7)), List.of("p \u00fc/"), "a+b"),
+        new Store.Page(List.of(new Store.Entry("pa+b c\n%", 7)), List.of("p \u00fc/"), "a+b"),
+        store.listPage(Runs.SOURCE, "p", "/", null));
+    assertEquals( // L8: nothing says that the keys are encoded
+        new Store.Page(
+            List.of(new Store.Entry("pa%2Bb+c%0A%25", 7)), List.of("p+%C3%BC%2F"), "a+b"),
         store.listPage(Runs.SOURCE, "p", "/", null));
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "<IsTruncated>true</IsTruncated>",
+        "<IsTruncated>true</IsTruncated><NextContinuationToken/>",
+        "<IsTruncated>false</IsTruncated><Contents><Key>p</Key></Contents>",
+        "<IsTruncated>false</IsTruncated><Contents><Size>1</Size></Contents>",
+        "<IsTruncated>false</IsTruncated><Contents><Key>p</Key><Size>-1</Size></Contents>",
+        "<IsTruncated>false</IsTruncated><Contents><Key>p</Key><Size>x</Size></Contents>",
+        "<IsTruncated>false</IsTruncated><Contents><Key>p</Key><Size>9007199254740993</Size>"
+            + "</Contents>",
+        "<IsTruncated>false</IsTruncated><Contents><Key>q</Key><Size>1</Size></Contents>",
+        "<IsTruncated>false</IsTruncated><CommonPrefixes><Prefix>q/</Prefix></CommonPrefixes>",
+      })
+  void takesNoOtherAnswerForAPage(String members) {
+    answer(
+        exchange -> listing(exchange, members),
+        exchange -> listing(exchange, "<IsTruncated>false</IsTruncated>"));
+    assertEquals(List.of(), store.listPage(Runs.SOURCE, "p", "/", null).objects());
+    assertEquals(2, requests.size());
+  }
+
+  @Test
+  void writesOnAConditionOnly() {
+    answer(
+        exchange -> {
+          assertEquals("*", exchange.getRequestHeaders().getFirst("If-None-Match"));
+          exchange.getResponseHeaders().set("ETag", "\"one\"");
+          exchange.sendResponseHeaders(200, -1);
+        },
+        error(412, "PreconditionFailed"),
+        exchange -> {
+          assertEquals("\"one\"", exchange.getRequestHeaders().getFirst("If-Match"));
+          error(404, "NoSuchKey").to(exchange);
+        },
+        error(412, "PreconditionFailed"));
+    Store.Condition unchanged = Store.Condition.unchanged("\"one\"");
+    assertEquals("\"one\"", put(Store.Condition.ABSENT));
+    assertNull(put(Store.Condition.ABSENT));
+    assertNull(put(unchanged));
+    store.delete(Runs.SOURCE, "a", unchanged);
+    assertEquals(4, requests.size());
+    assertEquals("S3_ERROR: put a", message(() -> put(Store.Condition.NONE)));
+  }
+
+  private String put(Store.Condition condition) {
+    return store.put(Runs.SOURCE, "a", new Store.Bytes(BODY), "text/plain", condition);
+  }
+
+  /** R9. */
+  @Test
+  void tellsAnArchivedSource() {
+    answer(error(403, "InvalidObjectState"));
+    BadSource e = assertThrows(BadSource.class, () -> store.get(Runs.SOURCE, "a", 6));
+    assertEquals(SourceCode.ARCHIVED, e.code());
+    assertEquals("S3_ERROR: delete a", message(() -> store.delete(Runs.SOURCE, "a")));
+  }
+
   private static void listing(HttpExchange exchange, String members) throws IOException {
-    byte[] page =
-        ("<ListBucketResult><EncodingType>url</EncodingType>" + members + "</ListBucketResult>")
-            .getBytes(StandardCharsets.UTF_8);
-    exchange.sendResponseHeaders(200, page.length);
-    exchange.getResponseBody().write(page);
+    String root = "<ListBucketResult><EncodingType>url</EncodingType>";
+    result(exchange, root + members + "</ListBucketResult>");
+  }
+
+  private static void result(HttpExchange exchange, String xml) throws IOException {
+    byte[] body = xml.getBytes(StandardCharsets.UTF_8);
+    exchange.sendResponseHeaders(200, body.length);
+    exchange.getResponseBody().write(body);
   }
 
   @Test
@@ -275,7 +343,7 @@ class StoreTest {
           }
         });
     ExecutorService tasks = Executors.newFixedThreadPool(1);
-    Future<byte[]> request = tasks.submit(() -> store.get(Runs.SOURCE, "a", 6));
+    Future<Store.Stored> request = tasks.submit(() -> store.get(Runs.SOURCE, "a", 6));
     asked.await();
     tasks.shutdownNow();
     connected.close();
@@ -334,7 +402,7 @@ class StoreTest {
     six.start();
     try {
       Store there = open("http://[::1]:" + six.getAddress().getPort() + "/");
-      assertArrayEquals(BODY, there.get(Runs.SOURCE, "a", 6));
+      assertArrayEquals(BODY, there.get(Runs.SOURCE, "a", 6).body());
     } finally {
       six.stop(0);
     }

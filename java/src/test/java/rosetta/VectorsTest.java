@@ -139,6 +139,10 @@ class VectorsTest {
   private static byte[] event(Map<?, ?> step) {
     String text =
         step.get("event_text") instanceof String raw ? raw : Json.write(step.get("event"));
+    return utf8(text);
+  }
+
+  private static byte[] utf8(String text) {
     return text.getBytes(StandardCharsets.UTF_8);
   }
 
@@ -149,13 +153,13 @@ class VectorsTest {
     String error = null;
     try {
       Record value = new Handler(settings, config -> store).handle(event, REQUEST_ID, 900_000, log);
-      result = Json.parse(Json.write(value));
+      result = Json.parse(utf8(Json.write(value)));
     } catch (RunFailure e) {
       error = e.getMessage();
     }
     List<Map<?, ?>> lines = new ArrayList<>();
     for (String line : log.toString(StandardCharsets.UTF_8).lines().toList()) {
-      lines.add((Map<?, ?>) Json.parse(line));
+      lines.add((Map<?, ?>) Json.parse(utf8(line)));
     }
     return new Outcome(result, error, lines);
   }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.time.LocalDate;
 import java.util.HexFormat;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -12,7 +13,7 @@ import rosetta.Errors.RunFailure;
 import rosetta.tuning.ChunkBuffer;
 
 class WriterTest {
-  private static final String PREFIX = "2024/02/08/_id-";
+  private static final String PREFIX = "2024/02/08/_test-request-";
 
   private final MemoryStore store = new MemoryStore();
   private final ChunkBuffer compressed = new ChunkBuffer();
@@ -20,7 +21,8 @@ class WriterTest {
   private Writer writer(String... settings) {
     store.bucket(Runs.DESTINATION);
     Config config = Runs.config(settings);
-    return new Writer(store, config, PREFIX, Runs.journal(), compressed);
+    Trigger.Day day = new Trigger.Day(LocalDate.of(2024, 2, 8), null, false);
+    return new Writer(store, config, day, Runs.journal(), compressed);
   }
 
   private static Splitter.Records records(String lines) {
@@ -63,9 +65,9 @@ class WriterTest {
       writer.write(records("{}\n"));
       writer.finish();
     }
-    byte[] body = store.bucket(Runs.DESTINATION).get("2024/02/08/_id-000001.ndjson.gz");
+    byte[] body = store.bucket(Runs.DESTINATION).get("2024/02/08/_test-request-000001.ndjson.gz");
     assertEquals("1f8b080000000000", HexFormat.of().formatHex(body, 0, 8));
-    assertEquals("application/gzip", store.contentTypes.get("2024/02/08/_id-000001.ndjson.gz"));
+    assertEquals("application/gzip", store.contentTypes.get("2024/02/08/_test-request-000001.ndjson.gz"));
   }
 
   @Test
@@ -82,7 +84,7 @@ class WriterTest {
     try (Writer writer = writer()) {
       writer.write(records("{}\n"));
       RunFailure e = assertThrows(RunFailure.class, writer::finish);
-      assertEquals("S3_ERROR: put 2024/02/08/_id-000001.ndjson.gz", e.getMessage());
+      assertEquals("S3_ERROR: put 2024/02/08/_test-request-000001.ndjson.gz", e.getMessage());
     }
   }
 }

@@ -57,12 +57,6 @@ public final class Json {
     }
   }
 
-  public static Object parse(String text) throws IOException {
-    try (JsonParser parser = FACTORY.createParser(text)) {
-      return document(parser);
-    }
-  }
-
   private static Object document(JsonParser parser) throws IOException {
     if (parser.nextToken() == null) {
       throw new JsonParseException(parser, "empty");

@@ -1,7 +1,8 @@
-// S3's XML answers for the light client. SPEC L3, L4, R1: a listing's page, or an error.
+// S3's XML answers for the light client. SPEC L3, L4, L8, R1: a listing's page, or an error.
 // Holds one answer's texts.
 package rosetta.s3;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URLDecoder;
@@ -14,7 +15,6 @@ import javax.xml.stream.XMLInputFactory;
 import javax.xml.stream.XMLStreamConstants;
 import javax.xml.stream.XMLStreamException;
 import javax.xml.stream.XMLStreamReader;
-import org.apache.hc.core5.http.HttpEntity;
 import rosetta.Store;
 
 /** What {@link LightStore} needs of them, by the JDK's parser. */
@@ -25,15 +25,19 @@ final class Answers {
 
   private Answers() {}
 
-  /** The page of a listing whose keys are URL-encoded. */
+  /** The page of a listing; throws when the answer is another one. */
   static Store.Page page(InputStream xml) throws IOException {
     Answers answer = new Answers();
     answer.read(xml, "ListBucketResult");
-    boolean truncated = "true".equals(answer.texts.get("IsTruncated"));
+    String truncated = answer.texts.get("IsTruncated");
+    if (!"true".equals(truncated) && !"false".equals(truncated)) {
+      throw new IOException("IsTruncated is " + truncated);
+    }
+    String token = answer.texts.getOrDefault("NextContinuationToken", "");
     return new Store.Page(
-        answer.objects,
-        answer.prefixes,
-        truncated ? answer.texts.get("NextContinuationToken") : null);
+        answer.objects.stream().map(o -> new Store.Entry(answer.key(o.key()), o.size())).toList(),
+        answer.prefixes.stream().map(answer::key).toList(),
+        truncated.equals("true") ? token : null);
   }
 
   /** Throws when the answer is another one: S3 may answer 200 and have failed. */
@@ -42,13 +46,11 @@ final class Answers {
     return null;
   }
 
-  /** The fault that an answer of this status tells, as far as it can be read. */
-  static Store.FailedAttempt fault(int status, HttpEntity body) {
+  /** The fault that an answer of this status tells, as far as its body is an error of S3. */
+  static Store.FailedAttempt fault(int status, byte[] body) {
     Answers answer = new Answers();
     try {
-      if (body != null) {
-        answer.read(body.getContent(), "Error");
-      }
+      answer.read(new ByteArrayInputStream(body), "Error");
     } catch (IOException e) {
       answer.texts.putIfAbsent("Message", e.getMessage());
     }
@@ -86,13 +88,16 @@ final class Answers {
   private void end(String element, String text) {
     switch (element) {
       case "Contents" ->
-          objects.add(new Store.Entry(decoded("Key"), Long.parseLong(texts.get("Size"))));
-      case "CommonPrefixes" -> prefixes.add(decoded("Prefix"));
+          objects.add(new Store.Entry(texts.remove("Key"), Long.parseLong(texts.remove("Size"))));
+      case "CommonPrefixes" -> prefixes.add(texts.remove("Prefix"));
       default -> texts.put(element, text);
     }
   }
 
-  private String decoded(String element) {
-    return URLDecoder.decode(texts.get(element), StandardCharsets.UTF_8);
+  /** The key itself; a server may leave it as it is, and says so. */
+  private String key(String listed) {
+    return "url".equals(texts.get("EncodingType"))
+        ? URLDecoder.decode(listed, StandardCharsets.UTF_8)
+        : listed;
   }
 }

@@ -1,4 +1,4 @@
-// The client `light`: AWS's signer (Requests), Apache's HTTP client and the JDK's XML parser
+// The client `light`: AWS's signer (Requests), Apache's HTTP client, the JDK's XML parser
 // (Answers).
 // SPEC L4, R3, E5, P1. Holds the connections.
 package rosetta.s3;
@@ -9,9 +9,12 @@ import java.util.concurrent.TimeUnit;
 import org.apache.hc.client5.http.classic.HttpClient;
 import org.apache.hc.client5.http.config.ConnectionConfig;
 import org.apache.hc.client5.http.impl.classic.HttpClients;
+import org.apache.hc.client5.http.impl.io.ManagedHttpClientConnectionFactory;
 import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManagerBuilder;
 import org.apache.hc.client5.http.io.HttpClientConnectionManager;
 import org.apache.hc.core5.http.ClassicHttpRequest;
+import org.apache.hc.core5.http.ClassicHttpResponse;
+import org.apache.hc.core5.http.Header;
 import org.apache.hc.core5.http.HttpEntity;
 import org.apache.hc.core5.http.HttpHost;
 import org.apache.hc.core5.http.io.HttpClientResponseHandler;
@@ -22,7 +25,6 @@ import rosetta.Config;
 import rosetta.Errors.BadSource;
 import rosetta.Errors.SourceCode;
 import rosetta.Store;
-import software.amazon.awssdk.core.exception.SdkClientException;
 import software.amazon.awssdk.http.ContentStreamProvider;
 import software.amazon.awssdk.http.SdkHttpMethod;
 import software.amazon.awssdk.http.SdkHttpRequest;
@@ -30,6 +32,8 @@ import software.amazon.awssdk.utils.http.SdkHttpUtils;
 
 /** S3 without an S3 client. */
 final class LightStore implements Store {
+  private static final int MOST_ERROR_BYTES = 1 << 16;
+
   private final Requests requests;
   private final HttpClientConnectionManager connections;
   private final HttpClient http;
@@ -38,6 +42,10 @@ final class LightStore implements Store {
     requests = new Requests(config, Credentials.provider(env));
     connections =
         PoolingHttpClientConnectionManagerBuilder.create()
+            .setConnectionFactory(
+                ManagedHttpClientConnectionFactory.builder()
+                    .responseParserFactory(unused -> new WholeHeads())
+                    .build())
             .setMaxConnTotal(config.concurrency())
             .setMaxConnPerRoute(config.concurrency())
             .setDefaultConnectionConfig(
@@ -64,30 +72,42 @@ final class LightStore implements Store {
     if (token != null) {
       list.putRawQueryParameter("continuation-token", token);
     }
-    return attempt(list, answer -> Answers.page(answer.getEntity().getContent()));
-  }
-
-  @Override
-  public byte[] get(String bucket, String key, int limitBytes) {
     return attempt(
-        requests.of(SdkHttpMethod.GET, bucket, key),
-        answer -> {
-          HttpEntity entity = answer.getEntity();
-          byte[] body = Body.read(entity.getContent(), entity.getContentLength(), limitBytes);
-          if (body == null) {
-            throw new BadSource(SourceCode.TOO_LARGE);
-          }
-          return body;
-        });
+        list, answer -> Outcomes.checked(Answers.page(answer.getEntity().getContent()), prefix));
   }
 
   @Override
-  public void put(String bucket, String key, Content content, String contentType) {
-    attempt(
-        requests.of(SdkHttpMethod.PUT, bucket, key).putHeader("Content-Type", contentType),
-        new InputStreamEntity(content.open(), content.length(), null),
-        content::open,
-        answer -> null);
+  public Stored get(String bucket, String key, int limitBytes) {
+    return Outcomes.source(
+        () ->
+            attempt(
+                requests.of(SdkHttpMethod.GET, bucket, key),
+                answer -> new Stored(body(answer, limitBytes), etag(answer))));
+  }
+
+  private static byte[] body(ClassicHttpResponse answer, int limitBytes) throws IOException {
+    HttpEntity entity = answer.getEntity();
+    byte[] body = Body.read(entity.getContent(), entity.getContentLength(), limitBytes);
+    if (body == null) {
+      throw new BadSource(SourceCode.TOO_LARGE); // an exception leaves the rest unread
+    }
+    return body;
+  }
+
+  private static String etag(ClassicHttpResponse answer) {
+    Header etag = answer.getFirstHeader("ETag");
+    return etag == null ? null : etag.getValue();
+  }
+
+  @Override
+  public String put(
+      String bucket, String key, Content content, String contentType, Condition condition) {
+    SdkHttpRequest.Builder put =
+        on(condition, requests.of(SdkHttpMethod.PUT, bucket, key))
+            .putHeader("Content-Type", contentType);
+    HttpEntity body = new InputStreamEntity(content.open(), content.length(), null);
+    return Outcomes.unlessRefused(
+        condition, () -> attempt(put, body, content::open, LightStore::etag));
   }
 
   @Override
@@ -99,8 +119,19 @@ final class LightStore implements Store {
   }
 
   @Override
-  public void delete(String bucket, String key) {
-    attempt(requests.of(SdkHttpMethod.DELETE, bucket, key), answer -> null);
+  public void delete(String bucket, String key, Condition condition) {
+    SdkHttpRequest.Builder delete = on(condition, requests.of(SdkHttpMethod.DELETE, bucket, key));
+    Outcomes.unlessRefused(condition, () -> attempt(delete, answer -> null));
+  }
+
+  private static SdkHttpRequest.Builder on(Condition condition, SdkHttpRequest.Builder request) {
+    if (condition.ifNoneMatch() != null) {
+      request.putHeader("If-None-Match", condition.ifNoneMatch());
+    }
+    if (condition.ifMatch() != null) {
+      request.putHeader("If-Match", condition.ifMatch());
+    }
+    return request;
   }
 
   @Override
@@ -137,11 +168,16 @@ final class LightStore implements Store {
           null,
           answer -> {
             if (answer.getCode() >= 300) {
-              throw Answers.fault(answer.getCode(), answer.getEntity());
+              HttpEntity told = answer.getEntity();
+              byte[] text =
+                  told == null ? new byte[0] : told.getContent().readNBytes(MOST_ERROR_BYTES);
+              throw Answers.fault(answer.getCode(), text);
             }
             return reader.handleResponse(answer);
           });
-    } catch (SdkClientException | IOException e) { // the former: no credentials
+    } catch (FailedAttempt | BadSource e) {
+      throw e;
+    } catch (IOException | RuntimeException e) { // the latter: no credentials, for one
       throw new FailedAttempt(e);
     }
   }

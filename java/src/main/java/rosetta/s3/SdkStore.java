@@ -1,11 +1,15 @@
 // The client `sdk`: AWS's SDK by its documented options, over Apache's HTTP client.
-// One workaround: E5 wants a failed attempt for a 200 without the result of a listing or copy. The
-// SDK takes any XML for a result, so requireResult looks for a member that every result has.
+// Two workarounds, both for E5. The SDK takes any XML for the result of a listing or copy: the
+// methods look for a member that every result has. The HTTP client takes a connection's end for the
+// end of the headers: requireWholeHead looks for the headers that every answer has, and a delete
+// has a connection of its own, which is not used again after such an answer.
 package rosetta.s3;
 
 import java.io.IOException;
 import java.util.Map;
-import java.util.concurrent.Callable;
+import java.util.Objects;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 import rosetta.Config;
 import rosetta.Errors.BadSource;
 import rosetta.Errors.SourceCode;
@@ -15,19 +19,20 @@ import software.amazon.awssdk.awscore.retry.AwsRetryStrategy;
 import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
 import software.amazon.awssdk.core.checksums.ResponseChecksumValidation;
 import software.amazon.awssdk.core.exception.AbortedException;
-import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.core.sync.RequestBody;
 import software.amazon.awssdk.http.AbortableInputStream;
+import software.amazon.awssdk.http.SdkHttpResponse;
 import software.amazon.awssdk.http.apache5.Apache5HttpClient;
 import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.S3Configuration;
 import software.amazon.awssdk.services.s3.model.CommonPrefix;
-import software.amazon.awssdk.services.s3.model.CopyObjectResult;
+import software.amazon.awssdk.services.s3.model.CopyObjectResponse;
 import software.amazon.awssdk.services.s3.model.EncodingType;
 import software.amazon.awssdk.services.s3.model.GetObjectResponse;
 import software.amazon.awssdk.services.s3.model.ListObjectsV2Response;
 import software.amazon.awssdk.services.s3.model.S3Exception;
+import software.amazon.awssdk.services.s3.model.S3Response;
 
 /** S3 through one {@link S3Client}. */
 final class SdkStore implements Store {
@@ -68,73 +73,110 @@ final class SdkStore implements Store {
                           .delimiter(delimiter)
                           .continuationToken(token)
                           .encodingType(EncodingType.URL)); // the SDK decodes the keys
-          requireResult(page.isTruncated());
-          return new Page(
-              page.contents().stream().map(o -> new Entry(o.key(), o.size())).toList(),
-              page.commonPrefixes().stream().map(CommonPrefix::prefix).toList(),
-              page.isTruncated() ? page.nextContinuationToken() : null);
+          String next = Objects.requireNonNullElse(page.nextContinuationToken(), "");
+          return Outcomes.checked(
+              new Page(
+                  page.contents().stream().map(o -> new Entry(o.key(), o.size())).toList(),
+                  page.commonPrefixes().stream().map(CommonPrefix::prefix).toList(),
+                  page.isTruncated() ? next : null), // unboxing fails if it is absent
+              prefix);
         });
   }
 
   @Override
-  public byte[] get(String bucket, String key, int limitBytes) {
-    byte[] body =
-        attempt(
+  public Stored get(String bucket, String key, int limitBytes) {
+    Stored stored =
+        Outcomes.source(
             () ->
-                client.getObject(
-                    get -> get.bucket(bucket).key(key),
-                    (response, stream) -> read(response, stream, limitBytes)));
-    if (body == null) {
+                attempt(
+                    () ->
+                        client.getObject(
+                            get -> get.bucket(bucket).key(key),
+                            (answer, body) -> stored(answer, body, limitBytes))));
+    if (stored.body() == null) {
       throw new BadSource(SourceCode.TOO_LARGE);
     }
-    return body;
+    return stored;
   }
 
-  private static byte[] read(GetObjectResponse response, AbortableInputStream body, int limitBytes)
+  private static Stored stored(GetObjectResponse answer, AbortableInputStream body, int limitBytes)
       throws IOException {
-    Long length = response.contentLength();
-    byte[] read = Body.read(body, length == null ? -1 : length, limitBytes);
+    requireWholeHead(answer);
+    long length = Objects.requireNonNullElse(answer.contentLength(), -1L);
+    byte[] read = Body.read(body, length, limitBytes);
     if (read == null) {
       body.abort(); // the SDK would read the rest
     }
-    return read;
+    return new Stored(read, answer.eTag());
   }
 
   @Override
-  public void put(String bucket, String key, Content content, String contentType) {
+  public String put(
+      String bucket, String key, Content content, String contentType, Condition condition) {
     RequestBody body =
         RequestBody.fromContentProvider(content::open, content.length(), contentType);
-    attempt(
-        () -> client.putObject(put -> put.bucket(bucket).key(key).contentType(contentType), body));
+    return Outcomes.unlessRefused(
+        condition,
+        () ->
+            attempt(
+                () ->
+                    requireWholeHead(
+                            client.putObject(
+                                put ->
+                                    put.bucket(bucket)
+                                        .key(key)
+                                        .contentType(contentType)
+                                        .ifNoneMatch(condition.ifNoneMatch())
+                                        .ifMatch(condition.ifMatch()),
+                                body))
+                        .eTag()));
   }
 
   @Override
   public void copy(String bucket, String fromKey, String toKey) {
     attempt(
         () -> {
-          CopyObjectResult result =
-              client
-                  .copyObject(
-                      copy ->
-                          copy.sourceBucket(bucket)
-                              .sourceKey(fromKey)
-                              .destinationBucket(bucket)
-                              .destinationKey(toKey))
-                  .copyObjectResult();
-          requireResult(result == null ? null : result.eTag());
-          return result;
+          CopyObjectResponse copied =
+              client.copyObject(
+                  copy ->
+                      copy.sourceBucket(bucket)
+                          .sourceKey(fromKey)
+                          .destinationBucket(bucket)
+                          .destinationKey(toKey));
+          return Objects.requireNonNull(copied.copyObjectResult().eTag());
         });
   }
 
-  private static void requireResult(Object member) {
-    if (member == null) {
-      throw new FailedAttempt(200, "", "200 without a result");
-    }
+  @Override
+  public void delete(String bucket, String key, Condition condition) {
+    Outcomes.unlessRefused(
+        condition,
+        () ->
+            attempt(
+                () ->
+                    requireWholeHead(
+                        client.deleteObject(
+                            delete ->
+                                delete
+                                    .bucket(bucket)
+                                    .key(key)
+                                    .ifMatch(condition.ifMatch())
+                                    .overrideConfiguration(
+                                        o -> o.putHeader("Connection", "close"))))));
   }
 
-  @Override
-  public void delete(String bucket, String key) {
-    attempt(() -> client.deleteObject(delete -> delete.bucket(bucket).key(key)));
+  /** Each answer has a Date (RFC 9110), and all but 204 tell how their body ends. */
+  private static <T extends S3Response> T requireWholeHead(T answer) {
+    SdkHttpResponse head = answer.sdkHttpResponse();
+    boolean isWhole =
+        head.firstMatchingHeader("Date").isPresent()
+            && (head.statusCode() == 204
+                || Stream.of("Content-Length", "Transfer-Encoding", "Connection")
+                    .anyMatch(name -> head.firstMatchingHeader(name).isPresent()));
+    if (!isWhole) {
+      throw Outcomes.unlike("the answer ends within its head");
+    }
+    return answer;
   }
 
   @Override
@@ -142,23 +184,21 @@ final class SdkStore implements Store {
     client.close();
   }
 
-  /** One attempt; the SDK's exceptions become {@link Store.FailedAttempt}. */
-  private static <T> T attempt(Callable<T> request) {
+  /** One attempt; whatever the SDK throws becomes {@link Store.FailedAttempt}. */
+  private static <T> T attempt(Supplier<T> request) {
     try {
-      return request.call();
+      return request.get();
+    } catch (FailedAttempt e) {
+      throw e;
     } catch (S3Exception e) {
       AwsErrorDetails details = e.awsErrorDetails();
       String code = details == null ? null : details.errorCode();
-      throw new FailedAttempt(e.statusCode(), code == null ? "" : code, e.toString());
+      throw new FailedAttempt(e.statusCode(), Objects.requireNonNullElse(code, ""), e.toString());
     } catch (AbortedException e) {
       Thread.currentThread().interrupt(); // the SDK has cleared it
       throw new FailedAttempt(e);
-    } catch (SdkException e) {
-      throw new FailedAttempt(e);
     } catch (RuntimeException e) {
-      throw e;
-    } catch (Exception e) {
-      throw new IllegalStateException(e); // no request above throws a checked exception
+      throw new FailedAttempt(e);
     }
   }
 }

@@ -2,12 +2,20 @@
 // The plain version makes all of it anew for each invocation.
 package rosetta.tuning;
 
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 import rosetta.Config;
+import rosetta.Errors;
 import rosetta.Inflater;
 import rosetta.Splitter;
 import rosetta.Store;
@@ -17,15 +25,24 @@ public final class Sandbox {
   private static final long FAREWELL_MS = 100;
   private static final int THREADS_BESIDE_REQUESTS = 2; // the run's own, and the reader's
 
+  /**
+   * What one run uses, and the next one again if this one succeeds.
+   *
+   * @param client whose connections stay open
+   * @param permits one for each request in flight (P1)
+   */
+  public record Kept(
+      Store client,
+      Semaphore permits,
+      ExecutorService tasks,
+      Inflater inflater,
+      Splitter splitter,
+      ChunkBuffer compressed,
+      Heap heap) {}
+
   private final Config config;
   private final Supplier<Store> connect;
-  private final Store client;
-  private final Semaphore permits;
-  private final ExecutorService tasks;
-  private final Inflater inflater;
-  private final Splitter splitter = new Splitter();
-  private final ChunkBuffer compressed = new ChunkBuffer();
-  private final Heap heap = new Heap();
+  private Kept kept;
 
   @SuppressWarnings("UnusedVariable") // Lambda holds it by a weak reference
   private Snapshot snapshot;
@@ -33,53 +50,74 @@ public final class Sandbox {
   public Sandbox(Config config, Supplier<Store> connect) {
     this.config = config;
     this.connect = connect;
-    this.client = connect.get();
-    this.permits = new Semaphore(config.concurrency());
-    this.tasks =
-        Executors.newFixedThreadPool(
-            config.concurrency() + THREADS_BESIDE_REQUESTS, Thread.ofPlatform().daemon().factory());
-    this.inflater = new Inflater(config.maxSourceBytes());
+    this.kept = fresh();
+  }
+
+  private Kept fresh() {
+    int threads = config.concurrency() + THREADS_BESIDE_REQUESTS;
+    return new Kept(
+        connect.get(),
+        new Semaphore(config.concurrency()),
+        Executors.newFixedThreadPool(threads, Thread.ofPlatform().daemon().factory()),
+        new Inflater(config.maxSourceBytes()),
+        new Splitter(),
+        new ChunkBuffer(),
+        new Heap());
   }
 
   /** Once, in the initialisation. */
-  public void rehearseBeforeSnapshot() {
-    snapshot = new Snapshot(config, connect, inflater, splitter).registered();
+  public void rehearseIfSnapshot(String initializationType) {
+    if ("snap-start".equals(initializationType)) {
+      snapshot = new Snapshot(config, connect, kept.inflater(), kept.splitter()).registered();
+    }
   }
 
-  /** Ends what a failed run has left; the next run needs another sandbox. */
-  public void end() throws InterruptedException {
-    tasks.shutdownNow();
-    client.close(); // an interrupt alone doesn't end a thread's read of a socket
-    tasks.awaitTermination(FAREWELL_MS, TimeUnit.MILLISECONDS);
+  public Kept kept() {
+    return kept;
   }
 
-  /** The client, whose connections stay open. */
-  public Store client() {
-    return client;
+  /**
+   * Does the work on a thread of its own. Returns its result, or nothing after the time limit.
+   * Throws its failure, or the one that {@code failed} gets meanwhile. Without a result nothing is
+   * kept: no thread, request or buffer of the work is used again.
+   */
+  public <T> Optional<T> call(
+      Callable<T> work, Instant limit, CompletableFuture<? extends RuntimeException> failed)
+      throws InterruptedException {
+    CompletableFuture<T> outcome = new CompletableFuture<>();
+    failed.thenAccept(outcome::completeExceptionally);
+    kept.tasks().execute(() -> complete(outcome, work));
+    long mostMs = Duration.between(Instant.now(), limit).toMillis();
+    try {
+      return Optional.of(outcome.get(mostMs, TimeUnit.MILLISECONDS));
+    } catch (TimeoutException e) {
+      restart();
+      return Optional.empty();
+    } catch (ExecutionException e) {
+      restart();
+      return Optional.of(Errors.outcome(outcome)); // throws the cause
+    }
   }
 
-  /** One for each request in flight (P1). */
-  public Semaphore permits() {
-    return permits;
+  private static <T> void complete(CompletableFuture<T> outcome, Callable<T> work) {
+    try {
+      outcome.complete(work.call());
+    } catch (Throwable e) {
+      outcome.completeExceptionally(e);
+    }
   }
 
-  public ExecutorService tasks() {
-    return tasks;
+  /** Does the last work of an invocation, in at most half of the time that is left. */
+  public void callLast(Runnable work, Instant end) throws InterruptedException {
+    Instant now = Instant.now();
+    Instant limit = now.plus(Duration.between(now, end).dividedBy(2));
+    call(Executors.callable(work, true), limit, new CompletableFuture<>());
   }
 
-  public Inflater inflater() {
-    return inflater;
-  }
-
-  public Splitter splitter() {
-    return splitter;
-  }
-
-  public ChunkBuffer compressed() {
-    return compressed;
-  }
-
-  public Heap heap() {
-    return heap;
+  private void restart() throws InterruptedException {
+    kept.tasks().shutdownNow();
+    kept.client().close(); // an interrupt alone doesn't end a thread's read of a socket
+    kept.tasks().awaitTermination(FAREWELL_MS, TimeUnit.MILLISECONDS);
+    kept = fresh();
   }
 }

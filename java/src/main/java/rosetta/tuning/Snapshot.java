@@ -12,6 +12,7 @@ import org.crac.Context;
 import org.crac.Core;
 import org.crac.Resource;
 import rosetta.Config;
+import rosetta.Errors.BadSource;
 import rosetta.Inflater;
 import rosetta.Splitter;
 import rosetta.Store;
@@ -50,8 +51,7 @@ final class Snapshot implements Resource {
   public void beforeCheckpoint(Context<? extends Resource> context) throws IOException {
     byte[] body = gzipped("{\"Records\":[" + RECORD + "," + RECORD + "]}");
     for (int i = 0; i < SOURCES; i++) {
-      Inflater.Text text = inflater.inflate(body);
-      splitter.split(text.bytes(), text.length());
+      splitter.split(inflater.inflate(body));
     }
     try (Store client = connect.get()) {
       for (int i = 0; i < REQUESTS; i++) {
@@ -66,10 +66,8 @@ final class Snapshot implements Resource {
     client.listPage(config.srcBucket(), config.srcPrefix() + NO_KEY, "/", null);
     try {
       client.get(config.srcBucket(), config.srcPrefix() + NO_KEY, config.maxSourceBytes());
-    } catch (FailedAttempt e) {
-      if (!e.code().equals("NoSuchKey")) {
-        throw e;
-      }
+    } catch (BadSource e) {
+      // there is no such key
     }
   }
 

@@ -21,7 +21,6 @@ class JsonTest {
     value.put("a", Arrays.asList(true, false, null));
     String text = "{\"b\":[1.5,\"x\\n\\u00E9\"],\"a\":[true,false,null]}";
     assertEquals(text, Json.write(value));
-    assertEquals(value, Json.parse(text));
     assertEquals(value, Json.parse(text.getBytes(StandardCharsets.UTF_8)));
   }
 
@@ -39,7 +38,6 @@ class JsonTest {
   @ParameterizedTest
   @ValueSource(strings = {"", " ", "{", "{} {}", "{}x", "[1,]", "01", "\ufeff{}", "{'a':1}"})
   void refusesWhatIsNoDocument(String text) {
-    assertThrows(IOException.class, () -> Json.parse(text));
     assertThrows(IOException.class, () -> Json.parse(text.getBytes(StandardCharsets.UTF_8)));
   }
 }

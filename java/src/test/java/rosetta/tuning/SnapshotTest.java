@@ -9,6 +9,8 @@ import java.util.Set;
 import org.crac.Resource;
 import org.junit.jupiter.api.Test;
 import rosetta.Config;
+import rosetta.Errors.BadSource;
+import rosetta.Errors.SourceCode;
 import rosetta.Inflater;
 import rosetta.Runs;
 import rosetta.Splitter;
@@ -23,30 +25,28 @@ class SnapshotTest {
     String refuses = "";
     boolean closed;
 
-    private void begin(String request, String code) {
+    private void begin(String request) {
       requests.add(request);
       if (request.startsWith(refuses) && !refuses.isEmpty()) {
         throw new FailedAttempt(403, "AccessDenied", "refused");
-      }
-      if (!code.isEmpty()) {
-        throw new FailedAttempt(404, code, "no such key");
       }
     }
 
     @Override
     public Page listPage(String bucket, String prefix, String delimiter, String token) {
-      begin("list " + bucket + " " + prefix, "");
+      begin("list " + bucket + " " + prefix);
       return new Page(List.of(), List.of(), null);
     }
 
     @Override
-    public byte[] get(String bucket, String key, int limitBytes) {
-      begin("get " + bucket + " " + key, "NoSuchKey");
-      return null;
+    public Stored get(String bucket, String key, int limitBytes) {
+      begin("get " + bucket + " " + key);
+      throw new BadSource(SourceCode.MISSING);
     }
 
     @Override
-    public void put(String bucket, String key, Content content, String contentType) {
+    public String put(
+        String bucket, String key, Content content, String contentType, Condition condition) {
       throw new AssertionError("put");
     }
 
@@ -56,7 +56,7 @@ class SnapshotTest {
     }
 
     @Override
-    public void delete(String bucket, String key) {
+    public void delete(String bucket, String key, Condition condition) {
       throw new AssertionError("delete");
     }
 
