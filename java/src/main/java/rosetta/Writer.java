@@ -12,8 +12,6 @@ import rosetta.tuning.ChunkBuffer;
 
 /** For one thread. */
 final class Writer implements AutoCloseable {
-  private static final int DEFLATE_BYTES = 1 << 16;
-
   /** A chunk that was put; its number is its place in the list, from 1. */
   record Chunk(String hiddenKey, long records, long bytes) {}
 
@@ -22,7 +20,7 @@ final class Writer implements AutoCloseable {
 
   private static final class Gzip extends GZIPOutputStream {
     Gzip(ChunkBuffer out, int level) throws IOException {
-      super(out, DEFLATE_BYTES);
+      super(out);
       def.setLevel(level);
     }
   }
@@ -51,21 +49,15 @@ final class Writer implements AutoCloseable {
 
   /** Adds records; puts each chunk that they fill. */
   void write(Splitter.Records added) {
-    int from = 0;
-    int left = added.count();
-    while (from < added.length()) {
-      int room = (int) (config.chunkBytes() - bytes); // at least 1: a full chunk is put at once
-      boolean fills = added.length() - from >= room;
-      int to = fills ? lineEnd(added.lines(), from + room - 1) : added.length();
-      int taken = to == added.length() ? left : countLines(added.lines(), from, to);
+    for (int from = 0; from < added.length(); ) {
+      int to = lineEnd(added.lines(), from);
       compress(added.lines(), from, to - from);
-      records += taken;
+      records++;
       bytes += to - from;
-      left -= taken;
-      from = to;
-      if (fills) {
+      if (bytes >= config.chunkBytes()) {
         put();
       }
+      from = to;
     }
   }
 
@@ -89,16 +81,6 @@ final class Writer implements AutoCloseable {
       end++;
     }
     return end + 1;
-  }
-
-  private static int countLines(byte[] lines, int from, int to) {
-    int count = 0;
-    for (int i = from; i < to; i++) {
-      if (lines[i] == '\n') {
-        count++;
-      }
-    }
-    return count;
   }
 
   private void compress(byte[] lines, int offset, int length) {

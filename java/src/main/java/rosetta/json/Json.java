@@ -36,7 +36,6 @@ public final class Json {
   public static JsonFactory factory(int depth) {
     return new JsonFactoryBuilder()
         .disable(JsonFactory.Feature.CHARSET_DETECTION)
-        .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
         .disable(JsonFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
         .enable(JsonWriteFeature.ESCAPE_NON_ASCII) // some readers of logs end a line at U+2028
         .streamReadConstraints(

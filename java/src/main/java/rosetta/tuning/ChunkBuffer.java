@@ -1,6 +1,7 @@
 // Tuning: the memory of a chunk's compressed bytes. SPEC P5. Skip on first reading.
 // The plain version is a ByteArrayOutputStream, which copies as it grows and then holds a chunk
-// up to three times. The gain was not measured apart.
+// up to three times: the peak memory of 20,000 sources is 1.19 times as high with it
+// (docs/performance/java.md).
 package rosetta.tuning;
 
 import java.io.ByteArrayInputStream;
