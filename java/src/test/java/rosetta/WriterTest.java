@@ -67,7 +67,8 @@ class WriterTest {
     }
     byte[] body = store.bucket(Runs.DESTINATION).get("2024/02/08/_test-request-000001.ndjson.gz");
     assertEquals("1f8b080000000000", HexFormat.of().formatHex(body, 0, 8));
-    assertEquals("application/gzip", store.contentTypes.get("2024/02/08/_test-request-000001.ndjson.gz"));
+    assertEquals(
+        "application/gzip", store.contentTypes.get("2024/02/08/_test-request-000001.ndjson.gz"));
   }
 
   @Test
