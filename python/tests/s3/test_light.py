@@ -71,7 +71,8 @@ def given(*keys: Keys) -> Callable[[], Awaitable[Keys]]:
 
 def test_signatures_are_the_sdks(server: ThreadingHTTPServer) -> None:
     store = Light(server)
-    store.list_page("bucket", "a b+%/é*~'", "/", "token+/=")
+    with pytest.raises(AttemptError, match="outside the prefix"):
+        store.list_page("bucket", "a b+%/é*~'", "/", "token+/=")
     store.get("bucket", "a/../b//c d+%41é~'()\n/./", 99)
     store.put("bucket", "key", BytesIO(b"body"), "application/gzip")
     store.copy("bucket", "from +é\n", "to")

@@ -50,6 +50,7 @@ class Answer:
         self.status = 0
         self.too_large = False
         self.closes = False
+        self.etag = ""
         self._parts: list[bytes] = []
         self._limit = limit
         self._content = content
@@ -77,6 +78,7 @@ class Answer:
         fields = {name.lower(): value for name, value in headers}
         self.status = status_code
         self.closes = fields.get("connection", "").lower() == "close"
+        self.etag = fields.get("etag", "")
         size = int(fields.get("content-length", 0))
         if status_code == 200 and self._limit is not None and size > self._limit:
             self.too_large = True
