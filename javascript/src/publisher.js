@@ -123,13 +123,14 @@ export class Publisher {
    */
   async #putManifest(result, chunks) {
     const listed = chunks.map(({ key, records, bytes }) => ({ key, records, bytes }));
-    const manifest = Buffer.from(JSON.stringify({ result, chunks: listed }));
-    await this.#store.put(this.#bucket, this.#manifestKey, manifest, 'application/json');
+    const bytes = Buffer.from(JSON.stringify({ result, chunks: listed }));
+    const object = { bucket: this.#bucket, key: this.#manifestKey, bytes };
+    await this.#store.put({ ...object, contentType: 'application/json' });
   }
 
   /** @param {string[]} keys */
   async #deleteAll(keys) {
-    await Promise.all(keys.map((key) => this.#store.delete(this.#bucket, key)));
+    await Promise.all(keys.map((key) => this.#store.delete({ bucket: this.#bucket, key })));
   }
 }
 

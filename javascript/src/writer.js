@@ -83,8 +83,9 @@ export class Writer {
     const prefix = dayPrefix(day, config.dstPrefix);
     const name = `${String(this.#chunks.length + 1).padStart(6, '0')}.ndjson.gz`;
     const hiddenKey = `${prefix}_${requestId}-${name}`;
+    const object = { bucket: config.dstBucket, key: hiddenKey, bytes: gzip };
     await journal.time('put', (begin) =>
-      store.put(config.dstBucket, hiddenKey, gzip, 'application/gzip', begin),
+      store.put({ ...object, contentType: 'application/gzip' }, begin),
     );
     this.#chunks.push({ hiddenKey, key: prefix + name, records, bytes });
     journal.log('DEBUG', 'chunk', { key: hiddenKey, records, bytes });

@@ -10,8 +10,8 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { collect, copySource, orNoEtag, toPage } from './answers.js';
 import { findCredentials } from './credentials.js';
-import { copySource, toPage } from './encoding.js';
 
 /** @import { Readable } from 'node:stream' */
 /** @import { Config, Environment } from '../config.js' */
@@ -56,34 +56,36 @@ export class SdkClient {
       ContinuationToken: token,
       EncodingType: 'url',
     });
-    const listing = await this.#client.send(command, { abortSignal });
-    requireResult(listing.IsTruncated);
-    return toPage(listing);
+    return toPage(await this.#client.send(command, { abortSignal }), prefix);
   }
 
   /** @type {Interface['get']} */
-  async get(bucket, key, abortSignal) {
+  async get(bucket, key, limitBytes, abortSignal) {
     const command = new GetObjectCommand({ Bucket: bucket, Key: key });
-    const { Body, ContentLength = 0 } = await this.#client.send(command, { abortSignal });
-    return { stream: /** @type {Readable} */ (Body), length: ContentLength };
+    const answer = await this.#client.send(command, { abortSignal });
+    const { Body, ContentLength: length = 0, ETag: etag } = answer;
+    const stream = /** @type {Readable} */ (Body);
+    return { bytes: await collect(stream, length, limitBytes), etag: orNoEtag(etag) };
   }
 
   /** @type {Interface['put']} */
-  async put(bucket, key, bytes, contentType, abortSignal) {
-    const input = { Bucket: bucket, Key: key, Body: bytes, ContentType: contentType };
-    await this.#client.send(new PutObjectCommand(input), { abortSignal });
+  async put({ bucket, key, bytes, contentType, ...condition }, abortSignal) {
+    const object = { Bucket: bucket, Key: key, Body: bytes, ContentType: contentType };
+    const command = new PutObjectCommand({ ...object, ...condition });
+    return orNoEtag((await this.#client.send(command, { abortSignal })).ETag);
   }
 
   /** @type {Interface['copy']} */
   async copy(bucket, fromKey, toKey, abortSignal) {
     const input = { Bucket: bucket, Key: toKey, CopySource: copySource(bucket, fromKey) };
     const answer = await this.#client.send(new CopyObjectCommand(input), { abortSignal });
-    requireResult(answer.CopyObjectResult?.ETag);
+    // E5: the SDK takes any XML for a result.
+    if (!answer.CopyObjectResult?.ETag) throw new Error('200 without a result');
   }
 
   /** @type {Interface['delete']} */
-  async delete(bucket, key, abortSignal) {
-    const command = new DeleteObjectCommand({ Bucket: bucket, Key: key });
+  async delete({ bucket, key, ...condition }, abortSignal) {
+    const command = new DeleteObjectCommand({ Bucket: bucket, Key: key, ...condition });
     await this.#client.send(command, { abortSignal });
   }
 
@@ -91,11 +93,3 @@ export class SdkClient {
     this.#client.destroy();
   }
 }
-
-/**
- * E5: the SDK takes any XML for a result, and another one than S3's would end the listing.
- * @param {unknown} member of the result
- */
-const requireResult = (member) => {
-  if (member === undefined) throw new Error('200 without a result');
-};
