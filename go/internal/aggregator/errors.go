@@ -26,6 +26,7 @@ const (
 	BadSources   Code = "BAD_SOURCES"
 	S3Error      Code = "S3_ERROR"
 	OutOfTime    Code = "OUT_OF_TIME"
+	Busy         Code = "BUSY"
 	Internal     Code = "INTERNAL"
 )
 
@@ -48,6 +49,7 @@ type Fault string
 // The faults of a source, in the order in which they count.
 const (
 	Missing   Fault = "MISSING"
+	Archived  Fault = "ARCHIVED"
 	TooLarge  Fault = "TOO_LARGE"
 	BadGzip   Fault = "BAD_GZIP"
 	BadJSON   Fault = "BAD_JSON"

@@ -55,6 +55,7 @@ func (h *Handler) handle(
 	requests := NewAttempts(h.store, h.config.Concurrency, journal)
 	run := &run{
 		day: day, journal: journal, result: Result{Day: day.String()},
+		claim:     NewClaim(requests, h.config, day, requestID, endOf(ctx)),
 		lister:    NewLister(requests.Timed(PhaseList), h.config),
 		reader:    NewReader(requests.Timed(PhaseGet), h.config, journal),
 		inflater:  NewInflater(h.config.MaxSourceBytes),
@@ -77,6 +78,7 @@ func (h *Handler) handle(
 type run struct {
 	day       Day
 	journal   *Journal
+	claim     *Claim
 	lister    *Lister
 	reader    *Reader
 	inflater  *Inflater
@@ -90,13 +92,14 @@ type run struct {
 // aggregate reads, writes and publishes. Until the first copy every wait ends when the
 // time is up, with errOutOfTime as the cause.
 func (r *run) aggregate(ctx context.Context) error {
-	limited := ctx
-	if deadline, ok := ctx.Deadline(); ok {
-		kept := min(time.Until(deadline)/10, 30*time.Second) // for publishing (E6)
-		var cancel context.CancelFunc
-		limited, cancel = context.WithDeadlineCause(ctx, deadline.Add(-kept), errOutOfTime)
-		defer cancel()
+	end := endOf(ctx)
+	kept := min(time.Until(end)/10, 30*time.Second) // for publishing (E6)
+	limited, cancel := context.WithDeadlineCause(ctx, end.Add(-kept), errOutOfTime)
+	defer cancel()
+	if err := r.claim.Take(limited); err != nil {
+		return err
 	}
+	defer r.claim.Release(ctx) // last, whatever happens (W13)
 	for source, err := range r.reader.Bodies(limited, r.lister.Pages(limited, r.day)) {
 		if err == nil {
 			err = r.take(limited, source)

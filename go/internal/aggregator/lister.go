@@ -17,7 +17,10 @@ import (
 
 const pagesAhead = 10 // of the consumer's page (P4)
 
-var organisationID = regexp.MustCompile(`^o-[a-z0-9]+$`)
+var (
+	accountID      = regexp.MustCompile(`^[0-9]{12}$`)
+	organisationID = regexp.MustCompile(`^o-[a-z0-9]+$`)
+)
 
 // Lister lists the sources of one bucket.
 type Lister struct {

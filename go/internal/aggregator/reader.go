@@ -1,4 +1,4 @@
-// Step reader: bodies in the order of their keys (SPEC R1, R2, P2, O4).
+// Step reader: bodies in the order of their keys (SPEC R1, R2, R9, P2, O4).
 // Holds up to CONCURRENCY bodies of up to 64 MiB together.
 
 package aggregator
@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"net/http"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -141,7 +142,10 @@ func (r *Reader) admit(ctx context.Context, w *window, source Object) error {
 // fetch gets a body or finds its fault; any other error ends the run.
 func (r *Reader) fetch(ctx context.Context, key string, fetched chan<- Fetched) (err error) {
 	defer catchPanic(&err)
-	body, err := r.store.Get(ctx, r.bucket, key, r.limit)
+	body, _, err := r.store.Get(ctx, r.bucket, key, r.limit)
+	if s3 := refusalOf(err); s3.Status == http.StatusForbidden && s3.Code == "InvalidObjectState" {
+		err = Archived
+	}
 	if _, isFault := errors.AsType[Fault](err); err != nil && !isFault {
 		return err
 	}

@@ -10,6 +10,7 @@ func TestParseTriggerDays(t *testing.T) {
 		`{"source":"other","year":9999,"month":12,"day":31}`:                  "9999-12-31",
 		`{"Records":[{"body":"{\"year\":2024,\"month\":1,\"day\":1}"}]}`:      "2024-01-01",
 		`{"records":1,"Year":1,"year":1000,"month":1,"day":1}`:                "1000-01-01",
+		`{"event":"s3:TestEvent","Type":1,"year":1000,"month":1,"day":1}`:     "1000-01-01",
 	} {
 		day, err := ParseTrigger([]byte(event))
 		if err != nil || day.String() != want {
@@ -37,6 +38,8 @@ func TestParseTriggerRefuses(t *testing.T) {
 		`{"Records":[{"Body":"{}"}]}`:                                 badRecords,
 		`{"Records":[null]}`:                                          badRecords,
 		`{"Records":null}`:                                            badRecords,
+		`{"Records":[]}`:                                              badRecords,
+		`{"Records":[7,{"eventSource":"aws:s3"}]}`:                    badRecords,
 		`{"source":"aws.scheduler","time":"2024-03-01T24:00:00Z"}`:    "INVALID_EVENT: time: expected yyyy-mm-ddThh:mm:ssZ",
 		`{"source":"aws.scheduler","time":"2023-02-29T00:00:00Z"}`:    noSuchDay,
 		`{"source":"aws.scheduler","time":"1000-01-01T00:00:00Z"}`:    noSuchDay,
@@ -50,6 +53,35 @@ func TestParseTriggerRefuses(t *testing.T) {
 		`{"year":2023,"month":2,"day":29}`:                            noSuchDay,
 		`{"year":2024,"month":4,"day":0}`:                             noSuchDay,
 	} {
+		if _, err := ParseTrigger([]byte(event)); err == nil || err.Error() != want {
+			t.Errorf("%s gives %v, expected %s", event, err, want)
+		}
+	}
+}
+
+// The account of the scheduler's own event is the schedule's (T2).
+func TestParseTriggerIgnoresTheAccountOfTheScheduler(t *testing.T) {
+	for _, account := range []string{`"000000000001"`, `7`} {
+		day, err := ParseTrigger([]byte(`{"source":"aws.scheduler","detail-type":"Scheduled Event",` +
+			`"time":"2024-02-09T02:30:00Z","force":true,"account":` + account + `}`))
+		if err != nil || day.Account != "" || !day.Force || day.String() != "2024-02-08" {
+			t.Errorf("account %s: day is %+v %v", account, day, err)
+		}
+	}
+}
+
+func TestParseTriggerNamesForeignEvents(t *testing.T) {
+	for event, kind := range map[string]string{
+		`{"Records":[{"eventSource":"aws:s3"}]}`:                "an S3 notification",
+		`{"Records":[{"eventSource":"aws:s3"},7]}`:              "an S3 notification",
+		`{"Event":"s3:TestEvent"}`:                              "an S3 notification",
+		`{"Records":[{"EventSource":"aws:sns"}]}`:               "an SNS message",
+		`{"Type":"Notification","year":2024}`:                   "an SNS message",
+		`{"detail-type":null,"year":2024,"month":1,"day":1}`:    "an EventBridge event",
+		`{"Records":[{"body":"{\"Event\":\"s3:TestEvent\"}"}]}`: "an S3 notification",
+	} {
+		want := "INVALID_EVENT: event: " + kind +
+			` names no day: send {"year": 2024, "month": 2, "day": 8}`
 		if _, err := ParseTrigger([]byte(event)); err == nil || err.Error() != want {
 			t.Errorf("%s gives %v, expected %s", event, err, want)
 		}

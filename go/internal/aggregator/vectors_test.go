@@ -54,6 +54,7 @@ type vectorBody struct {
 type vectorFault struct {
 	Operation, Key, Code, Kind string
 	Status, Times              int
+	At                         any
 }
 
 type vectorStep struct {

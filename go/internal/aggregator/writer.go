@@ -108,8 +108,8 @@ func (w *Writer) Flush(ctx context.Context) error {
 	n := len(w.chunks) + 1
 	w.open.Key = fmt.Sprintf("%s%06d.ndjson.gz", w.dayPrefix, n)
 	w.open.hidden = fmt.Sprintf("%s_%s-%06d.ndjson.gz", w.dayPrefix, w.requestID, n)
-	body := w.compressed.Section()
-	if err := w.store.Put(ctx, w.bucket, w.open.hidden, body, "application/gzip"); err != nil {
+	body := Upload{Body: w.compressed.Section(), ContentType: "application/gzip"}
+	if _, err := w.store.Put(ctx, w.bucket, w.open.hidden, body); err != nil {
 		return err
 	}
 	w.journal.Debug("chunk", "key", w.open.hidden, "records", w.open.Records, "bytes", w.open.Bytes)

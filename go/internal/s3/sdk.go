@@ -41,6 +41,8 @@ func newSDK(config aggregator.Config, client *http.Client) sdkClient {
 		RequestChecksumCalculation:   aws.RequestChecksumCalculationWhenRequired,
 		ResponseChecksumValidation:   aws.ResponseChecksumValidationWhenRequired,
 		ContinueHeaderThresholdBytes: -1, // a chunk need not wait for "100 Continue"
+		// the SDK asks directory buckets (names in --x-s3) for a session; no clause has one
+		DisableS3ExpressSessionAuth: aws.Bool(true),
 	})}
 }
 
@@ -54,40 +56,51 @@ func (c sdkClient) ListPage(
 	if err != nil {
 		return aggregator.Page{}, refused(err)
 	}
-	if output.IsTruncated == nil {
-		return aggregator.Page{}, errNoResult // else an empty page, which would end the listing
+	listed := listing{
+		encoding: string(output.EncodingType), isTruncated: output.IsTruncated,
+		next: aws.ToString(output.NextContinuationToken),
 	}
-	page := aggregator.Page{Next: aws.ToString(output.NextContinuationToken)}
 	for _, found := range output.Contents {
-		object := aggregator.Object{Key: aws.ToString(found.Key), Size: aws.ToInt64(found.Size)}
-		page.Objects = append(page.Objects, object)
+		if found.Size == nil {
+			return aggregator.Page{}, errNoResult
+		}
+		object := aggregator.Object{Key: aws.ToString(found.Key), Size: *found.Size}
+		listed.objects = append(listed.objects, object)
 	}
 	for _, common := range output.CommonPrefixes {
-		page.Prefixes = append(page.Prefixes, aws.ToString(common.Prefix))
+		listed.prefixes = append(listed.prefixes, aws.ToString(common.Prefix))
 	}
-	return decode(page, string(output.EncodingType))
+	return listed.page(prefix)
 }
 
-func (c sdkClient) Get(ctx context.Context, bucket, key string, limit int) ([]byte, error) {
+func (c sdkClient) Get(
+	ctx context.Context, bucket, key string, limit int,
+) (body []byte, etag string, err error) {
 	output, err := c.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	if err != nil {
-		return nil, refused(err)
+		return nil, "", refused(err)
 	}
 	length := int64(unknownLength)
 	if output.ContentLength != nil {
 		length = *output.ContentLength
 	}
-	return readBody(output.Body, length, limit)
+	body, err = readBody(output.Body, length, limit)
+	return body, aws.ToString(output.ETag), err
 }
 
 func (c sdkClient) Put(
-	ctx context.Context, bucket, key string, body *io.SectionReader, contentType string,
-) error {
-	_, err := c.s3.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &bucket, Key: &key, ContentType: &contentType,
-		Body: io.NewSectionReader(body, 0, body.Size()),
+	ctx context.Context, bucket, key string, upload aggregator.Upload,
+) (etag string, err error) {
+	output, err := c.s3.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &bucket, Key: &key, ContentType: &upload.ContentType,
+		Body:        io.NewSectionReader(upload.Body, 0, upload.Body.Size()),
+		IfMatch:     header(upload.Condition, "If-Match"),
+		IfNoneMatch: header(upload.Condition, "If-None-Match"),
 	})
-	return refused(err)
+	if err != nil {
+		return "", refused(err)
+	}
+	return aws.ToString(output.ETag), nil
 }
 
 func (c sdkClient) Copy(ctx context.Context, bucket, from, to string) error {
@@ -104,15 +117,28 @@ func (c sdkClient) Copy(ctx context.Context, bucket, from, to string) error {
 	return nil
 }
 
-func (c sdkClient) Delete(ctx context.Context, bucket, key string) error {
-	_, err := c.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &key})
+func (c sdkClient) Delete(
+	ctx context.Context, bucket, key string, condition aggregator.Condition,
+) error {
+	_, err := c.s3.DeleteObject(ctx, &s3.DeleteObjectInput{
+		Bucket: &bucket, Key: &key, IfMatch: header(condition, "If-Match"),
+	})
 	return refused(err)
+}
+
+// header gives the condition's value if it is of this header.
+func header(condition aggregator.Condition, name string) *string {
+	if condition.Header != name {
+		return nil
+	}
+	return &condition.Value
 }
 
 // refused makes the SDK's error for an answer the steps' own; any other one stays.
 func refused(err error) error {
 	answer, isAnswer := errors.AsType[*awshttp.ResponseError](err)
-	if !isAnswer || answer.HTTPStatusCode() == 0 { // 0: there was no answer
+	_, isBroken := errors.AsType[*smithy.DeserializationError](err) // the answer broke off
+	if !isAnswer || isBroken || answer.HTTPStatusCode() == 0 {      // 0: there was no answer
 		return err
 	}
 	refusal := &aggregator.Refusal{Status: answer.HTTPStatusCode(), Cause: err}
