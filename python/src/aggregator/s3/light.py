@@ -43,7 +43,7 @@ class LightStore:
 
     async def get(self, bucket: str, key: str, limit: int) -> bytes:
         answer = await self._http.send("GET", bucket, _path(key), limit=limit)
-        if answer.too_large:
+        if answer.too_large and answer.status == 200:
             raise BadSourceError("TOO_LARGE")
         if answer.status == 404 and _error_code(answer) == "NoSuchKey":
             raise BadSourceError("MISSING")

@@ -8,7 +8,7 @@ Workarounds, because no option does this:
   SDK makes requests of its own, in search of the bucket's region.
 - E5, S10: an endpoint that the SDK refuses is replaced, so that requests to it fail.
 - E5: the SDK takes any XML for a result, so the member that each result has is looked for.
-- E5: the SDK takes headers that break off for whole ones: ``whole_heads.py`` mends that.
+- E5: the SDK takes headers that break off for whole ones; ``whole_heads.py`` does not.
 """
 
 import asyncio
@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
+from botocore.awsrequest import AWSHTTPConnection, AWSHTTPSConnection
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import ClientError
 
 from aggregator.config import Config
 from aggregator.errors import BadSourceError
 from aggregator.s3.container_credentials import LambdaCredentials
-from aggregator.s3.whole_heads import require_whole_heads
+from aggregator.s3.whole_heads import WholeHead
 from aggregator.store import (
     AttemptError,
     Body,
@@ -50,7 +51,8 @@ class SdkStore:
     """One thread for each request in flight, also for those that a failed run left (P1)."""
 
     def __init__(self, config: Config) -> None:
-        require_whole_heads()
+        for connection in (AWSHTTPConnection, AWSHTTPSConnection):
+            connection.response_class = WholeHead  # type: ignore[assignment]
         self._threads = ThreadPoolExecutor(config.concurrency)
         try:
             self._client = _client(config, config.endpoint)
