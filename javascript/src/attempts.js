@@ -3,7 +3,7 @@
 
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AggregationError, describe, s3Error } from './errors.js';
+import { AggregationError, describe, handled, s3Error } from './errors.js';
 
 /** @import { Journal } from './journal.js' */
 
@@ -29,8 +29,7 @@ export class Attempts {
     this.#journal = journal;
     // All requests listen to one signal, and Node would warn from eleven on.
     setMaxListeners(0, this.#end.signal);
-    // A rejection that nobody awaits yet would end the process.
-    this.failed.catch(() => {});
+    handled(this.failed);
   }
 
   /** Rejects as soon as a request has failed for good (E4). */

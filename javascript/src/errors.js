@@ -85,3 +85,13 @@ export const describe = (error) => {
   const parts = error instanceof AggregateError ? error.errors : [];
   return [`${error.name}: ${error.message}`, ...parts.map(describe)].join('; ');
 };
+
+/**
+ * A rejection that nobody awaits ends the process. This promise may be awaited late or never.
+ * @template T
+ * @param {Promise<T>} promise
+ */
+export const handled = (promise) => {
+  promise.catch(() => {});
+  return promise;
+};
