@@ -1,6 +1,7 @@
 // S12 `sdk`: AWS's SDK by its documented options, one attempt a call.
-// Differs from E5 in one case: the SDK starts a socketTimeout of 6 s or more only 3 s after the
-// request has begun. Silence from the start ends an attempt after 13 s, not 10.
+// Differs from E5 in two cases. The SDK starts a socketTimeout of 6 s or more only 3 s after the
+// request has begun: a put without an answer, or a body that falls silent in that time, ends after up
+// to 13 s, not 10. And the SDK takes a root element of any name for a listing (L8).
 
 import {
   CopyObjectCommand,
@@ -22,6 +23,7 @@ const CONNECT_MS = 3_000;
 /** @implements {Interface} */
 export class SdkClient {
   #client;
+  #idleMs;
 
   /**
    * @param {Config} config
@@ -29,6 +31,7 @@ export class SdkClient {
    * @param {number} idleMs
    */
   constructor(config, env, idleMs) {
+    this.#idleMs = idleMs;
     const pool = { maxSockets: config.concurrency };
     this.#client = new S3Client({
       region: config.region,
@@ -41,6 +44,7 @@ export class SdkClient {
       requestHandler: {
         connectionTimeout: CONNECT_MS,
         socketTimeout: idleMs,
+        throwOnRequestTimeout: true,
         httpAgent: pool,
         httpsAgent: pool,
       },
@@ -56,13 +60,13 @@ export class SdkClient {
       ContinuationToken: token,
       EncodingType: 'url',
     });
-    return toPage(await this.#client.send(command, { abortSignal }), prefix);
+    return toPage(await this.#client.send(command, this.#limits(abortSignal)), prefix);
   }
 
   /** @type {Interface['get']} */
   async get(bucket, key, limitBytes, abortSignal) {
     const command = new GetObjectCommand({ Bucket: bucket, Key: key });
-    const answer = await this.#client.send(command, { abortSignal });
+    const answer = await this.#client.send(command, this.#limits(abortSignal));
     const { Body, ContentLength: length = 0, ETag: etag } = answer;
     const stream = /** @type {Readable} */ (Body);
     return { bytes: await collect(stream, length, limitBytes), etag: orNoEtag(etag) };
@@ -78,7 +82,7 @@ export class SdkClient {
   /** @type {Interface['copy']} */
   async copy(bucket, fromKey, toKey, abortSignal) {
     const input = { Bucket: bucket, Key: toKey, CopySource: copySource(bucket, fromKey) };
-    const answer = await this.#client.send(new CopyObjectCommand(input), { abortSignal });
+    const answer = await this.#client.send(new CopyObjectCommand(input), this.#limits(abortSignal));
     // E5: the SDK takes any XML for a result.
     if (!answer.CopyObjectResult?.ETag) throw new Error('200 without a result');
   }
@@ -86,10 +90,18 @@ export class SdkClient {
   /** @type {Interface['delete']} */
   async delete({ bucket, key, ...condition }, abortSignal) {
     const command = new DeleteObjectCommand({ Bucket: bucket, Key: key, ...condition });
-    await this.#client.send(command, { abortSignal });
+    await this.#client.send(command, this.#limits(abortSignal));
   }
 
   destroy() {
     this.#client.destroy();
+  }
+
+  /**
+   * A requestTimeout is for an answer to begin. A put has none: its body may take longer.
+   * @param {AbortSignal} abortSignal
+   */
+  #limits(abortSignal) {
+    return { abortSignal, requestTimeout: this.#idleMs };
   }
 }
