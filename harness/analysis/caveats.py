@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.analysis.intervals import LEAST_ROUNDS, noise_floor
-from harness.analysis.row_summary import Ranking, by_round, figures
+from harness.analysis.row_summary import Ranking, by_round, summarise_row
 from harness.model import Comparison, PeakSince, SampleKind
 
 _NOISY = 1.10
@@ -95,7 +95,7 @@ def _of_samples(comparison: Comparison, ranking: Ranking) -> Iterator[Caveat]:
 
 def _outliers(comparison: Comparison) -> Iterator[str]:
     for row in comparison.rows:
-        warm = figures(row, comparison.fixture).warm
+        warm = summarise_row(row, comparison.fixture).warm
         if warm is None:
             continue
         limit = max(warm.median + _OUTLIER_MADS * warm.mad, warm.median * _OUTLIER_SHARE)
@@ -145,7 +145,7 @@ def _of_machine(comparison: Comparison) -> Iterator[Caveat]:
 
 def _busy(comparison: Comparison) -> Iterator[str]:
     for row in comparison.rows:
-        found = figures(row, comparison.fixture)
+        found = summarise_row(row, comparison.fixture)
         if found.warm is None or found.server_cpu is None:
             continue
         share = found.server_cpu.median / found.warm.median

@@ -79,7 +79,7 @@ class ToFloor:
     first: ConfidenceInterval | None
 
 
-def figures(row: Row, fixture: Mapping[str, object]) -> RowSummary:
+def summarise_row(row: Row, fixture: Mapping[str, object]) -> RowSummary:
     """The figures of one row; all ``None`` where it was not measured."""
     cold = [sample for sample in row.samples if sample.kind is SampleKind.COLD]
     warm = [sample for sample in row.samples if sample.kind is SampleKind.WARM]

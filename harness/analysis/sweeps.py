@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from harness.analysis.intervals import Summary
-from harness.analysis.row_summary import figures
+from harness.analysis.row_summary import summarise_row
 from harness.model import Comparison, Row, Variant
 
 
@@ -69,7 +69,7 @@ def _lines(comparison: Comparison, swept: str) -> list[Line]:
     found: dict[str, list[Point]] = {}
     languages: dict[str, str] = {}
     for row in comparison.rows:
-        warm, value = figures(row, comparison.fixture).warm, getattr(row.variant, swept)
+        warm, value = summarise_row(row, comparison.fixture).warm, getattr(row.variant, swept)
         if warm is None or value is None:
             continue
         others: Mapping[str, None] = {swept: None}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from harness.commands.output_files import write
 from harness.model import UsageError
@@ -16,29 +17,35 @@ if TYPE_CHECKING:
     from harness.targets.interface import Latency
 
     type Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    #: A parser, or a group of its flags.
+    type Group = argparse._ActionsContainer
 
 
-def add_report_files(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--html", type=Path, metavar="FILE", help="a page with plots")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="tables for a README")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="the samples")
-
-
-def add_languages(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--languages", type=names, default=(), metavar="A,B", help="only these")
-
-
-def add_template(parser: argparse.ArgumentParser) -> None:
+def add_report_files(parser: Group) -> None:
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots")
     parser.add_argument(
-        "--template", type=Path, metavar="FILE", help="of other functions; default template.yaml"
+        "--markdown", type=Path, metavar="FILE", help="write the tables for a README"
+    )
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write a line for each sample")
+
+
+def add_languages(parser: Group) -> None:
+    parser.add_argument(
+        "--languages", type=names, default=(), metavar="A,B", help="only these languages"
     )
 
 
-def add_choice(parser: argparse.ArgumentParser) -> None:
+def add_template(parser: Group) -> None:
+    parser.add_argument(
+        "--template", type=Path, metavar="FILE", help="the functions of another template"
+    )
+
+
+def add_choice(parser: Group) -> None:
     """Which implementations: all of the template's, unless some are named."""
     add_languages(parser)
     parser.add_argument(
-        "--clients", type=names, default=(), metavar="A,B", help="only these: sdk, light"
+        "--clients", type=names, default=(), metavar="A,B", help="only these clients: sdk, light"
     )
     add_template(parser)
 
@@ -121,4 +128,4 @@ def names(text: str) -> tuple[str, ...]:
 def export(value: Mapping[str, object], path: Path | None) -> None:
     if path is None:
         return
-    write(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write(path, msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")

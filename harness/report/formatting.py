@@ -49,13 +49,13 @@ def main_cells(row: Row, found: RowSummary) -> tuple[str, ...]:
     warm = found.warm
     return (
         vcpus(row),
-        median(found.init),
-        median(found.first),
-        median(warm),
+        median_text(found.init),
+        median_text(found.first),
+        median_text(warm),
         NOT_MEASURED if warm is None else between(warm.interval),
         NOT_MEASURED if warm is None else str(warm.n),
-        median(found.cpu),
-        median(found.server_cpu),
+        median_text(found.cpu),
+        median_text(found.server_cpu),
         mebibytes(found.peak_rss_bytes),
         megabytes(row.zip_bytes),
         megabytes(row.unzipped_bytes),
@@ -138,7 +138,7 @@ def ratio(interval: ConfidenceInterval | None) -> str:
     return f"{interval.estimate:.2f} [{interval.low:.2f}-{interval.high:.2f}]"
 
 
-def median(summary: Summary | None) -> str:
+def median_text(summary: Summary | None) -> str:
     return number(None if summary is None else summary.median)
 
 

@@ -6,8 +6,10 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from tabulate import tabulate
+
 from harness.analysis.caveats import find_caveats
-from harness.analysis.row_summary import Ranking, figures, ranking
+from harness.analysis.row_summary import Ranking, ranking, summarise_row
 from harness.model import Comparison
 from harness.report.formatting import (
     ABOUT,
@@ -70,13 +72,19 @@ def side_by_side_markdown(comparisons: SideBySide) -> str:
 
 def _main_rows(comparison: Comparison) -> Iterable[tuple[str, ...]]:
     for row in comparison.rows:
-        found = figures(row, comparison.fixture)
+        found = summarise_row(row, comparison.fixture)
         yield (row.name, str(row.verdict.kind), *main_cells(row, found))
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    rule = ["---", *["---:"] * (len(headings) - 1)]
-    return [f"| {' | '.join(map(_inline, each))} |" for each in (headings, rule, *rows)]
+    text = tabulate(
+        [[_inline(cell) for cell in row] for row in rows],
+        [_inline(heading) for heading in headings],
+        tablefmt="pipe",
+        disable_numparse=True,
+        colalign=("left", *["right"] * (len(headings) - 1)),
+    )
+    return text.splitlines()
 
 
 def _inline(text: str) -> str:

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.analysis.intervals import Summary
-from harness.analysis.row_summary import figures, ranking
+from harness.analysis.row_summary import ranking, summarise_row
 from harness.model import Comparison, Row, SampleKind
 from harness.report.formatting import (
     NOT_MEASURED,
     Table,
     mebibytes,
-    median,
+    median_text,
     number,
     standing_rows,
     standing_title,
@@ -63,7 +63,7 @@ def growth(comparisons: SideBySide) -> list[Growth]:
             return []
         sources = int(str(comparison.fixture["sources"]))
         for row in comparison.rows:
-            first = figures(row, comparison.fixture).first
+            first = summarise_row(row, comparison.fixture).first
             if first is not None:
                 sizes = found.setdefault(row.name, {})
                 sizes.setdefault(sources, Size(sources, first, _cold_peak(row)))
@@ -91,9 +91,9 @@ def side_by_side_table(comparisons: SideBySide) -> Table:
         cells = [name]
         for title, each in comparisons.items():
             row = next((row for row in each.rows if row.name == name), None)
-            warm = None if row is None else figures(row, each.fixture).warm
+            warm = None if row is None else summarise_row(row, each.fixture).warm
             standing = standings[title].get(name, NOT_MEASURED)
-            cells.append(NOT_MEASURED if warm is None else f"{median(warm)}, {standing}")
+            cells.append(NOT_MEASURED if warm is None else f"{median_text(warm)}, {standing}")
         rows.append(tuple(cells))
     text = "Warm medians in ms, and their ratios to the fastest row of the same run."
     return Table("side-by-side", "Side by side", text, ("row", *comparisons), rows)

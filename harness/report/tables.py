@@ -8,16 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.analysis.intervals import LEAST_FOR_P95, Summary, summarise
-from harness.analysis.row_summary import RowSummary, figures, to_floor
+from harness.analysis.row_summary import RowSummary, summarise_row, to_floor
 from harness.model import Comparison, Role, Row, Sample, SampleKind
-from harness.report.formatting import NOT_MEASURED, Table, between, median, megabytes, number, ratio
+from harness.report.formatting import (
+    NOT_MEASURED,
+    Table,
+    between,
+    median_text,
+    megabytes,
+    number,
+    ratio,
+)
 from harness.report.sweep_tables import cold_cost_table, concurrency_table, cost_table, memory_table
 
 Measured = Sequence[tuple[Row, RowSummary]]
 
 
 def with_summaries(comparison: Comparison) -> Measured:
-    return [(row, figures(row, comparison.fixture)) for row in comparison.rows]
+    return [(row, summarise_row(row, comparison.fixture)) for row in comparison.rows]
 
 
 def detail_tables(comparison: Comparison, rows: Measured) -> Iterator[Table]:
@@ -56,7 +64,7 @@ def warm_table(rows: Measured) -> Table:
         f"Times in ms; p95 from {LEAST_FOR_P95} samples on.",
         ("row", "n", "median", "95 %", "min", "max", "MAD", "p95", "re-run"),
         [
-            (row.name, *_summary_cells(found.warm), median(found.rerun))
+            (row.name, *_summary_cells(found.warm), median_text(found.rerun))
             for row, found in rows
             if found.warm is not None
         ],
@@ -74,7 +82,7 @@ def start_table(comparison: Comparison) -> Table:
         restored = summarise([s.restore_ms for s in cold if s.restore_ms is not None])
         begun = summarise([s.init_ms for s in cold if s.init_ms is not None])
         billed = summarise([s.billed_ms for s in cold if s.billed_ms is not None])
-        rows.append((row.name, *map(median, (published, begun, restored, billed))))
+        rows.append((row.name, *map(median_text, (published, begun, restored, billed))))
     return Table(
         "start",
         "Cold starts on AWS",
