@@ -1,4 +1,4 @@
-"""The command line: arguments in, an exit code out; the work is elsewhere.
+"""The command line of the harness.
 
 Exit codes: 0 all matched, 1 mismatch or failed run, 2 usage, 3 environment not ready,
 130 interrupted. Results go to stdout, progress and complaints to stderr.

@@ -1,4 +1,4 @@
-"""The manners of a command: where progress goes, and that an interruption leaves nothing."""
+"""The terminal of a command: its progress line, and an interruption that leaves no process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader has to know before believing a figure: a closed list, each with a remedy."""
+"""The caveats that a reader must know before trusting a figure, each with a remedy."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _of_samples(comparison: Comparison, ranking: Ranking) -> Iterator[Caveat]:
     elif ranking.noise is None:
         yield Caveat(
             Code.NO_NOISE_FLOOR,
-            "no language was measured against itself: nobody knows what a difference means",
+            "no language was measured against itself: the meaning of a difference is unknown",
             "let the A/A run come to its end",
         )
     else:

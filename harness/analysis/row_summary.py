@@ -1,4 +1,4 @@
-"""From samples to what is said of a row: summaries, throughput, and who is faster than whom."""
+"""The summary of a row from its samples: times, throughput, and its rank among the others."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class RowSummary:
-    """What the samples of one row say; times in ms, memory in bytes.
+    """The summary of one row's samples; times in ms, memory in bytes.
 
     ``first`` is a cold invocation with its init, ``rerun`` a warm one over a published day.
     Throughput is that of the warm median: sources, and megabytes as S3 stores them. Of ``phases``

@@ -1,4 +1,4 @@
-"""What arguments are made of, and those that several commands have."""
+"""The types of arguments, and the arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def add_template(parser: Group) -> None:
 
 
 def add_choice(parser: Group) -> None:
-    """Which implementations: all of the template's, unless some are named."""
+    """The implementations: all of the template's, unless some are named."""
     add_languages(parser)
     parser.add_argument(
         "--clients", type=names, default=(), metavar="A,B", help="only these clients: sdk, light"

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 def add_parser(commands: Commands) -> None:
     parser = commands.add_parser("mutants", help="judge the vectors by faulty implementations")
     add_languages(parser)
-    parser.add_argument("--sample", type=positive, metavar="N", help="only N of them, by chance")
-    parser.add_argument("--seed", type=int, default=1, help="of the sample, default 1")
+    parser.add_argument(
+        "--sample", type=positive, metavar="N", help="only N of them, chosen at random"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of the sample; default 1")
     parser.set_defaults(run=run)
 
 

@@ -1,4 +1,4 @@
-"""``redrive``: put back into the queue what failed for good."""
+"""``redrive``: put dead letters back into the queue."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def add_parser(commands: Commands) -> None:
-    parser = commands.add_parser("redrive", help="put back what failed for good")
-    parser.add_argument("--dry-run", action="store_true", help="only show it")
+    parser = commands.add_parser("redrive", help="put dead letters back into the queue")
+    parser.add_argument("--dry-run", action="store_true", help="only list the dead letters")
     add_stack(parser, required=True)
     parser.set_defaults(run=run)
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Commands) -> None:
     parser = commands.add_parser("report", help="show exports of compare again")
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="by --export-json")
+    parser.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="written by --export-json"
+    )
     add_report_files(parser)
     parser.set_defaults(run=run)
 

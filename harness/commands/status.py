@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 
 def add_parser(commands: Commands) -> None:
-    parser = commands.add_parser("status", help="which days are published, by their manifests")
+    parser = commands.add_parser("status", help="show which days are published, by their manifests")
     parser.add_argument(
-        "--destination", type=Path, metavar="DIR", help="a copy of the destination, without AWS"
+        "--destination",
+        type=Path,
+        metavar="DIR",
+        help="a local copy of the destination, in place of a stack",
     )
-    parser.add_argument("--prefix", default="", help="DST_PREFIX, with --destination")
-    parser.add_argument("--by-account", action="store_true", help="of each account")
+    parser.add_argument("--prefix", default="", help="the value of DST_PREFIX, with --destination")
+    parser.add_argument("--by-account", action="store_true", help="a line for each account")
     parser.add_argument("--export-json", type=Path, metavar="FILE")
     add_stack(parser, required=False)
     add_range(parser)

@@ -1,4 +1,4 @@
-"""``trail``: what is odd in a trail of one's own."""
+"""``trail``: describe a trail of one's own and its unusual sources."""
 
 from __future__ import annotations
 
@@ -17,9 +17,18 @@ if TYPE_CHECKING:
 
 
 def add_parser(commands: Commands) -> None:
-    parser = commands.add_parser("trail", help="what is odd in a trail of your own; builds nothing")
-    parser.add_argument("--source", type=Path, metavar="DIR", required=True, help="has AWSLogs/")
-    parser.add_argument("--day", type=day, metavar="YYYY-MM-DD", help="without: lists the days")
+    parser = commands.add_parser(
+        "trail", help="describe a trail of your own and its unusual sources; builds nothing"
+    )
+    parser.add_argument(
+        "--source", type=Path, metavar="DIR", required=True, help="the folder with AWSLogs/"
+    )
+    parser.add_argument(
+        "--day",
+        type=day,
+        metavar="YYYY-MM-DD",
+        help="the day to describe; without it the days are listed",
+    )
     parser.add_argument("--export-json", type=Path, metavar="FILE")
     parser.set_defaults(run=run)
 

@@ -1,7 +1,7 @@
-"""What runs beside the languages: functions of the harness's own, measured as theirs are.
+"""The companions of the languages: functions of the harness's own, measured in the same way.
 
 A companion takes the settings of a function of the template and runs under the same emulator,
-limits and rounds. It is no implementation of the contract: its role says by what it is judged.
+limits and rounds. It does not implement the contract; its role decides how it is judged.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The comparison: choose, build, stage, verify and measure, in this order.
 
-Whatever can be refused is refused before anything is started.
+An impossible request is refused before anything is started.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SNAP_START_RUNTIMES = ("java", "python")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What ``compare`` is asked for.
+    """The request to ``compare``.
 
     The day comes from ``source`` (a folder with ``AWSLogs/``) where given, and else from
     ``recipe``; its date is the recipe's. Empty ``languages`` are all; named ones must run. Empty
@@ -112,7 +112,7 @@ def compare(
     for each companion.
 
     ``keep`` is called with what there is after each round. ``earlier`` is a run to go on from.
-    Raises ``UsageError`` for what can't be asked, ``NotReady`` when a language that has to
+    Raises ``UsageError`` for an impossible request, ``NotReady`` when a language that has to
     run can't, both before anything is built; ``UsageError`` for an ``earlier`` run of other
     things before anything is measured.
     """
@@ -125,24 +125,12 @@ def compare(
         raise NotReady("\n".join(f"{name}: {v.reason}" for name, v in verdicts.items()))
 
     environment = target.describe()  # its load, before this is a load itself
-    ready = [each for each in chosen if each.language not in verdicts]
-    artefacts: dict[str, Artefact] = {}
-    for language, built in target.build(ready, progress).items() if ready else ():
-        if isinstance(built, Artefact):
-            artefacts[language] = built
-        else:
-            # The tools are there, so this is the build's own failure.
-            verdicts[language] = Verdict(VerdictKind.FAILED, str(built))
+    artefacts = _build(chosen, target, progress, verdicts)
     plan = make_plan(request, each_client)
     earlier_samples = None if earlier is None else samples_to_go_on_from(earlier, plan)
-    if target.prepare is not None and artefacts:
-        for companion in (each.beside(chosen[0]) for each in request.companions):
-            each_client.append(companion)
-            prepared = target.prepare(companion, progress)
-            if isinstance(prepared, Artefact):
-                artefacts[companion.language] = prepared
-            else:
-                verdicts[companion.language] = Verdict(VerdictKind.SKIPPED, str(prepared))
+    if artefacts:
+        companions = [each.beside(chosen[0]) for each in request.companions]
+        each_client += _prepare(companions, target, progress, verdicts, artefacts)
     run = _Run(request, environment, settings, each_client, plan, verdicts, artefacts, earlier)
     if not artefacts:
         return run.comparison(Measured(), {})
@@ -170,9 +158,46 @@ def compare(
     return run.comparison(measured, fixture)
 
 
+def _build(
+    chosen: Sequence[Implementation],
+    target: Target,
+    progress: Progress,
+    verdicts: dict[str, Verdict],
+) -> dict[str, Artefact]:
+    """language -> its artefact; a build that fails becomes a verdict."""
+    ready = [each for each in chosen if each.language not in verdicts]
+    artefacts: dict[str, Artefact] = {}
+    for language, built in target.build(ready, progress).items() if ready else ():
+        if isinstance(built, Artefact):
+            artefacts[language] = built
+        else:
+            # The tools are there, so this is the build's own failure.
+            verdicts[language] = Verdict(VerdictKind.FAILED, str(built))
+    return artefacts
+
+
+def _prepare(
+    companions: Sequence[Implementation],
+    target: Target,
+    progress: Progress,
+    verdicts: dict[str, Verdict],
+    artefacts: dict[str, Artefact],
+) -> Sequence[Implementation]:
+    """The companions that the target can have, each with an artefact or a verdict."""
+    if target.prepare is None:
+        return ()
+    for companion in companions:
+        prepared = target.prepare(companion, progress)
+        if isinstance(prepared, Artefact):
+            artefacts[companion.language] = prepared
+        else:
+            verdicts[companion.language] = Verdict(VerdictKind.SKIPPED, str(prepared))
+    return companions
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What is known before anything is measured."""
+    """The facts that are known before anything is measured."""
 
     request: Request
     environment: Mapping[str, object]
@@ -274,7 +299,7 @@ def by_client(
 
 
 def _common_settings(chosen: Sequence[Implementation]) -> Mapping[str, str]:
-    """A comparison of unequal work is none."""
+    """The settings of all functions; they must be equal, or the work would differ."""
     first = chosen[0]
     for each in chosen[1:]:
         one = (each.memory_mb, each.timeout_s, dict(each.environment))
@@ -303,7 +328,7 @@ def _days(request: Request, max_source_bytes: int) -> dict[date, Iterable[Staged
 
 
 def _half_day(day: date) -> date:
-    """One that no neighbour of the day is from."""
+    """A day so far away that no source of the compared day belongs to it."""
     return day.replace(day=1, year=day.year - 1 if day.year > 1000 else day.year + 1)
 
 
@@ -348,7 +373,7 @@ def make_plan(request: Request, implementations: Sequence[Implementation]) -> Pl
 def _event(request: Request, day: date) -> dict[str, object]:
     event: dict[str, object] = {"year": day.year, "month": day.month, "day": day.day}
     if request.source is not None:
-        event["force"] = True  # B2: a real lake's bad sources are counted, not an error
+        event["force"] = True  # B2: a real dataset's bad sources are counted, not an error
     return event
 
 

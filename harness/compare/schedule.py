@@ -3,7 +3,7 @@
 Samples go round the candidates in an order that is shuffled anew, so that a machine that slows down
 slows all of them. Every measured invocation finds an empty destination, but for re-runs, and every
 output is verified where it was written before the next one begins. The pass that verifies also
-fills the page cache; warming up is apart. Whoever is not asked is frozen, as Lambda does it.
+fills the page cache; warming up is separate. A sandbox is frozen while others run, as on Lambda.
 Where each candidate runs only once, for a day that takes minutes, the pass that verifies is
 measured.
 """
@@ -49,7 +49,7 @@ class Candidate(Protocol):
 
     @property
     def role(self) -> Role:
-        """What it is there for: by that it is judged."""
+        """Its purpose, by which it is judged."""
         ...
 
     def start(self) -> AbstractContextManager[Sandbox]:
@@ -122,7 +122,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a plan found out about one candidate; no samples unless the verdict is a match."""
+    """The outcome of a plan for one candidate; no samples unless the verdict is a match."""
 
     verdict: Verdict
     output: Mapping[str, object] | None = None
@@ -226,7 +226,7 @@ def _verdict_of(error: str, failure: Failure | None) -> Verdict:
 
 
 class _VerdictError(HarnessError):
-    """What a candidate that matched before ends in while it is measured."""
+    """The verdict on a candidate that matched before and fails while it is measured."""
 
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(verdict.reason)
@@ -243,7 +243,7 @@ class _Warm:
 
 
 class _Measurement:
-    """Takes samples into the outcomes; a candidate that fails once is asked no more."""
+    """Takes samples into the outcomes; a candidate that fails once is not invoked again."""
 
     def __init__(
         self,
@@ -318,7 +318,7 @@ class _Measurement:
                     self._sample(each, kind)
 
     def _warm_kinds(self, each: _Warm, *, is_again: bool) -> list[SampleKind]:
-        """What a warm sandbox is asked in this round, in this order."""
+        """The kinds of invocation of a warm sandbox in this round, in this order."""
         kinds = [SampleKind.WARM]
         if not is_again and self._round <= self._plan.most(SampleKind.RERUN):
             kinds.append(SampleKind.RERUN)
@@ -382,7 +382,7 @@ class _Measurement:
         server_cpu_ms = _since(before, self._destination)
         if invocation.cold != (kind is SampleKind.COLD):
             raise HarnessError(
-                f"a {kind} invocation was expected: the sandbox was not as it should"
+                f"a {kind} invocation was expected, and the sandbox was in another state"
             )
         verdict = self._destination.judge(
             invocation, half=kind is SampleKind.HALF, role=each.candidate.role

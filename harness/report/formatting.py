@@ -1,4 +1,4 @@
-"""The words and cells that every report shows, whatever it is made of."""
+"""The sentences and cells that all reports share."""
 
 from __future__ import annotations
 

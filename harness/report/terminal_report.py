@@ -1,4 +1,4 @@
-"""What a comparison looks like on a terminal."""
+"""A comparison as tables on the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What figures have to be read with: the machine and the state of the checkout."""
+"""The environment of a comparison: the machine and the state of the checkout."""
 
 from __future__ import annotations
 
