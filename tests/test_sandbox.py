@@ -16,7 +16,7 @@ from harness.model import Artefact, FailureKind, Implementation, NotReady, PeakS
 from harness.targets.local import processes
 from harness.targets.local.sandbox import LocalSandbox
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 HELLO = """
 import json, os, time
