@@ -47,11 +47,11 @@ class Sweep(FakeMachine):
             yield sandbox
 
 
-def compare(sweep: Sweep, tmp_path: Path, *arguments: str) -> list[dict[str, object]]:
+def compare(sweep: Sweep, tmp_path: Path, *arguments: str) -> list[dict[str, Any]]:
     file = tmp_path / "out.json"
     few = ("--objects", "20", "--languages", "go,java", "--cold", "0", "--warm", "1")
     assert main(["compare", *few, "--export-json", str(file), *arguments], sweep.target()) == 0
-    results: list[dict[str, object]] = json.loads(file.read_text())["results"]
+    results: list[dict[str, Any]] = json.loads(file.read_text())["results"]
     return results
 
 
@@ -70,7 +70,7 @@ def test_every_combination_is_a_row(tmp_path: Path) -> None:
         "s3_latency": "20ms+-5ms",
         "snap_start": None,
     }
-    kinds = [[sample["kind"] for sample in row["samples"]] for row in rows]  # type: ignore[attr-defined]
+    kinds = [[sample["kind"] for sample in row["samples"]] for row in rows]
     assert kinds == [["warm", "rerun"]] * 4 + [["warm", "rerun", "half"]] * 4
 
 
@@ -102,7 +102,7 @@ def test_a_sweep_of_memory_gives_each_its_size(tmp_path: Path) -> None:
         f"{language} sdk {memory} MB" for memory in (512, 3008) for language in ("java", "go")
     ]
     assert {memory for memory, _ in sweep.asked} == {512, 3008}
-    vcpus = [row["enforcement"]["vcpus"] for row in rows]  # type: ignore[index]
+    vcpus = [row["enforcement"]["vcpus"] for row in rows]
     assert vcpus == pytest.approx([512 / 1769] * 2 + [3008 / 1769] * 2)
 
 
@@ -114,7 +114,7 @@ def test_limits_are_asked_for_unless_refused(tmp_path: Path) -> None:
     assert {each for _, each in usual.asked} == {Limits()}
     assert {each for _, each in throttled.asked} == {Limits(throttle_init=True)}
     assert {each for _, each in free.asked} == {None}
-    assert rows[0]["enforcement"]["mechanism"] is None  # type: ignore[index]
+    assert rows[0]["enforcement"]["mechanism"] is None
 
 
 @pytest.mark.parametrize(
