@@ -35,7 +35,7 @@ def with_marks(case: Case) -> ParameterSet:
     return pytest.param(case, id=case.id, marks=[pytest.mark.alone] if limited else [])
 
 
-@pytest.mark.parametrize("case", map(with_marks, load_cases()))
+@pytest.mark.parametrize("case", [with_marks(case) for case in load_cases()])
 def test_vector(case: Case, functions: SandboxPool, s3: ScriptedS3) -> None:
     problems = judge(case, s3, functions)
     if problems:
