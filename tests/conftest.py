@@ -12,9 +12,9 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from harness.build.choice import by_client, choose_clients
 from harness.build.sam_build import build
 from harness.build.template import load_implementations
-from harness.compare.orchestrate import by_client, choose_clients
 from harness.model import Artefact, NotReady
 from harness.verify.scripted_s3.server import ScriptedS3
 

@@ -16,7 +16,8 @@ from fake_aws import FakeAws, Refused, report_line
 
 from harness.build.template import load_implementations
 from harness.compare.aws_estimate import Estimate, ask, estimate_request
-from harness.compare.orchestrate import Request, compare
+from harness.compare.orchestrate import compare
+from harness.compare.request import Request
 from harness.fixtures.recipe import Recipe
 from harness.fixtures.sources import read_records
 from harness.model import (

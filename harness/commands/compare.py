@@ -29,7 +29,7 @@ from harness.model import Comparison, Role, UsageError, VerdictKind
 
 if TYPE_CHECKING:
     from harness.commands.arguments import Commands, Group
-    from harness.compare.orchestrate import Request
+    from harness.compare.request import Request
     from harness.fixtures.recipe import Recipe
     from harness.fixtures.survey import Oddities
     from harness.targets.interface import Target
@@ -186,7 +186,7 @@ def run(arguments: argparse.Namespace, target: Target) -> int:
 
 def _request(arguments: argparse.Namespace) -> Request:
     """What the arguments ask for; ``UsageError`` where they contradict each other."""
-    from harness.compare.orchestrate import Request
+    from harness.compare.request import Request
     from harness.targets.interface import Limits
 
     if arguments.no_limits and (arguments.memory or arguments.throttle_init):

@@ -25,7 +25,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace, target: Target) -> int:
-    from harness.compare.orchestrate import by_client, choose, choose_clients
+    from harness.build.choice import by_client, choose, choose_clients
     from harness.terminal import progress_on
     from harness.verify.vectors.cases import VECTORS, load_cases
     from harness.verify.vectors.conformance import conformance, describe

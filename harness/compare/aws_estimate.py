@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.cost import gb_second_prices, price_list, request_price, s3_price
-from harness.compare.orchestrate import Request, choose, choose_clients, make_plan
+from harness.build.choice import choose, choose_clients
+from harness.compare.request import Request, make_plan
 from harness.compare.schedule import WARM_UPS, Plan
 from harness.model import Implementation, SampleKind, UsageError
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import date
-from pathlib import Path
 
-from harness.compare.companions import DUCKDB, FLOOR, Companion
+from harness.build.choice import choose, choose_clients
+from harness.compare.request import Request, half_day, make_plan
 from harness.compare.resume import require_same, samples_to_go_on_from
 from harness.compare.schedule import COUNTED, Measured, Outcome, Plan, run_plan
 from harness.compare.staged_day import ArtefactCandidate, StagedDay, staged
-from harness.fixtures.recipe import Recipe, make_day
+from harness.fixtures.recipe import make_day
 from harness.fixtures.sources import source_day
 from harness.fixtures.staging import ExpectedDay, StagedObject, half_of
 from harness.model import (
@@ -32,73 +32,12 @@ from harness.model import (
     Verdict,
     VerdictKind,
 )
-from harness.targets.interface import Latency, Limits, Placement, Target
+from harness.targets.interface import Latency, Placement, Target
 from harness.terminal import Progress
 
 #: Those whose published versions may start from a snapshot:
 #: https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
 SNAP_START_RUNTIMES = ("java", "python")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The request to ``compare``.
-
-    The day comes from ``source`` (a folder with ``AWSLogs/``) where given, and else from
-    ``recipe``; its date is the recipe's. Empty ``languages`` are all; named ones must run. Empty
-    ``clients`` are all that the template allows.
-    """
-
-    recipe: Recipe = field(default_factory=Recipe)
-    source: Path | None = None
-    languages: tuple[str, ...] = ()
-    clients: tuple[str, ...] = ()
-    require_all: bool = False
-    cold: int | None = None
-    warm: int | None = None
-    rerun: int | None = None
-    seconds: float | None = None
-    order_seed: int = 1
-    again: bool = True
-    floor: bool = True
-    peers: bool = False
-    memory_mb: tuple[int, ...] = ()
-    concurrency: tuple[int, ...] = ()
-    s3_latency: tuple[Latency, ...] = ()
-    limits: Limits | None = field(default_factory=Limits)
-    snap_start: tuple[bool, ...] = ()
-    on_aws: bool = False
-    once: bool = False
-
-    def __post_init__(self) -> None:
-        throttled = self.limits is None or self.limits.throttle_init
-        if self.on_aws and (self.s3_latency or throttled):
-            raise UsageError(
-                "--s3-latency, --no-limits and --throttle-init are of the local target"
-            )
-
-    @property
-    def companions(self) -> tuple[Companion, ...]:
-        """What runs beside the languages, in the order of the rows."""
-        return (*((FLOOR,) if self.floor else ()), *((DUCKDB,) if self.peers else ()))
-
-    @property
-    def models_cost(self) -> bool:
-        """Whether any row has a way to S3 as long as on AWS."""
-        return self.on_aws or any(each.latency_ms for each in self.s3_latency)
-
-    def variants(self) -> list[tuple[Variant, Latency | None]]:
-        """Every combination that is swept; one that changes nothing if none is."""
-        return [
-            (
-                Variant(memory_mb, concurrency, None if latency is None else str(latency), snapped),
-                latency,
-            )
-            for snapped in dict.fromkeys(self.snap_start) or (None,)
-            for memory_mb in dict.fromkeys(self.memory_mb) or (None,)
-            for latency in dict.fromkeys(self.s3_latency) or (None,)
-            for concurrency in dict.fromkeys(self.concurrency) or (None,)
-        ]
 
 
 def compare(
@@ -261,43 +200,6 @@ def _is_for(variant: Variant, implementation: Implementation) -> bool:
     return not variant.snap_start or implementation.runtime.startswith(SNAP_START_RUNTIMES)
 
 
-def choose(known: Sequence[Implementation], languages: Sequence[str]) -> list[Implementation]:
-    """Those of ``known`` that ``languages`` names (all, if it names none); else UsageError."""
-    names = [each.language for each in known]
-    if unknown := [name for name in languages if name not in names]:
-        raise UsageError(f"unknown language {', '.join(unknown)}; known are {', '.join(names)}")
-    if not known:
-        raise HarnessError("template.yaml has no function to compare")
-    return [each for each in known if not languages or each.language in languages]
-
-
-def choose_clients(
-    chosen: Sequence[Implementation], clients: Sequence[str]
-) -> list[Implementation]:
-    """Each of ``chosen`` with each of ``clients`` (all of its own, if none is named)."""
-    for each in chosen:
-        if unknown := [name for name in clients if name not in each.clients]:
-            known = ", ".join(each.clients)
-            raise UsageError(f"{each.language} has no client {', '.join(unknown)}; known: {known}")
-    return [
-        each.with_client(client)
-        for each in chosen
-        for client in each.clients
-        if not clients or client in clients
-    ]
-
-
-def by_client(
-    each_client: Sequence[Implementation], built: Mapping[str, Artefact | NotReady]
-) -> dict[str, Artefact | NotReady]:
-    """name -> what was built of its language, set to its client."""
-    made = {each.name: (each.client, built[each.language]) for each in each_client}
-    return {
-        name: one.with_client(client) if isinstance(one, Artefact) else one
-        for name, (client, one) in made.items()
-    }
-
-
 def _common_settings(chosen: Sequence[Implementation]) -> Mapping[str, str]:
     """The settings of all functions; they must be equal, or the work would differ."""
     first = chosen[0]
@@ -322,14 +224,9 @@ def _days(request: Request, max_source_bytes: int) -> dict[date, Iterable[Staged
     day = request.recipe.day
     days = {day: _objects(request, max_source_bytes)}
     if request.models_cost:
-        half_day = _half_day(day)
-        days[half_day] = half_of(_objects(request, max_source_bytes), day, half_day)
+        far = half_day(day)
+        days[far] = half_of(_objects(request, max_source_bytes), day, far)
     return days
-
-
-def _half_day(day: date) -> date:
-    """A day so far away that no source of the compared day belongs to it."""
-    return day.replace(day=1, year=day.year - 1 if day.year > 1000 else day.year + 1)
 
 
 def _objects(request: Request, max_source_bytes: int) -> Iterable[StagedObject]:
@@ -344,37 +241,6 @@ def _not_ready(chosen: Sequence[Implementation], target: Target) -> Iterator[tup
         if missing:
             reason = "; ".join(f"{finding.detail}: {finding.remedy}" for finding in missing)
             yield each.language, Verdict(VerdictKind.SKIPPED, reason)
-
-
-def make_plan(request: Request, implementations: Sequence[Implementation]) -> Plan:
-    """How often each row is invoked, and by what."""
-    day = request.recipe.day
-    late = [
-        variant
-        for variant, latency in request.variants()
-        if request.on_aws or (latency and latency.latency_ms)
-    ]
-    return Plan(
-        _event(request, day),
-        request.cold,
-        request.warm,
-        request.rerun,
-        request.seconds,
-        request.order_seed,
-        request.again,
-        _event(request, _half_day(day)),
-        frozenset(
-            f"{each.name} {variant}".rstrip() for variant in late for each in implementations
-        ),
-        request.once,
-    )
-
-
-def _event(request: Request, day: date) -> dict[str, object]:
-    event: dict[str, object] = {"year": day.year, "month": day.month, "day": day.day}
-    if request.source is not None:
-        event["force"] = True  # B2: a real dataset's bad sources are counted, not an error
-    return event
 
 
 def _row(
