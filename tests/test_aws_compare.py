@@ -358,7 +358,7 @@ def test_an_unusable_stack_is_told(aws: FakeAws, status: str, words: str) -> Non
 
 
 def test_what_only_the_emulator_can_do_is_refused(aws: FakeAws, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="are of the local target"):
+    with pytest.raises(UsageError, match="need the local target"):
         compared(aws, tmp_path, limits=None)
 
 

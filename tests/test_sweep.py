@@ -140,7 +140,7 @@ def test_in_ci_limits_that_could_be_set_have_to_be(
     machine = FakeMachine(may_limit=may_limit, mechanism=mechanism)
     few = ("compare", "--objects", "20", "--languages", "go", "--cold", "0", "--warm", "1")
     assert main([*few, *arguments], machine.target()) == code
-    told = "limits could be set here, and were not for go sdk" in capsys.readouterr().err
+    told = "can set limits, but go sdk ran without them" in capsys.readouterr().err
     assert told == (code == 1)
 
 
@@ -151,11 +151,11 @@ def test_a_value_given_twice_is_one_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--concurrency", "0"), "0 is no whole number of at least 1"),
-        (("--concurrency", "1,,2"), "is no whole number"),
+        (("--concurrency", "0"), "0 is not a whole number of at least 1"),
+        (("--concurrency", "1,,2"), "is not a whole number"),
         (("--s3-latency", "20"), "20 is no latency"),
-        (("--memory", "512MB"), "512MB is no whole number"),
-        (("--memory", "512", "--no-limits"), "not with --no-limits"),
+        (("--memory", "512MB"), "512MB is not a whole number"),
+        (("--memory", "512", "--no-limits"), "leave out --no-limits"),
     ],
 )
 def test_what_can_not_be_swept_is_refused(

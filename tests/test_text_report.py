@@ -125,5 +125,5 @@ def test_samples_of_two_files_in_one_are_wrong_usage(
     other = tmp_path / "two.json"
     other.write_text(export.read_text())
     assert main(["report", str(export), str(other), "--csv", str(tmp_path / "x")]) == 2
-    assert "--csv is of one file" in capsys.readouterr().err
+    assert "--csv writes the samples of one file" in capsys.readouterr().err
     assert main(["report", str(export), str(export)]) == 2

@@ -18,21 +18,24 @@ if TYPE_CHECKING:
     from harness.commands.arguments import Commands
     from harness.targets.interface import Target
 
-_SHARE_OF_BODIES = 0.5  # of a fuzzer's time; the rest is for datasets
+_SHARE_OF_BODIES = 0.5  # of the time; the rest is for datasets
 
 
 def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
-        "fuzz", help="look for bodies and datasets on which the implementations disagree"
+        "fuzz",
+        help="search for inputs on which the implementations disagree",
+        description="Generate bodies and datasets, and run all implementations on them. Each "
+        "input on which two disagree becomes the draft of a vector.",
     )
     parser.add_argument(
-        "--seconds", type=positive, default=60, metavar="N", help="how long to search; default 60"
+        "--seconds", type=positive, default=60, metavar="N", help="time to search; default 60"
     )
     parser.add_argument(
-        "--seed", type=int, metavar="S", help="repeats the rounds of an earlier run; default random"
+        "--seed", type=int, metavar="S", help="repeat the run with this seed; default: random"
     )
     parser.add_argument(
-        "--keep", type=Path, metavar="DIR", help="folder for drafts of vectors; default .build/fuzz"
+        "--keep", type=Path, metavar="DIR", help="folder for the drafts; default .build/fuzz"
     )
     add_choice(parser)
     parser.set_defaults(run=run)
@@ -64,7 +67,7 @@ def run(arguments: argparse.Namespace, target: Target) -> int:
         print("\n".join(describe(tally, seed, time.monotonic() - begin)))
         begin_datasets, end = time.monotonic(), begin + arguments.seconds
         with ScriptedS3() as s3, dataset_functions(artefacts) as functions:
-            # one round at least, however long the bodies took
+            # at least one round, even if the bodies took all the time
             go_on: Callable[[int], bool] = lambda n: n == 0 or time.monotonic() < end  # noqa: E731
             datasets = fuzz_datasets(s3, functions, seed, keep, go_on, progress)
         print("\n".join(describe_datasets(datasets, seed, time.monotonic() - begin_datasets)))

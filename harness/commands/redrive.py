@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 
 
 def add_parser(commands: Commands) -> None:
-    parser = commands.add_parser("redrive", help="put dead letters back into the queue")
-    parser.add_argument("--dry-run", action="store_true", help="only list the dead letters")
+    parser = commands.add_parser(
+        "redrive",
+        help="put the messages of failed days back into the queue",
+        description="Put every message of a deployed stack's dead-letter queue back into its "
+        "queue, so that the failed days run again.",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="list the messages and move nothing")
     add_stack(parser, required=True)
     parser.set_defaults(run=run)
 

@@ -48,7 +48,8 @@ class Request:
         throttled = self.limits is None or self.limits.throttle_init
         if self.on_aws and (self.s3_latency or throttled):
             raise UsageError(
-                "--s3-latency, --no-limits and --throttle-init are of the local target"
+                "--s3-latency, --no-limits and --throttle-init need the local target: leave out "
+                "--target aws"
             )
 
     @property
