@@ -8,7 +8,10 @@ from harness.model import Artefact, HarnessError, Implementation, NotReady, Usag
 
 
 def choose(known: Sequence[Implementation], languages: Sequence[str]) -> list[Implementation]:
-    """Those of ``known`` that ``languages`` names (all, if it names none); else UsageError."""
+    """The implementations of ``languages``; all of ``known`` if it is empty.
+
+    Raises ``UsageError`` for an unknown language.
+    """
     names = [each.language for each in known]
     if unknown := [name for name in languages if name not in names]:
         raise UsageError(f"unknown language {', '.join(unknown)}; known are {', '.join(names)}")
@@ -20,7 +23,10 @@ def choose(known: Sequence[Implementation], languages: Sequence[str]) -> list[Im
 def choose_clients(
     chosen: Sequence[Implementation], clients: Sequence[str]
 ) -> list[Implementation]:
-    """Each of ``chosen`` with each of ``clients`` (all of its own, if none is named)."""
+    """Each implementation with each of ``clients``, or with all of its clients if that is empty.
+
+    Raises ``UsageError`` for an unknown client.
+    """
     for each in chosen:
         if unknown := [name for name in clients if name not in each.clients]:
             known = ", ".join(each.clients)
@@ -36,7 +42,7 @@ def choose_clients(
 def by_client(
     each_client: Sequence[Implementation], built: Mapping[str, Artefact | NotReady]
 ) -> dict[str, Artefact | NotReady]:
-    """name -> what was built of its language, set to its client."""
+    """name -> the artefact of its language, set to its client, or the reason why there is none."""
     made = {each.name: (each.client, built[each.language]) for each in each_client}
     return {
         name: one.with_client(client) if isinstance(one, Artefact) else one

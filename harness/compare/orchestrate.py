@@ -1,6 +1,6 @@
 """The comparison: choose, build, stage, verify and measure, in this order.
 
-An impossible request is refused before anything is started.
+An impossible request is refused before the work begins.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from harness.model import (
 from harness.targets.interface import Latency, Placement, Target
 from harness.terminal import Progress
 
-#: Those whose published versions may start from a snapshot:
+#: Beginnings of the names of runtimes for which Lambda has snapshots:
 #: https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
 SNAP_START_RUNTIMES = ("java", "python")
 
@@ -47,13 +47,14 @@ def compare(
     keep: Callable[[Comparison], None] = lambda _: None,
     earlier: Comparison | None = None,
 ) -> Comparison:
-    """One row for each language and client that was asked for, in the template's order, and one
+    """Measure one row for each requested language and client, in the template's order, and one
     for each companion.
 
-    ``keep`` is called with what there is after each round. ``earlier`` is a run to go on from.
-    Raises ``UsageError`` for an impossible request, ``NotReady`` when a language that has to
-    run can't, both before anything is built; ``UsageError`` for an ``earlier`` run of other
-    things before anything is measured.
+    After each round ``keep`` gets the comparison so far. ``earlier`` is a run to continue.
+
+    Before the build this raises ``UsageError`` for an impossible request, and ``NotReady`` if a
+    required language can't run. Before the first sample it raises ``UsageError`` if ``earlier``
+    differs from this run.
     """
     chosen = choose(target.load(), request.languages)
     settings = _common_settings(chosen)
@@ -63,7 +64,7 @@ def compare(
     if verdicts and (request.languages or request.require_all):
         raise NotReady("\n".join(f"{name}: {v.reason}" for name, v in verdicts.items()))
 
-    environment = target.describe()  # its load, before this is a load itself
+    environment = target.describe()  # before the build, which would count as load
     artefacts = _build(chosen, target, progress, verdicts)
     plan = make_plan(request, each_client)
     earlier_samples = None if earlier is None else samples_to_go_on_from(earlier, plan)
@@ -103,14 +104,14 @@ def _build(
     progress: Progress,
     verdicts: dict[str, Verdict],
 ) -> dict[str, Artefact]:
-    """language -> its artefact; a build that fails becomes a verdict."""
+    """language -> its artefact. A failed build becomes a verdict in ``verdicts``."""
     ready = [each for each in chosen if each.language not in verdicts]
     artefacts: dict[str, Artefact] = {}
     for language, built in target.build(ready, progress).items() if ready else ():
         if isinstance(built, Artefact):
             artefacts[language] = built
         else:
-            # The tools are there, so this is the build's own failure.
+            # all tools are there, so this is a fault of the build
             verdicts[language] = Verdict(VerdictKind.FAILED, str(built))
     return artefacts
 
@@ -122,7 +123,7 @@ def _prepare(
     verdicts: dict[str, Verdict],
     artefacts: dict[str, Artefact],
 ) -> Sequence[Implementation]:
-    """The companions that the target can have, each with an artefact or a verdict."""
+    """Give each companion an artefact or a verdict. A target may support no companions."""
     if target.prepare is None:
         return ()
     for companion in companions:
@@ -136,7 +137,7 @@ def _prepare(
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """The facts that are known before anything is measured."""
+    """The facts that are known before the measurement."""
 
     request: Request
     environment: Mapping[str, object]
@@ -154,7 +155,7 @@ class _Run:
             for each in self.implementations
             if _is_for(variant, each)
         ]
-        # what had no samples in the earlier run is as it was
+        # a row without samples in the earlier run keeps its old verdict
         old = {} if self.earlier is None else {row.name: row for row in self.earlier.rows}
         settings = _describe_settings(self.request, self.plan, self.settings, self.implementations)
         return Comparison(
@@ -196,31 +197,31 @@ def _candidates(
 
 
 def _is_for(variant: Variant, implementation: Implementation) -> bool:
-    """Lambda has snapshots for some runtimes only."""
+    """Whether the variant suits the implementation: some runtimes have no snapshots on Lambda."""
     return not variant.snap_start or implementation.runtime.startswith(SNAP_START_RUNTIMES)
 
 
 def _common_settings(chosen: Sequence[Implementation]) -> Mapping[str, str]:
-    """The settings of all functions; they must be equal, or the work would differ."""
+    """The settings of all functions. They must be equal, so that all do the same work."""
     first = chosen[0]
     for each in chosen[1:]:
         one = (each.memory_mb, each.timeout_s, dict(each.environment))
         if one != (first.memory_mb, first.timeout_s, dict(first.environment)):
             raise HarnessError(
                 f"template.yaml gives {each.language} other settings than {first.language}: "
-                "memory, time-out and variables have to be the same for all"
+                "give all functions the same memory, time-out and variables"
             )
     for name in ("CHUNK_BYTES", "MAX_SOURCE_BYTES"):
         if not first.environment.get(name, "").isdecimal():
             raise UsageError(
-                f"{first.function} has no number {name} among its variables: what it should "
-                "write depends on it; set it in the template"
+                f"{first.function} has no numeric variable {name}, on which the expected output "
+                "depends: set it in the template"
             )
     return first.environment
 
 
 def _days(request: Request, max_source_bytes: int) -> dict[date, Iterable[StagedObject]]:
-    """The day, and where cost is modelled the half of it as a day of its own."""
+    """date -> objects: the day, and for the cost model the half of it under another date."""
     day = request.recipe.day
     days = {day: _objects(request, max_source_bytes)}
     if request.models_cost:
@@ -256,7 +257,7 @@ def _row(
             language, client, verdicts[language], variant=variant, runtime=implementation.runtime
         )
     artefact = artefacts[language]
-    not_asked = Outcome(Verdict(VerdictKind.SKIPPED, "not asked"))
+    not_asked = Outcome(Verdict(VerdictKind.SKIPPED, "not invoked"))
     outcome = measured.outcomes.get(f"{language} {client} {variant}".rstrip(), not_asked)
     return Row(
         language,

@@ -18,9 +18,9 @@ from harness.targets.interface import Latency, Limits
 class Request:
     """The request to ``compare``.
 
-    The day comes from ``source`` (a folder with ``AWSLogs/``) where given, and else from
-    ``recipe``; its date is the recipe's. Empty ``languages`` are all; named ones must run. Empty
-    ``clients`` are all that the template allows.
+    The day's objects come from ``source``, a folder with ``AWSLogs/``, or else from ``recipe``.
+    Its date is the recipe's in both cases. Empty ``languages`` mean all languages; named ones
+    must run. Empty ``clients`` mean all that the template allows.
     """
 
     recipe: Recipe = field(default_factory=Recipe)
@@ -59,11 +59,11 @@ class Request:
 
     @property
     def models_cost(self) -> bool:
-        """Whether any row has a way to S3 as long as on AWS."""
+        """Whether the latency to S3 is like that on AWS for some row."""
         return self.on_aws or any(each.latency_ms for each in self.s3_latency)
 
     def variants(self) -> list[tuple[Variant, Latency | None]]:
-        """Every combination that is swept; one that changes nothing if none is."""
+        """Every combination of the swept values; without a sweep, one that changes nothing."""
         return [
             (
                 Variant(memory_mb, concurrency, None if latency is None else str(latency), snapped),
@@ -77,7 +77,7 @@ class Request:
 
 
 def make_plan(request: Request, implementations: Sequence[Implementation]) -> Plan:
-    """How often each row is invoked, and by what."""
+    """The number of invocations of each row, and their events."""
     day = request.recipe.day
     late = [
         variant
@@ -103,10 +103,10 @@ def make_plan(request: Request, implementations: Sequence[Implementation]) -> Pl
 def _event(request: Request, day: date) -> dict[str, object]:
     event: dict[str, object] = {"year": day.year, "month": day.month, "day": day.day}
     if request.source is not None:
-        event["force"] = True  # B2: a real dataset's bad sources are counted, not an error
+        event["force"] = True  # B2: a real dataset may have bad sources
     return event
 
 
 def half_day(day: date) -> date:
-    """A day so far away that no source of the compared day belongs to it."""
+    """The date for the half of the day's sources. No source of ``day`` itself belongs to it."""
     return day.replace(day=1, year=day.year - 1 if day.year > 1000 else day.year + 1)
