@@ -153,7 +153,7 @@ def test_a_value_given_twice_is_one_row(tmp_path: Path) -> None:
     [
         (("--concurrency", "0"), "0 is not a whole number of at least 1"),
         (("--concurrency", "1,,2"), "is not a whole number"),
-        (("--s3-latency", "20"), "20 is no latency"),
+        (("--s3-latency", "20"), "20 is not a latency"),
         (("--memory", "512MB"), "512MB is not a whole number"),
         (("--memory", "512", "--no-limits"), "leave out --no-limits"),
     ],
