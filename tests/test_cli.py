@@ -70,7 +70,11 @@ def test_a_mismatch_shows_the_first_difference(
     ("settings", "code", "message"),
     [
         ({"MAX_SOURCE_BYTES": "1000"}, 2, "goFunction has no numeric variable CHUNK_BYTES"),
-        ({"CHUNK_BYTES": "1000", "MAX_SOURCE_BYTES": ""}, 2, "no number MAX_SOURCE_BYTES"),
+        (
+            {"CHUNK_BYTES": "1000", "MAX_SOURCE_BYTES": ""},
+            2,
+            "no numeric variable MAX_SOURCE_BYTES",
+        ),
         (None, 1, "gives python other settings than go"),
     ],
 )

@@ -122,7 +122,7 @@ def test_reports_call_it_modelled_and_name_the_prices() -> None:
     text = markdown(run(row()))
     assert "**Cost on AWS, modelled**: US dollars per million sources by AWS list" in text
     assert "list prices of us-east-1 as of 20" in text
-    assert "$ 0.41 per million sources for all" in text
+    assert "$ 0.41 more per million sources" in text
     (cells,) = cost_table(run(row())).rows
     assert cells[:2] == ("go sdk +20ms", "1.50 [1.50-1.50]")
     exported: Any = to_json(run(row()))

@@ -153,11 +153,11 @@ def help_of(*command: str) -> str:
 @cache
 def flags() -> dict[str, set[str]]:
     """command -> its flags, by its own help."""
-    listed = re.search(r"\{([a-z,]+)\}", help_of())
-    assert listed is not None
+    listed = re.findall(r"^    ([a-z]+)  ", help_of(), re.MULTILINE)
+    assert "compare" in listed
     return {
         command: set(re.findall(r"(?<![\w-])--[a-z0-9-]+", help_of(command))) - {"--help"}
-        for command in listed[1].split(",")
+        for command in listed
     }
 
 

@@ -221,7 +221,7 @@ def test_a_day_without_oddities_says_so(tmp_path: Path, capsys: pytest.CaptureFi
     path.parent.mkdir(parents=True)
     path.write_bytes(TREE[f"{SINGLE}a-normal.json.gz"])
     assert main(["trail", "--source", str(tmp_path), "--day", "2024-02-08"]) == 0
-    assert "nothing odd, of 21 kinds looked for" in capsys.readouterr().out
+    assert "no oddities: none of the 21 kinds occurs" in capsys.readouterr().out
 
 
 def test_a_day_that_the_trail_lacks_is_wrong_usage(

@@ -1,4 +1,4 @@
-"""A comparison as JSON, schema 4, and back: reports are made again from it, and from 2 and 3."""
+"""Writes a comparison as JSON (schema 4), and reads it again (schema 2 to 4)."""
 
 from __future__ import annotations
 
@@ -24,11 +24,14 @@ from harness.model import (
 )
 
 SCHEMA = 4
-_READABLE = range(2, SCHEMA + 1)  # what earlier ones lack was not measured then
+_READABLE = range(2, SCHEMA + 1)  # earlier schemas lack members that were not measured then
 
 
 def to_json(comparison: Comparison) -> dict[str, object]:
-    """Raw samples, what follows from them, and the warnings; ``null`` is what was not measured."""
+    """The raw samples, the values derived from them, and the warnings.
+
+    A value that was not measured is ``null``.
+    """
     standing, floor = ranking(comparison), to_floor(comparison)
     again = comparison.again
     exported = {
@@ -94,7 +97,7 @@ class _Header(msgspec.Struct):
 
 
 class _Result(msgspec.Struct):
-    """Of a row only what was measured is read: everything derived is derived anew."""
+    """The measured members of a row. The others are derived again from these."""
 
     language: str
     client: str
@@ -139,7 +142,7 @@ class _Export(msgspec.Struct):
 
 
 def read_export(file: Path) -> Comparison:
-    """The comparison that ``to_json`` wrote; ``UsageError`` for anything else."""
+    """Read a comparison that ``to_json`` wrote. Raises ``UsageError`` for any other file."""
     try:
         text = file.read_bytes()
         schema = msgspec.json.decode(text, type=_Header).schema
@@ -149,13 +152,13 @@ def read_export(file: Path) -> Comparison:
         raise UsageError(f"{file}: can't be read: {error}") from error
     if schema not in _READABLE:
         raise UsageError(
-            f"{file}: of schema {schema}, and this reads {_READABLE[0]} to {SCHEMA}: "
-            "run compare again, or report with the version that wrote it"
+            f"{file} has schema {schema}, but this version reads {_READABLE[0]} to {SCHEMA}: "
+            "run compare again, or use the version that wrote the file"
         )
     try:
         found = msgspec.json.decode(text, type=_Export)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{file}: broken: {error}") from error
+        raise UsageError(f"{file} is damaged: {error}") from error
     return Comparison(
         found.environment,
         found.settings,

@@ -60,7 +60,7 @@ def markdown(comparison: Comparison) -> str:
 
 
 def side_by_side_markdown(comparisons: SideBySide) -> str:
-    """The tables of several comparisons, by the titles of their columns."""
+    """The tables of several comparisons. The keys are the titles of the columns."""
     lines = []
     for table in (side_by_side_table(comparisons), growth_table(comparisons)):
         if table.rows:
@@ -99,7 +99,7 @@ def _warnings(comparison: Comparison, standing: Ranking) -> list[str]:
 
 
 def samples_csv(comparison: Comparison) -> str:
-    """One line for each sample of each row; what was not measured, or not swept, is ``-``."""
+    """One line for each sample. A value that was not measured or not swept is ``-``."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("language", "client", *_VARIANT, *_SAMPLE))
