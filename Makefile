@@ -54,8 +54,8 @@ SECONDS ?= 60
 fuzz: .venv/made ## look for bodies and days on which the languages disagree ## SECONDS (60)
 	@$(BIN)/python -m harness fuzz --seconds $(SECONDS) $(ARGS)
 
-drills: .venv/made ## several runs of one day at the same time, and runs that are killed ## 15 min
-	@$(BIN)/python -m harness.verify.protocol $(ARGS)
+drills: .venv/made ## run one day several times at once, in orders of a seed ## 20 min
+	@$(BIN)/python -m harness drills $(ARGS)
 
 # A part's steps come one after the other: lint-java and test-unit-java write to the same folder.
 BASE = $(shell git merge-base HEAD origin/main 2>/dev/null || git merge-base HEAD main)

@@ -13,6 +13,7 @@ from harness.commands import (
     backfill,
     compare,
     doctor,
+    drills,
     fuzz,
     mutants,
     redrive,
@@ -27,7 +28,19 @@ from harness.model import HarnessError, NotReady, UsageError
 if TYPE_CHECKING:
     from harness.targets.interface import Target
 
-_COMMANDS = (compare, report, verify, mutants, fuzz, trail, doctor, backfill, redrive, status)
+_COMMANDS = (
+    compare,
+    report,
+    verify,
+    mutants,
+    fuzz,
+    drills,
+    trail,
+    doctor,
+    backfill,
+    redrive,
+    status,
+)
 _DESCRIPTION = "Build, verify, measure and operate the implementations of the Lambda function."
 _EXIT_CODES = """\
 `python -m harness COMMAND --help` lists the flags of a command.
