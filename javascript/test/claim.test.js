@@ -93,7 +93,19 @@ test('a claim that goes or changes meanwhile is met again', async () => {
   };
   await claim.take();
   assert.equal(text(), OWN);
-  assert.match(operations(), /^put get put get put/);
+  assert.equal(operations(), 'put get put get put put');
+});
+
+test('an expired claim that another run takes over first makes the day busy', async () => {
+  const { store, objects, claim, text } = open(EXPIRED);
+  const getTagged = store.getTagged.bind(store);
+  store.getTagged = async (...names) => {
+    const found = await getTagged(...names);
+    objects.set(KEY, Buffer.from(LIVE));
+    return found;
+  };
+  await assert.rejects(claim.take(), { message: `BUSY: ${KEY}` });
+  assert.equal(text(), LIVE);
 });
 
 test('five rounds without a claim are BUSY', async () => {
