@@ -31,7 +31,7 @@ func NewAttempts(store Store, concurrency int, journal *Journal) *Attempts {
 	}
 }
 
-// Timed shares the slots, and counts each request as an operation of the phase.
+// Timed gives a copy with the same slots, whose requests count as operations of the phase.
 func (a *Attempts) Timed(phase Phase) *Attempts {
 	timed := *a
 	timed.phase = phase
@@ -86,7 +86,7 @@ func (a *Attempts) Delete(ctx context.Context, bucket, key string, condition Con
 	})
 }
 
-// request makes up to five attempts (E5). A Fault is an answer and ends them. An ended
+// request makes up to five attempts (E5). A Fault is final and comes as it is. An ended
 // context wins over the failure that it brings about.
 func (a *Attempts) request(ctx context.Context, operation, key string, attempt func() error) error {
 	var started time.Time // zero until the first attempt has its slot (O3)

@@ -68,7 +68,13 @@ func TestLiveClaimOfAnotherRun(t *testing.T) {
 	if err == nil || err.Error() != "BUSY: "+testClaimKey {
 		t.Errorf("error is %v", err)
 	}
-	if want := []string{"put " + testClaimKey, "get " + testClaimKey}; !slices.Equal(store.calls, want) {
+	if want := []string{
+		"put " + testClaimKey,
+		"get " + testClaimKey,
+	}; !slices.Equal(
+		store.calls,
+		want,
+	) {
 		t.Errorf("requests are %q", store.calls)
 	}
 }

@@ -66,7 +66,7 @@ func failure(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Detail: fmt.Sprintf(format, args...)}
 }
 
-// s3Failure names a request whose attempts are used up (E4).
+// s3Failure names a request that failed for good (E4).
 func s3Failure(operation, key string, cause error) *Error {
 	return &Error{S3Error, operation + " " + escapeKey(key), cause}
 }

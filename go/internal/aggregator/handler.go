@@ -28,9 +28,8 @@ func NewHandler(env Lookup, out io.Writer, open func(Config) Store) *Handler {
 // Invoke aggregates the day that the event names and gives the result as JSON. The event is
 // raw bytes, as in lambda.Handler, so that the contract judges one that is not JSON, too.
 func (h *Handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
-	requestID := requestIDOf(ctx)
-	journal := NewJournal(h.out, h.config.LogLevel, requestID)
-	result, err := h.handle(ctx, event, journal, requestID)
+	journal := NewJournal(h.out, h.config.LogLevel, requestIDOf(ctx))
+	result, err := h.work(ctx, event, journal)
 	if err != nil {
 		failed := asError(err)
 		journal.End(nil, failed)
@@ -40,9 +39,7 @@ func (h *Handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	return json.Marshal(result)
 }
 
-func (h *Handler) handle(
-	ctx context.Context, event []byte, journal *Journal, requestID string,
-) (result *Result, err error) {
+func (h *Handler) work(ctx context.Context, event []byte, journal *Journal) (_ *Result, err error) {
 	defer catchPanic(&err)
 	if h.badSettings != nil {
 		return nil, h.badSettings
@@ -52,6 +49,7 @@ func (h *Handler) handle(
 		return nil, err
 	}
 	journal.Start(day)
+	requestID := requestIDOf(ctx)
 	requests := NewAttempts(h.store, h.config.Concurrency, journal)
 	run := &run{
 		day: day, journal: journal, result: Result{Day: day.String()},
@@ -111,13 +109,12 @@ func (r *run) aggregate(ctx context.Context) error {
 	if err := r.writer.Flush(limited); err != nil {
 		return err
 	}
-	chunks := r.writer.Chunks()
-	r.result.count(chunks)
+	r.result.count(r.writer.Chunks())
 	defer r.journal.Add(PhasePublish, 1, time.Now())
 	if err := r.publisher.Check(limited, r.result.Sources-r.result.Bad, r.day.Force); err != nil {
 		return err
 	}
-	return r.publisher.Publish(ctx, chunks, &r.result)
+	return r.publisher.Publish(ctx, r.writer.Chunks(), &r.result)
 }
 
 // take writes a source's records, or notes its fault. Only then the source counts (E6).

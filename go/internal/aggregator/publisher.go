@@ -50,6 +50,7 @@ func (p *Publisher) Check(ctx context.Context, readable int, force bool) error {
 	key := p.dayPrefix + manifestName
 	body, _, err := p.store.Get(ctx, p.bucket, key, manifestLimit)
 	isAbsent := errors.Is(err, Missing)
+	// a manifest that is too large comes without bytes, and so can't be read
 	if err != nil && !isAbsent && !errors.Is(err, TooLarge) {
 		return err
 	}
@@ -80,7 +81,7 @@ func (p *Publisher) Publish(ctx context.Context, chunks []Chunk, result *Result)
 		return err
 	}
 	result.Deleted = len(stale)
-	manifest := Manifest{result, append([]Chunk{}, chunks...)} // never null
+	manifest := Manifest{result, append([]Chunk{}, chunks...)} // of none: [], not null
 	if err := p.putManifest(ctx, manifest); err != nil {
 		return err
 	}

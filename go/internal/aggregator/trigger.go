@@ -28,7 +28,7 @@ func (d Day) String() string { return d.Date.Format(time.DateOnly) }
 type members map[string]json.RawMessage
 
 var scheduledTime = regexp.MustCompile(
-	`^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$`)
+	`^[1-9]\d{3}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$`)
 
 // ParseTrigger gives the day, or INVALID_EVENT or INVALID_DATE. Its checks have the order of T5;
 // the calendar comes last (T6).
@@ -41,12 +41,8 @@ func ParseTrigger(event []byte) (Day, error) {
 	if err != nil {
 		return Day{}, err
 	}
-	var day Day
-	switch force := string(trigger["force"]); force {
-	case "", "false":
-	case "true":
-		day.Force = true
-	default:
+	day := Day{Force: string(trigger["force"]) == "true"}
+	if force, present := trigger["force"]; present && !day.Force && string(force) != "false" {
 		return Day{}, failure(InvalidEvent, "force: expected true or false")
 	}
 	if account, present := trigger["account"]; present && !trigger.isScheduled() {

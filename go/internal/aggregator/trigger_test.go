@@ -20,7 +20,9 @@ func TestParseTriggerDays(t *testing.T) {
 }
 
 func TestParseTriggerOptions(t *testing.T) {
-	day, err := ParseTrigger([]byte(`{"year":2024,"month":1,"day":2,"force":true,"account":"000000000001"}`))
+	day, err := ParseTrigger(
+		[]byte(`{"year":2024,"month":1,"day":2,"force":true,"account":"000000000001"}`),
+	)
 	check(t, err)
 	if !day.Force || day.Account != "000000000001" || day.Path() != "2024/01/02/" {
 		t.Errorf("day is %+v", day)
@@ -28,11 +30,20 @@ func TestParseTriggerOptions(t *testing.T) {
 }
 
 func TestParseTriggerRefuses(t *testing.T) {
-	const badRecords = "INVALID_EVENT: Records: expected exactly one record whose body is a JSON object"
-	const noSuchDay = "INVALID_DATE: the calendar has no such day"
+	const (
+		badRecords = "INVALID_EVENT: Records: " +
+			"expected exactly one record whose body is a JSON object"
+		badTime    = "INVALID_EVENT: time: expected yyyy-mm-ddThh:mm:ssZ"
+		badYear    = "INVALID_EVENT: year: expected an integer from 1000 to 9999"
+		badMonth   = "INVALID_EVENT: month: expected an integer"
+		badDay     = "INVALID_EVENT: day: expected an integer"
+		badForce   = "INVALID_EVENT: force: expected true or false"
+		badAccount = "INVALID_EVENT: account: expected 12 digits in a string"
+		noSuchDay  = "INVALID_DATE: the calendar has no such day"
+	)
 	for event, want := range map[string]string{
 		`null`:        "INVALID_EVENT: event: expected a JSON object",
-		`{"year":1} `: "INVALID_EVENT: year: expected an integer from 1000 to 9999",
+		`{"year":1} `: badYear,
 		`not json`:    "INVALID_EVENT: event: expected a JSON object",
 		`{"Records":[{"body":"[]"}],"year":2024,"month":1,"day":1}`:   badRecords,
 		`{"Records":[{"Body":"{}"}]}`:                                 badRecords,
@@ -40,15 +51,15 @@ func TestParseTriggerRefuses(t *testing.T) {
 		`{"Records":null}`:                                            badRecords,
 		`{"Records":[]}`:                                              badRecords,
 		`{"Records":[7,{"eventSource":"aws:s3"}]}`:                    badRecords,
-		`{"source":"aws.scheduler","time":"2024-03-01T24:00:00Z"}`:    "INVALID_EVENT: time: expected yyyy-mm-ddThh:mm:ssZ",
+		`{"source":"aws.scheduler","time":"2024-03-01T24:00:00Z"}`:    badTime,
 		`{"source":"aws.scheduler","time":"2023-02-29T00:00:00Z"}`:    noSuchDay,
 		`{"source":"aws.scheduler","time":"1000-01-01T00:00:00Z"}`:    noSuchDay,
-		`{"year":1e400,"month":1,"day":1}`:                            "INVALID_EVENT: year: expected an integer from 1000 to 9999",
-		`{"year":2024,"month":true,"day":"1"}`:                        "INVALID_EVENT: month: expected an integer",
-		`{"year":2024,"month":1e300,"day":1.5}`:                       "INVALID_EVENT: day: expected an integer",
-		`{"year":2024,"month":13,"day":1,"force":1}`:                  "INVALID_EVENT: force: expected true or false",
-		`{"year":2024,"month":13,"day":1,"force":true,"account":"1"}`: "INVALID_EVENT: account: expected 12 digits in a string",
-		`{"year":2024,"month":1,"day":1,"account":null}`:              "INVALID_EVENT: account: expected 12 digits in a string",
+		`{"year":1e400,"month":1,"day":1}`:                            badYear,
+		`{"year":2024,"month":true,"day":"1"}`:                        badMonth,
+		`{"year":2024,"month":1e300,"day":1.5}`:                       badDay,
+		`{"year":2024,"month":13,"day":1,"force":1}`:                  badForce,
+		`{"year":2024,"month":13,"day":1,"force":true,"account":"1"}`: badAccount,
+		`{"year":2024,"month":1,"day":1,"account":null}`:              badAccount,
 		`{"year":2024,"month":1e300,"day":1}`:                         noSuchDay,
 		`{"year":2023,"month":2,"day":29}`:                            noSuchDay,
 		`{"year":2024,"month":4,"day":0}`:                             noSuchDay,

@@ -4,7 +4,10 @@
 //   - E5, 10 seconds without a byte: its WithReadTimeout counts received bytes only, so an
 //     upload that takes longer would fail (see silentConn);
 //   - E5, no redirect: its own HTTP client follows 307 and 308 (see newHTTPClient);
-//   - E5, a 200 without a result: it takes any XML for one (see errNoResult);
+//   - E5, a 200 without a result: it takes any XML for one (see errNoResult, listing.page);
+//   - E5, a refusal that breaks off: it gives the refusal's status all the same (see refused);
+//   - E5, any header: it fails an answer with a Last-Modified, for instance, that it can't read
+//     (see neededHeaders);
 //   - L4, any key: it decodes no key of a listing that was asked for with encoding-type=url.
 //
 // Holds the SDK's client, made once per sandbox.
@@ -15,7 +18,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -36,7 +41,7 @@ func newSDK(config aggregator.Config, client *http.Client) sdkClient {
 		BaseEndpoint:                 optional(config.Endpoint),
 		UsePathStyle:                 config.Endpoint != "",
 		Credentials:                  newCredentials(config.Credentials, client),
-		HTTPClient:                   client,
+		HTTPClient:                   neededHeaders{client},
 		Retryer:                      aws.NopRetryer{}, // repeating is the part of step attempts
 		RequestChecksumCalculation:   aws.RequestChecksumCalculationWhenRequired,
 		ResponseChecksumValidation:   aws.ResponseChecksumValidationWhenRequired,
@@ -132,6 +137,19 @@ func header(condition aggregator.Condition, name string) *string {
 		return nil
 	}
 	return &condition.Value
+}
+
+// neededHeaders gives the SDK no header that the clauses do not need.
+type neededHeaders struct{ *http.Client }
+
+func (c neededHeaders) Do(request *http.Request) (*http.Response, error) {
+	response, err := c.Client.Do(request)
+	if err == nil {
+		maps.DeleteFunc(response.Header, func(name string, _ []string) bool {
+			return !slices.Contains([]string{"Content-Length", "Etag", "X-Amz-Request-Id"}, name)
+		})
+	}
+	return response, err
 }
 
 // refused makes the SDK's error for an answer the steps' own; any other one stays.

@@ -83,7 +83,18 @@ func TestGetTakesTheBodyAsStored(t *testing.T) {
 }
 
 var oddKeys = []string{
-	"a//b", "/a", "a/", "a b+c%20", "%2F", "é/😀", "a\x01\n\x7f", "a/../b", "./a", "a?b#c&d=e", "*'()!~", "//",
+	"a//b",
+	"/a",
+	"a/",
+	"a b+c%20",
+	"%2F",
+	"é/😀",
+	"a\x01\n\x7f",
+	"a/../b",
+	"./a",
+	"a?b#c&d=e",
+	"*'()!~",
+	"//",
 }
 
 func TestKeysArriveAsTheyAre(t *testing.T) {
@@ -275,6 +286,29 @@ func TestConditions(t *testing.T) {
 	})
 }
 
+// E5: a header that no clause needs fails nothing.
+func TestOddHeaders(t *testing.T) {
+	forEachClient(t, func(t *testing.T, client string) {
+		store := serve(t, client, func(w http.ResponseWriter, r *http.Request) {
+			for _, name := range []string{
+				"Last-Modified", "X-Amz-Missing-Meta", "X-Amz-Delete-Marker", "X-Amz-Object-Size",
+				"X-Amz-Server-Side-Encryption-Bucket-Key-Enabled",
+			} {
+				w.Header().Set(name, "caf\xe9")
+			}
+			if r.Header.Get("X-Amz-Copy-Source") != "" {
+				_, _ = io.WriteString(w, copied)
+			}
+		})
+		_, _, err := store.Get(t.Context(), "bucket", "key", 0)
+		check(t, err)
+		_, err = store.Put(t.Context(), "bucket", "key", upload(nil))
+		check(t, err)
+		check(t, store.Copy(t.Context(), "bucket", "from", "to"))
+		check(t, store.Delete(t.Context(), "bucket", "key", aggregator.Condition{}))
+	})
+}
+
 // E5: an answer that breaks off is a failed attempt, also one that would be final.
 func TestRefusalsThatBreakOff(t *testing.T) {
 	forEachClient(t, func(t *testing.T, client string) {
@@ -408,7 +442,11 @@ func TestAddresses(t *testing.T) {
 }
 
 // answering is a client that shows each request and gives it an empty answer.
-func answering(show func(*http.Request)) *http.Client { return &http.Client{Transport: shown(show)} }
+func answering(
+	show func(*http.Request),
+) *http.Client {
+	return &http.Client{Transport: shown(show)}
+}
 
 type shown func(*http.Request)
 
