@@ -22,7 +22,7 @@ MVN = mvn --batch-mode --no-transfer-progress -Dstyle.color=never
 CHECKS := $(foreach v,$(VERBS),$(PARTS:%=$(v)-%))
 
 .PHONY: help setup compare mutants fuzz drills check test lock clean build $(VERBS) $(CHECKS)
-.PHONY: $(PARTS:%=check-%) lint-docs
+.PHONY: test-parts $(PARTS:%=check-%) lint-docs
 
 help: ## explain the verbs
 	@echo "make VERB does all parts; make VERB-PART one part, for the verbs marked with *."
@@ -54,8 +54,8 @@ SECONDS ?= 60
 fuzz: .venv/made ## look for bodies and days on which the languages disagree ## SECONDS (60)
 	@$(BIN)/python -m harness fuzz --seconds $(SECONDS) $(ARGS)
 
-drills: .venv/made ## several runs of one day at the same time, and runs that are killed ## 15 min
-	@$(BIN)/python -m harness.verify.protocol $(ARGS)
+drills: .venv/made ## run one day several times at once, in orders of a seed ## 20 min
+	@$(BIN)/python -m harness drills $(ARGS)
 
 # A part's steps come one after the other: lint-java and test-unit-java write to the same folder.
 BASE = $(shell git merge-base HEAD origin/main 2>/dev/null || git merge-base HEAD main)
@@ -73,8 +73,12 @@ $(PARTS:%=check-%): check-%: .venv/made
 	@$(MAKE) --no-print-directory types-$*
 	@$(MAKE) --no-print-directory $(if $(filter harness,$*),test-quick,test-unit)-$*
 
+# The harness's tests come last: they copy the folders that the parts' own tests write to.
 test: .venv/made ## every check and every test: lint, types, test-unit ## 40 min
-	@$(call timed,lint types test-unit)
+	@$(call timed,test-parts test-unit-harness)
+test-parts:
+	@$(MAKE) --no-print-directory -k -j2 --output-sync=target \
+		$(LANGUAGES:%=check-%) lint-harness types-harness
 
 format: $(PARTS:%=format-%) ## rewrite the sources in each language's standard style * ## seconds
 lint: $(PARTS:%=lint-%) ## check style and correctness, rewrite nothing * ## 1 min
@@ -116,12 +120,12 @@ lint-harness = $(BIN)/ruff format --check harness tests && $(BIN)/ruff check har
 	$(VALE)
 lint-docs = $(VALE)
 types-harness = $(BIN)/mypy
-# Tools and artefacts first: no test's time is that of a build. Every vector against every artefact
-# waits more than it works, so that runs beside the rest.
-CONTRACT = tests/test_contract.py
+# Tools and artefacts first: no test's time is that of a build. Most tests wait more than they work,
+# so there are two for each core. Those that measure time come last, with nothing beside them.
 test-unit-harness = $(BIN)/python -m harness.toolchain && $(BIN)/python -m harness.build || exit; \
-	$(BIN)/pytest -p no:cacheprovider $(CONTRACT) >.build/contract.log 2>&1 & contract=$$!; \
-	$(BIN)/pytest --durations=15 --ignore=$(CONTRACT); rest=$$?; wait $$contract; judged=$$?; tail -n 40 .build/contract.log; exit $$((rest | judged))
+	$(BIN)/pytest --durations=25 -m "not alone" -n $$(($$(nproc) * 2)) --dist loadscope \
+		--no-loadscope-reorder; \
+	beside=$$?; $(BIN)/pytest --durations=5 -m alone; alone=$$?; exit $$((beside | alone))
 
 test-quick-harness = $(BIN)/pytest -q --durations=5 -m "not slow"
 

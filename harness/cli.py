@@ -1,8 +1,4 @@
-"""The command line: arguments in, an exit code out; the work is elsewhere.
-
-Exit codes: 0 all matched, 1 mismatch or failed run, 2 usage, 3 environment not ready,
-130 interrupted. Results go to stdout, progress and complaints to stderr.
-"""
+"""The command line of the harness."""
 
 from __future__ import annotations
 
@@ -17,6 +13,7 @@ from harness.commands import (
     backfill,
     compare,
     doctor,
+    drills,
     fuzz,
     mutants,
     redrive,
@@ -31,20 +28,43 @@ from harness.model import HarnessError, NotReady, UsageError
 if TYPE_CHECKING:
     from harness.targets.interface import Target
 
-_COMMANDS = (compare, report, verify, mutants, fuzz, trail, doctor, backfill, redrive, status)
+_COMMANDS = (
+    compare,
+    report,
+    verify,
+    mutants,
+    fuzz,
+    drills,
+    trail,
+    doctor,
+    backfill,
+    redrive,
+    status,
+)
+_DESCRIPTION = "Build, verify, measure and operate the implementations of the Lambda function."
+_EXIT_CODES = """\
+`python -m harness COMMAND --help` lists the flags of a command.
+
+Results go to stdout, progress and error messages to stderr. Exit codes:
+  0    success: all outputs match, all checks pass
+  1    an output differs, or a run failed
+  2    the arguments are wrong
+  3    a tool or a facility of the system is missing
+  130  the command was interrupted
+"""
 
 
 def main(argv: Sequence[str], target: Target | None = None) -> int:
-    """Run one command. ``target`` is how tests keep it off the machine."""
+    """Run one command and return its exit code. Tests pass a ``target`` that starts nothing."""
     try:
         arguments = _parser().parse_args(argv)
-    except SystemExit as end:  # argparse has said what was wrong
+    except SystemExit as end:  # argparse has printed its message
         return end.code if isinstance(end.code, int) else USAGE
     if platform.system() != "Linux":
         return complain(
-            "the emulator needs Linux: run this in a Linux machine, container or WSL", NOT_READY
+            "the emulator needs Linux: use a machine or container with Linux, or WSL", NOT_READY
         )
-    # Only now: the modules behind this need Linux.
+    # imported here: the modules behind this one need Linux
     from harness.terminal import interruptible
 
     try:
@@ -57,17 +77,24 @@ def main(argv: Sequence[str], target: Target | None = None) -> int:
     except UsageError as error:
         return complain(str(error), USAGE)
     except NotReady as error:
-        return complain(f"{error}\n`python -m harness doctor` checks everything", NOT_READY)
+        return complain(f"{error}\n`python -m harness doctor` checks all needs", NOT_READY)
     except HarnessError as error:
         return complain(str(error), DIFFERENT)
-    except OSError as error:  # a full disk, a folder that may not be written
+    except OSError as error:  # for example a full disk, or a folder without write permission
         place = f"{error.filename}: " if error.filename else ""
         return complain(f"{place}{error.strerror or error}", NOT_READY)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m harness", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    parser = argparse.ArgumentParser(
+        prog="python -m harness",
+        description=_DESCRIPTION,
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(
+        dest="command", required=True, title="commands", metavar="COMMAND"
+    )
     for command in _COMMANDS:
         command.add_parser(commands)
     return parser

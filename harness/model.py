@@ -1,7 +1,7 @@
-"""The facts that cross between the harness's modules.
+"""The types that the rooms of the harness share.
 
-Frozen dataclasses and nothing else: this module imports no sibling. Units are in the
-names; a figure that was not measured is ``None``, never 0.
+They are frozen dataclasses, and this module imports no other one of the harness. Names contain
+their units. A value that was not measured is ``None``, never 0.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ LAMBDA = "AWS Lambda"
 
 
 class Role(StrEnum):
-    """What a row is there for; the ``language`` of what is none is its role."""
+    """The purpose of a row. The ``language`` of a floor or a peer is the name of its role."""
 
     LANGUAGE = "language"
-    FLOOR = "floor"  # what all others are divided by: it moves texts, and stands in no rank
-    PEER = "peer"  # what somebody would pick instead: it stands in no rank either
+    FLOOR = "floor"  # only moves the data: other rows are divided by it; it has no rank
+    PEER = "peer"  # an existing program for the same task; it has no rank
 
 
 def _role(language: str) -> Role:
@@ -32,7 +32,7 @@ def _role(language: str) -> Role:
 
 
 class HarnessError(Exception):
-    """The harness can't go on; the message names the thing and the remedy."""
+    """The harness can't continue. The message names the cause and the remedy."""
 
 
 class NotReady(HarnessError):
@@ -40,7 +40,7 @@ class NotReady(HarnessError):
 
 
 class UsageError(HarnessError):
-    """The arguments ask for something that can't be (exit code 2)."""
+    """The arguments are wrong or contradict each other (exit code 2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,9 @@ class Finding:
 class Implementation:
     """One function of ``template.yaml``.
 
-    ``environment`` holds the template's literal settings; the references to parameters
-    (buckets, prefixes) are left out, the target gives those. ``build_properties`` are what the
-    template tells ``sam build``, ``clients`` the values that it allows for S3_CLIENT.
+    ``environment`` holds the template's literal settings. It leaves out the buckets and prefixes,
+    which the target sets. ``build_properties`` are the template's options for ``sam build``.
+    ``clients`` are the values that the template allows for S3_CLIENT.
     """
 
     language: str
@@ -79,7 +79,7 @@ class Implementation:
 
     @property
     def name(self) -> str:
-        """Tells it from the same language with another client."""
+        """The language and the client, as in the tables."""
         return f"{self.language} {self.client}"
 
     @property
@@ -88,11 +88,11 @@ class Implementation:
 
     @property
     def choice(self) -> dict[str, str]:
-        """The variable that chooses its client; none for the contract's default."""
+        """The variable that chooses the client; empty for the contract's default."""
         return {} if self.client == _DEFAULT_CLIENT else {_CLIENT: self.client}
 
     def with_client(self, client: str) -> Implementation:
-        """The same function, set to another of its clients."""
+        """The same function with another of its clients."""
         if client == self.client:
             return self
         return replace(self, environment={**self.environment, _CLIENT: client})
@@ -100,9 +100,9 @@ class Implementation:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """The project's own code in a package; all else are dependencies and what links them.
+    """The size of the project's own code in a package; the rest are the dependencies.
 
-    ``zip_bytes`` is ``None`` where own code and others are compressed as one file.
+    ``zip_bytes`` is ``None`` where one compressed file holds both.
     """
 
     unzipped_bytes: int
@@ -111,10 +111,10 @@ class Own:
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """What ``sam build`` made of one implementation, or a companion, which has no package.
+    """The build of one implementation by ``sam build``, or a companion, which has no package.
 
-    ``own`` is ``None`` where nothing can tell. ``runtime_version`` is that of the program that runs
-    it here, such as ``24.11.1``.
+    ``own`` is ``None`` if it is unknown. ``runtime_version`` is the version of the program that
+    runs the artefact here, such as ``24.11.1``.
     """
 
     implementation: Implementation
@@ -125,7 +125,7 @@ class Artefact:
     runtime_version: str | None = None
 
     def with_client(self, client: str) -> Artefact:
-        """The same package, whose function is set to another client."""
+        """The same package for another client."""
         return replace(self, implementation=self.implementation.with_client(client))
 
 
@@ -138,7 +138,7 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an invocation gave no result; ``reason`` is fit for a verdict."""
+    """The cause why an invocation gave no result; ``reason`` is a text for a verdict."""
 
     kind: FailureKind
     reason: str
@@ -146,7 +146,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class EmulatorReport:
-    """The emulator's own REPORT line, kept to be shown and used for nothing: it does not hold.
+    """The emulator's own REPORT line. A table shows it; no other use is made of it.
 
     Its ``init_ms`` ends before the runtime starts, its ``duration_ms`` contains the init, and its
     ``max_memory_mb`` is the configured size.
@@ -160,7 +160,7 @@ class EmulatorReport:
 
 
 class PeakSince(StrEnum):
-    """The begin of the time whose peak was measured."""
+    """The start of the time whose peak memory was measured."""
 
     INVOCATION = "invocation"
     START = "start"  # of the runtime's processes
@@ -171,13 +171,13 @@ class PeakSince(StrEnum):
 class Invocation:
     """One invocation as the target saw it.
 
-    ``result`` is the parsed JSON result or ``None``; ``error`` is the error message that
-    a caller sees, or ``None``; ``failure`` tells then of what kind it is. ``init_ms`` belongs to a
-    cold invocation only. ``log`` holds the function's own JSON log lines of this invocation.
-    ``peak_since`` tells what ``peak_rss_bytes`` is the peak of. ``throttled_ms`` is how long the
-    CPU quota held the function up, summed over cores; ``None`` without limits. Only AWS tells
-    ``restore_ms`` (from a snapshot, in place of an init) and ``billed_ms``; ``publish_ms`` is how
-    long a cold invocation's version took to be ready.
+    ``result`` is the parsed JSON result or ``None``. ``error`` is the error message that a caller
+    sees, or ``None``; ``failure`` is its kind. Only a cold invocation has ``init_ms``. ``log`` has
+    the function's JSON log lines of this invocation. ``peak_since`` is the start of the time to
+    which ``peak_rss_bytes`` belongs. ``throttled_ms`` is the time for which the CPU quota stopped
+    the function, summed over cores; it is ``None`` without limits. Only AWS reports ``restore_ms``
+    (from a snapshot, in place of an init) and ``billed_ms``. ``publish_ms`` is the time until the
+    version of a cold invocation was ready.
     """
 
     result: object | None
@@ -199,13 +199,14 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class Enforcement:
-    """What holds a sandbox to its memory size: for the report.
+    """The limits that a sandbox runs under.
 
-    ``mechanism`` is a kind of control group, or ``None`` with a ``reason``: then nothing is
-    limited and the figures below are ``None``. A ``reason`` beside a mechanism
-    tells what it can't give. ``vcpus`` is the share. ``quota_delay_ms`` is from the emulator's
-    line at the end of the last init to the quota: up to 1 ms too large, for the line has whole
-    milliseconds; ``None`` before an init and with ``throttle_init``.
+    ``mechanism`` is a kind of control group. It is ``None`` if nothing is limited; then ``reason``
+    says why, and the members after ``reason`` are ``None``. A ``reason`` beside a mechanism names
+    a limit that the mechanism can't set. ``vcpus`` is the share of CPU. ``quota_delay_ms`` is the
+    time from the emulator's line at the end of the last init to the quota. It is up to 1 ms too
+    large, because the line has whole milliseconds. It is ``None`` before an init and with
+    ``throttle_init``.
     """
 
     memory_mb: int
@@ -230,8 +231,8 @@ class SampleKind(StrEnum):
 class Sample:
     """One measured invocation; ``round`` counts from 1.
 
-    ``cpu_ms`` is the function's, ``server_cpu_ms`` the S3 server's. ``phases`` (O3) and
-    ``wait_ms`` (O4) are from the function's own log.
+    ``cpu_ms`` is the CPU time of the function, ``server_cpu_ms`` that of the S3 server. ``phases``
+    (O3) and ``wait_ms`` (O4) come from the function's log.
     """
 
     kind: SampleKind
@@ -252,7 +253,7 @@ class Sample:
 
     @property
     def first_ms(self) -> float | None:
-        """What the first caller waits for: init, or restore from a snapshot, and duration."""
+        """The wait of the first caller: init, or restore from a snapshot, and duration."""
         begun_ms = self.init_ms if self.restore_ms is None else self.restore_ms
         if begun_ms is None or self.duration_ms is None:
             return None
@@ -271,22 +272,22 @@ class VerdictKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the judge says of one row; ``reason`` is ``None`` for a match."""
+    """The judge's verdict on one row; ``reason`` is ``None`` for a match."""
 
     kind: VerdictKind
     reason: str | None = None
 
     @property
     def accepts(self) -> bool:
-        """Whether the output is what the row's role asks for: only then it has times."""
+        """Whether the output is right for the row's role. Only such a row is measured."""
         return self.kind in (VerdictKind.MATCH, VerdictKind.VALUES)
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What a sweep sets otherwise than the template; ``None`` is not swept.
+    """The values of a sweep that replace the template's; ``None`` is not swept.
 
-    ``s3_latency`` is the one that was added on the way to S3, such as ``20ms``, ``0ms`` none.
+    ``s3_latency`` is the latency that was added on the way to S3, such as ``20ms`` or ``0ms``.
     """
 
     memory_mb: int | None = None
@@ -306,10 +307,10 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the comparison.
+    """One row of the comparison.
 
-    ``own`` is the part of the package that is the project's; ``runtime`` is the template's and
-    ``runtime_version`` that of the program that stood for it.
+    ``own`` is the project's part of the package. ``runtime`` is the name in the template, and
+    ``runtime_version`` the version of the program that ran the function.
     """
 
     language: str
@@ -336,14 +337,14 @@ class Row:
 
     @property
     def is_contended(self) -> bool:
-        """Whether its share is more than the one core that it would have for itself."""
+        """Whether its share of CPU is above the one core that only the sandbox uses."""
         held = self.enforcement
         return held is not None and held.mechanism != LAMBDA and held.vcpus > 1
 
 
 @dataclass(frozen=True, slots=True)
 class RepeatedRow:
-    """The A/A run: the row of that name once more, in a sandbox of its own."""
+    """The A/A run: a second measurement of the named row, in another sandbox."""
 
     name: str
     samples: tuple[Sample, ...]
@@ -351,7 +352,7 @@ class RepeatedRow:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All that a report needs, and all that is exported."""
+    """All facts of a comparison: the input of every report and of the export."""
 
     environment: Mapping[str, object]
     settings: Mapping[str, object]

@@ -1,4 +1,4 @@
-"""The manners of a command: where progress goes, and that an interruption leaves nothing."""
+"""The progress line of a command, and the end of its processes after an interruption."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.markup import escape
 
 _PR_SET_CHILD_SUBREAPER = 36
 
-#: Told what is being done, in a few words.
+#: Shows the current step, given in a few words.
 Progress = Callable[[str], None]
 
 
@@ -27,7 +27,7 @@ def to_stderr(message: str) -> None:
 
 @contextmanager
 def progress_on(stream: IO[str]) -> Iterator[Progress]:
-    """One line that changes on a terminal, a line for each step elsewhere."""
+    """Show the current step: in one changing line on a terminal, else in a line for each step."""
     console = Console(file=stream)
     if not console.is_terminal:
         yield lambda step: print(step, file=stream, flush=True)
@@ -36,17 +36,18 @@ def progress_on(stream: IO[str]) -> Iterator[Progress]:
         yield lambda step: status.update(escape(step))
 
 
-# Loaded before any signal: a handler should not have to.
+# loaded here, because a signal handler should not load a library
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGTERM counts as Ctrl-C, and after either no process that was started here lives on.
+    """Treat SIGTERM as Ctrl-C, and end all descendants of this process after either.
 
-    Context managers end what they know. A build's grandchildren only the kernel knows: from the
-    signal on this process adopts those whose parent dies, and kills them in the end. Only for
-    a main thread whose process has no children but the command's.
+    Context managers end the processes that they started. They do not know the children of those
+    processes, such as those of a build. So after the signal this process adopts every descendant
+    whose parent dies, and kills it at the end. Use it in the main thread only, and only where all
+    children of the process belong to the command.
     """
     signals = (signal.SIGINT, signal.SIGTERM)
     previous = [signal.signal(each, _interrupt) for each in signals]

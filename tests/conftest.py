@@ -3,20 +3,49 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
+from harness.build.choice import by_client, choose_clients
 from harness.build.sam_build import build
 from harness.build.template import load_implementations
-from harness.compare.orchestrate import by_client, choose_clients
 from harness.model import Artefact, NotReady
 from harness.verify.scripted_s3.server import ScriptedS3
 
 IMPLEMENTATIONS = {each.language: each for each in load_implementations()}
 EACH_CLIENT = choose_clients([*IMPLEMENTATIONS.values()], ())
+CLIENT_IDS = [each.name.replace(" ", "-") for each in EACH_CLIENT]
+#: These take both cores and much memory, so no two of their tests run at the same time.
+HEAVY = "test_bounds.py"
+#: Its tests share nothing, and several workers had better begin the long ones.
+APART = "test_mutants.py"
+_CLIENT = re.compile(rf"\[({'|'.join(CLIENT_IDS)})\b")
+
+
+class _Together(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+    """Which tests stay together on one worker of pytest-xdist.
+
+    These are the tests of a file, because they share its set-up. Where an artefact is a
+    parameter, they are the tests of a file with one client, because they share its sandboxes.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.rpartition("/")[2].partition("::")
+        if file == APART:
+            return nodeid
+        client = None if file == HEAVY else _CLIENT.search(test)
+        return f"{file} {client[1]}" if client else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _Together(config, log)
 
 
 @cache
@@ -32,7 +61,7 @@ def every_artefact() -> list[Artefact]:
     return ready
 
 
-@pytest.fixture(scope="module", params=EACH_CLIENT, ids=lambda each: each.name.replace(" ", "-"))
+@pytest.fixture(scope="module", params=EACH_CLIENT, ids=CLIENT_IDS)
 def artefact(request: pytest.FixtureRequest) -> Artefact:
     """What `sam build` makes of an implementation of the template, set to one of its clients."""
     made = built(request.param.language)

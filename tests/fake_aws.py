@@ -297,7 +297,11 @@ class FakeAws:
 
     # ---- SQS ----
 
-    def _sqs_GetQueueAttributes(self, QueueUrl: str, **_: Any) -> dict[str, Any]:  # noqa: N802, N803
+    def _sqs_GetQueueAttributes(  # noqa: N802
+        self,
+        QueueUrl: str,  # noqa: N803
+        **_: Any,
+    ) -> dict[str, Any]:
         waiting = str(len(self.queues[QueueUrl]))
         return {
             "Attributes": {
@@ -321,7 +325,11 @@ class FakeAws:
             "Failed": [],
         }
 
-    def _sqs_SendMessage(self, QueueUrl: str, MessageBody: str) -> dict[str, Any]:  # noqa: N802, N803
+    def _sqs_SendMessage(  # noqa: N802
+        self,
+        QueueUrl: str,  # noqa: N803
+        MessageBody: str,  # noqa: N803
+    ) -> dict[str, Any]:
         number = f"{sum(map(len, self.queues.values()))}-{len(self.done)}-{MessageBody}"
         self.queues[QueueUrl].append({"MessageId": number, "Body": MessageBody})
         return {"MessageId": number}

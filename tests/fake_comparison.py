@@ -32,15 +32,26 @@ PHASES = {
 
 def cold(number: int, init: float, duration: float) -> Sample:
     report = EmulatorReport(0.05, init + duration, init + duration, 1769, 1769)
-    return Sample(SampleKind.COLD, number, init, duration, 900.4, 480, 80 << 20, emulator=report)
+    return Sample(
+        SampleKind.COLD,
+        number,
+        float(init),
+        float(duration),
+        900.4,
+        480.0,
+        80 << 20,
+        emulator=report,
+    )
 
 
 def warm(number: int, duration: float, cpu: float | None = 150.0) -> Sample:
-    return Sample(SampleKind.WARM, number, None, duration, cpu, 420, 90 << 20, 33.4, PHASES)
+    return Sample(
+        SampleKind.WARM, number, None, float(duration), cpu, 420.0, 90 << 20, 33.4, PHASES
+    )
 
 
 def rerun(number: int, duration: float) -> Sample:
-    return Sample(SampleKind.RERUN, number, None, duration, None, None, 90 << 20)
+    return Sample(SampleKind.RERUN, number, None, float(duration), None, None, 90 << 20)
 
 
 def eight(*durations: float) -> tuple[Sample, ...]:

@@ -69,7 +69,7 @@ class FakeStore:
 def enforcement(memory_mb: int, limits: Limits | None = None) -> Enforcement:
     vcpus = memory_mb / 1769
     if limits is None:
-        return Enforcement(memory_mb, vcpus, None, "not asked for")
+        return Enforcement(memory_mb, vcpus, None, "not requested")
     return Enforcement(memory_mb, vcpus, "abacus", None, 20_000, 20_000, True)
 
 

@@ -51,11 +51,11 @@ def record(number: int, refused: bool) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What a function leaves of two days, as files: chunks, manifests, and one hidden chunk."""
     artefact = built("go")
     assert isinstance(artefact, Artefact), artefact
-    folder = tmp_path_factory.mktemp("lake")
+    folder = tmp_path_factory.mktemp("dataset")
     days = {"2024/02/08": 7, "2024/02/10": 4}
     account = "AWSLogs/111122223333/CloudTrail/eu-central-1"
     sources = {
@@ -104,13 +104,13 @@ def locations() -> Iterator[tuple[tuple[int, ...], str]]:
 
 
 @pytest.fixture(scope="module")
-def database(lake: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def database(dataset: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A view with the table's name over the files that Athena would read."""
     names = [each.name for each in TABLE.find_all(exp.ColumnDef)]
     columns = {PROPERTIES[f"mapping.{each}"]: each for each in names if each not in PARTITIONS}
     parts = []
     for values, location in locations():
-        folder = lake / location.removeprefix("s3://")
+        folder = dataset / location.removeprefix("s3://")
         # Athena passes over names that begin with _ or a dot
         files = [str(path) for path in sorted(folder.glob("*")) if path.name[0] not in "_."]
         if files:
@@ -139,9 +139,11 @@ def test_the_table_is_partitioned_by_day_and_every_column_is_mapped() -> None:
     assert PROPERTIES["storage.location.template"].startswith(f"s3://{DESTINATION_BUCKET}/{PREFIX}")
 
 
-def test_its_count_is_the_manifests_count(lake: Path, database: duckdb.DuckDBPyConnection) -> None:
+def test_its_count_is_the_manifests_count(
+    dataset: Path, database: duckdb.DuckDBPyConnection
+) -> None:
     manifests = {}
-    for path in lake.rglob("_manifest.json"):
+    for path in dataset.rglob("_manifest.json"):
         result = json.loads(path.read_text())["result"]
         assert result["chunks"] > 1
         manifests[result["day"]] = result["records"]

@@ -16,7 +16,8 @@ from fake_aws import FakeAws, Refused, report_line
 
 from harness.build.template import load_implementations
 from harness.compare.aws_estimate import Estimate, ask, estimate_request
-from harness.compare.orchestrate import Request, compare
+from harness.compare.orchestrate import compare
+from harness.compare.request import Request
 from harness.fixtures.recipe import Recipe
 from harness.fixtures.sources import read_records
 from harness.model import (
@@ -243,7 +244,7 @@ def test_a_version_is_known_before_anything_can_interrupt(
 def test_what_could_not_be_undone_is_tried_again_by_the_next(aws: FakeAws, tmp_path: Path) -> None:
     before = snapshot(aws)
     aws.refuse["DeleteAlias"] = Refused("ServiceException", "not now")
-    with pytest.raises(HarnessError, match="not everything could be undone"):
+    with pytest.raises(HarnessError, match="some changes could not be undone"):
         compared(aws, tmp_path)
     assert snapshot(aws) != before
     del aws.refuse["DeleteAlias"]
@@ -319,10 +320,10 @@ def test_an_alias_behind_latest_is_refused(aws: FakeAws, tmp_path: Path) -> None
     [
         ("DescribeStacks", "ExpiredToken", "log in again"),
         ("GetFunctionConfiguration", "AccessDeniedException", "lambda:GetFunctionConfiguration"),
-        ("UpdateFunctionConfiguration", "ResourceConflictException", "somebody else"),
+        ("UpdateFunctionConfiguration", "ResourceConflictException", "another process"),
         ("PublishVersion", "TooManyRequestsException", "throttled at lambda:PublishVersion"),
-        ("PutObject", "PermanentRedirect", "--region of the bucket"),
-        ("PutObject", "NoSuchBucket", "no such bucket"),
+        ("PutObject", "PermanentRedirect", "need the same region"),
+        ("PutObject", "NoSuchBucket", "deploy the stack with an existing bucket"),
     ],
 )
 def test_a_refusal_says_what_to_do(
@@ -357,7 +358,7 @@ def test_an_unusable_stack_is_told(aws: FakeAws, status: str, words: str) -> Non
 
 
 def test_what_only_the_emulator_can_do_is_refused(aws: FakeAws, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="are of the local target"):
+    with pytest.raises(UsageError, match="need the local target"):
         compared(aws, tmp_path, limits=None)
 
 

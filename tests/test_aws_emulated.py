@@ -19,7 +19,8 @@ from conftest import built
 from fake_aws import FakeAws, report_line
 
 from harness.build.template import load_implementations
-from harness.compare.orchestrate import Request, compare
+from harness.compare.orchestrate import compare
+from harness.compare.request import Request
 from harness.fixtures.recipe import Recipe
 from harness.model import Artefact, SampleKind, VerdictKind
 from harness.targets.aws.stack import read_stack

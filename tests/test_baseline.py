@@ -17,7 +17,7 @@ from harness.model import Artefact, Implementation, NotReady
 from harness.targets.interface import Target
 from harness.terminal import Progress
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 VARIANTS = Path(__file__).parent / "variants"
 #: Generous: it is for machines that others use, too.

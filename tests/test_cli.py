@@ -69,8 +69,12 @@ def test_a_mismatch_shows_the_first_difference(
 @pytest.mark.parametrize(
     ("settings", "code", "message"),
     [
-        ({"MAX_SOURCE_BYTES": "1000"}, 2, "goFunction has no number CHUNK_BYTES"),
-        ({"CHUNK_BYTES": "1000", "MAX_SOURCE_BYTES": ""}, 2, "no number MAX_SOURCE_BYTES"),
+        ({"MAX_SOURCE_BYTES": "1000"}, 2, "goFunction has no numeric variable CHUNK_BYTES"),
+        (
+            {"CHUNK_BYTES": "1000", "MAX_SOURCE_BYTES": ""},
+            2,
+            "no numeric variable MAX_SOURCE_BYTES",
+        ),
         (None, 1, "gives python other settings than go"),
     ],
 )
@@ -135,12 +139,12 @@ def test_a_failed_build_is_a_failed_run(capsys: pytest.CaptureFixture[str]) -> N
         ((*SMALL, "--export-json", "/"), "can't be written"),
         (("compare", "--source", "/no/such", "--day", "2024-02-08"), "is not a folder"),
         (("compare", "--source", "/"), "--source needs --day"),
-        ((*SMALL, "--source", "/", "--day", "2024-02-08"), "not with --source"),
-        (("compare", "--day", "8 February"), "no day of the form YYYY-MM-DD"),
+        ((*SMALL, "--source", "/", "--day", "2024-02-08"), "leave out --source"),
+        (("compare", "--day", "8 February"), "not a day of the form YYYY-MM-DD"),
         (("compare", "--objects", "0"), "of at least 1"),
         (("compare", "--warm", "-1"), "of at least 0"),
-        ((*SMALL, "--once"), "not with --cold, --warm"),
-        (("compare", "--languages", ","), "names nothing"),
+        ((*SMALL, "--once"), "leave out --cold, --warm"),
+        (("compare", "--languages", ","), "give at least one name"),
         (("measure",), "invalid choice"),
         ((), "required"),
     ],
@@ -243,9 +247,9 @@ def await_(condition: Callable[[], bool]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("--objects", "x"), "x is no whole number of at least 1"),
-        (("--objects", "0"), "0 is no whole number of at least 1"),
-        (("--warm", "-1"), "-1 is no whole number of at least 0"),
+        (("--objects", "x"), "x is not a whole number of at least 1"),
+        (("--objects", "0"), "0 is not a whole number of at least 1"),
+        (("--warm", "-1"), "-1 is not a whole number of at least 0"),
         (("--day", "0999-01-01"), "0999-01-01 is before the year 1000"),
     ],
 )

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from fake_machine import FakeMachine, FakeSandbox, implementation
 
+from harness.build.choice import by_client, choose_clients
 from harness.build.template import load_implementations
 from harness.cli import main
-from harness.compare.orchestrate import by_client, choose_clients
 from harness.model import Artefact, NotReady, UsageError
 from harness.targets.interface import Target
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.build.choice import choose_clients
 from harness.build.template import load_implementations
-from harness.compare.orchestrate import choose_clients
 from harness.model import Role
 from harness.targets.local.limits import support
 

@@ -42,7 +42,7 @@ def test_a_failure_is_told_by_its_clause(
 
 def test_no_matching_case_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "--case", "nothing-like-it"]) == 2
-    assert "no vector's id matches nothing-like-it" in capsys.readouterr().err
+    assert "no vector has an id that matches nothing-like-it" in capsys.readouterr().err
 
 
 def test_what_is_not_ready_says_why() -> None:

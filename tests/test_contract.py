@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from harness.model import Artefact
 from harness.verify.scripted_s3.server import ScriptedS3
@@ -28,7 +29,13 @@ def functions(artefact: Artefact) -> Iterator[SandboxPool]:
         yield pool
 
 
-@pytest.mark.parametrize("case", load_cases(), ids=lambda case: case.id)
+def with_marks(case: Case) -> ParameterSet:
+    """A vector with a time limit leaves 0.4 s for its answer: nothing may run beside it."""
+    limited = any(step.timeout_s is not None for step in case.steps)
+    return pytest.param(case, id=case.id, marks=[pytest.mark.alone] if limited else [])
+
+
+@pytest.mark.parametrize("case", [with_marks(case) for case in load_cases()])
 def test_vector(case: Case, functions: SandboxPool, s3: ScriptedS3) -> None:
     problems = judge(case, s3, functions)
     if problems:

@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_comparison import COMPARISON, MATCH
@@ -121,10 +122,11 @@ def test_reports_call_it_modelled_and_name_the_prices() -> None:
     text = markdown(run(row()))
     assert "**Cost on AWS, modelled**: US dollars per million sources by AWS list" in text
     assert "list prices of us-east-1 as of 20" in text
-    assert "$ 0.41 per million sources for all" in text
+    assert "$ 0.41 more per million sources" in text
     (cells,) = cost_table(run(row())).rows
     assert cells[:2] == ("go sdk +20ms", "1.50 [1.50-1.50]")
-    assert to_json(run(row()))["results"][0]["cost"]["fixed_ms"] == pytest.approx(200)  # type: ignore[index]
+    exported: Any = to_json(run(row()))
+    assert exported["results"][0]["cost"]["fixed_ms"] == pytest.approx(200)
 
 
 def test_a_sweep_of_memory_has_dollars_only_where_they_are_modelled() -> None:

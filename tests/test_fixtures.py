@@ -31,7 +31,7 @@ def staged_day(recipe: Recipe, folder: Path, chunk_bytes: int = 1 << 26) -> Expe
     return stage(make_day(recipe), lambda _: None, folder, recipe.day, chunk_bytes)
 
 
-def test_the_default_day_has_the_reference_lake_s_shape(tmp_path: Path) -> None:
+def test_the_default_day_has_the_shape_of_the_reference_dataset(tmp_path: Path) -> None:
     expected = staged_day(Recipe(), tmp_path)
     assert expected.sources == 2000
     assert abs(expected.small_sources / expected.sources - 0.44) <= 0.02
@@ -140,7 +140,7 @@ def _flip(body: bytes, at: int) -> bytes:
     [
         (GOOD, [b'{"a":1}']),
         (GOOD + b"\n", [b'{"a":1}']),
-        (gzip.compress(GOOD[:9]) + gzip.compress(GOOD[9:]), [b'{"a":1}']),
+        (gzip.compress(GOOD[:9], mtime=0) + gzip.compress(GOOD[9:], mtime=0), [b'{"a":1}']),
         (b'{"x":[],"Records" : [ {"a":\r\n 1.0E5} ,{} ],"y":null}', [b'{"a": 1.0E5}', b"{}"]),
         (b'{"Rec\\u006frds":[{"a":"\\ud800"}]}', [b'{"a":"\\ud800"}']),
         (b'{"Records":[{"a":' + b"9" * 5000 + b"}]}", [b'{"a":' + b"9" * 5000 + b"}"]),
@@ -167,10 +167,10 @@ def test_the_oracle_takes_texts_as_they_are(body: bytes, texts: list[bytes]) -> 
         (b'{"Records":[],"Records":[]}', "NO_RECORDS"),
         (b'{"Records":[1]}', "NO_RECORDS"),
         (b'{"Records":null}', "NO_RECORDS"),
-        (gzip.compress(GOOD)[:-1], "BAD_GZIP"),
-        (_flip(gzip.compress(GOOD), -8), "BAD_GZIP"),
-        (gzip.compress(GOOD) + b"\0", "BAD_GZIP"),
-        (gzip.compress(b" " * 2000), "TOO_LARGE"),
+        (gzip.compress(GOOD, mtime=0)[:-1], "BAD_GZIP"),
+        (_flip(gzip.compress(GOOD, mtime=0), -8), "BAD_GZIP"),
+        (gzip.compress(GOOD, mtime=0) + b"\0", "BAD_GZIP"),
+        (gzip.compress(b" " * 2000, mtime=0), "TOO_LARGE"),
     ],
 )
 def test_the_oracle_names_what_a_source_breaks(body: bytes, code: str) -> None:
@@ -184,7 +184,7 @@ def test_the_oracle_takes_the_deepest_nesting_that_is_allowed() -> None:
     assert read_records(b'{"Records":[' + record + b"]}") == (record,)
 
 
-# ---- a lake in a folder ----
+# ---- a dataset in a folder ----
 
 Put = Callable[[str, bytes], None]
 
@@ -192,7 +192,7 @@ Put = Callable[[str, bytes], None]
 @pytest.fixture
 def put(tmp_path: Path) -> Put:
     def write(key: str, body: bytes) -> None:
-        path = tmp_path / "lake" / key
+        path = tmp_path / "dataset" / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
 
@@ -217,7 +217,7 @@ def test_a_folder_without_the_day_names_the_days_that_exist(put: Put, tmp_path: 
         source_day(tmp_path, DAY)
 
 
-def test_a_folder_without_a_lake_names_what_was_looked_for(tmp_path: Path) -> None:
+def test_a_folder_without_a_trail_names_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no folder AWSLogs in or below"):
         source_day(tmp_path, DAY)
 

@@ -234,12 +234,12 @@ def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     arguments = ["--seconds", "1", "--seed", "5", "--languages", "go", "--keep", str(tmp_path)]
     assert main(["fuzz", *arguments]) == 0
     out = capsys.readouterr().out.splitlines()
-    bodies, lakes = out[:3], out[3:]
+    bodies, datasets = out[:3], out[3:]
     assert re.match(r"seed 5: [1-9]\d* cases", bodies[0])
     assert "readable " in bodies[1]
-    assert re.match(r"seed 5: [1-9]\d* runs over [1-9]\d* lakes", lakes[0])
-    assert "OK " in lakes[1]
-    assert bodies[2:] == lakes[2:] == ["0 disagreements"]
+    assert re.match(r"seed 5: [1-9]\d* runs over [1-9]\d* datasets", datasets[0])
+    assert "OK " in datasets[1]
+    assert bodies[2:] == datasets[2:] == ["0 disagreements"]
 
 
 def test_an_unknown_language_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,7 +108,7 @@ def test_each_variant_is_judged_by_its_own_floor() -> None:
     ("now", "reason"),
     [
         (comparison(1, rounds=7, floor=100, go=120), "8 warm samples"),
-        (comparison(1, java=100), "was not measured now"),
+        (comparison(1, java=100), "was not measured in this run"),
         (replace(BASELINE, fixture={"sources": 10}), "another day"),
     ],
 )

@@ -14,6 +14,8 @@ from harness.targets.interface import Latency
 from harness.targets.local.latency import delayed, parse_latency
 from harness.targets.local.s3server import S3Server
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.parametrize(
     ("text", "latency"),

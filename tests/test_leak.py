@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.row_summary import figures
+from harness.analysis.row_summary import summarise_row
 from harness.compare.schedule import Plan, run_plan
 from harness.model import Artefact, Implementation, Invocation, Role, Row, Verdict, VerdictKind
 from harness.targets.interface import Sandbox
@@ -72,7 +72,7 @@ def test_a_leak_shows_in_the_memory_column(tmp_path: Path) -> None:
     for name, outcome in found.outcomes.items():
         assert outcome.matched, outcome.verdict.reason
         row = Row(name, "sdk", Verdict(VerdictKind.MATCH), samples=tuple(outcome.samples))
-        peak = figures(row, {"sources": 1, "source_bytes": 1}).peak_rss_bytes
+        peak = summarise_row(row, {"sources": 1, "source_bytes": 1}).peak_rss_bytes
         assert peak is not None
         peaks[name] = peak / 2**20
     # two invocations warmed it up; of the steady one each holds what it has at a time

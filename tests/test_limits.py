@@ -16,7 +16,7 @@ from harness.targets.local import cgroup_files, cgroup_probe, limits, processes
 from harness.targets.local.limits import limited
 from harness.targets.local.sandbox import LocalSandbox
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 MIB = 1 << 20
 FUNCTION = """

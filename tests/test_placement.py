@@ -50,7 +50,7 @@ def test_one_core_is_shared_and_told() -> None:
 
     assert found.sandbox is found.others is None
     assert found.reason is not None
-    assert "one core only" in found.reason
+    assert "share the only core" in found.reason
 
 
 @needs_two_cores

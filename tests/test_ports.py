@@ -55,5 +55,5 @@ def test_each_process_has_its_own() -> None:
 
 def test_none_left_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "_is_free", lambda _port: False)
-    with pytest.raises(NotReady, match="no free ports"):
+    with pytest.raises(NotReady, match="no port is free"):
         free_ports(1)

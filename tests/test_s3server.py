@@ -98,7 +98,7 @@ def test_read_tree_takes_a_prefix(server: S3Server) -> None:
 def test_a_key_that_no_file_can_have_is_refused(server: S3Server, key: str) -> None:
     server.put_file("plain", "file", b"")
 
-    with pytest.raises(HarnessError, match="can't hold"):
+    with pytest.raises(HarnessError, match="can't store"):
         server.put_file("plain", key, b"")
 
 

@@ -16,7 +16,7 @@ from harness.model import Artefact, FailureKind, Implementation, NotReady, PeakS
 from harness.targets.local import processes
 from harness.targets.local.sandbox import LocalSandbox
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 HELLO = """
 import json, os, time
@@ -251,5 +251,5 @@ def test_children_die_with_a_harness_that_is_killed(tmp_path: Path) -> None:
 def test_a_runtime_that_the_local_target_lacks_is_told(tmp_path: Path) -> None:
     implementation = Implementation("ruby", "F", "ruby3.4", "a.b", tmp_path, 128, 1, {})
 
-    with pytest.raises(NotReady, match=r"can't run ruby3\.4"):
+    with pytest.raises(NotReady, match=r"does not support ruby3\.4"):
         LocalSandbox(Artefact(implementation, tmp_path, 0, 0), {}).start()

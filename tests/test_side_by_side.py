@@ -115,4 +115,5 @@ def test_files_are_shown_by_their_names(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["report", *files, "--html", str(html), "--markdown", str(markdown)]) == 0
     assert "middle.json" in capsys.readouterr().out
     assert "<h2>middle.json</h2>" in html.read_text()
-    assert "| row | large.json | small.json | middle.json |" in markdown.read_text()
+    heading = next(line for line in markdown.read_text().splitlines() if line.startswith("| row"))
+    assert heading.replace("|", "").split() == ["row", "large.json", "small.json", "middle.json"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 from fake_candidates import FakeCandidate, Stage
@@ -188,8 +189,8 @@ def test_limits_that_are_not_there_or_not_whole_are_told() -> None:
 def test_what_the_limits_can_not_hold_is_told() -> None:
     of = comparison(9, a=100)
 
-    def held(**facts: object) -> set[str]:
-        enforced = replace(Enforcement(512, 0.3, "cgroup v1", None), **facts)  # type: ignore[arg-type]
+    def held(**facts: Any) -> set[str]:
+        enforced = replace(Enforcement(512, 0.3, "cgroup v1", None), **facts)
         return codes(replace(of, rows=(replace(of.rows[0], enforcement=enforced),)))
 
     assert held(swap_off=True, quota_delay_ms=1.5) == set()

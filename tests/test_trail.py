@@ -117,19 +117,19 @@ COUNTS = {
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Path:
+def dataset(tmp_path: Path) -> Path:
     for key, body in TREE.items():
-        path = tmp_path / "lake" / key
+        path = tmp_path / "dataset" / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
-    (tmp_path / "lake" / SINGLE / "marker").mkdir()
-    (tmp_path / "lake/AWSLogs/111122223333/CloudTrail/us-east-1/2024/02/08").mkdir(parents=True)
-    return tmp_path / "lake"
+    (tmp_path / "dataset" / SINGLE / "marker").mkdir()
+    (tmp_path / "dataset/AWSLogs/111122223333/CloudTrail/us-east-1/2024/02/08").mkdir(parents=True)
+    return tmp_path / "dataset"
 
 
 @pytest.fixture
-def oddities(lake: Path) -> Oddities:
-    return survey(find_trail(lake), DAY, max_source_bytes=20_000)
+def oddities(dataset: Path) -> Oddities:
+    return survey(find_trail(dataset), DAY, max_source_bytes=20_000)
 
 
 def test_each_oddity_is_counted_once(oddities: Oddities) -> None:
@@ -185,9 +185,9 @@ def exported(*arguments: str, file: Path) -> dict[str, Any]:
 
 
 def test_the_days_are_listed_without_a_day(
-    lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = exported("trail", "--source", str(lake), file=tmp_path / "out.json")
+    found = exported("trail", "--source", str(dataset), file=tmp_path / "out.json")
     assert list(found["days"]) == ["2024-02-07", "2024-02-08", "2024-02-09"]
     assert [day["sources"] for day in found["days"].values()] == [1, 14, 0]
     assert found["elsewhere"] == 1
@@ -198,9 +198,9 @@ def test_the_days_are_listed_without_a_day(
 
 
 def test_what_is_zero_is_in_the_export_and_not_on_the_screen(
-    lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ("trail", "--source", str(lake), "--day", "2024-02-08")
+    arguments = ("trail", "--source", str(dataset), "--day", "2024-02-08")
     found = exported(*arguments, file=tmp_path / "out.json")["oddities"]["found"]
     assert found["TOO_LARGE"] == {"count": 0, "first": None}  # the contract's own limit here
     assert {kind: each["count"] for kind, each in found.items()} == {
@@ -221,16 +221,16 @@ def test_a_day_without_oddities_says_so(tmp_path: Path, capsys: pytest.CaptureFi
     path.parent.mkdir(parents=True)
     path.write_bytes(TREE[f"{SINGLE}a-normal.json.gz"])
     assert main(["trail", "--source", str(tmp_path), "--day", "2024-02-08"]) == 0
-    assert "nothing odd, of 21 kinds looked for" in capsys.readouterr().out
+    assert "no oddities: none of the 21 kinds occurs" in capsys.readouterr().out
 
 
 def test_a_day_that_the_trail_lacks_is_wrong_usage(
-    lake: Path, capsys: pytest.CaptureFixture[str]
+    dataset: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["trail", "--source", str(lake), "--day", "2024-02-09"]) == 2
+    assert main(["trail", "--source", str(dataset), "--day", "2024-02-09"]) == 2
     err = capsys.readouterr().err
     assert "days that exist: 2024-02-07, 2024-02-08" in err
-    assert main(["trail", "--source", str(lake / "none")]) == 2
+    assert main(["trail", "--source", str(dataset / "none")]) == 2
 
 
 def test_a_comparison_of_a_source_tells_what_was_odd(

@@ -1,1 +1,1 @@
-"""Computes on the samples of a comparison: intervals, ratios, costs, caveats."""
+"""Computes intervals, ratios, costs, regressions and warnings from a comparison's samples."""

@@ -1,4 +1,4 @@
-"""What a reader has to know before believing a figure: a closed list, each with a remedy."""
+"""The warnings that a reader must know before trusting the numbers, each with a remedy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.analysis.intervals import LEAST_ROUNDS, noise_floor
-from harness.analysis.row_summary import Ranking, by_round, figures
+from harness.analysis.row_summary import Ranking, by_round, summarise_row
 from harness.model import Comparison, PeakSince, SampleKind
 
 _NOISY = 1.10
@@ -42,7 +42,7 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caveat:
-    """``what`` was seen, ``advice`` is what to do about it."""
+    """One warning: ``what`` was found, and the ``advice`` against it."""
 
     code: Code
     what: str
@@ -50,7 +50,7 @@ class Caveat:
 
 
 def find_caveats(comparison: Comparison, ranking: Ranking) -> tuple[Caveat, ...]:
-    """All that holds for this run, in the order of :class:`Code`."""
+    """The warnings about this run, in the order of :class:`Code`."""
     if not any(row.samples for row in comparison.rows):
         return ()
     return tuple(
@@ -63,18 +63,18 @@ def find_caveats(comparison: Comparison, ranking: Ranking) -> tuple[Caveat, ...]
 
 def _of_samples(comparison: Comparison, ranking: Ranking) -> Iterator[Caveat]:
     if comparison.interrupted:
-        yield Caveat(Code.INTERRUPTED, "the run was interrupted", "run it again to its end")
+        yield Caveat(Code.INTERRUPTED, "the run was interrupted", "continue it with --resume")
     counts = [len(by_round(row.samples)) for row in comparison.rows if row.samples]
     if min(counts) < LEAST_ROUNDS:
         yield Caveat(
             Code.TOO_FEW_SAMPLES,
-            f"{min(counts)} warm samples: no ranking below {LEAST_ROUNDS}",
-            f"--warm {LEAST_ROUNDS} or more",
+            f"{min(counts)} warm samples are too few for a ranking",
+            f"use --warm {LEAST_ROUNDS} or more",
         )
     elif ranking.noise is None:
         yield Caveat(
             Code.NO_NOISE_FLOOR,
-            "no language was measured against itself: nobody knows what a difference means",
+            "no row was measured twice, so the noise is unknown",
             "let the A/A run come to its end",
         )
     else:
@@ -82,20 +82,20 @@ def _of_samples(comparison: Comparison, ranking: Ranking) -> Iterator[Caveat]:
         if high > _NOISY:
             yield Caveat(
                 Code.NOISY_MACHINE,
-                f"one language against itself: {low:.2f} to {high:.2f}",
+                f"the ratio of one row to itself is {low:.2f} to {high:.2f}",
                 "end other work on this machine, or take more samples (--warm 30)",
             )
     if far := list(_outliers(comparison)):
         yield Caveat(
             Code.OUTLIERS,
-            f"warm samples are far off: {_some(far)}",
-            "look for what else ran; medians and intervals bear a few",
+            f"some warm samples are far from the median: {_some(far)}",
+            "end other work on this machine; a few outliers hardly change medians and intervals",
         )
 
 
 def _outliers(comparison: Comparison) -> Iterator[str]:
     for row in comparison.rows:
-        warm = figures(row, comparison.fixture).warm
+        warm = summarise_row(row, comparison.fixture).warm
         if warm is None:
             continue
         limit = max(warm.median + _OUTLIER_MADS * warm.mad, warm.median * _OUTLIER_SHARE)
@@ -116,13 +116,13 @@ def _of_machine(comparison: Comparison) -> Iterator[Caveat]:
     if busy := list(_busy(comparison)):
         yield Caveat(
             Code.SERVER_BUSY,
-            f"the S3 server was busy for so much of the time: {_some(busy)}",
-            "differences behind a busy server are smaller than real ones",
+            f"the S3 server used CPU for much of the warm duration: {_some(busy)}",
+            "the true differences are larger than these",
         )
     if comparison.environment.get("cores") == 1:
         yield Caveat(
             Code.ONE_CORE,
-            "function and S3 server share one core",
+            "the function and the S3 server share one core",
             "use a machine with two cores or more",
         )
     load, cores = comparison.environment.get("load"), comparison.environment.get("cores")
@@ -130,7 +130,7 @@ def _of_machine(comparison: Comparison) -> Iterator[Caveat]:
         yield Caveat(
             Code.BUSY_MACHINE,
             f"{load:.1f} of {cores} cores were in use before the run began",
-            "end other work and wait a minute",
+            "end other work, and wait a minute",
         )
     yield from _of_runtimes(comparison)
     yield from _of_limits(comparison)
@@ -139,13 +139,13 @@ def _of_machine(comparison: Comparison) -> Iterator[Caveat]:
         yield Caveat(
             Code.DIRTY_CHECKOUT,
             "the checkout has uncommitted changes",
-            "commit them, so that the figures belong to a commit",
+            "commit them, so that the results belong to a commit",
         )
 
 
 def _busy(comparison: Comparison) -> Iterator[str]:
     for row in comparison.rows:
-        found = figures(row, comparison.fixture)
+        found = summarise_row(row, comparison.fixture)
         if found.warm is None or found.server_cpu is None:
             continue
         share = found.server_cpu.median / found.warm.median
@@ -160,27 +160,28 @@ def _of_limits(comparison: Comparison) -> Iterator[Caveat]:
         yield Caveat(
             Code.LIMITS_NOT_ENFORCED,
             f"Lambda's limits of CPU and memory are not enforced: {free[0].reason}",
-            "run it as root or under systemd; compare rows with each other, not with AWS",
+            "run compare as root or under systemd; compare the rows with each other, not with AWS",
         )
     contended = [row.name for row in comparison.rows if row.samples and row.is_contended]
     if contended:
         yield Caveat(
             Code.CONTENDED,
-            f"more than one vCPU, shared with the S3 server: {', '.join(contended)}",
-            "they are not ranked as best memory; on AWS they will be faster",
+            f"rows with more than one vCPU shared it with the S3 server: {', '.join(contended)}",
+            "do not choose a memory size by them: on AWS they are faster",
         )
     if any(each.swap_off is False for each in held):
         yield Caveat(
             Code.SWAP_ON,
-            "the memory limit lets pages go to the swap space, which Lambda does not have",
-            "swapoff -a, or boot with swapaccount=1",
+            "under the memory limit, pages can go to swap space, which Lambda does not have",
+            "run swapoff -a, or boot with swapaccount=1",
         )
     delays = [each.quota_delay_ms for each in held if each.quota_delay_ms is not None]
     if delays and max(delays) > _LATE_MS:
         yield Caveat(
             Code.LATE_QUOTA,
-            f"the share of CPU came {max(delays):.0f} ms late after an init",
-            "end other work on this machine: first invocations are too fast by as much",
+            f"the CPU quota came {max(delays):.0f} ms late after an init, so first invocations are "
+            "too fast",
+            "end other work on this machine",
         )
 
 
@@ -194,8 +195,8 @@ def _of_runtimes(comparison: Comparison) -> Iterator[Caveat]:
             seen.add(row.language)
             yield Caveat(
                 Code.RUNTIME_DIFFERS,
-                f"{row.language} ran on {found}, the template says {row.runtime}",
-                f"install version {wanted[1]}: another one is another compiler",
+                f"{row.language} ran on version {found}, but the template names {row.runtime}",
+                f"install version {wanted[1]}: another version has another speed",
             )
 
 
@@ -205,8 +206,8 @@ def _of_memory(comparison: Comparison) -> Iterator[Caveat]:
     if unknown:
         yield Caveat(
             Code.MEMORY_NOT_MEASURED,
-            f"no peak memory: {', '.join(unknown)}",
-            "run it as the user who owns the processes, with /proc mounted",
+            f"rows without peak memory: {', '.join(unknown)}",
+            "run compare as the user who owns the processes, with /proc mounted",
         )
     since_start = {
         row.name
@@ -217,6 +218,6 @@ def _of_memory(comparison: Comparison) -> Iterator[Caveat]:
     if since_start:
         yield Caveat(
             Code.PEAK_SINCE_START,
-            "peak memory is that since the sandbox's start, not of one invocation",
-            "run it as root, so that the peak can be reset",
+            "the peak memory is since the sandbox's start, not of one invocation",
+            "run compare as root, so that it can reset the peak",
         )

@@ -1,8 +1,8 @@
-"""What a row would cost on AWS: a model, from the slope between two sizes of the day.
+"""The cost of a row on AWS: a model, from the slope between two sizes of the day.
 
-The slope leaves out what every invocation costs alike, however many sources it has. A row has a
-cost only if both sizes were measured, which is over a way to S3 as long as on AWS, and under
-Lambda's limits. Billed is the duration times the memory size, by list prices (``prices.toml``).
+The slope leaves out the fixed cost of an invocation. A row has a cost only if both sizes were
+measured under Lambda's limits; both are measured only with a latency to S3 like that on AWS. AWS
+bills duration times memory size; the prices are list prices (``prices.toml``).
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Modelled, in US dollars by architecture.
+    """The modelled cost, in US dollars by architecture.
 
-    ``ms_per_source`` is the slope with its 95 % interval, ``fixed_ms`` what is left of a warm
-    duration at no source. ``duration`` is that of a million sources, ``cold_starts`` the init
-    and the request of a million cold invocations (``None`` without cold samples).
-    ``sources_per_invocation`` is how many one invocation of 15 minutes gets through.
+    ``ms_per_source`` is the slope with its 95 % interval. ``fixed_ms`` is the warm duration of a
+    day without sources. ``duration`` is the cost of a million sources. ``cold_starts`` is the cost
+    of the init and the request of a million cold invocations (``None`` without cold samples).
+    ``sources_per_invocation`` is the number of sources in one invocation of 15 minutes.
     """
 
     ms_per_source: ConfidenceInterval
@@ -43,7 +43,7 @@ class Cost:
 
 
 def cost(row: Row, comparison: Comparison) -> Cost | None:
-    """``None`` where it would be no more than a guess."""
+    """The modelled cost of a row, or ``None`` without the samples or limits that it needs."""
     warm, half = _by_round(row, SampleKind.WARM), _by_round(row, SampleKind.HALF)
     rounds = sorted(warm.keys() & half.keys())
     if not rounds or (row.enforcement is not None and row.enforcement.mechanism is None):
@@ -71,7 +71,7 @@ def cost(row: Row, comparison: Comparison) -> Cost | None:
 
 
 def half_of(sources: int) -> int:
-    """How many of a day's sources its half has: every other one from the first on."""
+    """The number of sources in the half of a day: every second one, with the first."""
     return (sources + 1) // 2
 
 
@@ -80,8 +80,9 @@ def memory_mb(row: Row, comparison: Comparison) -> int:
 
 
 def requests_cost(comparison: Comparison) -> float:
-    """US dollars for S3's requests per million sources, whoever makes them: a GET each, the pages
-    of the listing, and a PUT and a COPY for each chunk.
+    """US dollars for the requests to S3 per million sources, equal for all rows.
+
+    These are a GET for each source, the pages of the listing, and a PUT and a COPY for each chunk.
     """
     fixture = comparison.fixture
     bytes_per_source = int(str(fixture["record_bytes"])) / int(str(fixture["sources"]))
@@ -97,17 +98,17 @@ def gb_second_prices() -> Mapping[str, float]:
 
 
 def request_price() -> float:
-    """US dollars for an invocation, however long it is."""
+    """US dollars for an invocation, without its duration."""
     return float(_prices()["lambda"]["request"])
 
 
 def s3_price(operation: str) -> float:
-    """US dollars for a ``get``, or for a ``put`` and what costs the same."""
+    """US dollars for a ``get``, or for a ``put`` and other requests with the same price."""
     return float(_prices()["s3"][operation])
 
 
 def price_list() -> str:
-    """Which prices these are, for a sentence."""
+    """The name of the price list, for a sentence."""
     prices = _prices()
     return f"AWS list prices of {prices['region']} as of {prices['date']}"
 

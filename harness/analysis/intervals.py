@@ -1,8 +1,9 @@
-"""How sure a figure is: medians with bootstrap intervals, and who differs from whom.
+"""Confidence intervals of medians and ratios, and the ranks that follow from them.
 
-Percentile bootstrap (Efron and Tibshirani 1993, chapter 13), by ``scipy.stats.bootstrap``. Rows are
-compared within a round, where the machine was the same for both: the statistic is the median
-over the rounds of one's time divided by the other's, and whole rounds are resampled.
+The method is the percentile bootstrap (Efron and Tibshirani 1993, chapter 13), by
+``scipy.stats.bootstrap``. Two rows are compared within a round, when the machine was the same for
+both. The statistic is the median over the rounds of one time divided by the other, and whole
+rounds are resampled.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-#: Below it a bootstrap of a median says little: nothing is ranked.
+#: With fewer rounds, the bootstrap of a median is no good estimate, so there are no ranks.
 LEAST_ROUNDS = 8
-#: A 95th percentile of fewer values would be their maximum under another name.
+#: The 95th percentile of fewer values would be close to their maximum.
 LEAST_FOR_P95 = 20
 _CONFIDENCE = 0.95
 _RESAMPLES = 9_999
-_SEED = 20_240_208  # the same samples shall give the same interval
+_SEED = 20_240_208  # so that the same samples always give the same interval
 
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceInterval:
-    """A 95 % bootstrap interval and the estimate in it; ``n`` values or rounds."""
+    """An estimate and its 95 % bootstrap interval, of ``n`` values or rounds."""
 
     estimate: float
     low: float
@@ -39,9 +40,10 @@ class ConfidenceInterval:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is said of one kind of sample. ``interval`` is that of the median and ``None`` for a
-    single value, ``p95`` is ``None`` for fewer than 20, ``mad`` is the unscaled median absolute
-    deviation. Units are the values'.
+    """The summary of one kind of sample, in the unit of the values.
+
+    ``interval`` is the median's, and ``None`` for a single value. ``p95`` is ``None`` for fewer
+    than 20 values. ``mad`` is the unscaled median absolute deviation.
     """
 
     n: int
@@ -54,7 +56,7 @@ class Summary:
 
 
 def summarise(values: Sequence[float]) -> Summary | None:
-    """``None`` of no values."""
+    """The summary of ``values``; ``None`` if there are none."""
     if not values:
         return None
     return Summary(
@@ -71,9 +73,9 @@ def summarise(values: Sequence[float]) -> Summary | None:
 def paired_ratio(
     ours: Mapping[int, float], theirs: Mapping[int, float]
 ) -> ConfidenceInterval | None:
-    """The median ratio of ours to theirs in the rounds that both have; ``None`` below eight.
+    """The median ratio of ``ours`` to ``theirs`` in their common rounds; ``None`` below eight.
 
-    Both map the round's number to a time.
+    Both map the number of a round to a time.
     """
     rounds = sorted(ours.keys() & theirs.keys())
     if len(rounds) < LEAST_ROUNDS:
@@ -82,9 +84,9 @@ def paired_ratio(
 
 
 def ratio_of_medians(ours: Sequence[float], theirs: Sequence[float]) -> ConfidenceInterval | None:
-    """The ratio of two medians whose values are no pairs: each side is resampled on its own.
+    """The ratio of two medians of unpaired values: each side is resampled on its own.
 
-    ``n`` is the smaller number of values; ``None`` below two.
+    It is ``None`` for fewer than two values of a side. ``n`` is the smaller number of values.
     """
     if min(len(ours), len(theirs)) < 2:
         return None
@@ -109,7 +111,7 @@ def _interval_of_two(ours: tuple[float, ...], theirs: tuple[float, ...]) -> Conf
     return ConfidenceInterval(estimate, low, high, n)
 
 
-@lru_cache(maxsize=4096)  # every report of a run asks for the same ones
+@lru_cache(maxsize=4096)  # the reports of a run need the same intervals
 def _interval(values: tuple[float, ...]) -> ConfidenceInterval:
     if len(set(values)) == 1:  # nothing to resample
         return ConfidenceInterval(values[0], values[0], values[0], len(values))
@@ -127,15 +129,15 @@ def _interval(values: tuple[float, ...]) -> ConfidenceInterval:
 
 
 def noise_floor(again: ConfidenceInterval) -> tuple[float, float]:
-    """The ratios that mean nothing, from one language against itself: symmetric around 1."""
+    """The ratios that may be noise: a range around 1, from the ratio of one row to itself."""
     most = max(again.high, 1 / again.low)
     return 1 / most, most
 
 
 def differs(ratio: ConfidenceInterval | None, noise: ConfidenceInterval | None) -> bool | None:
-    """Whether a ratio is a difference: its interval excludes 1 and lies outside of the noise.
+    """Whether a ratio is a difference: its interval excludes 1 and does not meet the noise.
 
-    ``None`` where either is unknown.
+    ``None`` if the ratio or the noise is unknown.
     """
     if ratio is None or noise is None:
         return None
@@ -146,9 +148,9 @@ def differs(ratio: ConfidenceInterval | None, noise: ConfidenceInterval | None) 
 def rank(
     rounds: Mapping[str, Mapping[int, float]], noise: ConfidenceInterval | None
 ) -> dict[str, int] | None:
-    """name -> 1 + how many others are faster for sure; those not told apart may share a rank.
+    """name -> 1 + the number of rows that are certainly faster. Rows may share a rank.
 
-    ``rounds`` maps each name to its time by round. ``None`` where a pair can't be compared.
+    ``rounds`` maps each name to its times by round. ``None`` if some pair can't be compared.
     """
     ranks = dict.fromkeys(rounds, 1)
     for name, ours in rounds.items():

@@ -1,8 +1,8 @@
-"""Whether a run is slower than a stored one, on whatever machine: ratios, not times.
+"""Decides whether a run is slower than an earlier one, even on another machine.
 
-Each row is divided by a reference row of its own run, round by round, so that a slower machine
-does not matter. The reference is the floor of the row's variant where both runs have it, else the
-row that was fastest in the baseline; of that one itself nothing can be said.
+Each row is divided by a reference row of the same run, round by round, so that the speed of the
+machine cancels out. The reference is the floor of the row's variant if both runs have it, else the
+fastest row of the baseline. The reference itself is not judged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ _COMPRESSED = ("source_bytes", "small_share")
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A row in both runs, as ratios to ``reference``; ``slower`` is now's by the baseline's."""
+    """A row in both runs, as ratios to ``reference``.
+
+    ``slower`` is the ratio of this run divided by that of the baseline.
+    """
 
     name: str
     reference: str
@@ -33,7 +36,7 @@ class Judgement:
 
     @property
     def failed(self) -> bool:
-        """More than the limit, and the intervals don't meet: not by chance."""
+        """Slower than the limit, and not by chance: the intervals do not meet."""
         return self.slower > self.max_slowdown and self.now.low > self.before.high
 
     def __str__(self) -> str:
@@ -51,13 +54,13 @@ def _shown(ratio: ConfidenceInterval) -> str:
 def judge_slowdown(
     baseline: Comparison, now: Comparison, max_slowdown: float
 ) -> Iterator[Judgement]:
-    """One judgement per row of the baseline that was measured again.
+    """One judgement for each row of the baseline that was measured again.
 
-    Raises ``UsageError`` where nothing can be judged: no common reference, too few rounds, or
-    another day.
+    Raises ``UsageError`` if no row can be judged: the runs have no common reference, too few
+    rounds, or different days.
     """
     if _day(baseline) != _day(now):
-        raise UsageError("the baseline is of another day: a ratio depends on the day's objects")
+        raise UsageError("the baseline is of another day: run compare with the baseline's day")
     judged = 0
     for row in (each for each in baseline.rows if each.role is not Role.PEER):
         reference = _reference(row, baseline, now)
@@ -68,12 +71,13 @@ def judge_slowdown(
         yield Judgement(row.name, reference, before, after, max_slowdown)
     if not judged:
         raise UsageError(
-            f"no row has {LEAST_ROUNDS} warm samples in both runs beside its reference: --warm"
+            f"no row and its reference have {LEAST_ROUNDS} warm samples in both runs: use --warm "
+            f"{LEAST_ROUNDS} or more"
         )
 
 
 def _day(comparison: Comparison) -> dict[str, object]:
-    """What tells the day's content; how well its objects are compressed differs by zlib."""
+    """The facts of the day without its compressed sizes, which depend on the version of zlib."""
     return {name: each for name, each in comparison.fixture.items() if name not in _COMPRESSED}
 
 
@@ -86,7 +90,9 @@ def _reference(row: Row, baseline: Comparison, now: Comparison) -> str:
     )
     reference = next((name for name in floors if name in common), ranking(baseline).fastest)
     if reference not in common or reference is None:
-        raise UsageError(f"the baseline's reference {reference} was not measured now")
+        raise UsageError(
+            f"the baseline's reference {reference} was not measured in this run: include it"
+        )
     return reference
 
 

@@ -1,4 +1,4 @@
-"""From samples to what is said of a row: summaries, throughput, and who is faster than whom."""
+"""The summary of a row's samples: times, throughput, and the rank among the other rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.model import Comparison, RepeatedRow, Role, Row, Sample, SampleKind
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Operations of one phase in a warm invocation; the median of their summed times."""
+    """The operations of one phase in a warm invocation: their number, and their summed time."""
 
     count: int
     sum_ms: float
@@ -27,11 +27,11 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class RowSummary:
-    """What the samples of one row say; times in ms, memory in bytes.
+    """The summary of one row's samples; times in ms, memory in bytes.
 
     ``first`` is a cold invocation with its init, ``rerun`` a warm one over a published day.
-    Throughput is that of the warm median: sources, and megabytes as S3 stores them. Of ``phases``
-    concurrent operations add up beyond the duration: they are not parts of it.
+    Throughput is by the warm median: of sources, and of megabytes as S3 stores them. The operations
+    of ``phases`` run at the same time, so their sums may exceed the duration.
     """
 
     init: Summary | None
@@ -49,10 +49,10 @@ class RowSummary:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a row stands among the others by its warm times.
+    """The place of a row among the others by its warm times.
 
-    ``rank`` is ``None`` where the samples can't decide. ``to_fastest`` is the paired ratio to the
-    row with the lowest warm median, ``None`` for that row itself.
+    ``rank`` is ``None`` if the samples do not decide it. ``to_fastest`` is the paired ratio to the
+    row with the lowest warm median, and ``None`` for that row itself.
     """
 
     rank: int | None
@@ -61,7 +61,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """``noise`` is the A/A run's ratio: what one language differs from itself."""
+    """The places of all rows. ``noise`` is the ratio of the A/A run: one row to itself."""
 
     fastest: str | None
     noise: ConfidenceInterval | None
@@ -70,17 +70,17 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class ToFloor:
-    """A row's times divided by those of the floor of its variant; below 1 it is the faster one.
+    """A row's times divided by the warm times of the floor of its variant.
 
-    ``warm`` is the paired ratio, ``first`` that of first invocations to the floor's warm median.
+    ``warm`` is the paired ratio, ``first`` the ratio of the medians of first invocations and floor.
     """
 
     warm: ConfidenceInterval | None
     first: ConfidenceInterval | None
 
 
-def figures(row: Row, fixture: Mapping[str, object]) -> RowSummary:
-    """The figures of one row; all ``None`` where it was not measured."""
+def summarise_row(row: Row, fixture: Mapping[str, object]) -> RowSummary:
+    """The summary of one row; all members are ``None`` if it was not measured."""
     cold = [sample for sample in row.samples if sample.kind is SampleKind.COLD]
     warm = [sample for sample in row.samples if sample.kind is SampleKind.WARM]
     rerun = [sample for sample in row.samples if sample.kind is SampleKind.RERUN]
@@ -104,7 +104,7 @@ def figures(row: Row, fixture: Mapping[str, object]) -> RowSummary:
 
 
 def ranking(comparison: Comparison) -> Ranking:
-    """Who is faster than whom when warm, and whether that means anything; companions are nobody."""
+    """The ranking of the languages by warm times. Companions are left out."""
     languages = (row for row in comparison.rows if row.role is Role.LANGUAGE)
     rounds = {row.name: by_round(row.samples) for row in languages}
     rounds = {name: times for name, times in rounds.items() if times}
@@ -127,7 +127,7 @@ def ranking(comparison: Comparison) -> Ranking:
 
 
 def to_floor(comparison: Comparison) -> dict[str, ToFloor]:
-    """name -> its ratios, for each row whose variant has a floor that was measured."""
+    """name -> its ratios, for each row whose variant has a measured floor."""
     floors = {
         row.variant: by_round(row.samples) for row in comparison.rows if row.role is Role.FLOOR
     }
@@ -168,7 +168,7 @@ def _values(samples: Iterable[Sample], value: Callable[[Sample], float | None]) 
 
 
 def _phases(samples: Iterable[Sample]) -> dict[str, Phase]:
-    """The medians over the samples that tell of phases, in the order of the log line."""
+    """The medians over the samples with phases, in the order of the log line."""
     seen: dict[str, list[tuple[int, float]]] = {}
     for sample in samples:
         for name, phase in (sample.phases or {}).items():

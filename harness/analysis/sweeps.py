@@ -1,4 +1,4 @@
-"""What a sweep is about: which memory is best, and what more requests in flight buy."""
+"""The results of sweeps: the best memory size, and the times by requests in flight."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from harness.analysis.intervals import Summary
-from harness.analysis.row_summary import figures
+from harness.analysis.row_summary import summarise_row
 from harness.model import Comparison, Row, Variant
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One size of a sweep. ``value`` is what is swept; times in ms."""
+    """One value of a sweep, with its row and its warm times in ms."""
 
     value: int
     row: Row
@@ -21,7 +21,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The sizes of one row of the table, rising; ``name`` leaves out what is swept."""
+    """The points of one row, in rising order; ``name`` leaves out the swept value."""
 
     name: str
     language: str
@@ -29,17 +29,17 @@ class Line:
 
 
 def memory_lines(comparison: Comparison) -> list[Line]:
-    """One for each row that was measured at two sizes of memory or more."""
+    """One line for each row that was measured with at least two memory sizes."""
     return _lines(comparison, "memory_mb")
 
 
 def concurrency_lines(comparison: Comparison) -> list[Line]:
-    """One for each row that was measured at two caps of requests in flight or more."""
+    """One line for each row that was measured with at least two values of CONCURRENCY."""
     return _lines(comparison, "concurrency")
 
 
 def gb_seconds(point: Point) -> float:
-    """Of a warm invocation at a size of memory."""
+    """The GB-seconds of a warm invocation."""
     return point.value / 1024 * point.warm.median / 1000
 
 
@@ -51,9 +51,9 @@ class BestMemory:
 
 
 def best_memory(comparison: Comparison) -> Iterator[BestMemory]:
-    """The cheapest size, by GB-seconds (what is billed, whatever the price), and the fastest.
+    """The cheapest size, by the billed GB-seconds, and the fastest size.
 
-    Sizes above one core are left out: they shared it with the S3 server.
+    Sizes above one vCPU are left out, because they shared the cores with the S3 server.
     """
     for line in memory_lines(comparison):
         points = [point for point in line.points if not point.row.is_contended]
@@ -69,7 +69,7 @@ def _lines(comparison: Comparison, swept: str) -> list[Line]:
     found: dict[str, list[Point]] = {}
     languages: dict[str, str] = {}
     for row in comparison.rows:
-        warm, value = figures(row, comparison.fixture).warm, getattr(row.variant, swept)
+        warm, value = summarise_row(row, comparison.fixture).warm, getattr(row.variant, swept)
         if warm is None or value is None:
             continue
         others: Mapping[str, None] = {swept: None}

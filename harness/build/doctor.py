@@ -1,4 +1,4 @@
-"""What this machine can't do for a comparison, with the remedy; it changes nothing."""
+"""The faults of this machine that prevent a comparison, each with a remedy; changes nothing."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def _runtime_problems(implementation: Implementation, files: Mapping[str, Path])
         if runtime.startswith(prefix):
             yield from check(implementation.handler, runtime.removeprefix(prefix), files)
             return
-    yield f"runtime {runtime}: no check knows it, teach harness/build/package_check.py"
+    yield f"runtime {runtime}: no check knows it: add it to harness/build/package_check.py"
 
 
 # ---- one check for each kind of runtime ----

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import re
 import sys
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from harness.build.package_split import own_share
 from harness.build.template import TEMPLATE
@@ -99,14 +100,14 @@ def _build_one(implementation: Implementation, origin: _Origin, progress: Progre
             progress(f"taking stock of {language}'s package")
             archive = zipped(folder)
             own = own_share(implementation, folder, archive, _BUILD_ENVIRONMENT)
-            made = _Made(folder, archive.getbuffer().nbytes, _size(folder), own)
-            _write_record(record, key, made)
+            size = archive.getbuffer().nbytes
+            made = _Record(key, str(folder), size, _size(folder), own)
+            record.write_bytes(msgspec.json.encode(made))
     # what the runtime needs is fetched now, so that its lack is this language's failure too
-    runtime_command(implementation, made.folder, implementation.memory_mb, progress)
-    version = runtime_version(implementation, made.folder)
-    return Artefact(
-        implementation, made.folder, made.zip_bytes, made.unzipped_bytes, made.own, version
-    )
+    folder = Path(made.folder)
+    runtime_command(implementation, folder, implementation.memory_mb, progress)
+    version = runtime_version(implementation, folder)
+    return Artefact(implementation, folder, made.zip_bytes, made.unzipped_bytes, made.own, version)
 
 
 def _sam_build(implementation: Implementation, origin: _Origin, work: Path) -> Path:
@@ -158,33 +159,22 @@ def _reason(output: str) -> str:
 # ---- the record of the last build ----
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    folder: Path
+class _Record(msgspec.Struct, frozen=True):
+    """What a build made, and the hash of what it was made from."""
+
+    key: str
+    folder: str
     zip_bytes: int
     unzipped_bytes: int
     own: Own | None
 
 
-def _read_record(record: Path, key: str) -> _Made | None:
+def _read_record(file: Path, key: str) -> _Record | None:
     try:
-        text = json.loads(record.read_text())
-        own = None if text["own"] is None else Own(**text["own"])
-        made = _Made(Path(text["folder"]), text["zip_bytes"], text["unzipped_bytes"], own)
-    except (OSError, ValueError, KeyError, TypeError):
+        record = msgspec.json.decode(file.read_bytes(), type=_Record)
+    except (OSError, msgspec.DecodeError):
         return None
-    return made if text.get("key") == key and made.folder.is_dir() else None
-
-
-def _write_record(record: Path, key: str, made: _Made) -> None:
-    text = {
-        "key": key,
-        "folder": str(made.folder),
-        "zip_bytes": made.zip_bytes,
-        "unzipped_bytes": made.unzipped_bytes,
-        "own": None if made.own is None else asdict(made.own),
-    }
-    record.write_text(json.dumps(text, indent=2))
+    return record if record.key == key and Path(record.folder).is_dir() else None
 
 
 def _content_hash(implementation: Implementation, origin: _Origin) -> str:

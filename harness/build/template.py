@@ -1,4 +1,4 @@
-"""What ``template.yaml`` says of the implementations; there is no second list of them."""
+"""The implementations, read from ``template.yaml``, which is their only list."""
 
 from __future__ import annotations
 

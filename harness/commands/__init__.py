@@ -1,1 +1,1 @@
-"""The command line's commands, one module each: its arguments and what it does with them."""
+"""The commands of the command line: one module for each, with its arguments and its actions."""

@@ -1,13 +1,14 @@
-"""What arguments are made of, and those that several commands have."""
+"""The types of arguments, and the arguments that several commands share."""
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from harness.commands.output_files import write
 from harness.model import UsageError
@@ -16,46 +17,85 @@ if TYPE_CHECKING:
     from harness.targets.interface import Latency
 
     type Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    #: A parser, or a group of its flags.
+    type Group = argparse._ActionsContainer
 
 
-def add_report_files(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--html", type=Path, metavar="FILE", help="a page with plots")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="tables for a README")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="the samples")
+def add_report_files(parser: Group) -> None:
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write tables in Markdown")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write one line per sample")
 
 
-def add_languages(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--languages", type=names, default=(), metavar="A,B", help="only these")
-
-
-def add_template(parser: argparse.ArgumentParser) -> None:
+def add_languages(parser: Group) -> None:
     parser.add_argument(
-        "--template", type=Path, metavar="FILE", help="of other functions; default template.yaml"
+        "--languages",
+        type=names,
+        default=(),
+        metavar="A,B",
+        help="use only these, e.g. go,python; default: all",
     )
 
 
-def add_choice(parser: argparse.ArgumentParser) -> None:
-    """Which implementations: all of the template's, unless some are named."""
+def add_template(parser: Group) -> None:
+    parser.add_argument(
+        "--template", type=Path, metavar="FILE", help="read the functions from another template"
+    )
+
+
+def add_choice(parser: Group) -> None:
+    """The flags that choose implementations; without them all of the template's are used."""
     add_languages(parser)
     parser.add_argument(
-        "--clients", type=names, default=(), metavar="A,B", help="only these: sdk, light"
+        "--clients",
+        type=names,
+        default=(),
+        metavar="A,B",
+        help="use only these S3 clients: sdk, light; default: all",
     )
     add_template(parser)
 
 
 def add_range(parser: argparse.ArgumentParser) -> None:
-    """Days of the past, for ``range_of``."""
-    parser.add_argument("--from", dest="first", type=day, metavar="YYYY-MM-DD", required=True)
-    parser.add_argument("--to", dest="last", type=day, metavar="YYYY-MM-DD", required=True)
+    """The first and the last day of a range, for ``range_of``."""
+    parser.add_argument(
+        "--from",
+        dest="first",
+        type=day,
+        metavar="YYYY-MM-DD",
+        required=True,
+        help="the first day; required",
+    )
+    parser.add_argument(
+        "--to",
+        dest="last",
+        type=day,
+        metavar="YYYY-MM-DD",
+        required=True,
+        help="the last day, inclusive; required",
+    )
 
 
 def add_stack(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    parser.add_argument("--stack", metavar="NAME", required=required)
-    parser.add_argument("--region", metavar="NAME", help="default: AWS's own rules")
+    words = "the deployed stack; required" if required else "the deployed stack"
+    parser.add_argument("--stack", metavar="NAME", required=required, help=words)
+    add_region(parser)
+
+
+def add_region(parser: Group) -> None:
+    parser.add_argument(
+        "--region", metavar="NAME", help="the stack's region; default: that of your AWS settings"
+    )
+
+
+def add_export(parser: Group) -> None:
+    parser.add_argument(
+        "--export-json", type=Path, metavar="FILE", help="write all results as JSON"
+    )
 
 
 def range_of(arguments: argparse.Namespace) -> tuple[date, date]:
-    """The first day and the last; UsageError where they are in the wrong order."""
+    """The first and the last day. Raises ``UsageError`` where the first is after the last."""
     if arguments.first > arguments.last:
         raise UsageError(f"--from {arguments.first} is after --to {arguments.last}")
     return arguments.first, arguments.last
@@ -63,7 +103,7 @@ def range_of(arguments: argparse.Namespace) -> tuple[date, date]:
 
 def count(text: str, least: int = 0) -> int:
     if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text} is no whole number of at least {least}")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least {least}")
     return int(text)
 
 
@@ -75,7 +115,7 @@ def slowdown(text: str) -> float:
     try:
         value = float(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text} is no number") from error
+        raise argparse.ArgumentTypeError(f"{text} is not a number") from error
     if not value >= 1:
         raise argparse.ArgumentTypeError(f"{text} is below 1")
     return value
@@ -105,7 +145,7 @@ def day(text: str) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text} is no day of the form YYYY-MM-DD") from error
+        raise argparse.ArgumentTypeError(f"{text} is not a day of the form YYYY-MM-DD") from error
     if day.year < 1000:
         raise argparse.ArgumentTypeError(f"{text} is before the year 1000")
     return day
@@ -114,11 +154,11 @@ def day(text: str) -> date:
 def names(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if not names:
-        raise argparse.ArgumentTypeError("names nothing")
+        raise argparse.ArgumentTypeError("give at least one name")
     return names
 
 
 def export(value: Mapping[str, object], path: Path | None) -> None:
     if path is None:
         return
-    write(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write(path, msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")

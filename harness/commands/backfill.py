@@ -20,22 +20,41 @@ _LONGEST_MINUTES = 15  # Lambda's time-out
 
 
 def add_parser(commands: Commands) -> None:
-    parser = commands.add_parser("backfill", help="queue days of the past for the stack")
-    parser.add_argument("--by-account", action="store_true", help="a message per account and day")
-    parser.add_argument("--force", action="store_true", help="as the trigger's force (SPEC T4)")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be queued")
-    parser.add_argument("--no-wait", action="store_true", help="end when the last one is sent")
-    parser.add_argument(
-        "--most-queued", type=positive, metavar="N", help="default: what a day takes at the worst"
+    parser = commands.add_parser(
+        "backfill",
+        help="queue days of the past for a deployed stack",
+        description="Send one message for each day of a range to the queue of a deployed stack, "
+        "and wait until all are done. A second call continues after an interruption.",
     )
-    parser.add_argument("--ledger", type=Path, metavar="FILE", help="default .build/aws/...")
+    parser.add_argument(
+        "--by-account", action="store_true", help="send a message per account and day"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="publish in spite of bad sources (SPEC T4)"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the messages and send nothing"
+    )
+    parser.add_argument("--no-wait", action="store_true", help="end when the last message is sent")
+    parser.add_argument(
+        "--most-queued",
+        type=positive,
+        metavar="N",
+        help="most messages in the queue; default: as many as the stack surely ends in a day",
+    )
+    parser.add_argument(
+        "--ledger",
+        type=Path,
+        metavar="FILE",
+        help="the file that records sent messages; default in .build/aws",
+    )
     add_stack(parser, required=True)
     add_range(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, _: Target) -> int:
-    """0 all taken and none failed, 1 some failed for good."""
+    """Exit code 0: no message failed; 1: dead letters are left."""
     from harness.operate.backfill import Backfill, days_between, depth, list_accounts, tasks_for
     from harness.operate.ledger import open_ledger
     from harness.operate.redrive import look
@@ -50,7 +69,7 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
     queue, dead_letters = stack.output("QueueUrl"), stack.output("DeadLetterQueueUrl")
     if stack.output("ActiveLanguage") == "none":
         raise UsageError(
-            f"stack {stack.name} has no active language, so nobody would take the messages: "
+            f"stack {stack.name} has no active language, so no function would take the messages: "
             "deploy it with ActiveLanguage set"
         )
     accounts = list_accounts(clients, stack) if arguments.by_account else None
@@ -76,5 +95,8 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
     failed = depth(clients, dead_letters).all
     if failed:
         print(f"{failed:,} failed for good:", *look(clients, dead_letters), sep="\n")
-        print(f"the log tells why; then: python -m harness redrive --stack {stack.name}")
+        print(
+            "the functions' logs name the causes; to try again: "
+            f"python -m harness redrive --stack {stack.name}"
+        )
     return DIFFERENT if failed else OK

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from harness.commands.arguments import (
     add_choice,
+    add_export,
+    add_region,
     add_report_files,
     count,
     day,
@@ -28,110 +30,222 @@ from harness.commands.report import write_reports
 from harness.model import Comparison, Role, UsageError, VerdictKind
 
 if TYPE_CHECKING:
-    from harness.commands.arguments import Commands
-    from harness.compare.orchestrate import Request
+    from harness.commands.arguments import Commands, Group
+    from harness.compare.request import Request
+    from harness.fixtures.recipe import Recipe
+    from harness.fixtures.survey import Oddities
     from harness.targets.interface import Target
+    from harness.terminal import Progress
 
 
 def add_parser(commands: Commands) -> None:
-    parser = commands.add_parser("compare", help="verify and measure the implementations")
-    parser.add_argument("--objects", type=positive, metavar="N", help="default 2000")
-    parser.add_argument("--seed", type=int, help="of the generated day, default 1")
-    parser.add_argument("--organisation", action="store_true", help="both layouts in one bucket")
-    parser.add_argument("--source", type=Path, metavar="DIR", help="a folder with AWSLogs/")
-    parser.add_argument("--day", type=day, metavar="YYYY-MM-DD", help="needed with --source")
-    parser.add_argument("--require-all", action="store_true", help="fail if one can't run")
-    parser.add_argument("--cold", type=count, metavar="N", help="cold samples, default 5")
-    parser.add_argument("--warm", type=count, metavar="N", help="warm samples, default 8")
-    parser.add_argument("--rerun", type=count, metavar="N", help="re-runs, default 3")
-    parser.add_argument(
-        "--seconds", type=positive, metavar="N", help="measure for so long instead of by counts"
+    parser = commands.add_parser(
+        "compare",
+        help="verify and measure the implementations",
+        usage="python -m harness compare [flags]",
+        description="Run every implementation over one day of CloudTrail files, verify its "
+        "output, and measure time, memory and package size. Without flags it generates a day "
+        "and measures each language with each of its S3 clients.",
     )
-    parser.add_argument(
-        "--once", action="store_true", help="each row runs once: for days that take minutes"
+    _add_day(parser.add_argument_group("input: the day"))
+    group = parser.add_argument_group("implementations")
+    add_choice(group)
+    group.add_argument(
+        "--require-all", action="store_true", help="stop if an implementation can't run"
     )
-    parser.add_argument(
-        "--order-seed", type=int, default=1, metavar="S", help="of the order of samples, default 1"
+    _add_samples(parser.add_argument_group("samples: their number and order"))
+    _add_limits(parser.add_argument_group("limits on the functions"))
+    _add_sweeps(parser.add_argument_group("sweeps: one row for each value"))
+    _add_companions(parser.add_argument_group("rows beside the languages"))
+    _add_baseline(parser.add_argument_group("check against an earlier run"))
+    group = parser.add_argument_group("reports, in addition to the terminal's")
+    add_export(group)
+    add_report_files(group)
+    _add_aws(parser.add_argument_group("functions on AWS instead of this machine"))
+    parser.set_defaults(run=run)
+
+
+def _add_day(group: Group) -> None:
+    group.add_argument(
+        "--objects", type=positive, metavar="N", help="generate N source objects; default 2000"
     )
-    parser.add_argument("--export-json", type=Path, metavar="FILE")
-    parser.add_argument(
-        "--memory", type=positives, default=(), metavar="512,1769", help="sweep the MB of memory"
+    group.add_argument("--seed", type=int, metavar="S", help="seed of the generated day; default 1")
+    group.add_argument(
+        "--organisation",
+        action="store_true",
+        help="generate an organisation's key layout, too (SPEC L1)",
     )
-    parser.add_argument(
-        "--no-limits", action="store_true", help="the whole machine instead of Lambda's share"
+    group.add_argument(
+        "--source",
+        type=Path,
+        metavar="DIR",
+        help="read the day from a folder that contains AWSLogs/",
     )
-    parser.add_argument(
-        "--throttle-init", action="store_true", help="the share of CPU from the start on"
+    group.add_argument(
+        "--day",
+        type=day,
+        metavar="YYYY-MM-DD",
+        help="the date; required with --source, else default 2024-02-08",
     )
-    parser.add_argument(
-        "--concurrency", type=positives, default=(), metavar="1,4,16", help="sweep CONCURRENCY"
+
+
+def _add_samples(group: Group) -> None:
+    group.add_argument("--cold", type=count, metavar="N", help="cold samples per row; default 5")
+    group.add_argument("--warm", type=count, metavar="N", help="warm samples per row; default 8")
+    group.add_argument(
+        "--rerun",
+        type=count,
+        metavar="N",
+        help="warm samples over a published day, per row; default 3",
     )
-    parser.add_argument(
-        "--s3-latency", type=latencies, default=(), metavar="0ms,20ms+-5ms", help="added to S3"
+    group.add_argument(
+        "--seconds",
+        type=positive,
+        metavar="N",
+        help="measure as many rounds as fit in N seconds",
     )
-    parser.add_argument(
-        "--resume", type=Path, metavar="FILE", help="go on from an export that was not finished"
+    group.add_argument(
+        "--once",
+        action="store_true",
+        help="one cold sample per row, for a day that takes minutes",
     )
-    parser.add_argument("--no-floor", action="store_true", help="leave out what all divide by")
-    parser.add_argument(
-        "--peers", action="store_true", help="beside them what one would pick instead: DuckDB"
+    group.add_argument(
+        "--order-seed",
+        type=int,
+        default=1,
+        metavar="S",
+        help="seed of the order of the samples; default 1",
     )
-    parser.add_argument("--baseline", type=Path, metavar="FILE", help="an earlier export")
-    parser.add_argument(
+    group.add_argument(
+        "--resume", type=Path, metavar="FILE", help="continue the run of an unfinished export"
+    )
+
+
+def _add_limits(group: Group) -> None:
+    group.add_argument(
+        "--no-limits", action="store_true", help="give each function the whole machine"
+    )
+    group.add_argument(
+        "--throttle-init", action="store_true", help="limit the CPU during the init, too"
+    )
+
+
+def _add_sweeps(group: Group) -> None:
+    group.add_argument(
+        "--memory", type=positives, default=(), metavar="512,1769", help="memory sizes in MB"
+    )
+    group.add_argument(
+        "--concurrency",
+        type=positives,
+        default=(),
+        metavar="1,4,16",
+        help="values of CONCURRENCY (SPEC S6)",
+    )
+    group.add_argument(
+        "--s3-latency",
+        type=latencies,
+        default=(),
+        metavar="0ms,20ms+-5ms",
+        help="delays that are added to every answer of S3",
+    )
+
+
+def _add_companions(group: Group) -> None:
+    group.add_argument(
+        "--no-floor",
+        action="store_true",
+        help="leave out the floor: a function that only moves the data",
+    )
+    group.add_argument(
+        "--peers", action="store_true", help="add a row for the same task done by DuckDB"
+    )
+
+
+def _add_baseline(group: Group) -> None:
+    group.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="the export of the earlier run"
+    )
+    group.add_argument(
         "--max-slowdown",
         type=slowdown,
         default=1.15,
         metavar="X",
-        help="against the baseline, as a ratio of ratios; default 1.15",
+        help="fail if a row surely takes over X times as long; default 1.15",
     )
-    parser.add_argument("--target", choices=("local", "aws"), default="local", help="default local")
-    parser.add_argument("--stack", metavar="NAME", help="with --target aws, what is deployed")
-    parser.add_argument("--region", metavar="NAME", help="of the stack; default: AWS's own rules")
-    parser.add_argument("--yes", action="store_true", help="agree to what it costs on AWS")
-    parser.add_argument(
-        "--snap-start", type=switches, default=(), metavar="off,on", help="sweep it, on AWS"
+
+
+def _add_aws(group: Group) -> None:
+    group.add_argument(
+        "--target",
+        choices=("local", "aws"),
+        default="local",
+        help="where the functions run; default local",
     )
-    add_report_files(parser)
-    add_choice(parser)
-    parser.set_defaults(run=run)
+    group.add_argument("--stack", metavar="NAME", help="the deployed stack")
+    add_region(group)
+    group.add_argument("--yes", action="store_true", help="accept the cost without a question")
+    group.add_argument(
+        "--snap-start",
+        type=switches,
+        default=(),
+        metavar="off,on",
+        help="measure without SnapStart, with it, or both",
+    )
 
 
 def run(arguments: argparse.Namespace, target: Target) -> int:
-    from harness.analysis.regression import judge_slowdown
-    from harness.compare.orchestrate import Request, compare
-    from harness.fixtures.recipe import Recipe
-    from harness.fixtures.survey import survey
-    from harness.fixtures.trail import find_trail
+    from harness.compare.orchestrate import compare
     from harness.report.json_export import read_export, to_json
     from harness.report.terminal_report import render
     from harness.report.trail import render_oddities
-    from harness.targets.interface import Limits
     from harness.terminal import progress_on
 
-    if arguments.no_limits and (arguments.memory or arguments.throttle_init):
-        raise UsageError("--memory and --throttle-init need the limits: not with --no-limits")
-    if arguments.once:
-        _require_nothing_beside_once(arguments)
-    if arguments.peers and arguments.target == "aws":
-        raise UsageError("--peers run on this machine only: not with --target aws")
-    if arguments.source is None:
-        given = {name: getattr(arguments, name) for name in ("objects", "seed", "day")}
-        given = {name: value for name, value in given.items() if value is not None}
-        recipe = Recipe(**given, organisation=arguments.organisation)
-    elif arguments.day is None:
-        raise UsageError("--source needs --day")
-    elif arguments.objects is not None or arguments.seed is not None or arguments.organisation:
-        generated = "--objects, --seed and --organisation"
-        raise UsageError(f"{generated} are of a generated day: not with --source")
-    else:
-        recipe = Recipe(day=arguments.day)
+    request = _request(arguments)
     for file in (arguments.export_json, arguments.html, arguments.markdown, arguments.csv):
         if file is not None:
             require_writable(file)
     baseline = None if arguments.baseline is None else read_export(arguments.baseline)
     earlier = None if arguments.resume is None else read_export(arguments.resume)
-    request = Request(
-        recipe,
+
+    def keep(so_far: Comparison) -> None:  # so that a kill loses one round at most
+        if arguments.export_json is not None:
+            export(to_json(so_far), arguments.export_json)
+
+    with _chosen_target(arguments, request, target) as chosen, progress_on(sys.stderr) as progress:
+        comparison = compare(request, chosen, progress, keep, earlier)
+        oddities = _oddities(arguments, comparison, progress)
+        may_limit = chosen.may_limit()
+    exported = to_json(comparison)
+    if oddities is not None:
+        exported["oddities"] = oddities.to_json()
+    export(exported, arguments.export_json)
+    write_reports(comparison, arguments)
+    render(comparison, sys.stdout)
+    if oddities is not None:
+        print()
+        render_oddities(oddities, sys.stdout)
+    if comparison.interrupted:
+        return complain("interrupted: the report above is of the samples until then", INTERRUPTED)
+    return max(
+        _exit_code(comparison, required=bool(arguments.languages or arguments.require_all)),
+        _exit_code_of_limits(comparison, may_limit=may_limit),
+        _exit_code_against(baseline, comparison, arguments.max_slowdown),
+    )
+
+
+def _request(arguments: argparse.Namespace) -> Request:
+    """The request that the arguments make. Raises ``UsageError`` where they contradict."""
+    from harness.compare.request import Request
+    from harness.targets.interface import Limits
+
+    if arguments.no_limits and (arguments.memory or arguments.throttle_init):
+        raise UsageError("--memory and --throttle-init need the limits: leave out --no-limits")
+    if arguments.once:
+        _require_nothing_beside_once(arguments)
+    if arguments.peers and arguments.target == "aws":
+        raise UsageError("--peers works on this machine only: leave out --target aws")
+    return Request(
+        _recipe(arguments),
         arguments.source,
         arguments.languages,
         arguments.clients,
@@ -151,54 +265,72 @@ def run(arguments: argparse.Namespace, target: Target) -> int:
         on_aws=arguments.target == "aws",
         once=arguments.once,
     )
-    file = arguments.export_json
-    with _chosen_target(arguments, request, target) as target, progress_on(sys.stderr) as progress:
-        comparison = compare(
-            request,
-            target,
-            progress,
-            # a kill loses one round at most
-            lambda so_far: None if file is None else export(to_json(so_far), file),
-            earlier,
+
+
+def _recipe(arguments: argparse.Namespace) -> Recipe:
+    from harness.fixtures.recipe import Recipe
+
+    if arguments.source is None:
+        given = {name: getattr(arguments, name) for name in ("objects", "seed", "day")}
+        given = {name: value for name, value in given.items() if value is not None}
+        return Recipe(**given, organisation=arguments.organisation)
+    if arguments.day is None:
+        raise UsageError("--source needs --day")
+    if arguments.objects is not None or arguments.seed is not None or arguments.organisation:
+        raise UsageError(
+            "--objects, --seed and --organisation describe a generated day: leave out --source"
         )
-        oddities = None
-        if arguments.source is not None:
-            limit = int(str(comparison.settings["MAX_SOURCE_BYTES"]))
-            oddities = survey(find_trail(arguments.source), arguments.day, limit, progress)
-    exported = to_json(comparison)
-    if oddities is not None:
-        exported["oddities"] = oddities.to_json()
-    export(exported, arguments.export_json)
-    write_reports(comparison, arguments)
-    render(comparison, sys.stdout)
-    if oddities is not None:
-        print()
-        render_oddities(oddities, sys.stdout)
-    if comparison.interrupted:
-        return complain("interrupted: the samples up to here are above", INTERRUPTED)
-    code = _exit_code(comparison, required=bool(arguments.languages or arguments.require_all))
-    if os.environ.get("CI") and target.may_limit() and (names := _unheld(comparison)):
-        reason = f"CI: limits could be set here, and were not for {', '.join(names)}"
-        code = max(code, complain(f"{reason} (--no-limits asks for none)", DIFFERENT))
-    if baseline is not None:
-        judgements = list(judge_slowdown(baseline, comparison, arguments.max_slowdown))
-        print("\nagainst the baseline", *judgements, sep="\n")
-        code = max(code, DIFFERENT if any(each.failed for each in judgements) else OK)
-    return code
+    return Recipe(day=arguments.day)
+
+
+def _oddities(
+    arguments: argparse.Namespace, comparison: Comparison, progress: Progress
+) -> Oddities | None:
+    """The unusual sources of the day; ``None`` for a generated day."""
+    from harness.fixtures.survey import survey
+    from harness.fixtures.trail import find_trail
+
+    if arguments.source is None:
+        return None
+    limit = int(str(comparison.settings["MAX_SOURCE_BYTES"]))
+    return survey(find_trail(arguments.source), arguments.day, limit, progress)
+
+
+def _exit_code_of_limits(comparison: Comparison, *, may_limit: bool) -> int:
+    """In CI, a machine that can limit functions has to limit all of them."""
+    if os.environ.get("CI") and may_limit and (names := _unheld(comparison)):
+        return complain(
+            f"CI: this machine can set limits, but {', '.join(names)} ran without them "
+            "(--no-limits allows it)",
+            DIFFERENT,
+        )
+    return OK
+
+
+def _exit_code_against(
+    baseline: Comparison | None, comparison: Comparison, max_slowdown: float
+) -> int:
+    from harness.analysis.regression import judge_slowdown
+
+    if baseline is None:
+        return OK
+    judgements = list(judge_slowdown(baseline, comparison, max_slowdown))
+    print("\nagainst the baseline", *judgements, sep="\n")
+    return DIFFERENT if any(each.failed for each in judgements) else OK
 
 
 def _require_nothing_beside_once(arguments: argparse.Namespace) -> None:
-    """One cold invocation is all: what asks for more of them, or goes on with some, contradicts."""
+    """``--once`` takes one cold sample of each row, so flags for other samples contradict it."""
     others = ("cold", "warm", "rerun", "seconds", "resume", "baseline")
     if given := [f"--{name}" for name in others if getattr(arguments, name) is not None]:
-        raise UsageError(f"--once is one cold invocation a row: not with {', '.join(given)}")
+        raise UsageError(f"--once takes one cold sample of each row: leave out {', '.join(given)}")
 
 
 @contextmanager
 def _chosen_target(
     arguments: argparse.Namespace, request: Request, target: Target
 ) -> Iterator[Target]:
-    """``target`` itself, or the stack that is named."""
+    """``target`` itself, or the stack that the arguments name."""
     if arguments.target == "local":
         if arguments.stack or arguments.snap_start:
             raise UsageError("--stack and --snap-start need --target aws")
@@ -211,7 +343,7 @@ def _chosen_target(
     from harness.terminal import to_stderr
 
     if not arguments.stack:
-        raise UsageError("--target aws needs --stack NAME: what `sam deploy` made")
+        raise UsageError("--target aws needs --stack NAME: the stack that `sam deploy` made")
     clients = open_clients(arguments.region)
     stack = read_stack(clients, arguments.stack)
     agree = ask(arguments.yes)
@@ -226,7 +358,7 @@ def _chosen_target(
 
 
 def _unheld(comparison: Comparison) -> list[str]:
-    """The rows that were to be held to Lambda's limits, and were not."""
+    """The rows that should have run under Lambda's limits, but ran without."""
     if comparison.settings["limits"] is None:
         return []
     held = ((row.name, row.enforcement) for row in comparison.rows)
@@ -238,16 +370,16 @@ def _exit_code(comparison: Comparison, *, required: bool) -> int:
     kinds = [
         row.verdict.kind
         for row in comparison.rows
-        # without the floor there are no ratios to it, and that is all
+        # a skipped floor only leaves the ratios to it empty
         if not (row.role is Role.FLOOR and row.verdict.kind is VerdictKind.SKIPPED)
-        # what a peer can't do is what its row is there to show, once it runs
+        # the row of a peer exists to show its failures, too
         and (row.role is not Role.PEER or row.verdict.kind is VerdictKind.SKIPPED)
-        # what a sweep of memory finds out is no failure
+        # a sweep of memory looks for the sizes that are too small
         and (row.variant.memory_mb is None or row.verdict.kind not in at_limits)
     ]
     if (at_limits | {VerdictKind.MISMATCH, VerdictKind.FAILED}) & {*kinds}:
         return DIFFERENT
     skipped = kinds.count(VerdictKind.SKIPPED)
     required = required or any(row.role is Role.PEER for row in comparison.rows)
-    # Nothing that ran is nothing that matched.
+    # if all rows were skipped, no output was verified
     return NOT_READY if skipped and (required or skipped == len(kinds)) else OK

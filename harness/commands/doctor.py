@@ -1,4 +1,4 @@
-"""``doctor``: check what ``compare`` needs, with remedies."""
+"""``doctor``: check the needs of ``compare``, and name remedies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from harness.commands.arguments import add_template
+from harness.commands.arguments import add_region, add_template
 from harness.commands.exits import NOT_READY, OK
 
 if TYPE_CHECKING:
@@ -16,9 +16,14 @@ if TYPE_CHECKING:
 
 
 def add_parser(commands: Commands) -> None:
-    parser = commands.add_parser("doctor", help="check what compare needs, with remedies")
-    parser.add_argument("--stack", metavar="NAME", help="check this stack on AWS, too")
-    parser.add_argument("--region", metavar="NAME", help="of the stack; default: AWS's own rules")
+    parser = commands.add_parser(
+        "doctor",
+        help="check the needs of this machine, and name remedies",
+        description="Check the tools and facilities that compare needs. The output names a "
+        "remedy for each one that is missing.",
+    )
+    parser.add_argument("--stack", metavar="NAME", help="check this deployed stack, too")
+    add_region(parser)
     add_template(parser)
     parser.set_defaults(run=run)
 
@@ -38,7 +43,7 @@ def run(arguments: argparse.Namespace, target: Target) -> int:
     _print_findings("every language", shared)
     for language, own in findings.items():
         _print_findings(language, [finding for finding in own if not _in_all(finding, [shared])])
-    # without limits a comparison runs, too, and says so
+    # a comparison also runs without limits; its report says so
     needed = [finding for finding in machine if finding.name != "limits"]
     every = (*needed, *stack, *(finding for own in findings.values() for finding in own))
     return OK if all(finding.ok for finding in every) else NOT_READY
@@ -60,4 +65,4 @@ def _print_findings(title: str, findings: Sequence[Finding]) -> None:
         else:
             print(f"  missing  {finding.name}: {finding.detail}\n           {finding.remedy}")
     if not findings:
-        print("  ok       needs nothing more")
+        print("  ok       nothing else is needed")

@@ -1,4 +1,4 @@
-"""Exit codes, and the sentence that goes with one."""
+"""Exit codes, and the message for stderr that explains one."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""``mutants``: judge the vectors by faulty implementations."""
+"""``mutants``: check that the vectors find faults in faulty implementations."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ if TYPE_CHECKING:
 
 
 def add_parser(commands: Commands) -> None:
-    parser = commands.add_parser("mutants", help="judge the vectors by faulty implementations")
+    parser = commands.add_parser(
+        "mutants",
+        help="check that the vectors find faults",
+        description="Put one fault at a time into a copy of an implementation, and run the "
+        "vectors on it. The vectors pass the check if they fail for every such mutant.",
+    )
     add_languages(parser)
-    parser.add_argument("--sample", type=positive, metavar="N", help="only N of them, by chance")
-    parser.add_argument("--seed", type=int, default=1, help="of the sample, default 1")
+    parser.add_argument(
+        "--sample", type=positive, metavar="N", help="run only N mutants, chosen at random"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="S", help="seed of the sample; default 1"
+    )
     parser.set_defaults(run=run)
 
 

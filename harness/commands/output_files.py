@@ -1,4 +1,4 @@
-"""Files that a command writes: refused before the work, whole or not at all after it."""
+"""Files that a command writes: checked before the work, and never left half-written."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from harness.model import UsageError
 
 
 def require_writable(path: Path) -> None:
-    """Raises ``UsageError`` where :func:`write` would fail for want of a folder or of rights."""
+    """Raise ``UsageError`` where :func:`write` would lack a folder or a permission."""
     place = path if path.exists() else path.parent
     if path.is_dir() or not place.exists() or not os.access(place, os.W_OK):
-        raise UsageError(f"{path} can't be written: give a file in a folder that exists")
+        raise UsageError(f"{path} can't be written: name a file in a writable folder")
 
 
 def write(path: Path, text: str) -> None:
-    """Whole or not at all, but for what is no file, such as /dev/stdout."""
+    """Write the whole file or nothing. A device such as /dev/stdout is written to directly."""
     try:
         if path.exists() and not path.is_file():
             path.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""``redrive``: put back into the queue what failed for good."""
+"""``redrive``: put dead letters back into the queue."""
 
 from __future__ import annotations
 
@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 
 
 def add_parser(commands: Commands) -> None:
-    parser = commands.add_parser("redrive", help="put back what failed for good")
-    parser.add_argument("--dry-run", action="store_true", help="only show it")
+    parser = commands.add_parser(
+        "redrive",
+        help="put the messages of failed days back into the queue",
+        description="Put every message of a deployed stack's dead-letter queue back into its "
+        "queue, so that the failed days run again.",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="list the messages and move nothing")
     add_stack(parser, required=True)
     parser.set_defaults(run=run)
 

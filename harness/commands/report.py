@@ -1,4 +1,4 @@
-"""``report``: show exports of ``compare`` again."""
+"""``report``: show the results of earlier runs of ``compare``."""
 
 from __future__ import annotations
 
@@ -19,8 +19,15 @@ if TYPE_CHECKING:
 
 
 def add_parser(commands: Commands) -> None:
-    parser = commands.add_parser("report", help="show exports of compare again")
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="by --export-json")
+    parser = commands.add_parser(
+        "report",
+        help="show the results of earlier runs of compare",
+        description="Show the results of one run of compare again, or those of several runs "
+        "side by side.",
+    )
+    parser.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="an export of compare --export-json"
+    )
     add_report_files(parser)
     parser.set_defaults(run=run)
 
@@ -31,10 +38,10 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
 
     comparisons = {file.name: read_export(file) for file in arguments.files}
     if len(comparisons) < len(arguments.files):
-        raise UsageError("two of the files have the same name: the columns would, too")
+        raise UsageError("two files have the same name, which names their columns: rename one")
     if len(comparisons) > 1:
         if arguments.csv:
-            raise UsageError("--csv is of one file: the samples of several are no table")
+            raise UsageError("--csv writes the samples of one file: name one file only")
         _write_side_by_side(comparisons, arguments)
         render_side_by_side(comparisons, sys.stdout)
         return OK

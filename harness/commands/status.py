@@ -1,4 +1,4 @@
-"""``status``: which days are published, by their manifests."""
+"""``status``: list the days that are published, by their manifests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.arguments import add_range, add_stack, export, range_of
+from harness.commands.arguments import add_export, add_range, add_stack, export, range_of
 from harness.commands.exits import DIFFERENT, OK
 from harness.commands.output_files import require_writable
 from harness.model import UsageError
@@ -17,20 +17,28 @@ if TYPE_CHECKING:
 
 
 def add_parser(commands: Commands) -> None:
-    parser = commands.add_parser("status", help="which days are published, by their manifests")
-    parser.add_argument(
-        "--destination", type=Path, metavar="DIR", help="a copy of the destination, without AWS"
+    parser = commands.add_parser(
+        "status",
+        help="list the days that are published",
+        description="Read the manifest of each day of a range, and list the days as published, "
+        "missing or broken. Name a deployed stack, or a folder.",
     )
-    parser.add_argument("--prefix", default="", help="DST_PREFIX, with --destination")
-    parser.add_argument("--by-account", action="store_true", help="of each account")
-    parser.add_argument("--export-json", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--destination",
+        type=Path,
+        metavar="DIR",
+        help="a local copy of the destination bucket, in place of a stack",
+    )
+    parser.add_argument("--prefix", default="", help="the value of DST_PREFIX below --destination")
+    parser.add_argument("--by-account", action="store_true", help="print a line for each account")
+    add_export(parser)
     add_stack(parser, required=False)
     add_range(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, _: Target) -> int:
-    """0 all published, 1 some missing or broken."""
+    """Exit code 0: all days are published; 1: a day is missing or broken."""
     from harness.operate.backfill import days_between, list_accounts
     from harness.operate.status import describe, from_bucket, from_folder, read_status
     from harness.targets.aws.session import open_clients
@@ -42,9 +50,9 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
     accounts: list[str | None] = [None]
     if arguments.destination is not None:
         if arguments.stack is not None:
-            raise UsageError("--destination needs no --stack")
+            raise UsageError("--destination and --stack exclude each other: name one of them")
         if not arguments.destination.is_dir():
-            raise UsageError(f"{arguments.destination} is no folder")
+            raise UsageError(f"{arguments.destination} is not a folder")
         read, prefix = from_folder(arguments.destination), arguments.prefix
         if arguments.by_account:
             root = arguments.destination / prefix

@@ -1,4 +1,4 @@
-"""``trail``: what is odd in a trail of one's own."""
+"""``trail``: list the days and the unusual sources of a CloudTrail folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.arguments import day, export
+from harness.commands.arguments import add_export, day, export
 from harness.commands.exits import OK
 from harness.commands.output_files import require_writable
 
@@ -17,10 +17,23 @@ if TYPE_CHECKING:
 
 
 def add_parser(commands: Commands) -> None:
-    parser = commands.add_parser("trail", help="what is odd in a trail of your own; builds nothing")
-    parser.add_argument("--source", type=Path, metavar="DIR", required=True, help="has AWSLogs/")
-    parser.add_argument("--day", type=day, metavar="YYYY-MM-DD", help="without: lists the days")
-    parser.add_argument("--export-json", type=Path, metavar="FILE")
+    parser = commands.add_parser(
+        "trail",
+        help="list the days and the unusual sources of your own trail",
+        description="List the days of a CloudTrail folder, or the unusual sources of one of its "
+        "days. It builds and runs no implementation.",
+    )
+    parser.add_argument(
+        "--source",
+        type=Path,
+        metavar="DIR",
+        required=True,
+        help="the folder that contains AWSLogs/; required",
+    )
+    parser.add_argument(
+        "--day", type=day, metavar="YYYY-MM-DD", help="describe this day; default: list the days"
+    )
+    add_export(parser)
     parser.set_defaults(run=run)
 
 
@@ -33,7 +46,7 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
     if arguments.export_json is not None:
         require_writable(arguments.export_json)
     with progress_on(sys.stderr) as progress:
-        progress(f"looking through {arguments.source}")
+        progress(f"reading the keys of {arguments.source}")
         trail = find_trail(arguments.source)
         if arguments.day is None:
             oddities = None

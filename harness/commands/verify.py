@@ -1,4 +1,4 @@
-"""``verify``: judge the implementations by the vectors."""
+"""``verify``: run the vectors on the implementations."""
 
 from __future__ import annotations
 
@@ -17,22 +17,31 @@ if TYPE_CHECKING:
 
 
 def add_parser(commands: Commands) -> None:
-    parser = commands.add_parser("verify", help="judge the implementations by the vectors")
-    parser.add_argument("--case", default="*", metavar="GLOB", help="only these case ids")
-    parser.add_argument("--vectors", type=Path, metavar="DIR", help="another folder of vectors")
+    parser = commands.add_parser(
+        "verify",
+        help="check the implementations by the test vectors",
+        description="Run the test vectors of the contract on the implementations, and print "
+        "every difference.",
+    )
+    parser.add_argument(
+        "--case", default="*", metavar="GLOB", help="run only vectors whose id matches"
+    )
+    parser.add_argument(
+        "--vectors", type=Path, metavar="DIR", help="read the vectors from another folder"
+    )
     add_choice(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, target: Target) -> int:
-    from harness.compare.orchestrate import by_client, choose, choose_clients
+    from harness.build.choice import by_client, choose, choose_clients
     from harness.terminal import progress_on
     from harness.verify.vectors.cases import VECTORS, load_cases
     from harness.verify.vectors.conformance import conformance, describe
 
     cases = load_cases(arguments.vectors or VECTORS, arguments.case)
     if not cases:
-        raise UsageError(f"no vector's id matches {arguments.case}")
+        raise UsageError(f"no vector has an id that matches {arguments.case}")
     chosen = choose(target.load(), arguments.languages)
     each_client = choose_clients(chosen, arguments.clients)
     unfit = {each.language for each in chosen if not all(f.ok for f in target.check(each))}
@@ -42,7 +51,7 @@ def run(arguments: argparse.Namespace, target: Target) -> int:
         all_done = list(conformance(built, cases, progress))
     for done in all_done:
         print("\n".join(describe(done)))
-    # With its tools there, what can't be built or started is the implementation's own fault.
+    # if all tools are there, a failed build or start is a fault of the implementation
     if any(done.failed or (done.not_ready and done.name not in lacking) for done in all_done):
         return DIFFERENT
     return NOT_READY if any(done.not_ready for done in all_done) else OK

@@ -1,4 +1,4 @@
-"""What a comparison on AWS will cost, before it costs anything."""
+"""The estimated cost of a comparison on AWS, shown before it begins."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.cost import gb_second_prices, price_list, request_price, s3_price
-from harness.compare.orchestrate import Request, choose, choose_clients, make_plan
+from harness.build.choice import choose, choose_clients
+from harness.compare.request import Request, make_plan
 from harness.compare.schedule import WARM_UPS, Plan
 from harness.model import Implementation, SampleKind, UsageError
 
-#: Assumed of a source that nobody has measured yet: over twice the slowest row of README.md.
+#: An assumption for sources that are not measured yet: over twice the slowest row of README.md.
 _ASSUMED_MS_PER_SOURCE = 4.0
 _ASSUMED_FIXED_MS = 1500.0
 _KEYS_PER_PAGE = 1000
@@ -19,7 +20,7 @@ _KEYS_PER_PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """US dollars; ``most`` is if every invocation ran into its time-out."""
+    """US dollars. ``most`` is the cost if every invocation runs into its time-out."""
 
     invocations: int
     likely: float
@@ -29,15 +30,18 @@ class Estimate:
     def __str__(self) -> str:
         return (
             f"{self.invocations:,} invocations: about ${self.likely:.2f} if a source takes "
-            f"{_ASSUMED_MS_PER_SOURCE:.0f} ms, at most ${self.most:.2f} if each ran into its "
-            f"time-out; and ${self.requests:.2f} of S3 requests ({price_list()})"
+            f"{_ASSUMED_MS_PER_SOURCE:.0f} ms, at most ${self.most:.2f} if each runs into its "
+            f"time-out; and ${self.requests:.2f} for S3 requests ({price_list()})"
         )
 
 
 def estimate(
     plan: Plan, memory_mb: list[int], timeout_s: int, sources: int, architecture: str
 ) -> Estimate:
-    """``memory_mb`` has the size of each row. A plan by seconds takes its time, not counts."""
+    """The cost of a plan; ``memory_mb`` has the memory size of each row.
+
+    A plan with ``seconds`` is estimated by its time, not by its counts.
+    """
     rows = len(memory_mb)
     cold, warm, rerun = (
         0 if plan.seconds else int(plan.most(kind))
@@ -66,7 +70,7 @@ def estimate(
 def estimate_request(
     request: Request, functions: Sequence[Implementation], architecture: str
 ) -> Estimate:
-    """What the request costs on these functions."""
+    """The cost of the request on these functions."""
     each_client = choose_clients(choose(functions, request.languages), request.clients)
     sizes = [
         variant.memory_mb or each.memory_mb
@@ -75,22 +79,25 @@ def estimate_request(
     ]
     if request.source is None:
         sources = request.recipe.objects
-    else:  # no day has more than all
+    else:  # all files: no day of the folder has more
         sources = sum(1 for each in request.source.rglob("*") if each.is_file())
     timeout_s = max(each.timeout_s for each in each_client)
     return estimate(make_plan(request, each_client), sizes, timeout_s, sources, architecture)
 
 
 def ask(yes: bool) -> Callable[[Estimate], None]:
-    """Show the estimate and wait for a yes; raises ``UsageError`` where nobody can say it."""
+    """A function that shows an estimate and waits for consent.
+
+    It raises ``UsageError`` if the answer is no, or if no terminal is there for an answer.
+    """
 
     def agree(found: Estimate) -> None:
         print(found, file=sys.stderr)
         if yes:
             return
         if not sys.stdin.isatty():
-            raise UsageError("nobody is there to agree to the cost: --yes")
-        if input("Go on? [y/N] ").strip().lower() not in ("y", "yes"):
+            raise UsageError("the input is no terminal: accept the cost with --yes")
+        if input("Start? [y/N] ").strip().lower() not in ("y", "yes"):
             raise UsageError("not started")
 
     return agree

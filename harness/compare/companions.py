@@ -1,7 +1,8 @@
-"""What runs beside the languages: functions of the harness's own, measured as theirs are.
+"""The companions of the languages: functions of the harness that are measured in the same way.
 
-A companion takes the settings of a function of the template and runs under the same emulator,
-limits and rounds. It is no implementation of the contract: its role says by what it is judged.
+A companion takes the settings of a function of the template. It runs under the same emulator and
+limits, and in the same rounds. It does not implement the contract, so its role decides how its
+output is judged.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from harness.toolchain.paths import ROOT
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """``client`` tells it from others of its role; ``runtime`` names the folder in ``tools/`` that
-    locks its parts.
+    """One companion. ``client`` is the library that does its work; ``runtime`` is the folder in
+    ``tools/`` that locks its dependencies.
     """
 
     role: Role
@@ -26,7 +27,7 @@ class Companion:
     handler: str
 
     def beside(self, implementation: Implementation) -> Implementation:
-        """It with the memory, the time-out and the variables of a language's function."""
+        """The companion with the memory, time-out and variables of a language's function."""
         return replace(
             implementation,
             language=self.role.value,
@@ -44,7 +45,7 @@ DUCKDB = Companion(Role.PEER, "duckdb", "duckdb", "harness.compare.peers.duckdb_
 
 
 def prepare(companion: Implementation, progress: Progress) -> Artefact | NotReady:
-    """Fetch its parts: there is nothing to build, and no package that has a size."""
+    """Install the companion's dependencies. It has no build, and no package with a size."""
     try:
         runtime_command(companion, companion.code, companion.memory_mb, progress)
     except NotReady as error:

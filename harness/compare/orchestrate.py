@@ -1,6 +1,6 @@
 """The comparison: choose, build, stage, verify and measure, in this order.
 
-Whatever can be refused is refused before anything is started.
+An impossible request is refused before the work begins.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import date
-from pathlib import Path
 
-from harness.compare.companions import DUCKDB, FLOOR, Companion
+from harness.build.choice import choose, choose_clients
+from harness.compare.request import Request, half_day, make_plan
 from harness.compare.resume import require_same, samples_to_go_on_from
 from harness.compare.schedule import COUNTED, Measured, Outcome, Plan, run_plan
 from harness.compare.staged_day import ArtefactCandidate, StagedDay, staged
-from harness.fixtures.recipe import Recipe, make_day
+from harness.fixtures.recipe import make_day
 from harness.fixtures.sources import source_day
 from harness.fixtures.staging import ExpectedDay, StagedObject, half_of
 from harness.model import (
@@ -32,73 +32,12 @@ from harness.model import (
     Verdict,
     VerdictKind,
 )
-from harness.targets.interface import Latency, Limits, Placement, Target
+from harness.targets.interface import Latency, Placement, Target
 from harness.terminal import Progress
 
-#: Those whose published versions may start from a snapshot:
+#: Beginnings of the names of runtimes for which Lambda has snapshots:
 #: https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
 SNAP_START_RUNTIMES = ("java", "python")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What ``compare`` is asked for.
-
-    The day comes from ``source`` (a folder with ``AWSLogs/``) where given, and else from
-    ``recipe``; its date is the recipe's. Empty ``languages`` are all; named ones must run. Empty
-    ``clients`` are all that the template allows.
-    """
-
-    recipe: Recipe = field(default_factory=Recipe)
-    source: Path | None = None
-    languages: tuple[str, ...] = ()
-    clients: tuple[str, ...] = ()
-    require_all: bool = False
-    cold: int | None = None
-    warm: int | None = None
-    rerun: int | None = None
-    seconds: float | None = None
-    order_seed: int = 1
-    again: bool = True
-    floor: bool = True
-    peers: bool = False
-    memory_mb: tuple[int, ...] = ()
-    concurrency: tuple[int, ...] = ()
-    s3_latency: tuple[Latency, ...] = ()
-    limits: Limits | None = field(default_factory=Limits)
-    snap_start: tuple[bool, ...] = ()
-    on_aws: bool = False
-    once: bool = False
-
-    def __post_init__(self) -> None:
-        throttled = self.limits is None or self.limits.throttle_init
-        if self.on_aws and (self.s3_latency or throttled):
-            raise UsageError(
-                "--s3-latency, --no-limits and --throttle-init are of the local target"
-            )
-
-    @property
-    def companions(self) -> tuple[Companion, ...]:
-        """What runs beside the languages, in the order of the rows."""
-        return (*((FLOOR,) if self.floor else ()), *((DUCKDB,) if self.peers else ()))
-
-    @property
-    def models_cost(self) -> bool:
-        """Whether any row has a way to S3 as long as on AWS."""
-        return self.on_aws or any(each.latency_ms for each in self.s3_latency)
-
-    def variants(self) -> list[tuple[Variant, Latency | None]]:
-        """Every combination that is swept; one that changes nothing if none is."""
-        return [
-            (
-                Variant(memory_mb, concurrency, None if latency is None else str(latency), snapped),
-                latency,
-            )
-            for snapped in dict.fromkeys(self.snap_start) or (None,)
-            for memory_mb in dict.fromkeys(self.memory_mb) or (None,)
-            for latency in dict.fromkeys(self.s3_latency) or (None,)
-            for concurrency in dict.fromkeys(self.concurrency) or (None,)
-        ]
 
 
 def compare(
@@ -108,13 +47,14 @@ def compare(
     keep: Callable[[Comparison], None] = lambda _: None,
     earlier: Comparison | None = None,
 ) -> Comparison:
-    """One row for each language and client that was asked for, in the template's order, and one
+    """Measure one row for each requested language and client, in the template's order, and one
     for each companion.
 
-    ``keep`` is called with what there is after each round. ``earlier`` is a run to go on from.
-    Raises ``UsageError`` for what can't be asked, ``NotReady`` when a language that has to
-    run can't, both before anything is built; ``UsageError`` for an ``earlier`` run of other
-    things before anything is measured.
+    After each round ``keep`` gets the comparison so far. ``earlier`` is a run to continue.
+
+    Before the build this raises ``UsageError`` for an impossible request, and ``NotReady`` if a
+    required language can't run. Before the first sample it raises ``UsageError`` if ``earlier``
+    differs from this run.
     """
     chosen = choose(target.load(), request.languages)
     settings = _common_settings(chosen)
@@ -124,25 +64,13 @@ def compare(
     if verdicts and (request.languages or request.require_all):
         raise NotReady("\n".join(f"{name}: {v.reason}" for name, v in verdicts.items()))
 
-    environment = target.describe()  # its load, before this is a load itself
-    ready = [each for each in chosen if each.language not in verdicts]
-    artefacts: dict[str, Artefact] = {}
-    for language, built in target.build(ready, progress).items() if ready else ():
-        if isinstance(built, Artefact):
-            artefacts[language] = built
-        else:
-            # The tools are there, so this is the build's own failure.
-            verdicts[language] = Verdict(VerdictKind.FAILED, str(built))
+    environment = target.describe()  # before the build, which would count as load
+    artefacts = _build(chosen, target, progress, verdicts)
     plan = make_plan(request, each_client)
     earlier_samples = None if earlier is None else samples_to_go_on_from(earlier, plan)
-    if target.prepare is not None and artefacts:
-        for companion in (each.beside(chosen[0]) for each in request.companions):
-            each_client.append(companion)
-            prepared = target.prepare(companion, progress)
-            if isinstance(prepared, Artefact):
-                artefacts[companion.language] = prepared
-            else:
-                verdicts[companion.language] = Verdict(VerdictKind.SKIPPED, str(prepared))
+    if artefacts:
+        companions = [each.beside(chosen[0]) for each in request.companions]
+        each_client += _prepare(companions, target, progress, verdicts, artefacts)
     run = _Run(request, environment, settings, each_client, plan, verdicts, artefacts, earlier)
     if not artefacts:
         return run.comparison(Measured(), {})
@@ -170,9 +98,46 @@ def compare(
     return run.comparison(measured, fixture)
 
 
+def _build(
+    chosen: Sequence[Implementation],
+    target: Target,
+    progress: Progress,
+    verdicts: dict[str, Verdict],
+) -> dict[str, Artefact]:
+    """language -> its artefact. A failed build becomes a verdict in ``verdicts``."""
+    ready = [each for each in chosen if each.language not in verdicts]
+    artefacts: dict[str, Artefact] = {}
+    for language, built in target.build(ready, progress).items() if ready else ():
+        if isinstance(built, Artefact):
+            artefacts[language] = built
+        else:
+            # all tools are there, so this is a fault of the build
+            verdicts[language] = Verdict(VerdictKind.FAILED, str(built))
+    return artefacts
+
+
+def _prepare(
+    companions: Sequence[Implementation],
+    target: Target,
+    progress: Progress,
+    verdicts: dict[str, Verdict],
+    artefacts: dict[str, Artefact],
+) -> Sequence[Implementation]:
+    """Give each companion an artefact or a verdict. A target may support no companions."""
+    if target.prepare is None:
+        return ()
+    for companion in companions:
+        prepared = target.prepare(companion, progress)
+        if isinstance(prepared, Artefact):
+            artefacts[companion.language] = prepared
+        else:
+            verdicts[companion.language] = Verdict(VerdictKind.SKIPPED, str(prepared))
+    return companions
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What is known before anything is measured."""
+    """The facts that are known before the measurement."""
 
     request: Request
     environment: Mapping[str, object]
@@ -190,7 +155,7 @@ class _Run:
             for each in self.implementations
             if _is_for(variant, each)
         ]
-        # what had no samples in the earlier run is as it was
+        # a row without samples in the earlier run keeps its old verdict
         old = {} if self.earlier is None else {row.name: row for row in self.earlier.rows}
         settings = _describe_settings(self.request, self.plan, self.settings, self.implementations)
         return Comparison(
@@ -232,79 +197,37 @@ def _candidates(
 
 
 def _is_for(variant: Variant, implementation: Implementation) -> bool:
-    """Lambda has snapshots for some runtimes only."""
+    """Whether the variant suits the implementation: some runtimes have no snapshots on Lambda."""
     return not variant.snap_start or implementation.runtime.startswith(SNAP_START_RUNTIMES)
 
 
-def choose(known: Sequence[Implementation], languages: Sequence[str]) -> list[Implementation]:
-    """Those of ``known`` that ``languages`` names (all, if it names none); else UsageError."""
-    names = [each.language for each in known]
-    if unknown := [name for name in languages if name not in names]:
-        raise UsageError(f"unknown language {', '.join(unknown)}; known are {', '.join(names)}")
-    if not known:
-        raise HarnessError("template.yaml has no function to compare")
-    return [each for each in known if not languages or each.language in languages]
-
-
-def choose_clients(
-    chosen: Sequence[Implementation], clients: Sequence[str]
-) -> list[Implementation]:
-    """Each of ``chosen`` with each of ``clients`` (all of its own, if none is named)."""
-    for each in chosen:
-        if unknown := [name for name in clients if name not in each.clients]:
-            known = ", ".join(each.clients)
-            raise UsageError(f"{each.language} has no client {', '.join(unknown)}; known: {known}")
-    return [
-        each.with_client(client)
-        for each in chosen
-        for client in each.clients
-        if not clients or client in clients
-    ]
-
-
-def by_client(
-    each_client: Sequence[Implementation], built: Mapping[str, Artefact | NotReady]
-) -> dict[str, Artefact | NotReady]:
-    """name -> what was built of its language, set to its client."""
-    made = {each.name: (each.client, built[each.language]) for each in each_client}
-    return {
-        name: one.with_client(client) if isinstance(one, Artefact) else one
-        for name, (client, one) in made.items()
-    }
-
-
 def _common_settings(chosen: Sequence[Implementation]) -> Mapping[str, str]:
-    """A comparison of unequal work is none."""
+    """The settings of all functions. They must be equal, so that all do the same work."""
     first = chosen[0]
     for each in chosen[1:]:
         one = (each.memory_mb, each.timeout_s, dict(each.environment))
         if one != (first.memory_mb, first.timeout_s, dict(first.environment)):
             raise HarnessError(
                 f"template.yaml gives {each.language} other settings than {first.language}: "
-                "memory, time-out and variables have to be the same for all"
+                "give all functions the same memory, time-out and variables"
             )
     for name in ("CHUNK_BYTES", "MAX_SOURCE_BYTES"):
         if not first.environment.get(name, "").isdecimal():
             raise UsageError(
-                f"{first.function} has no number {name} among its variables: what it should "
-                "write depends on it; set it in the template"
+                f"{first.function} has no numeric variable {name}, on which the expected output "
+                "depends: set it in the template"
             )
     return first.environment
 
 
 def _days(request: Request, max_source_bytes: int) -> dict[date, Iterable[StagedObject]]:
-    """The day, and where cost is modelled the half of it as a day of its own."""
+    """date -> objects: the day, and for the cost model the half of it under another date."""
     day = request.recipe.day
     days = {day: _objects(request, max_source_bytes)}
     if request.models_cost:
-        half_day = _half_day(day)
-        days[half_day] = half_of(_objects(request, max_source_bytes), day, half_day)
+        far = half_day(day)
+        days[far] = half_of(_objects(request, max_source_bytes), day, far)
     return days
-
-
-def _half_day(day: date) -> date:
-    """One that no neighbour of the day is from."""
-    return day.replace(day=1, year=day.year - 1 if day.year > 1000 else day.year + 1)
 
 
 def _objects(request: Request, max_source_bytes: int) -> Iterable[StagedObject]:
@@ -321,37 +244,6 @@ def _not_ready(chosen: Sequence[Implementation], target: Target) -> Iterator[tup
             yield each.language, Verdict(VerdictKind.SKIPPED, reason)
 
 
-def make_plan(request: Request, implementations: Sequence[Implementation]) -> Plan:
-    """How often each row is invoked, and by what."""
-    day = request.recipe.day
-    late = [
-        variant
-        for variant, latency in request.variants()
-        if request.on_aws or (latency and latency.latency_ms)
-    ]
-    return Plan(
-        _event(request, day),
-        request.cold,
-        request.warm,
-        request.rerun,
-        request.seconds,
-        request.order_seed,
-        request.again,
-        _event(request, _half_day(day)),
-        frozenset(
-            f"{each.name} {variant}".rstrip() for variant in late for each in implementations
-        ),
-        request.once,
-    )
-
-
-def _event(request: Request, day: date) -> dict[str, object]:
-    event: dict[str, object] = {"year": day.year, "month": day.month, "day": day.day}
-    if request.source is not None:
-        event["force"] = True  # B2: a real lake's bad sources are counted, not an error
-    return event
-
-
 def _row(
     implementation: Implementation,
     variant: Variant,
@@ -365,7 +257,7 @@ def _row(
             language, client, verdicts[language], variant=variant, runtime=implementation.runtime
         )
     artefact = artefacts[language]
-    not_asked = Outcome(Verdict(VerdictKind.SKIPPED, "not asked"))
+    not_asked = Outcome(Verdict(VerdictKind.SKIPPED, "not invoked"))
     outcome = measured.outcomes.get(f"{language} {client} {variant}".rstrip(), not_asked)
     return Row(
         language,

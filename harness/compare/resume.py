@@ -1,4 +1,4 @@
-"""Going on with an earlier run: what of it counts, and that this run is of the same things."""
+"""Resuming an earlier run: which of its samples count, and whether both runs are the same."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from harness.compare.schedule import COUNTED, EarlierSamples, Plan
 from harness.model import Comparison, Row, Sample, SampleKind, UsageError
 
-#: Others may change between two halves of a run: load, cleanliness, the memory that is free.
+#: Other facts may change between two parts of a run, for example the load.
 _SAME_ENVIRONMENT = ("cpu", "cores", "kernel", "architecture", "emulator", "commit")
 _MORE_OF = frozenset({*map(str, COUNTED), "seconds"})
 
 
 def samples_to_go_on_from(earlier: Comparison, plan: Plan) -> EarlierSamples:
-    """All samples but those of warm rounds that were broken off: rows are compared within a
-    round, when the machine was the same for all.
+    """All samples except those of unfinished warm rounds.
 
-    Rows that had no samples are left out: they are not measured now either.
+    Rows are compared within a round, so every row needs all rounds. Rows without samples are left
+    out and stay unmeasured.
     """
     measured = {row.name: row.samples for row in earlier.rows if row.samples}
     again = earlier.again
@@ -39,9 +39,9 @@ def _of(samples: Sequence[Sample], rounds: set[int]) -> list[Sample]:
 
 
 def require_same(earlier: Comparison, now: Comparison) -> None:
-    """Raise ``UsageError`` that names all in which the runs differ, but for how many samples."""
+    """Raise ``UsageError`` with all differences of the runs, except the number of samples."""
     if found := list(_differences(earlier, now)):
-        raise UsageError("the run to go on from is another one: " + "; ".join(found))
+        raise UsageError("the run to resume differs from this one: " + "; ".join(found))
 
 
 def _differences(earlier: Comparison, now: Comparison) -> Iterator[str]:

@@ -1,11 +1,10 @@
-"""The order of invocations: first everything is verified, then what matched is measured.
+"""The order of invocations: all candidates are verified, then the matching ones are measured.
 
-Samples go round the candidates in an order that is shuffled anew, so that a machine that slows down
-slows all of them. Every measured invocation finds an empty destination, but for re-runs, and every
-output is verified where it was written before the next one begins. The pass that verifies also
-fills the page cache; warming up is apart. Whoever is not asked is frozen, as Lambda does it.
-Where each candidate runs only once, for a day that takes minutes, the pass that verifies is
-measured.
+Each round takes one sample of every candidate, in an order that is shuffled anew. So a slower
+machine slows all candidates. Every measured invocation except a re-run finds an empty destination.
+Every output is verified before the next invocation begins. The verifying pass also fills the page
+cache; warming up is separate. A sandbox is frozen while others run, as on Lambda. For a day that
+takes minutes, a plan may have one sample of each candidate: the verifying pass.
 """
 
 from __future__ import annotations
@@ -37,19 +36,19 @@ Clock = Callable[[], float]
 COLD, WARM, RERUN = 5, 8, 3
 #: Invocations of a warm sandbox that are not measured.
 WARM_UPS = 2
-#: The kinds of sample that a plan counts; a half goes with each warm one.
+#: The kinds of sample that a plan counts. A sample of the half day follows each warm one.
 COUNTED = (SampleKind.COLD, SampleKind.WARM, SampleKind.RERUN)
 
 
 class Candidate(Protocol):
-    """Where one implementation runs; ``name`` tells it from all others of a plan."""
+    """One implementation in one variant; its ``name`` is unique in a plan."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def role(self) -> Role:
-        """What it is there for: by that it is judged."""
+        """The purpose of its row, which decides how it is judged."""
         ...
 
     def start(self) -> AbstractContextManager[Sandbox]:
@@ -58,17 +57,17 @@ class Candidate(Protocol):
 
 
 class Destination(Protocol):
-    """The bucket that a run writes to, and the server that it is on."""
+    """The bucket that a run writes to, and its S3 server."""
 
     def clear(self) -> None: ...
 
     def judge(
         self, invocation: Invocation, *, half: bool = False, role: Role = Role.LANGUAGE
     ) -> Verdict:
-        """The verdict on the result and the objects there.
+        """The verdict on the result of an invocation and on the objects in the bucket.
 
-        ``half`` says that it was asked for the day that holds half of the sources; ``role`` is
-        that of who was asked.
+        With ``half`` the invocation was of the day with half of the sources. ``role`` is the
+        candidate's.
         """
         ...
 
@@ -83,13 +82,13 @@ class Destination(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How often each candidate is invoked, by what event.
+    """The number of invocations of each candidate, and their events.
 
-    ``seconds`` is the time that rounds may take: it decides the counts, which are then the same for
-    all; ``cold`` and ``warm`` still bound them. ``seed`` decides the order. With ``again`` the
-    fastest candidate is measured twice, to learn what a difference means. The candidates named in
-    ``halved`` are asked by ``half_event``, too, after each warm sample: two sizes give a slope.
-    With ``once`` the verifying invocation of each candidate is its only sample.
+    ``seconds`` is the time for all rounds. It decides the number of rounds, up to ``cold`` and
+    ``warm``. ``seed`` decides the order. With ``again`` the fastest candidate is measured twice,
+    which shows the noise. The candidates in ``halved`` are also invoked by ``half_event`` after
+    each warm sample, because two sizes give a slope. With ``once`` the verifying invocation of
+    each candidate is its only sample.
     """
 
     event: Mapping[str, object]
@@ -110,7 +109,7 @@ class Plan:
         return self.half_event
 
     def most(self, kind: SampleKind) -> float:
-        """How many samples of a kind there may be."""
+        """The largest number of samples of a kind."""
         if self.once:
             return int(kind is SampleKind.COLD)
         default = {SampleKind.COLD: COLD, SampleKind.RERUN: RERUN}.get(kind, WARM)
@@ -122,7 +121,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a plan found out about one candidate; no samples unless the verdict is a match."""
+    """The outcome of a plan for one candidate. It has samples only if the verdict is a match."""
 
     verdict: Verdict
     output: Mapping[str, object] | None = None
@@ -137,7 +136,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Measured:
-    """One outcome per candidate; ``again`` is the candidate that was measured twice, with its
+    """The outcome of each candidate. ``again`` names the one that was measured twice, and has its
     second samples.
     """
 
@@ -148,7 +147,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class EarlierSamples:
-    """The samples of an earlier run of the same plan, to go on from: as in ``Measured``."""
+    """The samples of an earlier run of the same plan, in the form of ``Measured``."""
 
     samples: Mapping[str, Sequence[Sample]]
     again: tuple[str, Sequence[Sample]] | None
@@ -163,11 +162,11 @@ def run_plan(
     earlier_samples: EarlierSamples | None = None,
     keep: Callable[[Measured], None] = lambda _: None,
 ) -> Measured:
-    """Verify every candidate, then measure those that matched. ``earlier_samples`` are not taken
+    """Verify every candidate, then measure the matching ones. ``earlier_samples`` are not taken
     again.
 
-    ``keep`` is called after each round with all there is, as if it was interrupted then. Ctrl-C
-    during the measuring ends it: what was measured is kept. ``clock`` counts seconds.
+    After each round ``keep`` gets all samples so far, marked as interrupted. Ctrl-C during the
+    measurement ends it and keeps its samples. ``clock`` counts seconds.
     """
     measured = Measured()
 
@@ -187,7 +186,7 @@ def run_plan(
     except KeyboardInterrupt:
         verified = len(measured.outcomes) == len(candidates)
         if not verified and not (plan.once and measured.outcomes):
-            raise  # what was had would be lost
+            raise  # an export now could replace one with more samples
         measured.interrupted = True
     return measured
 
@@ -226,7 +225,7 @@ def _verdict_of(error: str, failure: Failure | None) -> Verdict:
 
 
 class _VerdictError(HarnessError):
-    """What a candidate that matched before ends in while it is measured."""
+    """The verdict on a candidate that was verified, but failed during the measurement."""
 
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(verdict.reason)
@@ -235,7 +234,7 @@ class _VerdictError(HarnessError):
 
 @dataclass(slots=True)
 class _Warm:
-    """A warm sandbox and where its samples go."""
+    """A warm sandbox, and the outcome that takes its samples."""
 
     candidate: Candidate
     sandbox: Sandbox
@@ -243,7 +242,7 @@ class _Warm:
 
 
 class _Measurement:
-    """Takes samples into the outcomes; a candidate that fails once is asked no more."""
+    """Adds samples to the outcomes. A candidate that fails once is not invoked again."""
 
     def __init__(
         self,
@@ -272,7 +271,7 @@ class _Measurement:
             begin, longest = self._clock(), 0.0
             while self._goes_on(begin, longest):
                 self._round += 1
-                # of its own, so that a run that goes on has the order that it would have had
+                # seeded by round, so that a resumed run keeps the order
                 self._random = Random(f"{self._plan.seed}/{self._round}")
                 before, taken = self._clock(), self._samples()
                 self._one_round(warm)
@@ -318,7 +317,7 @@ class _Measurement:
                     self._sample(each, kind)
 
     def _warm_kinds(self, each: _Warm, *, is_again: bool) -> list[SampleKind]:
-        """What a warm sandbox is asked in this round, in this order."""
+        """The kinds of invocation of a warm sandbox in this round, in this order."""
         kinds = [SampleKind.WARM]
         if not is_again and self._round <= self._plan.most(SampleKind.RERUN):
             kinds.append(SampleKind.RERUN)
@@ -352,7 +351,7 @@ class _Measurement:
             name, samples = had_again or (min(times, key=lambda name: times[name]), ())
             fastest = next((each for each in warm if each.candidate.name == name), None)
             if fastest is None:
-                return warm  # what was measured twice does not match any more
+                return warm  # the candidate of the earlier run failed this time
             second = Outcome(fastest.outcome.verdict, fastest.outcome.output)
             second.samples += samples
             with _failing(second):
@@ -366,7 +365,7 @@ class _Measurement:
         self._progress(f"warming up {candidate.name}")
         sandbox = sandboxes.enter_context(candidate.start())
         each = _Warm(candidate, sandbox, outcome)
-        for _ in range(WARM_UPS):  # the cold one, and one more for what compiles late
+        for _ in range(WARM_UPS):  # the cold one, and one more for a compiler at run time
             self._destination.clear()
             invocation = self._invoke(each, SampleKind.WARM)
         sandbox.freeze()
@@ -382,7 +381,8 @@ class _Measurement:
         server_cpu_ms = _since(before, self._destination)
         if invocation.cold != (kind is SampleKind.COLD):
             raise HarnessError(
-                f"a {kind} invocation was expected: the sandbox was not as it should"
+                f"a {kind} invocation was expected, but the sandbox was "
+                f"{'cold' if invocation.cold else 'warm'}"
             )
         verdict = self._destination.judge(
             invocation, half=kind is SampleKind.HALF, role=each.candidate.role
@@ -395,7 +395,7 @@ class _Measurement:
         invocation = each.sandbox.invoke(self._plan.event_of(kind))
         if invocation.error is not None:
             verdict = _verdict_of(invocation.error, invocation.failure)
-            raise _VerdictError(Verdict(verdict.kind, f"while it was measured: {verdict.reason}"))
+            raise _VerdictError(Verdict(verdict.kind, f"during the measurement: {verdict.reason}"))
         return invocation
 
 
@@ -410,7 +410,7 @@ def _failing(outcome: Outcome) -> Iterator[None]:
 
 
 def _since(before: float | None, destination: Destination) -> float | None:
-    """The server's CPU time since it was ``before``."""
+    """The server's CPU time since its count was ``before``."""
     after = destination.server_cpu_ms()
     return None if before is None or after is None else after - before
 
@@ -440,5 +440,5 @@ def _sample_of(
 
 
 def _end_line(invocation: Invocation) -> Mapping[str, object]:
-    """O2's last line of the function's own log; empty where it wrote none."""
+    """The line ``end`` (O2) of the function's log; empty if the function wrote none."""
     return next((line for line in reversed(invocation.log) if line.get("event") == "end"), {})

@@ -1,4 +1,4 @@
-"""The day of a comparison: staged in the target's S3, and judged where an invocation wrote."""
+"""The day of a comparison: its sources in the target's S3, and the judge of the outputs there."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from harness.verify.outputs import same_json, verify_destination
 _SOURCE_BUCKET = "source-bucket"
 _DESTINATION_BUCKET = "destination-bucket"
 _ENDPOINT = "AWS_ENDPOINT_URL_S3"
-#: Where a store has the day and takes the chunks, unless its own variables say otherwise.
+#: The place of the sources and of the chunks, unless a store's own variables name another.
 _PLACES = {
     "SRC_BUCKET": _SOURCE_BUCKET,
     "SRC_PREFIX": "",
@@ -42,10 +42,10 @@ _PLACES = {
 
 @dataclass(frozen=True, slots=True)
 class StagedDay:
-    """A served and staged day; it is the destination of a plan.
+    """A day in a running store; it is the destination of a plan.
 
-    ``env`` are the variables that lead a function there. ``half`` is a second day with every
-    other source of the first. ``texts`` is what the floor has to write of the first.
+    ``env`` has the variables that point a function to the store. ``half`` is a second day with
+    every second source of the first. ``texts`` is the expected output of the floor.
     """
 
     store: Store
@@ -64,7 +64,7 @@ class StagedDay:
         expected = self.texts if role is Role.FLOOR else self.half if half else self.expected
         assert expected is not None
         objects = self.store.read_tree(_DESTINATION_BUCKET)
-        # the same bytes match again; the keys tell the day
+        # the same objects get the same verdict; their keys contain the day
         found = (_digest(objects), role)
         if found not in self.judged:
             verdict = _judge_objects(expected, objects, role)
@@ -86,7 +86,7 @@ class StagedDay:
         return None if spent is None else spent * 1000
 
     def later(self, target: Target, latency: Latency) -> AbstractContextManager[Mapping[str, str]]:
-        """``env`` with the way to the store made longer."""
+        """``env`` with a latency on the way to the store."""
         return _later(self.env, target, latency)
 
 
@@ -100,7 +100,7 @@ def _judge_objects(expected: ExpectedDay, objects: Mapping[str, bytes], role: Ro
 
 
 def _digest(objects: Mapping[str, bytes]) -> bytes:
-    """Of all keys and bodies, each with its length."""
+    """The digest of all keys and bodies, each with its length."""
     digest = hashlib.sha256()
     for key, body in sorted(objects.items()):
         for part in (key.encode(), body):
@@ -116,10 +116,10 @@ def staged(
     placement: Placement,
     progress: Progress,
 ) -> Iterator[StagedDay]:
-    """A running store that holds one day, or one and its half, on the cores that are not the
-    sandbox's, as this thread is meanwhile; leaving the context ends and removes everything.
+    """A running store that holds one day, or a day and its half.
 
-    ``settings`` are the functions' ``CHUNK_BYTES`` and ``MAX_SOURCE_BYTES``.
+    The store and this thread use the cores beside the sandbox's. Leaving the context ends the store
+    and removes its data. ``settings`` has the functions' ``CHUNK_BYTES`` and ``MAX_SOURCE_BYTES``.
     """
     chunk_bytes = int(settings["CHUNK_BYTES"])
     progress("starting the S3 server")
@@ -162,7 +162,7 @@ def _later(env: Mapping[str, str], target: Target, latency: Latency) -> Iterator
 
 @dataclass(frozen=True, slots=True)
 class ArtefactCandidate:
-    """Runs an artefact here, with the template's settings and the store's addresses."""
+    """An artefact with the template's settings and the variables of the store."""
 
     artefact: Artefact
     env: Mapping[str, str]
@@ -190,7 +190,7 @@ class ArtefactCandidate:
             env,
             memory_mb,
             limits=self.limits,
-            cores=self.cores if memory_mb <= VCPU_MB else None,  # it may use more than its core
+            cores=self.cores if memory_mb <= VCPU_MB else None,  # above, one core is too few
             reset_peak=True,
             **({} if self.variant.snap_start is None else {"snap_start": self.variant.snap_start}),
         )

@@ -1,1 +1,1 @@
-"""Shows a comparison: on the terminal, as Markdown, CSV, JSON and HTML."""
+"""Reports of a comparison: on the terminal, as Markdown, CSV, JSON and HTML."""

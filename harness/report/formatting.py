@@ -1,4 +1,4 @@
-"""The words and cells that every report shows, whatever it is made of."""
+"""The sentences and cells that all reports share."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from harness.model import LAMBDA, Comparison, Row
 
 NOT_MEASURED = "-"
 ABOUT = (
-    "Times are the emulator's platform lines: init of a fresh sandbox, first with init. A median "
-    "has its 95 % bootstrap interval. CPU is the function's and the S3 server's. Memory is the "
-    "runtime processes' peak RSS of one invocation."
+    "Times are medians, from the emulator's platform lines; warm has its 95 % bootstrap interval. "
+    "Init is that of a fresh sandbox; first is the first invocation with its init. CPU is that of "
+    "the function and of the S3 server. Memory is the peak RSS of the runtime's processes in one "
+    "invocation."
 )
-#: What `main_cells` gives, for reports with room.
+#: The columns of `main_cells`.
 MAIN_HEADINGS = (
     "vCPU",
     "init ms",
@@ -35,7 +36,7 @@ MAIN_HEADINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """``text`` says what is to be seen; ``id`` is fit for an anchor."""
+    """``text`` explains the table; ``id`` is its anchor in a page."""
 
     id: str
     title: str
@@ -49,13 +50,13 @@ def main_cells(row: Row, found: RowSummary) -> tuple[str, ...]:
     warm = found.warm
     return (
         vcpus(row),
-        median(found.init),
-        median(found.first),
-        median(warm),
+        median_text(found.init),
+        median_text(found.first),
+        median_text(warm),
         NOT_MEASURED if warm is None else between(warm.interval),
         NOT_MEASURED if warm is None else str(warm.n),
-        median(found.cpu),
-        median(found.server_cpu),
+        median_text(found.cpu),
+        median_text(found.server_cpu),
         mebibytes(found.peak_rss_bytes),
         megabytes(row.zip_bytes),
         megabytes(row.unzipped_bytes),
@@ -63,14 +64,14 @@ def main_cells(row: Row, found: RowSummary) -> tuple[str, ...]:
 
 
 def vcpus(row: Row) -> str:
-    """The share of CPU that the row was held to; ``*`` where it had no core for itself."""
+    """The row's share of CPU; with ``*`` if it shared its cores with the S3 server."""
     if row.enforcement is None or row.enforcement.mechanism is None:
         return NOT_MEASURED
     return f"{row.enforcement.vcpus:.2f}{'*' if row.is_contended else ''}"
 
 
 def describe_run(comparison: Comparison) -> Iterator[tuple[str, str]]:
-    """What was run, and on what: (title, line)."""
+    """The facts of the run, such as its day and its machine: (title, line)."""
     for title, line in (
         ("day", _day(comparison.fixture)),
         ("settings", _settings(comparison.settings)),
@@ -91,9 +92,10 @@ def _limits(comparison: Comparison) -> str:
         return f"{LAMBDA}'s own"
     when = "from the start" if held[0].throttle_init else "after init"
     delays = [each.quota_delay_ms for each in held if each.quota_delay_ms is not None]
-    late = f", {max(delays):.1f} ms late at most" if delays else ""
+    late = f", at most {max(delays):.1f} ms late" if delays else ""
     swap = "no swap" if held[0].swap_off else "swap could not be switched off"
-    own = "; * has more than a core and shares it" if any(map(_contended, comparison.rows)) else ""
+    is_shared = any(map(_contended, comparison.rows))
+    own = "; * has more than one vCPU and shares its cores with the S3 server" if is_shared else ""
     return f"{held[0].mechanism}: memory, {swap}; share of CPU {when}{late}{own}"
 
 
@@ -112,13 +114,13 @@ def best_memory_lines(comparison: Comparison) -> Iterator[str]:
 
 
 def standing_title(found: Ranking) -> str:
-    """Against what the ratios of ``standing_rows`` are, and what is noise."""
+    """The reference of the ratios of ``standing_rows``, and the range of noise."""
     if found.noise is None:
-        return f"warm, against {found.fastest}; not ranked, see the warnings"
+        return f"warm, as ratio to {found.fastest}; without ranks, see the warnings"
     low, high = noise_floor(found.noise)
     return (
-        f"warm, against {found.fastest} in the same round; {low:.2f} to {high:.2f} is noise "
-        "(one language against itself)"
+        f"warm, as ratio to {found.fastest} in the same round; {low:.2f} to {high:.2f} is noise "
+        "(the ratio of one row to itself)"
     )
 
 
@@ -138,7 +140,7 @@ def ratio(interval: ConfidenceInterval | None) -> str:
     return f"{interval.estimate:.2f} [{interval.low:.2f}-{interval.high:.2f}]"
 
 
-def median(summary: Summary | None) -> str:
+def median_text(summary: Summary | None) -> str:
     return number(None if summary is None else summary.median)
 
 

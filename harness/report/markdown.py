@@ -6,8 +6,10 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from tabulate import tabulate
+
 from harness.analysis.caveats import find_caveats
-from harness.analysis.row_summary import Ranking, figures, ranking
+from harness.analysis.row_summary import Ranking, ranking, summarise_row
 from harness.model import Comparison
 from harness.report.formatting import (
     ABOUT,
@@ -58,7 +60,7 @@ def markdown(comparison: Comparison) -> str:
 
 
 def side_by_side_markdown(comparisons: SideBySide) -> str:
-    """The tables of several comparisons, by the titles of their columns."""
+    """The tables of several comparisons. The keys are the titles of the columns."""
     lines = []
     for table in (side_by_side_table(comparisons), growth_table(comparisons)):
         if table.rows:
@@ -70,13 +72,19 @@ def side_by_side_markdown(comparisons: SideBySide) -> str:
 
 def _main_rows(comparison: Comparison) -> Iterable[tuple[str, ...]]:
     for row in comparison.rows:
-        found = figures(row, comparison.fixture)
+        found = summarise_row(row, comparison.fixture)
         yield (row.name, str(row.verdict.kind), *main_cells(row, found))
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    rule = ["---", *["---:"] * (len(headings) - 1)]
-    return [f"| {' | '.join(map(_inline, each))} |" for each in (headings, rule, *rows)]
+    text = tabulate(
+        [[_inline(cell) for cell in row] for row in rows],
+        [_inline(heading) for heading in headings],
+        tablefmt="pipe",
+        disable_numparse=True,
+        colalign=("left", *["right"] * (len(headings) - 1)),
+    )
+    return text.splitlines()
 
 
 def _inline(text: str) -> str:
@@ -91,7 +99,7 @@ def _warnings(comparison: Comparison, standing: Ranking) -> list[str]:
 
 
 def samples_csv(comparison: Comparison) -> str:
-    """One line for each sample of each row; what was not measured, or not swept, is ``-``."""
+    """One line for each sample. A value that was not measured or not swept is ``-``."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("language", "client", *_VARIANT, *_SAMPLE))

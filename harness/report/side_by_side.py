@@ -1,6 +1,6 @@
-"""Several comparisons beside each other: the same rows, and how they grow with the day.
+"""Several comparisons side by side: the same rows, and their growth with the size of the day.
 
-Keys of the mappings that are taken here are the names of the files, which are the columns.
+Each comparison is one column, with the name of its file.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.analysis.intervals import Summary
-from harness.analysis.row_summary import figures, ranking
+from harness.analysis.row_summary import ranking, summarise_row
 from harness.model import Comparison, Row, SampleKind
 from harness.report.formatting import (
     NOT_MEASURED,
     Table,
     mebibytes,
-    median,
+    median_text,
     number,
     standing_rows,
     standing_title,
@@ -26,9 +26,9 @@ SideBySide = Mapping[str, Comparison]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """First invocations with their init at one number of sources: all that a day's run waits for.
+    """First invocations with their init, at one number of sources.
 
-    ``peak_rss_bytes`` is the largest of these invocations, whatever warm ones took.
+    ``peak_rss_bytes`` is the largest peak of these invocations; warm ones do not count.
     """
 
     sources: int
@@ -42,7 +42,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """One row over days of several sizes, rising."""
+    """One row over days of several sizes, in rising order."""
 
     name: str
     language: str
@@ -51,8 +51,9 @@ class Growth:
 
 
 def growth(comparisons: SideBySide) -> list[Growth]:
-    """Rows that were measured over generated days of two sizes or more; none where the runs
-    differ in anything else that times depend on.
+    """Rows that were measured over generated days of at least two sizes.
+
+    There are none if the runs also differ in a setting or a machine, which times depend on.
     """
     if len({_conditions(each) for each in comparisons.values()}) > 1:
         return []
@@ -63,7 +64,7 @@ def growth(comparisons: SideBySide) -> list[Growth]:
             return []
         sources = int(str(comparison.fixture["sources"]))
         for row in comparison.rows:
-            first = figures(row, comparison.fixture).first
+            first = summarise_row(row, comparison.fixture).first
             if first is not None:
                 sizes = found.setdefault(row.name, {})
                 sizes.setdefault(sources, Size(sources, first, _cold_peak(row)))
@@ -81,7 +82,10 @@ def growth(comparisons: SideBySide) -> list[Growth]:
 
 
 def side_by_side_table(comparisons: SideBySide) -> Table:
-    """Warm medians, and ratios to the fastest of each run, which bear another machine."""
+    """Warm medians, and ratios to the fastest row of each run.
+
+    The ratios of different machines may be compared.
+    """
     standings = {
         title: {name: ratio for _, name, ratio in standing_rows(ranking(each))}
         for title, each in comparisons.items()
@@ -91,9 +95,9 @@ def side_by_side_table(comparisons: SideBySide) -> Table:
         cells = [name]
         for title, each in comparisons.items():
             row = next((row for row in each.rows if row.name == name), None)
-            warm = None if row is None else figures(row, each.fixture).warm
+            warm = None if row is None else summarise_row(row, each.fixture).warm
             standing = standings[title].get(name, NOT_MEASURED)
-            cells.append(NOT_MEASURED if warm is None else f"{median(warm)}, {standing}")
+            cells.append(NOT_MEASURED if warm is None else f"{median_text(warm)}, {standing}")
         rows.append(tuple(cells))
     text = "Warm medians in ms, and their ratios to the fastest row of the same run."
     return Table("side-by-side", "Side by side", text, ("row", *comparisons), rows)
@@ -115,21 +119,22 @@ def growth_table(comparisons: SideBySide) -> Table:
     return Table(
         "growth",
         "Growth with the day",
-        "First invocations with their init, and the peak memory of these. Time is linear where the "
-        "ms per 1,000 sources stay, memory is flat where it is 1 time that of the size before.",
+        "First invocations with their init, and their peak memory. Time grows linearly if the ms "
+        "per 1,000 sources stay equal. Times is the memory divided by that of the day before: 1.00 "
+        "means that the memory does not grow.",
         ("row", "sources", "first ms", "per 1,000", "peak MiB", "times"),
         rows,
     )
 
 
 def remarks(comparisons: SideBySide) -> Iterator[str]:
-    """What the ratios are of, and what may not be compared."""
+    """The references of the ratios, and a warning if the times can't be compared."""
     for title, each in comparisons.items():
         found = ranking(each)
         if found.fastest is not None:
             yield f"{title}: {standing_title(found)}"
     if len({str(each.fixture) for each in comparisons.values()}) > 1:
-        yield "the runs had different days: only ratios may be compared"
+        yield "the runs had different days: compare the ratios only"
 
 
 def _conditions(comparison: Comparison) -> str:

@@ -21,7 +21,7 @@ _MILLION = 1_000_000
 
 
 def memory_table(comparison: Comparison) -> Table:
-    """GB-seconds are what AWS bills; dollars only where the duration is like that on AWS."""
+    """GB-seconds, which AWS bills. Dollars only for rows with a latency to S3 like that of AWS."""
     cheapest = {(each.name, each.cheapest.value) for each in best_memory(comparison)}
     fastest = {(each.name, each.fastest.value) for each in best_memory(comparison)}
     arm64, x86_64 = (gb_second_prices()[name] for name in ARCHITECTURES)
@@ -47,8 +47,9 @@ def memory_table(comparison: Comparison) -> Table:
     return Table(
         "memory-sweep",
         "Memory sizes",
-        "GB-s are what is billed for a warm invocation. Dollars per million invocations, modelled "
-        f"by {price_list()}, only over a latency to S3. * shared its cores and is not ranked.",
+        "AWS bills the GB-s of an invocation; these are of a warm one. Dollars are modelled per "
+        f"million invocations by {price_list()}, only for rows with a latency to S3. A row with * "
+        "shared its cores with the S3 server and is not ranked.",
         ("row", "MB", "warm ms", "GB-s", "$ arm64", "$ x86_64", "best"),
         rows,
     )
@@ -67,9 +68,9 @@ def concurrency_table(comparison: Comparison) -> Table:
     ]
     return Table(
         "concurrency",
-        "What concurrency buys",
-        "Warm medians by the most requests in flight, and how many times as fast as with the "
-        "fewest. Over a latency (+) waiting is what is saved, without it only work can be shared.",
+        "Gain of concurrency",
+        "Warm medians by the most requests in flight, and the speed relative to the fewest. With a "
+        "latency to S3 (+), concurrency saves waiting; without one, it can only share the work.",
         ("row", "in flight", "warm ms", "times as fast"),
         rows,
     )
@@ -90,8 +91,8 @@ def cost_table(comparison: Comparison) -> Table:
         "cost",
         "Cost on AWS, modelled",
         f"US dollars per million sources by {price_list()}, from the slope between the day and its "
-        f"half; the init is apart. S3's own requests are $ {s3} per million sources for all. The "
-        "last column is what one invocation gets through.",
+        f"half, without the init. S3's requests cost all rows $ {s3} more per million sources. The "
+        "last column is the number of sources in one invocation of 15 minutes.",
         ("row", "ms/source [95 %]", *(f"$ {name}" for name in ARCHITECTURES), "in 15 min"),
         rows,
     )
@@ -101,7 +102,7 @@ def cold_cost_table(comparison: Comparison) -> Table:
     return Table(
         "cold-cost",
         "Cold starts on AWS, modelled",
-        f"US dollars for the init and the request of a million of them, by {price_list()}.",
+        f"US dollars for the init and the request of a million cold starts, by {price_list()}.",
         ("row", *(f"$ {name}" for name in ARCHITECTURES)),
         [
             (_starred(row), *(f"{found.cold_starts[name]:.2f}" for name in ARCHITECTURES))

@@ -1,6 +1,6 @@
-"""What is said in rows and columns: made once, for every report.
+"""The tables of details, for every report.
 
-Units are in the headings; what was not measured is ``-``. The first column names the row.
+Headings contain the units. A value that was not measured is ``-``. The first column names the row.
 """
 
 from __future__ import annotations
@@ -8,20 +8,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.analysis.intervals import LEAST_FOR_P95, Summary, summarise
-from harness.analysis.row_summary import RowSummary, figures, to_floor
+from harness.analysis.row_summary import RowSummary, summarise_row, to_floor
 from harness.model import Comparison, Role, Row, Sample, SampleKind
-from harness.report.formatting import NOT_MEASURED, Table, between, median, megabytes, number, ratio
+from harness.report.formatting import (
+    NOT_MEASURED,
+    Table,
+    between,
+    median_text,
+    megabytes,
+    number,
+    ratio,
+)
 from harness.report.sweep_tables import cold_cost_table, concurrency_table, cost_table, memory_table
 
 Measured = Sequence[tuple[Row, RowSummary]]
 
 
 def with_summaries(comparison: Comparison) -> Measured:
-    return [(row, figures(row, comparison.fixture)) for row in comparison.rows]
+    return [(row, summarise_row(row, comparison.fixture)) for row in comparison.rows]
 
 
 def detail_tables(comparison: Comparison, rows: Measured) -> Iterator[Table]:
-    """All that the main table has no room for, where there is anything to say."""
+    """The tables of details; those without rows are left out."""
     of_rows = (warm_table, throughput_table, phases_table, package_table)
     of_all = (
         *(memory_table, concurrency_table, cost_table, cold_cost_table),
@@ -39,8 +47,8 @@ def floor_table(comparison: Comparison) -> Table:
     return Table(
         "floor",
         "Against the floor",
-        "The floor moves the same objects by obstore and ISA-L and looks at no record. Both ratios "
-        "are to its warm time: warm round by round, first as medians; with 95 % intervals.",
+        "The floor moves the same objects by obstore and ISA-L without a look at records. Both "
+        "ratios are to its warm time, with 95 % intervals: warm by rounds, first by medians.",
         ("row", "warm", "first"),
         [
             (name, ratio(found.warm), ratio(found.first))
@@ -53,10 +61,10 @@ def warm_table(rows: Measured) -> Table:
     return Table(
         "warm",
         "Warm duration",
-        f"Times in ms; p95 from {LEAST_FOR_P95} samples on.",
+        f"Times in ms. The p95 needs at least {LEAST_FOR_P95} samples.",
         ("row", "n", "median", "95 %", "min", "max", "MAD", "p95", "re-run"),
         [
-            (row.name, *_summary_cells(found.warm), median(found.rerun))
+            (row.name, *_summary_cells(found.warm), median_text(found.rerun))
             for row, found in rows
             if found.warm is not None
         ],
@@ -74,12 +82,12 @@ def start_table(comparison: Comparison) -> Table:
         restored = summarise([s.restore_ms for s in cold if s.restore_ms is not None])
         begun = summarise([s.init_ms for s in cold if s.init_ms is not None])
         billed = summarise([s.billed_ms for s in cold if s.billed_ms is not None])
-        rows.append((row.name, *map(median, (published, begun, restored, billed))))
+        rows.append((row.name, *map(median_text, (published, begun, restored, billed))))
     return Table(
         "start",
         "Cold starts on AWS",
-        "Medians in ms. Publishing ends when the version is active: with SnapStart when its "
-        "snapshot is taken. Restore stands in place of init.",
+        "Medians in ms. Publishing ends when the version is active, which includes its snapshot "
+        "with SnapStart. A restore replaces the init.",
         ("row", "publishing", "init", "restore", "billed"),
         rows,
     )
@@ -89,8 +97,8 @@ def throughput_table(rows: Measured) -> Table:
     return Table(
         "throughput",
         "Throughput and output",
-        "Of the warm median; MB in are those that S3 stores, the ratio is that of the records' "
-        "bytes to the stored output's.",
+        "Of the warm median. MB in are the stored sources. The ratio is the size of the records "
+        "divided by that of the stored output.",
         ("row", "sources/s", "MB/s in", "output MB", "ratio"),
         [
             (
@@ -111,8 +119,8 @@ def phases_table(rows: Measured) -> Table:
     return Table(
         "phases",
         "Time per phase",
-        "Sums in ms of a warm invocation's operations and ms of one. They overlap: no parts of the "
-        "duration. Wait is that of the one ordered consumer.",
+        "The time of all operations of a phase in a warm invocation, and the time of one, in ms. "
+        "Operations overlap, so the sums may exceed the duration. Wait is the consumer's.",
         ("row", "wait", *names),
         [
             (row.name, number(found.wait_ms), *(_phase(found, name) for name in names))
@@ -131,8 +139,8 @@ def package_table(rows: Measured) -> Table:
     return Table(
         "package",
         "Package",
-        "In kB. Own is the project's code, the rest are dependencies and what links them. What is "
-        "compressed together with its dependencies has no own share of the zip.",
+        "In kB. Own is the project's code, the rest are its dependencies. One file that is "
+        "compressed as a whole has no own share of the zip.",
         ("package", "zip", "own", "rest", "unzipped", "own", "rest"),
         [
             (
@@ -146,18 +154,19 @@ def package_table(rows: Measured) -> Table:
 
 
 def packages(rows: Measured) -> list[Row]:
-    """The first row of each package that somebody would deploy."""
+    """The first row of each language's package; companions have none."""
     shipped = (row for row, _ in reversed(rows) if row.zip_bytes and row.role is Role.LANGUAGE)
     return list({row.language: row for row in shipped}.values())[::-1]
 
 
 def emulator_table(comparison: Comparison) -> Table:
-    """The emulator's own REPORT figures beside the true ones, once: of each first cold sample."""
+    """The numbers of the emulator's REPORT line beside the true ones, of the first cold sample."""
     return Table(
         "emulator",
         "The emulator's own REPORT",
-        "Of the first cold sample, in ms and MiB; used for nothing here. Its init ends before the "
-        "runtime starts, its duration contains the init, its memory is the configured size.",
+        "Of the first cold sample, in ms and MiB. No report uses the REPORT's numbers: its init "
+        "ends before the runtime starts, its duration contains the init, and its memory is the "
+        "configured size.",
         ("row", "init", "REPORT", "duration", "REPORT", "peak memory", "REPORT"),
         [
             (row.name, *_report_cells(sample))

@@ -1,4 +1,4 @@
-"""What a comparison looks like on a terminal."""
+"""A comparison as tables on the terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from harness.report.formatting import (
     between,
     describe_run,
     mebibytes,
-    median,
+    median_text,
     megabytes,
     standing_rows,
     standing_title,
@@ -47,11 +47,11 @@ _STYLES = {
 
 
 def render(comparison: Comparison, stream: IO[str], width: int | None = None) -> None:
-    """Print the table, then why a row is not a match.
+    """Print the tables, the reasons of failed rows, and the warnings.
 
-    ``width`` is the terminal's by default, and 100 elsewhere. Where the table needs more it is
-    compact; it is never narrower than 80, because a figure that is cut is a wrong figure. Colours
-    only on a terminal, and never with ``NO_COLOR``.
+    ``width`` defaults to the terminal's, or to 100 for another stream. A main table that does not
+    fit is made compact. It has at least 80 columns, so that no number is cut. Colours appear only
+    on a terminal, and never with ``NO_COLOR``.
     """
     if width is None and not stream.isatty():
         width = 100
@@ -90,7 +90,7 @@ def render(comparison: Comparison, stream: IO[str], width: int | None = None) ->
 
 
 def render_side_by_side(comparisons: SideBySide, stream: IO[str]) -> None:
-    """Print what several comparisons say of the same rows, and how these grow with the day."""
+    """Print several comparisons side by side, and the growth of their rows with the day."""
     console = Console(file=stream, width=None if stream.isatty() else 100, highlight=False)
     given = side_by_side_table(comparisons)
     table = _dense_table(("warm ms, ratio", *given.headings[1:]))
@@ -113,7 +113,7 @@ def _dense_table(headings: Iterable[str]) -> Table:
 
 
 def _main_table(rows: Iterable[tuple[Row, RowSummary]], *, compact: bool) -> Table:
-    """``compact`` breaks what is long into two lines."""
+    """``compact`` breaks long cells into two lines."""
     gap = "\n" if compact else " "
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0 if compact else 1, 0, 0))
     table.add_column("row")
@@ -133,10 +133,10 @@ def _main_table(rows: Iterable[tuple[Row, RowSummary]], *, compact: bool) -> Tab
             row.name,
             f"[{_STYLES[row.verdict.kind]}]{row.verdict.kind}[/]",
             vcpus(row),
-            median(found.init),
-            median(found.first),
+            median_text(found.init),
+            median_text(found.first),
             _with_interval(found.warm, gap),
-            f"{median(found.cpu)}/{median(found.server_cpu)}",
+            f"{median_text(found.cpu)}/{median_text(found.server_cpu)}",
             mebibytes(found.peak_rss_bytes),
             f"{megabytes(row.zip_bytes)}/{megabytes(row.unzipped_bytes)}",
         )

@@ -1,4 +1,4 @@
-"""What a person reads of his own trail: its days, or what is odd in one of them."""
+"""The report on a trail: its days, or the oddities of one of them."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _LAYOUTS = {
 
 
 def render_oddities(oddities: Oddities, stream: IO[str], width: int | None = None) -> None:
-    """Sizes, then each kind of oddity that was found, with the file that showed it first.
+    """Print the sizes, then each kind of oddity that occurs, with the first file that has it.
 
-    ``width`` is the terminal's by default, and 100 elsewhere.
+    ``width`` defaults to the terminal's, or to 100 for another stream.
     """
     console = _console(stream, width)
     console.print(Text.assemble(("trail", "bold"), "  ", _about(oddities)))
     console.print(_sizes(oddities))
     rows = list(_rows(oddities))
     if not rows:
-        console.print(f"nothing odd, of {len(KINDS)} kinds looked for")
+        console.print(f"no oddities: none of the {len(KINDS)} kinds occurs")
         return
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(justify="right", no_wrap=True)
@@ -77,7 +77,7 @@ def _figures(spread: Spread) -> Iterator[str]:
 
 
 def _rows(oddities: Oddities) -> Iterator[tuple[str, str, str]]:
-    """How many, what, clause; a row that begins empty belongs to the one before it."""
+    """(count, kind, clause). A row with an empty count belongs to the row before it."""
     of = {"source": oddities.sources, "record": oddities.records}
     for name, found in oddities.found.items():
         if not found.count:
@@ -90,7 +90,7 @@ def _rows(oddities: Oddities) -> Iterator[tuple[str, str, str]]:
     for folder, count in oddities.neighbours.items():
         yield _counted(count, "file"), f"in {folder}, not read", "L2"
     if count := oddities.empty_folders:
-        yield _counted(count, "folder"), "empty: a folder marker, where it is from S3", "L5"
+        yield _counted(count, "folder"), "empty: on S3 it is a folder marker", "L5"
 
 
 def _lateness(oddities: Oddities) -> str:
@@ -109,7 +109,7 @@ def _duration(seconds: int) -> str:
 
 
 def render_days(trail: Trail, stream: IO[str], width: int | None = None) -> None:
-    """One row for each day; no file was opened for it."""
+    """Print one row for each day. No file is opened for it."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("day", no_wrap=True)
     for heading in ("sources", "bytes stored", "accounts", "regions", "not read"):
@@ -155,7 +155,7 @@ def _console(stream: IO[str], width: int | None) -> Console:
 
 
 def _text(value: str) -> Text:
-    """Not markup, and nothing that a file name could do to a terminal."""
+    """Text without markup and control characters, which a file name could contain."""
     return Text("".join(c if c.isprintable() else ascii(c)[1:-1] for c in value))
 
 

@@ -1,1 +1,1 @@
-"""The places where functions run: this machine or a deployed stack."""
+"""The targets on which functions run: this machine, or a deployed stack on AWS."""

@@ -1,4 +1,4 @@
-"""What figures have to be read with: the machine and the state of the checkout."""
+"""The environment of a comparison: the machine and the state of the checkout."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.toolchain.paths import ROOT
 def describe() -> dict[str, object]:
     """The export's ``environment``; ``commit`` and ``clean`` are ``None`` outside of git.
 
-    ``load`` is how many threads wanted to run in the last minute.
+    ``load`` is the number of threads that were ready to run in the last minute.
     """
     commit = _git("rev-parse", "--short=12", "HEAD")
     changes = _git("status", "--porcelain")

@@ -1,6 +1,6 @@
-"""What a comparison asks of a place to run: ``Target``, its parts and its settings.
+"""The interface of a target: ``Target``, its parts and its settings.
 
-Everything that touches the machine, or AWS, comes through a ``Target``.
+A comparison uses the machine or AWS only through a ``Target``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ VCPU_MB = 1769
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is asked for; ``throttle_init`` sets the quota from the start."""
+    """The requested limits. With ``throttle_init`` the CPU quota also holds during the init."""
 
     throttle_init: bool = False
 
@@ -39,9 +39,9 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Sets of core numbers as of ``os.sched_setaffinity``; ``None`` is not pinned.
+    """Core numbers of the sandbox and of the rest, for ``os.sched_setaffinity``.
 
-    ``reason`` tells why nothing is pinned, or what the pinning can't keep apart.
+    ``None`` is not pinned. ``reason`` says why nothing is pinned, or what the cores still share.
     """
 
     sandbox: frozenset[int] | None
@@ -58,12 +58,12 @@ class Sandbox(Protocol):
 
     @property
     def enforcement(self) -> Enforcement:
-        """What holds it to its memory size."""
+        """The limits that it runs under."""
         ...
 
 
 class Store(Protocol):
-    """The local S3."""
+    """The S3 that holds a comparison's objects."""
 
     def env(self) -> dict[str, str]: ...
     def bucket_path(self, bucket: str) -> Path: ...
@@ -93,7 +93,7 @@ class StartsSandbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """All that touches the machine or AWS; tests hand in others."""
+    """The functions that use the machine or AWS. Tests pass others."""
 
     load: Callable[[], Sequence[Implementation]]
     check: Callable[[Implementation], Sequence[Finding]]

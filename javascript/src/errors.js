@@ -2,7 +2,14 @@
 // The codes of bad sources (MISSING to NO_RECORDS) are thrown as the same type; the handler catches
 // them.
 
-const SOURCE_CODES = new Set(['MISSING', 'TOO_LARGE', 'BAD_GZIP', 'BAD_JSON', 'NO_RECORDS']);
+const SOURCE_CODES = new Set([
+  'MISSING',
+  'ARCHIVED',
+  'TOO_LARGE',
+  'BAD_GZIP',
+  'BAD_JSON',
+  'NO_RECORDS',
+]);
 const NAMED_BAD_SOURCES = 10;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to escape
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/g;
@@ -77,4 +84,14 @@ export const describe = (error) => {
   // A connection that failed on several addresses gives the reason only in its parts.
   const parts = error instanceof AggregateError ? error.errors : [];
   return [`${error.name}: ${error.message}`, ...parts.map(describe)].join('; ');
+};
+
+/**
+ * A rejection that nobody awaits ends the process. This promise may be awaited late or never.
+ * @template T
+ * @param {Promise<T>} promise
+ */
+export const handled = (promise) => {
+  promise.catch(() => {});
+  return promise;
 };

@@ -1,9 +1,12 @@
 // Step: inflater (SPEC.md R2 to R5, P3): a body as stored, gzip or plain, becomes its file.
-// It blocks the one thread, so that no two bodies are inflated at a time.
+// gunzipSync blocks the only thread: two bodies are never inflated at once (P3).
 
 import zlib from 'node:zlib';
 import { AggregationError } from './errors.js';
 
+/** What zlib calls a damaged stream, a cut one, and one that needs a dictionary. */
+const FAULTS = new Set(['Z_DATA_ERROR', 'Z_BUF_ERROR', 'Z_NEED_DICT']);
+/** Deflate makes at most so many bytes of one. */
 const DEFLATE_RATIO = 1032;
 
 /**
@@ -22,10 +25,13 @@ export const inflate = (body, maxBytes) => {
   const chunkSize = Math.max(1024, Math.min(claimed, maxBytes, body.length * DEFLATE_RATIO) + 1);
   try {
     const inflated = gunzip(body, { info: true, maxOutputLength: maxBytes, chunkSize });
-    if (inflated.engine.bytesWritten === body.length) return inflated.buffer;
+    // Of the input, despite its name.
+    const consumed = inflated.engine.bytesWritten;
+    if (consumed === body.length) return inflated.buffer;
   } catch (error) {
-    if (/** @type {NodeJS.ErrnoException} */ (error).code === 'ERR_BUFFER_TOO_LARGE')
-      throw new AggregationError('TOO_LARGE', 'when inflated');
+    const { code = '' } = /** @type {NodeJS.ErrnoException} */ (error);
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw new AggregationError('TOO_LARGE', 'when inflated');
+    if (!FAULTS.has(code)) throw error;
   }
   throw new AggregationError('BAD_GZIP', 'see the source');
 };

@@ -1,7 +1,7 @@
-// Step: lister (SPEC.md L1 to L7, P4): finds accounts, organisations and regions, then yields the
-// day's sources, page by page.
+// Step: lister (SPEC.md L1 to L7, P4): finds accounts, organisations and regions, then lists the day's
+// sources, page by page.
 
-import { AggregationError, escapeKey } from './errors.js';
+import { AggregationError, escapeKey, handled } from './errors.js';
 
 /** @import { Config } from './config.js' */
 /** @import { Journal } from './journal.js' */
@@ -9,23 +9,19 @@ import { AggregationError, escapeKey } from './errors.js';
 /** @import { Day } from './trigger.js' */
 
 /** @typedef {(prefix: string, delimiter?: string, token?: string) => Promise<Page>} ListPage */
+/** @typedef {Promise<{prefix: string, page: Page}>} Coming */
 
-/** P4: with these, the next page of the present prefix, and the five that the reader holds: ten. */
-const PREFIXES_AHEAD = 4;
+/** P4: pages that are requested before the consumer comes to them. */
+const PAGES_AHEAD = 10;
 const ACCOUNT = /\/[0-9]{12}\/$/;
 const ORGANISATION = /\/o-[a-z0-9]+\/$/;
 
 /**
- * Yields the day's sources, page by page, in the byte order of their keys.
- * @param {object} run
- * @param {Store} run.store
- * @param {Config} run.config
- * @param {Day} run.day
- * @param {Journal} run.journal
- * @returns {AsyncGenerator<ListedObject[], void, void>}
+ * Finds the day's folders, and begins to list them.
+ * @param {{store: Store, config: Config, day: Day, journal: Journal}} run
  * @throws {AggregationError} NO_TRAIL or S3_ERROR
  */
-export async function* listSources({ store, config, day, journal }) {
+export const listSources = async ({ store, config, day, journal }) => {
   /** @type {ListPage} */
   const listPage = (prefix, delimiter, token) => {
     const request = { bucket: config.srcBucket, prefix, delimiter, token };
@@ -35,11 +31,9 @@ export async function* listSources({ store, config, day, journal }) {
   const regions = await findRegions(listPage, root, day.account);
   if (regions.length === 0) throw new AggregationError('NO_TRAIL', escapeKey(root));
   const dayFolder = `${day.date.replaceAll('-', '/')}/`;
-  const prefixes = inByteOrder(regions.map((region) => region + dayFolder));
-  for await (const page of listInOrder(listPage, prefixes)) {
-    yield page.objects.filter(({ key }) => !key.endsWith('/'));
-  }
-}
+  // No prefix begins another one, so their keys are in order as well.
+  return new SourcePages(listPage, inByteOrder(regions.map((region) => region + dayFolder)));
+};
 
 /**
  * L6. JavaScript's own order is by UTF-16 units, which differs from UTF-8's beyond U+FFFF.
@@ -53,9 +47,7 @@ export const inByteOrder = (keys) =>
 
 /**
  * All `.../CloudTrail/{region}/` of one account or of all, in no order.
- * @param {ListPage} listPage
- * @param {string} root ends in `AWSLogs/`
- * @param {string | null} account
+ * @type {(listPage: ListPage, root: string, account: string | null) => Promise<string[]>}
  */
 const findRegions = async (listPage, root, account) => {
   const folders = await listFolders(listPage, root);
@@ -68,11 +60,7 @@ const findRegions = async (listPage, root, account) => {
   return (await Promise.all(regions)).flat();
 };
 
-/**
- * @param {ListPage} listPage
- * @param {string[]} folders directly below the root
- * @param {string[]} organisations those of them that are an organisation's
- */
+/** @type {(listPage: ListPage, folders: string[], organisations: string[]) => Promise<string[]>} */
 const findAccounts = async (listPage, folders, organisations) => {
   const below = await Promise.all(organisations.map((folder) => listFolders(listPage, folder)));
   return [folders, ...below].flat().filter((folder) => ACCOUNT.test(folder));
@@ -80,8 +68,7 @@ const findAccounts = async (listPage, folders, organisations) => {
 
 /**
  * The common prefixes directly below a prefix, all pages.
- * @param {ListPage} listPage
- * @param {string} prefix
+ * @type {(listPage: ListPage, prefix: string) => Promise<string[]>}
  */
 const listFolders = async (listPage, prefix) => {
   /** @type {string[]} */
@@ -96,38 +83,68 @@ const listFolders = async (listPage, prefix) => {
   return folders;
 };
 
-/**
- * The pages of all prefixes, in the order given. While a page is consumed, the next one of its
- * prefix and the first ones of the prefixes to come are requested.
- * @param {ListPage} listPage
- * @param {string[]} prefixes
- * @returns {AsyncGenerator<Page, void, void>}
- */
-async function* listInOrder(listPage, prefixes) {
-  /** @type {Promise<Page>[]} of the present prefix and those to come */
-  const firstPages = [];
-  let requested = 0;
-  for (const [index, prefix] of prefixes.entries()) {
-    for (const next of prefixes.slice(requested, index + 1 + PREFIXES_AHEAD)) {
-      firstPages.push(handled(listPage(next)));
-      requested++;
+/** The day's sources in the byte order of their keys, page by page, requested before their turn. */
+export class SourcePages {
+  #listPage;
+  #prefixes;
+  /** @type {Coming[]} requested and not taken, in their order */
+  #coming = [];
+  /** @type {{prefix: string, token: string} | null} the next page, if P4 does not allow it yet */
+  #held = null;
+  #requested = 0;
+  #begun = 0;
+
+  /**
+   * @param {ListPage} listPage
+   * @param {string[]} prefixes in byte order
+   */
+  constructor(listPage, prefixes) {
+    this.#listPage = listPage;
+    this.#prefixes = prefixes.values();
+    this.#requestAhead();
+  }
+
+  /** Whether there is a page that can be taken now. */
+  get canTake() {
+    return this.#held === null && this.#coming.length > 0;
+  }
+
+  /**
+   * The next page. One is taken at a time, because it tells whether its prefix has another one.
+   * @returns {Promise<ListedObject[]>}
+   */
+  async take() {
+    const { prefix, page } = await /** @type {Coming} */ (this.#coming.shift());
+    if (page.nextToken !== undefined) this.#held = { prefix, token: page.nextToken };
+    this.#requestAhead();
+    return page.objects.filter(({ key }) => !key.endsWith('/'));
+  }
+
+  /**
+   * The consumer has come to a page, so that another one may be requested.
+   * @param {number} page counted from 1
+   */
+  begin(page) {
+    this.#begun = page;
+    this.#requestAhead();
+  }
+
+  #requestAhead() {
+    if (this.#held && this.#requested - this.#begun < PAGES_AHEAD) {
+      this.#coming.unshift(this.#request(this.#held.prefix, this.#held.token));
+      this.#held = null;
     }
-    let page = await /** @type {Promise<Page>} */ (firstPages.shift());
-    while (page.nextToken !== undefined) {
-      const following = handled(listPage(prefix, undefined, page.nextToken));
-      yield page;
-      page = await following;
+    // One page less: the present prefix may have another one, which comes first.
+    while (this.#requested - this.#begun < PAGES_AHEAD - 1) {
+      const { value: prefix, done } = this.#prefixes.next();
+      if (done) return;
+      this.#coming.push(this.#request(prefix));
     }
-    yield page;
+  }
+
+  /** @type {(prefix: string, token?: string) => Coming} */
+  #request(prefix, token) {
+    this.#requested++;
+    return handled(this.#listPage(prefix, undefined, token).then((page) => ({ prefix, page })));
   }
 }
-
-/**
- * A rejection that nobody awaits ends the process, and a run that has failed awaits no page.
- * @template T
- * @param {Promise<T>} promise
- */
-const handled = (promise) => {
-  promise.catch(() => {});
-  return promise;
-};

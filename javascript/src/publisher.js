@@ -56,6 +56,7 @@ export class Publisher {
         `published ${published}, readable ${sources - bad}`,
       );
 
+    // Disarming alone would let a run go on that has lost its time already.
     this.#deadline.check();
     this.#deadline.disarm();
     for (const { hiddenKey, key } of chunks.toReversed())
@@ -116,20 +117,17 @@ export class Publisher {
     return { hidden, surplus };
   }
 
-  /**
-   * W6.
-   * @param {Result} result
-   * @param {Chunk[]} chunks
-   */
+  /** @type {(result: Result, chunks: Chunk[]) => Promise<void>} W6 */
   async #putManifest(result, chunks) {
     const listed = chunks.map(({ key, records, bytes }) => ({ key, records, bytes }));
-    const manifest = Buffer.from(JSON.stringify({ result, chunks: listed }));
-    await this.#store.put(this.#bucket, this.#manifestKey, manifest, 'application/json');
+    const bytes = Buffer.from(JSON.stringify({ result, chunks: listed }));
+    const object = { bucket: this.#bucket, key: this.#manifestKey, bytes };
+    await this.#store.put({ ...object, contentType: 'application/json' });
   }
 
   /** @param {string[]} keys */
   async #deleteAll(keys) {
-    await Promise.all(keys.map((key) => this.#store.delete(this.#bucket, key)));
+    await Promise.all(keys.map((key) => this.#store.delete({ bucket: this.#bucket, key })));
   }
 }
 
@@ -139,6 +137,7 @@ export class Publisher {
  */
 const readableSources = (manifest) => {
   try {
+    // It keeps a byte order mark, and JSON.parse refuses it.
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(manifest);
     const { sources, bad } = JSON.parse(text).result;
     return [sources, bad].every((n) => Number.isInteger(n) && n >= 0 && n <= MOST_SOURCES)

@@ -43,7 +43,7 @@ export const splitRecords = (file, segmentBytes) => {
  * @returns {boolean} R8. Its faults wait for the end, because those of R6 come first
  */
 const scan = (file, lines, grammar) => {
-  /** The opening bytes of the containers around the present byte. */
+  /** The opening bytes of the containers around the present byte, which a cut has to close. */
   const containers = new Uint8Array(MAX_DEPTH);
   const member = new TopLevelMember(file);
   let depth = 0;
@@ -58,6 +58,7 @@ const scan = (file, lines, grammar) => {
       if (depth === 1) member.begin(at);
     } else if (byte === COMMA) {
       if (depth === 2) member.element(at);
+      // The lines overwrite the text, so they move only when all before them is parsed.
       if (grammar.parseTo(at, containers.subarray(0, depth))) lines.moveAll();
     } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
       if (depth === MAX_DEPTH) throw badJson();

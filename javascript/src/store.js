@@ -1,10 +1,9 @@
-// Step: store (SPEC.md R1, R2, E4, E5): list, get, put, copy and delete, repeated as E5 says.
-// What sends one attempt of a request is an S3Client; the folder s3/ has two (S12).
+// Step: store (SPEC.md R1, R2, R9, E4, E5): list, get, put, copy and delete, repeated as E5 says.
+// An S3Client sends one attempt of a request; the folder s3/ has two (S12).
 
 import { Attempts } from './attempts.js';
 import { AggregationError } from './errors.js';
 
-/** @import { Readable } from 'node:stream' */
 /** @import { Journal } from './journal.js' */
 
 /** @typedef {() => void} OnBegin called once, when the request's turn has come (O3) */
@@ -19,27 +18,38 @@ import { AggregationError } from './errors.js';
  * @property {string | undefined} nextToken absent on the last page
  */
 
-/**
- * @typedef {{bucket: string, prefix: string, delimiter?: string | undefined,
- *   token?: string | undefined}} ListRequest
- */
+/** @typedef {{bucket: string, prefix: string, delimiter?: string | undefined,
+ *   token?: string | undefined}} ListRequest */
+
+/** @typedef {{IfNoneMatch?: '*', IfMatch?: string}} Condition no object yet, or one of this ETag */
+
+/** @typedef {{bucket: string, key: string, bytes: Buffer, contentType: string}} PutRequest */
+
+/** @typedef {{bucket: string, key: string} & Condition} DeleteRequest */
 
 /**
  * S3 without repeats: one attempt a call. A refusal is an error whose `name` is S3's code, with
  * `$metadata.httpStatusCode`; any other error is an attempt without an answer.
  * @typedef {object} S3Client
  * @property {(request: ListRequest, signal: AbortSignal) => Promise<Page>} listPage
- * @property {(bucket: string, key: string, signal: AbortSignal) =>
- *   Promise<{stream: Readable, length: number}>} get `length` by Content-Length, else 0
- * @property {(bucket: string, key: string, bytes: Buffer, contentType: string,
- *   signal: AbortSignal) => Promise<void>} put
+ * @property {(bucket: string, key: string, limitBytes: number, signal: AbortSignal) =>
+ *   Promise<{bytes: Buffer | null, etag: string}>} get null when there are more bytes
+ * @property {(request: PutRequest & Condition, signal: AbortSignal) =>
+ *   Promise<string>} put gives the ETag
  * @property {(bucket: string, fromKey: string, toKey: string, signal: AbortSignal) =>
  *   Promise<void>} copy
- * @property {(bucket: string, key: string, signal: AbortSignal) => Promise<void>} delete
+ * @property {(request: DeleteRequest, signal: AbortSignal) => Promise<void>} delete
  * @property {() => void} destroy closes the connections
  */
 
 /** @typedef {Pick<S3Store, keyof S3Store>} Store as the steps see it; tests have one in memory */
+
+/** S3's codes that tell of the object. */
+const ANSWERS = new Map([
+  ['NoSuchKey', 'MISSING'],
+  ['InvalidObjectState', 'ARCHIVED'],
+  ['PreconditionFailed', 'CHANGED'],
+]);
 
 /** The store of one invocation. A request that fails for good is `S3_ERROR` (E4). */
 export class S3Store {
@@ -66,11 +76,7 @@ export class S3Store {
     this.#attempts.close();
   }
 
-  /**
-   * @param {ListRequest} request
-   * @param {OnBegin} [onBegin]
-   * @returns {Promise<Page>}
-   */
+  /** @type {(request: ListRequest, onBegin?: OnBegin) => Promise<Page>} */
   listPage(request, onBegin) {
     const attempt = (/** @type {AbortSignal} */ signal) => this.#client.listPage(request, signal);
     return this.#attempts.request('list', request.prefix, attempt, onBegin);
@@ -81,68 +87,58 @@ export class S3Store {
    * @param {string} key
    * @param {number} limitBytes
    * @param {OnBegin} [onBegin]
-   * @returns {Promise<Buffer>} the caller owns it
-   * @throws {AggregationError} MISSING, TOO_LARGE or S3_ERROR
+   * @returns {Promise<Buffer>} the caller may overwrite it
+   * @throws {AggregationError} MISSING, ARCHIVED, TOO_LARGE or S3_ERROR
    */
-  get(bucket, key, limitBytes, onBegin) {
-    const attempt = async (/** @type {AbortSignal} */ signal) => {
-      const { stream, length } = await this.#client.get(bucket, key, signal).catch((error) => {
-        throw error.name === 'NoSuchKey' ? new AggregationError('MISSING', key) : error;
-      });
-      const body = await collect(stream, limitBytes);
-      if (body === null) throw new AggregationError('TOO_LARGE', key);
-      if (body.length < length) throw new Error(`${body.length} of ${length} bytes received`);
-      return body;
-    };
+  async get(bucket, key, limitBytes, onBegin) {
+    const { bytes } = await this.getTagged(bucket, key, limitBytes, onBegin);
+    if (bytes === null) throw new AggregationError('TOO_LARGE', key);
+    return bytes;
+  }
+
+  /** @type {(bucket: string, key: string, limitBytes: number, onBegin?: OnBegin) =>
+   *   Promise<{bytes: Buffer | null, etag: string}>} null when there are more bytes */
+  getTagged(bucket, key, limitBytes, onBegin) {
+    const attempt = (/** @type {AbortSignal} */ signal) =>
+      this.#client.get(bucket, key, limitBytes, signal).catch(toAnswer);
     return this.#attempts.request('get', key, attempt, onBegin);
   }
 
-  /**
-   * @param {string} bucket
-   * @param {string} key
-   * @param {Buffer} bytes
-   * @param {string} contentType
-   * @param {OnBegin} [onBegin]
-   */
-  put(bucket, key, bytes, contentType, onBegin) {
-    const attempt = (/** @type {AbortSignal} */ signal) =>
-      this.#client.put(bucket, key, bytes, contentType, signal);
-    return this.#attempts.request('put', key, attempt, onBegin);
+  /** @type {(request: PutRequest, onBegin?: OnBegin) => Promise<void>} */
+  async put(request, onBegin) {
+    const attempt = (/** @type {AbortSignal} */ signal) => this.#client.put(request, signal);
+    await this.#attempts.request('put', request.key, attempt, onBegin);
   }
 
-  /**
-   * @param {string} bucket
-   * @param {string} fromKey
-   * @param {string} toKey
-   */
+  /** @type {(request: PutRequest & Condition) => Promise<string>} gives the ETag, or throws CHANGED
+   * or MISSING */
+  putIf(request) {
+    return this.#attempts.request('put', request.key, (signal) =>
+      this.#client.put(request, signal).catch(toAnswer),
+    );
+  }
+
+  /** @type {(bucket: string, fromKey: string, toKey: string) => Promise<void>} */
   copy(bucket, fromKey, toKey) {
-    const attempt = (/** @type {AbortSignal} */ signal) =>
-      this.#client.copy(bucket, fromKey, toKey, signal);
-    return this.#attempts.request('copy', toKey, attempt);
+    return this.#attempts.request('copy', toKey, (signal) =>
+      this.#client.copy(bucket, fromKey, toKey, signal),
+    );
   }
 
-  /**
-   * @param {string} bucket
-   * @param {string} key
-   */
-  delete(bucket, key) {
-    const attempt = (/** @type {AbortSignal} */ signal) => this.#client.delete(bucket, key, signal);
-    return this.#attempts.request('delete', key, attempt);
+  /** @type {(request: DeleteRequest) => Promise<void>} */
+  delete(request) {
+    return this.#attempts.request('delete', request.key, (signal) =>
+      this.#client.delete(request, signal),
+    );
   }
 }
 
 /**
- * @param {Readable} stream
- * @param {number} limitBytes
- * @returns {Promise<Buffer | null>} null when there is more, which is then not read
+ * Makes a refusal that tells of the object an answer of the contract, which is not repeated.
+ * @param {any} error
+ * @returns {never}
  */
-const collect = async (stream, limitBytes) => {
-  const pieces = [];
-  let size = 0;
-  for await (const piece of stream) {
-    pieces.push(piece);
-    size += piece.length;
-    if (size > limitBytes) return null;
-  }
-  return Buffer.concat(pieces, size);
+const toAnswer = (error) => {
+  const code = ANSWERS.get(error.name);
+  throw code ? new AggregationError(code, error.message) : error;
 };

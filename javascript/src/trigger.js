@@ -1,4 +1,4 @@
-// Step: trigger (SPEC.md T1 to T7): the event becomes a Day.
+// Step: trigger (SPEC.md T1 to T8): the event becomes a Day.
 
 import { AggregationError } from './errors.js';
 
@@ -15,6 +15,7 @@ import { AggregationError } from './errors.js';
 const TIME = /^([1-9]\d{3})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/;
 const ACCOUNT = /^\d{12}$/;
 const DAY_MS = 86_400_000;
+const EXAMPLE = '{"year": 2024, "month": 2, "day": 8}';
 
 /**
  * @param {unknown} value
@@ -29,6 +30,22 @@ const isObject = (value) => typeof value === 'object' && value !== null && !Arra
 const invalidEvent = (member, text) => new AggregationError('INVALID_EVENT', `${member}: ${text}`);
 
 const invalidDate = () => new AggregationError('INVALID_DATE', 'the calendar has no such day');
+
+/**
+ * T8: events that name no day, but that other services of AWS send.
+ * @param {Members} event the event itself, or the object in an SQS record's body
+ */
+const refuseForeign = (event) => {
+  const first = Array.isArray(event.Records) ? event.Records[0] : undefined;
+  const { eventSource, EventSource } = isObject(first) ? first : {};
+  const { source, Type, Event } = event;
+  let kind;
+  if (eventSource === 'aws:s3' || Event === 's3:TestEvent') kind = 'an S3 notification';
+  else if (EventSource === 'aws:sns' || Type === 'Notification') kind = 'an SNS message';
+  else if (Object.hasOwn(event, 'detail-type') && source !== 'aws.scheduler')
+    kind = 'an EventBridge event';
+  if (kind) throw invalidEvent('event', `${kind} names no day: send ${EXAMPLE}`);
+};
 
 /**
  * T1: what the one SQS record's body holds.
@@ -87,6 +104,17 @@ const toDate = ({ year, month, day, daysBack }) => {
 };
 
 /**
+ * T4. The scheduler's `account` is the one that owns the schedule (T2).
+ * @param {Members} trigger
+ * @returns {string | null}
+ */
+const readAccount = ({ source, account }) => {
+  if (source === 'aws.scheduler' || account === undefined) return null;
+  if (typeof account === 'string' && ACCOUNT.test(account)) return account;
+  throw invalidEvent('account', 'expected 12 digits in a string');
+};
+
+/**
  * Reads the trigger out of an event.
  * @param {unknown} event parsed JSON
  * @returns {Day}
@@ -94,13 +122,14 @@ const toDate = ({ year, month, day, daysBack }) => {
  */
 export const parseTrigger = (event) => {
   if (!isObject(event)) throw invalidEvent('event', 'expected a JSON object');
+  refuseForeign(event);
   const trigger = Object.hasOwn(event, 'Records') ? unwrap(event.Records) : event;
+  refuseForeign(trigger);
   const numbers = readNumbers(trigger);
-  const { force = false, account = null } = trigger;
+  const { force = false } = trigger;
   if (typeof force !== 'boolean') throw invalidEvent('force', 'expected true or false');
-  if (Object.hasOwn(trigger, 'account') && !(typeof account === 'string' && ACCOUNT.test(account)))
-    throw invalidEvent('account', 'expected 12 digits in a string');
-  return { date: toDate(numbers), force, account: /** @type {string | null} */ (account) };
+  const account = readAccount(trigger);
+  return { date: toDate(numbers), force, account };
 };
 
 /**

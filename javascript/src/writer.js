@@ -54,7 +54,7 @@ export class Writer {
     let left = count;
     for (let start = 0, end = 0; start < bytes.length; start = end) {
       this.#open ??= new OpenChunk(config.gzipLevel, this.#compressed, journal);
-      // The chunk closes with the record in which its last byte of room lies.
+      // The chunk closes behind the record that holds the last byte of its room (C3).
       const room = config.chunkBytes - this.#open.bytes;
       end = start + room < bytes.length ? bytes.indexOf(LF, start + room - 1) + 1 : bytes.length;
       const records = end === bytes.length ? left : countLines(bytes.subarray(start, end));
@@ -64,10 +64,7 @@ export class Writer {
     }
   }
 
-  /**
-   * Puts the last chunk.
-   * @returns {Promise<Chunk[]>} all of the run's chunks, from number 1
-   */
+  /** Puts the last chunk, and gives all of the run's, from number 1. */
   async close() {
     if (this.#open) await this.#putChunk(this.#open);
     return this.#chunks;
@@ -83,8 +80,9 @@ export class Writer {
     const prefix = dayPrefix(day, config.dstPrefix);
     const name = `${String(this.#chunks.length + 1).padStart(6, '0')}.ndjson.gz`;
     const hiddenKey = `${prefix}_${requestId}-${name}`;
+    const object = { bucket: config.dstBucket, key: hiddenKey, bytes: gzip };
     await journal.time('put', (begin) =>
-      store.put(config.dstBucket, hiddenKey, gzip, 'application/gzip', begin),
+      store.put({ ...object, contentType: 'application/gzip' }, begin),
     );
     this.#chunks.push({ hiddenKey, key: prefix + name, records, bytes });
     journal.log('DEBUG', 'chunk', { key: hiddenKey, records, bytes });
@@ -138,7 +136,9 @@ class OpenChunk {
   }
 
   #write(/** @type {Buffer} */ piece) {
-    return new Promise((resolve) => this.#gzip.write(piece, resolve));
+    return new Promise((resolve, reject) => {
+      this.#gzip.write(piece, (error) => (error ? reject(error) : resolve(undefined)));
+    });
   }
 }
 

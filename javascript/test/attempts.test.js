@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Attempts } from '../src/attempts.js';
+import { Attempts, Deadline } from '../src/attempts.js';
 import { AggregationError } from '../src/errors.js';
 import { Journal } from '../src/journal.js';
 
@@ -37,13 +37,15 @@ test('five attempts, each retry logged', async () => {
   );
 });
 
-test('a 3xx or 4xx answer is final, but for 408 and 429; no other failure is', async () => {
+test('a 3xx or 4xx answer is final, but for 408, 409 and 429; no other failure is', async () => {
   for (const [status, expected] of [
     [400, 1],
     [301, 1],
     [403, 1],
     [404, 1],
     [408, 2],
+    [409, 2],
+    [412, 1],
     [429, 2],
     [500, 2],
   ]) {
@@ -53,6 +55,20 @@ test('a 3xx or 4xx answer is final, but for 408 and 429; no other failure is', a
     });
     await request.catch(() => {});
     assert.equal(tries, expected, `${status}`);
+  }
+});
+
+test('a 400 passes by itself only if S3 calls it RequestTimeout', async () => {
+  for (const [name, expected] of /** @type {const} */ ([
+    ['RequestTimeout', 2],
+    ['ExpiredToken', 1],
+  ])) {
+    let tries = 0;
+    const request = open(1).attempts.request('put', 'k', async () => {
+      if (++tries === 1) throw Object.assign(answer(400), { name });
+    });
+    await request.catch(() => {});
+    assert.equal(tries, expected, name);
   }
 });
 
@@ -118,4 +134,16 @@ test('a request begins once, when its turn has come', async () => {
     ),
   ]);
   assert.deepEqual(order, ['begin first', 'first', 'begin second', 'second', 'first']);
+});
+
+test('the deadline passes for a busy thread as well', () => {
+  const deadline = new Deadline(10);
+  deadline.check();
+  const until = performance.now() + 10;
+  while (performance.now() < until);
+  assert.throws(() => deadline.check(), { message: 'OUT_OF_TIME: 0 sources read' });
+  deadline.disarm();
+  deadline.check();
+  deadline.end();
+  assert.throws(() => deadline.check());
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readConfig } from '../src/config.js';
 import { s3Error } from '../src/errors.js';
-import { createHandler, Deadline, handler } from '../src/handler.js';
+import { createHandler, handler } from '../src/handler.js';
 import { MemoryStore } from './memory-store.js';
 
 const ENV = { SRC_BUCKET: 'source', DST_BUCKET: 'destination', AWS_REGION: 'r' };
@@ -130,7 +130,7 @@ test('a put that a failed run leaves behind keeps its bytes', async () => {
   const put = store.put.bind(store);
   /** @type {Buffer[]} */
   const left = [];
-  store.put = (_bucket, _key, bytes) => new Promise(() => left.push(bytes));
+  store.put = ({ bytes }) => new Promise(() => left.push(bytes));
   await assert.rejects(run(200), { message: 'OUT_OF_TIME: 1 sources read' });
   const before = left.map(String);
   store.put = put;
@@ -158,18 +158,6 @@ test('a run that publishes is not stopped', async () => {
   assert.equal((await invoke(store, { remainingMs: 250 })).error, null);
 });
 
-test('the deadline passes for a busy thread as well', () => {
-  const deadline = new Deadline(10);
-  deadline.check();
-  const until = performance.now() + 10;
-  while (performance.now() < until);
-  assert.throws(() => deadline.check(), { message: 'OUT_OF_TIME: 0 sources read' });
-  deadline.disarm();
-  deadline.check();
-  deadline.end();
-  assert.throws(() => deadline.check());
-});
-
 test('what is left of a run that has ended writes nothing', async () => {
   const store = stage({ a: '{"Records":[{}]}', b: '{' });
   const get = store.get.bind(store);
@@ -182,4 +170,62 @@ test('what is left of a run that has ended writes nothing', async () => {
   await new Promise((resolve) => setTimeout(resolve, 100));
   assert.equal(log.length, lines);
   assert.equal(store.bucket('destination').size, 0);
+});
+
+const CLAIM = '2024/02/08/_claim.json';
+
+test('a run claims the day first and gives it back last', async () => {
+  const store = stage({ a: '{"Records":[{}]}' });
+  assert.equal((await invoke(store)).error, null);
+  assert.deepEqual(store.requests.at(0), ['put', CLAIM]);
+  assert.deepEqual(store.requests.at(-1), ['delete', CLAIM]);
+});
+
+test('a day that another run holds is not read', async () => {
+  const store = stage({ a: '{"Records":[{}]}' });
+  const claim = { run: 'other', expires: '9999-12-31T23:59:59.999Z' };
+  store.bucket('destination').set(CLAIM, Buffer.from(JSON.stringify(claim)));
+  const { error, log } = await invoke(store);
+  assert.equal(error.message, `BUSY: ${CLAIM}`);
+  assert.deepEqual(store.requests, [
+    ['put', CLAIM],
+    ['get', CLAIM],
+  ]);
+  assert.equal(log.at(-1).event, 'end');
+});
+
+test('a run that fails or has no time left gives the day back before its end line', async () => {
+  for (const get of [
+    () => Promise.reject(s3Error('get', 'k', '403')),
+    () => new Promise(() => {}),
+  ]) {
+    const store = stage({ a: '{"Records":[{}]}' });
+    store.get = get;
+    const { error, end } = await invoke(store, { remainingMs: 300 });
+    assert.match(error.message, /^(S3_ERROR: get k|OUT_OF_TIME: 0 sources read)$/);
+    assert.deepEqual(store.requests.at(-1), ['delete', CLAIM]);
+    assert.equal(store.bucket('destination').size, 0);
+    assert.equal(end.event, 'end');
+  }
+});
+
+test('before the trigger is read there is no claim', async () => {
+  const store = stage({});
+  await invoke(store, { event: {} });
+  assert.deepEqual(store.requests, []);
+});
+
+test('a publication that is cancelled counts in the end line', async () => {
+  const store = stage({ a: '{"Records":[{}]}' });
+  const { promise, reject } = /** @type {PromiseWithResolvers<never>} */ (Promise.withResolvers());
+  const failure = s3Error('delete', 'k', '403');
+  store.failed = promise;
+  store.delete = async ({ key }) => {
+    if (key === CLAIM) return;
+    reject(failure);
+    await new Promise(setImmediate);
+    throw failure;
+  };
+  const { error, end } = await invoke(store);
+  assert.deepEqual([error, end.phases.publish.count], [failure, 1]);
 });

@@ -1,9 +1,10 @@
 // The in-memory twin of the store: buckets are maps, listings come in byte order and in pages.
 
+import { hash } from 'node:crypto';
 import { AggregationError, s3Error } from '../src/errors.js';
 import { inByteOrder } from '../src/lister.js';
 
-/** @import { Store } from '../src/store.js' */
+/** @import { Condition, Store } from '../src/store.js' */
 /** @typedef {{operation: string, key: string, code?: string}} Fault */
 
 /** @implements {Store} */
@@ -75,15 +76,29 @@ export class MemoryStore {
 
   /** @type {Store['get']} */
   async get(bucket, key, limitBytes) {
+    const { bytes } = await this.getTagged(bucket, key, limitBytes);
+    if (!bytes) throw new AggregationError('TOO_LARGE', key);
+    return bytes;
+  }
+
+  /** @type {Store['getTagged']} */
+  async getTagged(bucket, key, limitBytes) {
     const bytes = (await this.#request('get', bucket, key)).get(key);
     if (!bytes) throw new AggregationError('MISSING', key);
-    if (bytes.length > limitBytes) throw new AggregationError('TOO_LARGE', key);
-    return Buffer.from(bytes);
+    return { bytes: bytes.length > limitBytes ? null : Buffer.from(bytes), etag: etagOf(bytes) };
   }
 
   /** @type {Store['put']} */
-  async put(bucket, key, bytes) {
+  async put({ bucket, key, bytes }) {
     (await this.#request('put', bucket, key)).set(key, Buffer.from(bytes));
+  }
+
+  /** @type {Store['putIf']} */
+  async putIf({ bucket, key, bytes, ...condition }) {
+    const objects = await this.#request('put', bucket, key);
+    check(condition, objects.get(key));
+    objects.set(key, Buffer.from(bytes));
+    return etagOf(bytes);
   }
 
   /** @type {Store['copy']} */
@@ -95,7 +110,22 @@ export class MemoryStore {
   }
 
   /** @type {Store['delete']} */
-  async delete(bucket, key) {
-    (await this.#request('delete', bucket, key)).delete(key);
+  async delete({ bucket, key, ...condition }) {
+    const objects = await this.#request('delete', bucket, key);
+    check(condition, objects.get(key));
+    objects.delete(key);
   }
 }
+
+/** @param {Buffer} bytes */
+const etagOf = (bytes) => `"${hash('md5', bytes)}"`;
+
+/**
+ * @param {Condition} condition
+ * @param {Buffer | undefined} object
+ */
+const check = ({ IfMatch, IfNoneMatch }, object) => {
+  if (IfMatch && !object) throw new AggregationError('MISSING', 'no such key');
+  if ((IfMatch && object && IfMatch !== etagOf(object)) || (IfNoneMatch && object))
+    throw new AggregationError('CHANGED', 'the condition does not hold');
+};

@@ -77,6 +77,32 @@ test('the first fault of the table is named, before any date', () => {
   assert.equal(messageOf({ ...DAY, day: 30 }), 'INVALID_DATE: the calendar has no such day');
 });
 
+test('the account of a scheduler is no wish', () => {
+  const event = { source: 'aws.scheduler', time: '2024-02-09T00:00:00Z', 'detail-type': 'x' };
+  for (const account of ['111122223333', 1, null])
+    assert.equal(parseTrigger({ ...event, account }).account, null);
+});
+
+test('foreign events are named, bare or from SQS', () => {
+  /** @type {[string, object][]} */
+  const events = [
+    ['an S3 notification', { Records: [{ eventSource: 'aws:s3' }, {}] }],
+    ['an S3 notification', { Event: 's3:TestEvent' }],
+    ['an SNS message', { Records: [{ EventSource: 'aws:sns' }] }],
+    ['an SNS message', { Type: 'Notification', ...DAY }],
+    ['an EventBridge event', { 'detail-type': 'Scheduled Event', source: 'aws.events' }],
+    ['an EventBridge event', { 'detail-type': null, ...DAY }],
+  ];
+  for (const [kind, event] of events)
+    for (const form of [event, { Records: [{ body: JSON.stringify(event) }] }])
+      assert.equal(
+        messageOf(form),
+        `INVALID_EVENT: event: ${kind} names no day: send {"year": 2024, "month": 2, "day": 8}`,
+      );
+  const inSqs = { eventSource: 'aws:sqs', body: JSON.stringify(DAY) };
+  assert.equal(messageOf({ Records: [inSqs] }), '2024-02-08');
+});
+
 test('an account has a folder of its own', () => {
   assert.equal(dayPrefix(parseTrigger(DAY), 'out/'), 'out/2024/02/08/');
   assert.equal(

@@ -5,13 +5,14 @@ import gzip
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from aggregator.attempts import Attempts, open_attempts
 from aggregator.config import Config, read_config
 from aggregator.errors import BadSourceError
 from aggregator.handler import Prepared
 from aggregator.journal import Journal
-from aggregator.store import AttemptError, Body, Listed, Page, Store
+from aggregator.store import AttemptError, Body, Listed, Page, Store, Tagged
 
 SOURCE = "source-bucket"
 DESTINATION = "destination-bucket"
@@ -55,11 +56,26 @@ class MemoryStore:
             raise BadSourceError("TOO_LARGE")
         return body
 
+    async def get_tagged(self, bucket: str, key: str, limit: int) -> Tagged | None:
+        self._request(bucket, "get", key)
+        body = self.buckets[bucket].get(key)
+        return None if body is None else Tagged(body, etag_of(body))
+
     async def put(self, bucket: str, key: str, body: Body, content_type: str) -> None:
         self._request(bucket, "put", key)
         body.seek(0)
         self.buckets[bucket][key] = body.read() or b""
         self.content_types[key] = content_type
+
+    async def put_if(
+        self, bucket: str, key: str, body: Body, content_type: str, etag: str | None
+    ) -> str | None:
+        found = self.buckets.get(bucket, {}).get(key)
+        if etag != (None if found is None else etag_of(found)):
+            self._request(bucket, "put", key)
+            return None
+        await self.put(bucket, key, body, content_type)
+        return etag_of(self.buckets[bucket][key])
 
     async def copy(self, bucket: str, from_key: str, to_key: str) -> None:
         self._request(bucket, "copy", to_key)
@@ -71,6 +87,12 @@ class MemoryStore:
     async def delete(self, bucket: str, key: str) -> None:
         self._request(bucket, "delete", key)
         self.buckets[bucket].pop(key, None)
+
+    async def delete_if(self, bucket: str, key: str, etag: str) -> None:
+        self._request(bucket, "delete", key)
+        objects = self.buckets[bucket]
+        if key in objects and etag_of(objects[key]) == etag:
+            del objects[key]
 
     def _request(self, bucket: str, operation: str, key: str) -> None:
         self.requests.append((operation, key))
@@ -92,6 +114,10 @@ class FakeContext:
 
     def get_remaining_time_in_millis(self) -> int:
         return self.remaining_ms
+
+
+def etag_of(body: bytes) -> str:
+    return f'"{sha256(body).hexdigest()}"'
 
 
 def prepared(config: Config, store: Store) -> Prepared:

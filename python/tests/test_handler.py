@@ -1,6 +1,7 @@
 import asyncio
 import importlib
 import json
+import os
 from collections.abc import Callable
 
 import pytest
@@ -78,6 +79,36 @@ def test_unforeseen_fault_is_internal(capsys: pytest.CaptureFixture[str]) -> Non
         run(EVENT, FakeContext(), preparing(store))
     end = log_lines(capsys.readouterr().out)[-1]
     assert end["cause"] == "ZeroDivisionError: told in the log only"
+
+
+def test_a_run_that_fails_gives_its_claim_back_last() -> None:
+    key = f"{FOLDER}00"
+    store = MemoryStore(faults={("get", key): "InternalError"})
+    store.buckets[SOURCE][key] = b""
+    with pytest.raises(AggregationError, match=r"^S3_ERROR: get "):
+        run(EVENT, FakeContext(), preparing(store))
+    claim = "2024/02/08/_claim.json"
+    assert store.requests[0] == ("put", claim)
+    assert store.requests[-1] == ("delete", claim)
+    assert store.buckets[DESTINATION] == {}
+
+
+def test_an_allocation_that_fails_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Exhausted(MemoryStore):
+        async def get(self, bucket: str, key: str, limit: int) -> bytes:
+            raise MemoryError
+
+    class EndOfProcess(BaseException):  # no error
+        pass
+
+    def end(status: int) -> None:
+        raise EndOfProcess(status)
+
+    monkeypatch.setattr(os, "_exit", end)
+    store = Exhausted()
+    store.buckets[SOURCE][f"{FOLDER}a"] = b""
+    with pytest.raises(EndOfProcess):
+        run(EVENT, FakeContext(), preparing(store))
 
 
 def test_out_of_time_while_a_source_hangs() -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import json
 
 import pytest
@@ -63,6 +64,20 @@ def test_order_of_publishing() -> None:
         ],
     }
     assert objects == kept | {PREFIX + chunk.name: chunk.name.encode() for chunk in chunks}
+
+
+def test_no_delete_goes_on_after_one_has_failed() -> None:
+    class Slow(MemoryStore):
+        async def delete(self, bucket: str, key: str) -> None:
+            await asyncio.sleep(0 if key.endswith("2.ndjson.gz") else 0.05)
+            await super().delete(bucket, key)
+
+    keys = [f"{PREFIX}00000{n}.ndjson.gz" for n in (1, 2, 3)]
+    store = Slow(faults={("delete", keys[1]): "InternalError"})
+    store.buckets[DESTINATION] |= dict.fromkeys(keys, b"")
+    with pytest.raises(AggregationError, match=f"^S3_ERROR: delete {keys[1]}$"):
+        published(store, [], sources=0, bad=0)
+    assert list(store.buckets[DESTINATION]) == [keys[1]]
 
 
 def manifest(sources: object, bad: object) -> bytes:

@@ -22,6 +22,12 @@ def sqs(body: object) -> dict[str, object]:
         {"source": "aws.scheduler", "time": "2024-02-09T00:00:00Z"},
         sqs('{"source":"aws.scheduler","time":"2024-02-09T23:59:59Z"}'),
         DAY | {"source": "by hand", "time": 5},
+        {
+            "source": "aws.scheduler",
+            "detail-type": "Scheduled Event",
+            "account": "111122223333",
+            "time": "2024-02-09T00:00:00Z",
+        },
     ],
 )
 def test_ways_to_name_a_day(event: object) -> None:
@@ -71,6 +77,29 @@ def test_prefix_of_a_day() -> None:
 def test_fault_names_the_member(event: object, member: str) -> None:
     with pytest.raises(AggregationError, match=f"^INVALID_EVENT: {member}: expected "):
         parse_trigger(event)
+
+
+S3_EVENT = {"Records": [{"eventSource": "aws:s3", "s3": {}}, {}]}
+SNS_EVENT = {"Records": [{"EventSource": "aws:sns", "Sns": {}}]}
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        (S3_EVENT, "an S3 notification"),
+        ({"Event": "s3:TestEvent", "Service": "Amazon S3"}, "an S3 notification"),
+        (SNS_EVENT, "an SNS message"),
+        ({"Type": "Notification", "Message": json.dumps(DAY)}, "an SNS message"),
+        ({"detail-type": "Object Created", "source": "aws.s3"}, "an EventBridge event"),
+        ({"detail-type": "Mine"} | DAY, "an EventBridge event"),
+    ],
+)
+def test_events_of_other_services_are_named(event: dict[str, object], kind: str) -> None:
+    text = 'names no day: send {"year": 2024, "month": 2, "day": 8}'
+    for received in (event, sqs(json.dumps(event))):
+        with pytest.raises(AggregationError) as caught:
+            parse_trigger(received)
+        assert str(caught.value) == f"INVALID_EVENT: event: {kind} {text}"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ package aggregator
 import (
 	"context"
 	"errors"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -32,7 +31,7 @@ func NewAttempts(store Store, concurrency int, journal *Journal) *Attempts {
 	}
 }
 
-// Timed shares the slots, and counts each request as an operation of the phase.
+// Timed gives a copy with the same slots, whose requests count as operations of the phase.
 func (a *Attempts) Timed(phase Phase) *Attempts {
 	timed := *a
 	timed.phase = phase
@@ -53,24 +52,26 @@ func (a *Attempts) ListPage(
 // Get is that of Store.
 func (a *Attempts) Get(
 	ctx context.Context, bucket, key string, limit int,
-) (body []byte, err error) {
+) (body []byte, etag string, err error) {
 	err = a.request(ctx, "get", key, func() (err error) {
-		body, err = a.store.Get(ctx, bucket, key, limit)
-		if refusal, ok := errors.AsType[*Refusal](err); ok && refusal.Code == "NoSuchKey" {
+		body, etag, err = a.store.Get(ctx, bucket, key, limit)
+		if refusalOf(err).Code == "NoSuchKey" {
 			return Missing
 		}
 		return err
 	})
-	return body, err
+	return body, etag, err
 }
 
 // Put is that of Store.
 func (a *Attempts) Put(
-	ctx context.Context, bucket, key string, body *io.SectionReader, contentType string,
-) error {
-	return a.request(ctx, "put", key, func() error {
-		return a.store.Put(ctx, bucket, key, body, contentType)
+	ctx context.Context, bucket, key string, upload Upload,
+) (etag string, err error) {
+	err = a.request(ctx, "put", key, func() (err error) {
+		etag, err = a.store.Put(ctx, bucket, key, upload)
+		return err
 	})
+	return etag, err
 }
 
 // Copy is that of Store.
@@ -79,11 +80,13 @@ func (a *Attempts) Copy(ctx context.Context, bucket, from, to string) error {
 }
 
 // Delete is that of Store.
-func (a *Attempts) Delete(ctx context.Context, bucket, key string) error {
-	return a.request(ctx, "delete", key, func() error { return a.store.Delete(ctx, bucket, key) })
+func (a *Attempts) Delete(ctx context.Context, bucket, key string, condition Condition) error {
+	return a.request(ctx, "delete", key, func() error {
+		return a.store.Delete(ctx, bucket, key, condition)
+	})
 }
 
-// request makes up to five attempts (E5). A Fault is an answer and ends them. An ended
+// request makes up to five attempts (E5). A Fault is final and comes as it is. An ended
 // context wins over the failure that it brings about.
 func (a *Attempts) request(ctx context.Context, operation, key string, attempt func() error) error {
 	var started time.Time // zero until the first attempt has its slot (O3)
@@ -132,16 +135,14 @@ func (a *Attempts) inSlot(ctx context.Context, attempt func() error) error {
 	}
 }
 
-// retryable is every failure but an answer 3xx, or 4xx other than 408 and 429.
+// retryable is false for answers that S3 would give again: 3xx, and most of 4xx.
 func retryable(err error) bool {
-	refusal, ok := errors.AsType[*Refusal](err)
-	if !ok {
+	switch refusal := refusalOf(err); refusal.Status {
+	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
 		return true
-	}
-	switch status := refusal.Status; status {
-	case http.StatusRequestTimeout, http.StatusTooManyRequests:
-		return true
+	case http.StatusBadRequest: // the time-out of a request that was sent too slowly
+		return refusal.Code == "RequestTimeout"
 	default:
-		return status/100 != 3 && status/100 != 4
+		return refusal.Status/100 != 3 && refusal.Status/100 != 4
 	}
 }

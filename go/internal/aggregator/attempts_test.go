@@ -33,7 +33,10 @@ func TestAttempts(t *testing.T) {
 		"408":            {refusal(408, "x"), 1, 2, ""},
 		"429":            {refusal(429, "x"), 1, 2, ""},
 		"301":            {refusal(301, "x"), 1, 1, "S3_ERROR: get k"},
+		"409":            {refusal(409, "x"), 1, 2, ""},
 		"400":            {refusal(400, "x"), 1, 1, "S3_ERROR: get k"},
+		"400, time-out":  {refusal(400, "RequestTimeout"), 1, 2, ""},
+		"412":            {refusal(412, "x"), 1, 1, "S3_ERROR: get k"},
 		"403":            {refusal(403, "x"), 1, 1, "S3_ERROR: get k"},
 		"404":            {refusal(404, "x"), 1, 1, "S3_ERROR: get k"},
 		"lost once":      {lost, 1, 2, ""},
@@ -62,10 +65,10 @@ func TestAttempts(t *testing.T) {
 func TestAMissingKeyIsAFaultOfGetOnly(t *testing.T) {
 	store := newMemoryStore(testSource)
 	requests := store.requests()
-	if _, err := requests.Get(t.Context(), testSource, "k", 1); !errors.Is(err, Missing) {
+	if _, _, err := requests.Get(t.Context(), testSource, "k", 1); !errors.Is(err, Missing) {
 		t.Errorf("get gives %v", err)
 	}
-	_, err := requests.Get(t.Context(), "no-bucket", "k", 1)
+	_, _, err := requests.Get(t.Context(), "no-bucket", "k", 1)
 	if err == nil || err.Error() != "S3_ERROR: get k" {
 		t.Errorf("get from a missing bucket gives %v", err)
 	}

@@ -46,6 +46,7 @@ var (
 	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	regionName = regexp.MustCompile(`^[a-z0-9-]+$`)
 	decimal    = regexp.MustCompile(`^[0-9]{1,10}$`)
+	accountID  = regexp.MustCompile(`^[0-9]{12}$`) // of triggers and folders
 	// endpointURL has the port as group 1.
 	endpointURL = regexp.MustCompile(
 		`^https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?$`)
@@ -56,7 +57,7 @@ var (
 )
 
 // ReadConfig gives the settings, or the error BAD_SETTINGS that names the first bad
-// one in the order of SPEC's table. The level of the log is usable in either case.
+// one in the order of SPEC's table. A bad LOG_LEVEL gives INFO, the zero value of slog.
 func ReadConfig(env Lookup) (Config, error) {
 	r := settings{env: env}
 	c := Config{Credentials: readCredentials(env)}
@@ -118,8 +119,11 @@ func isPrefix(text string) bool { return text == "" || strings.HasSuffix(text, "
 
 func isEndpoint(text string) bool {
 	parts := endpointURL.FindStringSubmatch(text)
-	if parts == nil || parts[1] == "" {
-		return text == "" || parts != nil
+	switch {
+	case parts == nil:
+		return text == ""
+	case parts[1] == "":
+		return true
 	}
 	port, _ := strconv.Atoi(parts[1])
 	return port >= 1 && port <= 65535

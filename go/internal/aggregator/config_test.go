@@ -14,9 +14,15 @@ func TestReadConfigDefaults(t *testing.T) {
 	got, err := ReadConfig(lookup(goodEnv()))
 	check(t, err)
 	want := Config{
-		SourceBucket: "from", DestinationBucket: "to-there", Region: "eu-west-1",
-		ChunkBytes: 67108864, Concurrency: 16, GzipLevel: 1, MaxSourceBytes: 134217728, LogLevel: slog.LevelInfo,
-		S3Client: "sdk",
+		SourceBucket:      "from",
+		DestinationBucket: "to-there",
+		Region:            "eu-west-1",
+		ChunkBytes:        67108864,
+		Concurrency:       16,
+		GzipLevel:         1,
+		MaxSourceBytes:    134217728,
+		LogLevel:          slog.LevelInfo,
+		S3Client:          "sdk",
 	}
 	if got != want {
 		t.Errorf("settings are %+v, expected %+v", got, want)
@@ -31,7 +37,9 @@ func TestReadConfigNamesTheFirstBadSetting(t *testing.T) {
 		{map[string]string{"SRC_BUCKET": "UPPER", "DST_BUCKET": "x"}, "SRC_BUCKET"},
 		{map[string]string{"SRC_PREFIX": "no-slash"}, "SRC_PREFIX"},
 		{map[string]string{"DST_BUCKET": "from", "DST_PREFIX": "AWSLogs/daily/"}, "DST_PREFIX"},
-		{map[string]string{"DST_BUCKET": "from", "SRC_PREFIX": "p/", "DST_PREFIX": "p/AWSLogs/"}, "DST_PREFIX"},
+		{map[string]string{
+			"DST_BUCKET": "from", "SRC_PREFIX": "p/", "DST_PREFIX": "p/AWSLogs/",
+		}, "DST_PREFIX"},
 		{map[string]string{"CHUNK_BYTES": ""}, "CHUNK_BYTES"},
 		{map[string]string{"CHUNK_BYTES": "1073741825"}, "CHUNK_BYTES"},
 		{map[string]string{"CONCURRENCY": "00000000016"}, "CONCURRENCY"},

@@ -26,6 +26,7 @@ const (
 	BadSources   Code = "BAD_SOURCES"
 	S3Error      Code = "S3_ERROR"
 	OutOfTime    Code = "OUT_OF_TIME"
+	Busy         Code = "BUSY"
 	Internal     Code = "INTERNAL"
 )
 
@@ -48,6 +49,7 @@ type Fault string
 // The faults of a source, in the order in which they count.
 const (
 	Missing   Fault = "MISSING"
+	Archived  Fault = "ARCHIVED"
 	TooLarge  Fault = "TOO_LARGE"
 	BadGzip   Fault = "BAD_GZIP"
 	BadJSON   Fault = "BAD_JSON"
@@ -64,7 +66,7 @@ func failure(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Detail: fmt.Sprintf(format, args...)}
 }
 
-// s3Failure names a request whose attempts are used up (E4).
+// s3Failure names a request that failed for good (E4).
 func s3Failure(operation, key string, cause error) *Error {
 	return &Error{S3Error, operation + " " + escapeKey(key), cause}
 }

@@ -44,7 +44,8 @@ func TestBadSourcesNamesTheFirstTen(t *testing.T) {
 	if got := badSources(bad[:2], 9).Error(); got != want {
 		t.Errorf("text is %q, expected %q", got, want)
 	}
-	want = "BAD_SOURCES: 11 of 12: k0 (BAD_GZIP), k1 (BAD_GZIP), k2 (BAD_GZIP), k3 (BAD_GZIP), k4 (BAD_GZIP), " +
+	want = "BAD_SOURCES: 11 of 12: k0 (BAD_GZIP), k1 (BAD_GZIP), k2 (BAD_GZIP), " +
+		"k3 (BAD_GZIP), k4 (BAD_GZIP), " +
 		"k5 (BAD_GZIP), k6 (BAD_GZIP), k7 (BAD_GZIP), k8 (BAD_GZIP), k9 (BAD_GZIP), and 1 more"
 	if got := badSources(bad, 12).Error(); got != want {
 		t.Errorf("text is %q, expected %q", got, want)

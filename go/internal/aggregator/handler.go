@@ -28,9 +28,8 @@ func NewHandler(env Lookup, out io.Writer, open func(Config) Store) *Handler {
 // Invoke aggregates the day that the event names and gives the result as JSON. The event is
 // raw bytes, as in lambda.Handler, so that the contract judges one that is not JSON, too.
 func (h *Handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
-	requestID := requestIDOf(ctx)
-	journal := NewJournal(h.out, h.config.LogLevel, requestID)
-	result, err := h.handle(ctx, event, journal, requestID)
+	journal := NewJournal(h.out, h.config.LogLevel, requestIDOf(ctx))
+	result, err := h.work(ctx, event, journal)
 	if err != nil {
 		failed := asError(err)
 		journal.End(nil, failed)
@@ -40,9 +39,7 @@ func (h *Handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	return json.Marshal(result)
 }
 
-func (h *Handler) handle(
-	ctx context.Context, event []byte, journal *Journal, requestID string,
-) (result *Result, err error) {
+func (h *Handler) work(ctx context.Context, event []byte, journal *Journal) (_ *Result, err error) {
 	defer catchPanic(&err)
 	if h.badSettings != nil {
 		return nil, h.badSettings
@@ -52,9 +49,11 @@ func (h *Handler) handle(
 		return nil, err
 	}
 	journal.Start(day)
+	requestID := requestIDOf(ctx)
 	requests := NewAttempts(h.store, h.config.Concurrency, journal)
 	run := &run{
 		day: day, journal: journal, result: Result{Day: day.String()},
+		claim:     NewClaim(requests, h.config, day, requestID, endOf(ctx)),
 		lister:    NewLister(requests.Timed(PhaseList), h.config),
 		reader:    NewReader(requests.Timed(PhaseGet), h.config, journal),
 		inflater:  NewInflater(h.config.MaxSourceBytes),
@@ -77,6 +76,7 @@ func (h *Handler) handle(
 type run struct {
 	day       Day
 	journal   *Journal
+	claim     *Claim
 	lister    *Lister
 	reader    *Reader
 	inflater  *Inflater
@@ -90,13 +90,14 @@ type run struct {
 // aggregate reads, writes and publishes. Until the first copy every wait ends when the
 // time is up, with errOutOfTime as the cause.
 func (r *run) aggregate(ctx context.Context) error {
-	limited := ctx
-	if deadline, ok := ctx.Deadline(); ok {
-		kept := min(time.Until(deadline)/10, 30*time.Second) // for publishing (E6)
-		var cancel context.CancelFunc
-		limited, cancel = context.WithDeadlineCause(ctx, deadline.Add(-kept), errOutOfTime)
-		defer cancel()
+	end := endOf(ctx)
+	kept := min(time.Until(end)/10, 30*time.Second) // for publishing (E6)
+	limited, cancel := context.WithDeadlineCause(ctx, end.Add(-kept), errOutOfTime)
+	defer cancel()
+	if err := r.claim.Take(limited); err != nil {
+		return err
 	}
+	defer r.claim.Release(ctx) // last, whatever happens (W13)
 	for source, err := range r.reader.Bodies(limited, r.lister.Pages(limited, r.day)) {
 		if err == nil {
 			err = r.take(limited, source)
@@ -108,13 +109,12 @@ func (r *run) aggregate(ctx context.Context) error {
 	if err := r.writer.Flush(limited); err != nil {
 		return err
 	}
-	chunks := r.writer.Chunks()
-	r.result.count(chunks)
+	r.result.count(r.writer.Chunks())
 	defer r.journal.Add(PhasePublish, 1, time.Now())
 	if err := r.publisher.Check(limited, r.result.Sources-r.result.Bad, r.day.Force); err != nil {
 		return err
 	}
-	return r.publisher.Publish(ctx, chunks, &r.result)
+	return r.publisher.Publish(ctx, r.writer.Chunks(), &r.result)
 }
 
 // take writes a source's records, or notes its fault. Only then the source counts (E6).

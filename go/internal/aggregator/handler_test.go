@@ -22,13 +22,19 @@ func testHandler(sources map[string]string) (*Handler, *memoryStore, *bytes.Buff
 		store.buckets[testSource][testFolder+name] = []byte(text)
 	}
 	var log bytes.Buffer
-	env := map[string]string{"SRC_BUCKET": testSource, "DST_BUCKET": testDestination, "AWS_REGION": "eu-west-1"}
+	env := map[string]string{
+		"SRC_BUCKET": testSource,
+		"DST_BUCKET": testDestination,
+		"AWS_REGION": "eu-west-1",
+	}
 	handler := NewHandler(lookup(env), &log, func(Config) Store { return store })
 	return handler, store, &log
 }
 
 func TestInvoke(t *testing.T) {
-	handler, _, log := testHandler(map[string]string{"1": `{"Records":[{},{}]}`, "2": `{"Records":[{}]}`})
+	handler, _, log := testHandler(
+		map[string]string{"1": `{"Records":[{},{}]}`, "2": `{"Records":[{}]}`},
+	)
 	output, err := handler.Invoke(testContext(t), []byte(testEvent))
 	check(t, err)
 	want := `{"day":"2024-02-08","sources":2,"bad":0,"records":3,"bytes":9,"chunks":1,"deleted":0}`
@@ -38,7 +44,8 @@ func TestInvoke(t *testing.T) {
 	if !strings.Contains(log.String(), `"publish":{"count":1,`) {
 		t.Errorf("the publication is not counted: %s", log)
 	}
-	start := `{"level":"INFO","event":"start","request_id":"test-request","day":"2024-02-08","account":null,"force":false}`
+	start := `{"level":"INFO","event":"start","request_id":"test-request",` +
+		`"day":"2024-02-08","account":null,"force":false}`
 	if !strings.HasPrefix(log.String(), start+"\n") {
 		t.Errorf("log is %s", log)
 	}
@@ -57,7 +64,11 @@ func TestInvokeFailsAfterPublishing(t *testing.T) {
 
 func TestInvokeReportsBadSettingsBeforeTheEvent(t *testing.T) {
 	handler := NewHandler(lookup(nil), &bytes.Buffer{}, func(Config) Store { return nil })
-	if _, err := handler.Invoke(testContext(t), []byte("no event")); err == nil || err.Error() != "BAD_SETTINGS: SRC_BUCKET" {
+	if _, err := handler.Invoke(
+		testContext(t),
+		[]byte("no event"),
+	); err == nil ||
+		err.Error() != "BAD_SETTINGS: SRC_BUCKET" {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -66,58 +77,69 @@ func TestInvokeKeepsUnforeseenTextsToTheLog(t *testing.T) {
 	handler, store, log := testHandler(map[string]string{"1": `{"Records":[]}`})
 	store.before = func(context.Context, string, string) error { panic("unforeseen") }
 	_, err := handler.Invoke(testContext(t), []byte(testEvent))
-	if err == nil || err.Error() != "INTERNAL: see the log" || !strings.Contains(log.String(), "unforeseen") {
+	if err == nil || err.Error() != "INTERNAL: see the log" ||
+		!strings.Contains(log.String(), "unforeseen") {
 		t.Errorf("error is %v, log %s", err, log)
 	}
 }
 
 func TestInvokeRunsOutOfTime(t *testing.T) {
-	handler, store, log := testHandler(map[string]string{"1": `{"Records":[{}]}`, "2": `{`, "3": `{"Records":[{}]}`})
-	store.before = func(ctx context.Context, _, key string) error {
-		if key == testFolder+"3" {
-			<-ctx.Done() // a request that hangs
-			return context.Cause(ctx)
+	synctest.Test(t, func(t *testing.T) {
+		handler, store, log := testHandler(
+			map[string]string{"1": `{"Records":[{}]}`, "2": `{`, "3": `{"Records":[{}]}`},
+		)
+		store.before = func(ctx context.Context, _, key string) error {
+			if key == testFolder+"3" {
+				<-ctx.Done() // a request that hangs
+				return context.Cause(ctx)
+			}
+			return nil
 		}
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(testContext(t), 300*time.Millisecond)
-	defer cancel()
-	_, err := handler.Invoke(ctx, []byte(testEvent))
-	if err == nil || err.Error() != "OUT_OF_TIME: 2 sources read" || ctx.Err() != nil {
-		t.Errorf("error is %v, the invocation's own %v", err, ctx.Err())
-	}
-	if len(store.buckets[testDestination]) > 0 {
-		t.Error("something was written")
-	}
-	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-	if !strings.Contains(lines[len(lines)-1], `"event":"end"`) {
-		t.Errorf("the last line is %s", lines[len(lines)-1])
-	}
+		ctx, cancel := context.WithTimeout(testContext(t), time.Minute)
+		defer cancel()
+		_, err := handler.Invoke(ctx, []byte(testEvent))
+		if err == nil || err.Error() != "OUT_OF_TIME: 2 sources read" || ctx.Err() != nil {
+			t.Errorf("error is %v, the invocation's own %v", err, ctx.Err())
+		}
+		if len(store.buckets[testDestination]) > 0 {
+			t.Error("something was written")
+		}
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		if !strings.Contains(lines[len(lines)-1], `"event":"end"`) {
+			t.Errorf("the last line is %s", lines[len(lines)-1])
+		}
+	})
 }
 
-// A source whose chunk is being put is not read yet; a failed put is counted, what was not sent is not.
+// A source whose chunk is being put is not read yet; a failed put is counted, what was not sent is
+// not.
 func TestInvokeRunsOutOfTimeWhilePutting(t *testing.T) {
-	handler, store, log := testHandler(map[string]string{"1": `{"Records":[{}]}`, "2": `{"Records":[{}]}`})
-	store.before = func(ctx context.Context, operation, _ string) error {
-		if operation == "put" {
-			<-ctx.Done() // a request that hangs
-			return context.Cause(ctx)
+	synctest.Test(t, func(t *testing.T) {
+		handler, store, log := testHandler(
+			map[string]string{"1": `{"Records":[{}]}`, "2": `{"Records":[{}]}`},
+		)
+		store.before = func(ctx context.Context, operation, key string) error {
+			if operation == "put" && key != testClaimKey {
+				<-ctx.Done() // a request that hangs
+				return context.Cause(ctx)
+			}
+			return nil
 		}
-		return nil
-	}
-	for chunkBytes, want := range map[int]string{1: "0", 4: "1"} {
-		log.Reset()
-		handler.config.ChunkBytes = chunkBytes
-		ctx, cancel := context.WithTimeout(testContext(t), 300*time.Millisecond)
-		_, err := handler.Invoke(ctx, []byte(testEvent))
-		cancel()
-		if err == nil || err.Error() != "OUT_OF_TIME: "+want+" sources read" {
-			t.Errorf("chunks of %d: error is %v", chunkBytes, err)
+		for chunkBytes, want := range map[int]string{1: "0", 4: "1"} {
+			log.Reset()
+			handler.config.ChunkBytes = chunkBytes
+			ctx, cancel := context.WithTimeout(testContext(t), time.Minute)
+			_, err := handler.Invoke(ctx, []byte(testEvent))
+			cancel()
+			if err == nil || err.Error() != "OUT_OF_TIME: "+want+" sources read" {
+				t.Errorf("chunks of %d: error is %v", chunkBytes, err)
+			}
+			if !strings.Contains(log.String(), `"put":{"count":1,`) ||
+				!strings.Contains(log.String(), `"get":{"count":2,`) {
+				t.Errorf("chunks of %d: log is %s", chunkBytes, log)
+			}
 		}
-		if !strings.Contains(log.String(), `"put":{"count":1,`) || !strings.Contains(log.String(), `"get":{"count":2,`) {
-			t.Errorf("chunks of %d: log is %s", chunkBytes, log)
-		}
-	}
+	})
 }
 
 // Once the first copy is made, the end of the time no longer stops the run (W9).

@@ -1,5 +1,5 @@
-// Step inflater: a body becomes text (SPEC R2 to R5, P3). Holds the text of one source;
-// the buffer stays for the next.
+// Step inflater: a body becomes text (SPEC R2 to R5; P3, because one consumer inflates).
+// Holds the text of one source; the buffer stays for the next.
 
 package aggregator
 
@@ -27,15 +27,16 @@ func NewInflater(limit int) *Inflater {
 }
 
 // Inflate gives the text of a body, valid until the next call. A body that does not
-// begin as gzip is its own text. The errors are TooLarge and BadGzip.
+// begin as gzip is its own text; Get has refused one that is too large. The errors are TooLarge
+// and BadGzip.
 //
-// The members' frames are read here: the gzip readers of Go take a stream that is cut in a
-// file name for complete, and refuse names over 511 bytes.
+// This step reads the header and the trailer of each member itself: the gzip readers of Go
+// accept a stream that ends inside a file name, and refuse names over 511 bytes.
 func (i *Inflater) Inflate(body []byte) ([]byte, error) {
 	if !bytes.HasPrefix(body, []byte{0x1f, 0x8b}) {
 		return body, nil
 	}
-	if len(body) < 18 { // an empty member has as much
+	if len(body) < 18 { // a header and a trailer alone have as much
 		return nil, BadGzip
 	}
 	i.buffer = i.buffer[:0]
@@ -45,7 +46,8 @@ func (i *Inflater) Inflate(body []byte) ([]byte, error) {
 		if !ok {
 			return nil, BadGzip
 		}
-		begin, rest := len(i.buffer), bytes.NewReader(body[header:])
+		begin := len(i.buffer)
+		rest := bytes.NewReader(body[header:]) // flate reads it byte by byte, none too many
 		if err := i.inflateMember(rest); err != nil {
 			return nil, err
 		}
@@ -60,9 +62,10 @@ func (i *Inflater) Inflate(body []byte) ([]byte, error) {
 	return i.buffer, nil
 }
 
-// reserve makes room once: for what the last member says it holds, if that can be true.
+// reserve makes room once, so that the buffer need not grow by copying: for as many bytes as
+// the last member claims to hold, if that can be true. See docs/performance/go.md for its gain.
 func (i *Inflater) reserve(body []byte) {
-	const bestRatio = 1032
+	const bestRatio = 1032 // of deflate: 1,032 bytes to one
 	claimed := int64(binary.LittleEndian.Uint32(body[len(body)-4:]))
 	i.buffer = slices.Grow(i.buffer, int(min(claimed, int64(len(body))*bestRatio, int64(i.limit)))+1)
 }
@@ -73,16 +76,15 @@ func (i *Inflater) inflateMember(deflated *bytes.Reader) error {
 		return BadGzip
 	}
 	for {
-		if len(i.buffer) > i.limit {
-			return TooLarge
-		}
 		i.buffer = slices.Grow(i.buffer, 1)
 		n, err := i.stream.Read(i.buffer[len(i.buffer):min(cap(i.buffer), i.limit+1)])
 		i.buffer = i.buffer[:len(i.buffer)+n]
-		if errors.Is(err, io.EOF) && len(i.buffer) <= i.limit {
+		switch {
+		case len(i.buffer) > i.limit:
+			return TooLarge
+		case errors.Is(err, io.EOF):
 			return nil
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
+		case err != nil:
 			return BadGzip
 		}
 	}

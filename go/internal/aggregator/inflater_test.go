@@ -58,7 +58,12 @@ func TestInflateRefusesEveryBrokenField(t *testing.T) {
 		}
 	}
 	for _, rest := range []string{"\x00", "\x1f", "x", "\x1f\x8b"} {
-		if _, err := NewInflater(100).Inflate(append(slices.Clone(whole), rest...)); !errors.Is(err, BadGzip) {
+		if _, err := NewInflater(
+			100,
+		).Inflate(append(slices.Clone(whole), rest...)); !errors.Is(
+			err,
+			BadGzip,
+		) {
 			t.Errorf("%q after the last member gives %v", rest, err)
 		}
 	}
@@ -92,7 +97,10 @@ func TestInflateStopsAtTheLimit(t *testing.T) {
 	if _, err := inflater.Inflate(body); !errors.Is(err, TooLarge) {
 		t.Errorf("over the limit: %v", err)
 	}
-	if _, err := inflater.Inflate(zip(make([]byte, 100<<20))); !errors.Is(err, TooLarge) || cap(inflater.buffer) > 1<<10 {
+	if _, err := inflater.Inflate(
+		zip(make([]byte, 100<<20)),
+	); !errors.Is(err, TooLarge) ||
+		cap(inflater.buffer) > 1<<10 {
 		t.Errorf("far over the limit: %v with a buffer of %d bytes", err, cap(inflater.buffer))
 	}
 }

@@ -133,6 +133,14 @@ func (j *Journal) End(result *Result, failed *Error) {
 		"wait_ms", j.waited.Milliseconds())
 }
 
+// endOf is the end of the invocation's time. Lambda always sets one, of 15 minutes at most.
+func endOf(ctx context.Context) time.Time {
+	if deadline, ok := ctx.Deadline(); ok {
+		return deadline
+	}
+	return time.Now().Add(15 * time.Minute)
+}
+
 // requestIDOf is Lambda's id of the invocation.
 func requestIDOf(ctx context.Context) string {
 	if lambda, ok := lambdacontext.FromContext(ctx); ok {

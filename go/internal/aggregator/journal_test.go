@@ -14,7 +14,8 @@ import (
 func TestJournalLine(t *testing.T) {
 	var out bytes.Buffer
 	NewJournal(&out, slog.LevelInfo, "id").Warn("bad_source", "key", "a<\n", "code", BadGzip)
-	want := `{"level":"WARN","event":"bad_source","request_id":"id","key":"a<\n","code":"BAD_GZIP"}` + "\n"
+	want := `{"level":"WARN","event":"bad_source","request_id":"id",` +
+		`"key":"a<\n","code":"BAD_GZIP"}` + "\n"
 	if out.String() != want {
 		t.Errorf("line is %s, expected %s", out.String(), want)
 	}
@@ -29,7 +30,11 @@ func TestJournalHidesLowerLevels(t *testing.T) {
 		t.Errorf("log is %s", out.String())
 	}
 	journal.End(nil, failure(NoTrail, "x"))
-	if !strings.HasPrefix(out.String(), `{"level":"ERROR","event":"end","request_id":"id","error":"NO_TRAIL: x","cause":null,"result":null,`) {
+	if !strings.HasPrefix(
+		out.String(),
+		`{"level":"ERROR","event":"end","request_id":"id","error":"NO_TRAIL: x",`+
+			`"cause":null,"result":null,`,
+	) {
 		t.Errorf("log is %s", out.String())
 	}
 }
@@ -41,10 +46,14 @@ func TestJournalEnd(t *testing.T) {
 	journal.Add(PhaseGet, 1, time.Now())
 	journal.Waited(time.Now())
 	journal.End(&Result{Day: "2024-02-08"}, nil)
-	want := regexp.MustCompile(`^\{"level":"INFO","event":"end","request_id":"id","error":null,"cause":null,` +
-		`"result":\{"day":"2024-02-08","sources":0,"bad":0,"records":0,"bytes":0,"chunks":0,"deleted":0\},` +
-		`"phases":\{"list":\{"count":0,"sum_ms":0\},"get":\{"count":3,"sum_ms":\d+\},"decode":\{.*\},"compress":\{.*\},` +
-		`"put":\{.*\},"publish":\{.*\}\},"wait_ms":\d+\}\n$`)
+	want := regexp.MustCompile(
+		`^\{"level":"INFO","event":"end","request_id":"id","error":null,"cause":null,` +
+			`"result":\{"day":"2024-02-08","sources":0,"bad":0,"records":0,"bytes":0,` +
+			`"chunks":0,"deleted":0\},` +
+			`"phases":\{"list":\{"count":0,"sum_ms":0\},"get":\{"count":3,"sum_ms":\d+\},` +
+			`"decode":\{.*\},"compress":\{.*\},` +
+			`"put":\{.*\},"publish":\{.*\}\},"wait_ms":\d+\}\n$`,
+	)
 	if !want.MatchString(out.String()) {
 		t.Errorf("line is %s", out.String())
 	}

@@ -67,7 +67,8 @@ func (l *Lister) listPage(
 }
 
 // dayFolders finds every .../CloudTrail/{region}/yyyy/mm/dd/ that may hold sources. Their
-// order is that of the keys in them: Go compares strings by byte, and none begins another (L6).
+// order is that of the keys in them: Go compares strings by byte, and no folder is a prefix of
+// another one (L6).
 func (l *Lister) dayFolders(ctx context.Context, day Day) ([]string, error) {
 	var accounts, organisations []string
 	top, err := l.subfolders(ctx, []string{l.root})

@@ -42,14 +42,24 @@ const (
 
 func TestSourcesInByteOrderOverPages(t *testing.T) {
 	want := []string{
-		one + "a" + today + "1", one + "a" + today + "2", one + "a" + today + "3/deeper", one + "a" + today + "\uffff",
-		one + "a" + today + "😀", one + "b" + today + "1", two + "\ue000" + today + "1", two + "😀" + today + "1",
+		one + "a" + today + "1",
+		one + "a" + today + "2",
+		one + "a" + today + "3/deeper",
+		one + "a" + today + "\uffff",
+		one + "a" + today + "😀",
+		one + "b" + today + "1",
+		two + "\ue000" + today + "1",
+		two + "😀" + today + "1",
 		oOne + "a" + today + "+ %",
 	}
 	lister, store := testLister(slices.Concat(want, []string{
-		one + "a" + today, one + "a/2024/02/09/1", "p/AWSLogs/000000000001/CloudTrail-Digest/a" + today + "1",
-		"p/AWSLogs/12345/CloudTrail/a" + today + "1", "p/AWSLogs/o-A/000000000001/CloudTrail/a" + today + "1",
-		"AWSLogs/000000000001/CloudTrail/a" + today + "1", "p/AWSLogs/o-a1/x/CloudTrail/a" + today + "1",
+		one + "a" + today,
+		one + "a/2024/02/09/1",
+		"p/AWSLogs/000000000001/CloudTrail-Digest/a" + today + "1",
+		"p/AWSLogs/12345/CloudTrail/a" + today + "1",
+		"p/AWSLogs/o-A/000000000001/CloudTrail/a" + today + "1",
+		"AWSLogs/000000000001/CloudTrail/a" + today + "1",
+		"p/AWSLogs/o-a1/x/CloudTrail/a" + today + "1",
 	})...)
 	store.pageSize = 2
 	if got := list(t, lister, testDay); !slices.Equal(got, want) {
@@ -61,10 +71,20 @@ func TestSourcesOfOneAccount(t *testing.T) {
 	day := testDay
 	day.Account = "000000000001"
 	lister, store := testLister(one+"a"+today+"1", two+"a"+today+"1", oOne+"a"+today+"1")
-	if got := list(t, lister, day); !slices.Equal(got, []string{one + "a" + today + "1", oOne + "a" + today + "1"}) {
+	if got := list(
+		t,
+		lister,
+		day,
+	); !slices.Equal(
+		got,
+		[]string{one + "a" + today + "1", oOne + "a" + today + "1"},
+	) {
 		t.Errorf("sources are %q", got)
 	}
-	if slices.ContainsFunc(store.calls, func(call string) bool { return strings.Contains(call, "000000000002") }) {
+	if slices.ContainsFunc(
+		store.calls,
+		func(call string) bool { return strings.Contains(call, "000000000002") },
+	) {
 		t.Errorf("another account was listed: %q", store.calls)
 	}
 }
@@ -74,7 +94,10 @@ func TestNoTrailIsNotAnEmptyDay(t *testing.T) {
 	if got := list(t, lister, testDay); len(got) > 0 {
 		t.Errorf("sources are %q", got)
 	}
-	lister, _ = testLister("p/AWSLogs/000000000001/CloudTrail-Digest/a"+today+"1", "p/AWSLogs/000000000002/Config/x")
+	lister, _ = testLister(
+		"p/AWSLogs/000000000001/CloudTrail-Digest/a"+today+"1",
+		"p/AWSLogs/000000000002/Config/x",
+	)
 	for _, err := range lister.Pages(t.Context(), testDay) {
 		if err == nil || err.Error() != "NO_TRAIL: p/AWSLogs/" {
 			t.Errorf("error is %v", err)

@@ -7,8 +7,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -55,7 +57,9 @@ func refusal(status int, code string) error {
 }
 
 // begin checks for faults and gives the bucket, locked until done is called.
-func (m *memoryStore) begin(ctx context.Context, operation, bucket, key string) (map[string][]byte, func(), error) {
+func (m *memoryStore) begin(
+	ctx context.Context, operation, bucket, key string,
+) (objects map[string][]byte, done func(), err error) {
 	if m.before != nil {
 		if err := m.before(ctx, operation, key); err != nil {
 			return nil, nil, err
@@ -63,7 +67,7 @@ func (m *memoryStore) begin(ctx context.Context, operation, bucket, key string) 
 	}
 	m.mutex.Lock()
 	m.calls = append(m.calls, operation+" "+key)
-	err := context.Cause(ctx)
+	err = context.Cause(ctx)
 	for _, fault := range m.faults {
 		if err == nil && fault.Operation == operation && fault.Key == key {
 			err = refusal(fault.Status, fault.Code)
@@ -80,7 +84,9 @@ func (m *memoryStore) begin(ctx context.Context, operation, bucket, key string) 
 	return objects, m.mutex.Unlock, nil
 }
 
-func (m *memoryStore) ListPage(ctx context.Context, bucket, prefix, delimiter, token string) (Page, error) {
+func (m *memoryStore) ListPage(
+	ctx context.Context, bucket, prefix, delimiter, token string,
+) (Page, error) {
 	objects, done, err := m.begin(ctx, "list", bucket, prefix)
 	if err != nil {
 		return Page{}, err
@@ -120,31 +126,54 @@ func (m *memoryStore) ListPage(ctx context.Context, bucket, prefix, delimiter, t
 	return page, nil
 }
 
-func (m *memoryStore) Get(ctx context.Context, bucket, key string, limit int) ([]byte, error) {
+func (m *memoryStore) Get(
+	ctx context.Context, bucket, key string, limit int,
+) (body []byte, etag string, err error) {
 	objects, done, err := m.begin(ctx, "get", bucket, key)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer done()
 	body, ok := objects[key]
 	switch {
 	case !ok:
-		return nil, refusal(http.StatusNotFound, "NoSuchKey")
+		return nil, "", refusal(http.StatusNotFound, "NoSuchKey")
 	case len(body) > limit:
-		return nil, TooLarge
+		return nil, etagOf(body), TooLarge
 	}
-	return slices.Clone(body), nil // the splitter overwrites what it is given
+	return slices.Clone(body), etagOf(body), nil // the splitter overwrites the bytes
 }
 
-func (m *memoryStore) Put(ctx context.Context, bucket, key string, body *io.SectionReader, _ string) error {
+func (m *memoryStore) Put(
+	ctx context.Context, bucket, key string, upload Upload,
+) (etag string, err error) {
 	objects, done, err := m.begin(ctx, "put", bucket, key)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer done()
-	objects[key], err = io.ReadAll(body)
-	return err
+	if err := unmet(upload.Condition, objects, key); err != nil {
+		return "", err
+	}
+	objects[key], err = io.ReadAll(io.NewSectionReader(upload.Body, 0, upload.Body.Size()))
+	return etagOf(objects[key]), err
 }
+
+// unmet is the refusal of a write whose condition does not hold.
+func unmet(condition Condition, objects map[string][]byte, key string) error {
+	body, isThere := objects[key]
+	switch {
+	case condition == IfAbsent && isThere:
+		return refusal(http.StatusPreconditionFailed, "PreconditionFailed")
+	case condition.Header == "If-Match" && !isThere:
+		return refusal(http.StatusNotFound, "NoSuchKey")
+	case condition.Header == "If-Match" && condition.Value != etagOf(body):
+		return refusal(http.StatusPreconditionFailed, "PreconditionFailed")
+	}
+	return nil
+}
+
+func etagOf(body []byte) string { return fmt.Sprintf(`"%x"`, sha256.Sum256(body)) }
 
 func (m *memoryStore) Copy(ctx context.Context, bucket, from, to string) error {
 	objects, done, err := m.begin(ctx, "copy", bucket, to)
@@ -160,12 +189,17 @@ func (m *memoryStore) Copy(ctx context.Context, bucket, from, to string) error {
 	return nil
 }
 
-func (m *memoryStore) Delete(ctx context.Context, bucket, key string) error {
+func (m *memoryStore) Delete(
+	ctx context.Context, bucket, key string, condition Condition,
+) error {
 	objects, done, err := m.begin(ctx, "delete", bucket, key)
 	if err != nil {
 		return err
 	}
 	defer done()
+	if err := unmet(condition, objects, key); err != nil {
+		return err
+	}
 	delete(objects, key)
 	return nil
 }
@@ -191,7 +225,8 @@ func tree(t testing.TB, folder string) map[string][]byte {
 func (m *memoryStore) requests() *Attempts { return NewAttempts(m, 256, quiet()) }
 
 func testContext(t *testing.T) context.Context {
-	return lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: testRequestID})
+	lambda := &lambdacontext.LambdaContext{AwsRequestID: testRequestID}
+	return lambdacontext.NewContext(t.Context(), lambda)
 }
 
 func lookup(env map[string]string) Lookup {

@@ -4,11 +4,9 @@
 package aggregator
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -50,8 +48,9 @@ func NewPublisher(store Store, config Config, day Day) *Publisher {
 // nothing. Its errors are BAD_MANIFEST, FEWER_SOURCES, S3_ERROR and an ended context's cause.
 func (p *Publisher) Check(ctx context.Context, readable int, force bool) error {
 	key := p.dayPrefix + manifestName
-	body, err := p.store.Get(ctx, p.bucket, key, manifestLimit)
+	body, _, err := p.store.Get(ctx, p.bucket, key, manifestLimit)
 	isAbsent := errors.Is(err, Missing)
+	// a manifest that is too large comes without bytes, and so can't be read
 	if err != nil && !isAbsent && !errors.Is(err, TooLarge) {
 		return err
 	}
@@ -82,7 +81,7 @@ func (p *Publisher) Publish(ctx context.Context, chunks []Chunk, result *Result)
 		return err
 	}
 	result.Deleted = len(stale)
-	manifest := Manifest{result, append([]Chunk{}, chunks...)} // never null
+	manifest := Manifest{result, append([]Chunk{}, chunks...)} // of none: [], not null
 	if err := p.putManifest(ctx, manifest); err != nil {
 		return err
 	}
@@ -94,8 +93,8 @@ func (p *Publisher) putManifest(ctx context.Context, manifest Manifest) error {
 	if err != nil {
 		return err
 	}
-	body := io.NewSectionReader(bytes.NewReader(text), 0, int64(len(text)))
-	return p.store.Put(ctx, p.bucket, p.dayPrefix+manifestName, body, "application/json")
+	_, err = p.store.Put(ctx, p.bucket, p.dayPrefix+manifestName, jsonUpload(text))
+	return err
 }
 
 // readableSources is what a manifest counts: sources less bad, false if it can't be read.
@@ -143,7 +142,7 @@ func (p *Publisher) delete(ctx context.Context, keys []string) error {
 	for _, key := range keys {
 		group.Go(func() (err error) {
 			defer catchPanic(&err)
-			return p.store.Delete(ctx, p.bucket, key)
+			return p.store.Delete(ctx, p.bucket, key, Condition{})
 		})
 	}
 	return group.Wait()

@@ -23,9 +23,17 @@ func TestPublishInOrder(t *testing.T) {
 	publisher, chunks, store := twoChunks(t)
 	written := store.buckets[testDestination]
 	store.pageSize = 1
-	kept := []string{"000003.ndjson", "0000003.ndjson.gz", "x-000003.ndjson.gz", "deeper/000003.ndjson.gz", "_x-3.ndjson.gz", "_000009.ndjson.gz"}
+	kept := []string{
+		"000003.ndjson",
+		"0000003.ndjson.gz",
+		"x-000003.ndjson.gz",
+		"deeper/000003.ndjson.gz",
+		"_x-3.ndjson.gz",
+		"_000009.ndjson.gz",
+	}
 	for _, name := range slices.Concat(kept, []string{
-		"000003.ndjson.gz", "1000000.ndjson.gz", "99999999999999999999.ndjson.gz", "_dead\n-000001.ndjson.gz", "_a-b-1000000.ndjson.gz",
+		"000003.ndjson.gz", "1000000.ndjson.gz", "99999999999999999999.ndjson.gz",
+		"_dead\n-000001.ndjson.gz", "_a-b-1000000.ndjson.gz",
 	}) {
 		written[testPrefix+name] = []byte("old")
 	}
@@ -41,10 +49,17 @@ func TestPublishInOrder(t *testing.T) {
 	slices.Sort(calls[3:6]) // deletions are concurrent
 	slices.Sort(calls[7:])
 	want := []string{
-		"get _manifest.json", "copy 000002.ndjson.gz", "copy 000001.ndjson.gz",
-		"delete 000003.ndjson.gz", "delete 1000000.ndjson.gz", "delete 99999999999999999999.ndjson.gz", "put _manifest.json",
-		"delete _a-b-1000000.ndjson.gz", "delete _dead\n-000001.ndjson.gz",
-		"delete _test-request-000001.ndjson.gz", "delete _test-request-000002.ndjson.gz",
+		"get _manifest.json",
+		"copy 000002.ndjson.gz",
+		"copy 000001.ndjson.gz",
+		"delete 000003.ndjson.gz",
+		"delete 1000000.ndjson.gz",
+		"delete 99999999999999999999.ndjson.gz",
+		"put _manifest.json",
+		"delete _a-b-1000000.ndjson.gz",
+		"delete _dead\n-000001.ndjson.gz",
+		"delete _test-request-000001.ndjson.gz",
+		"delete _test-request-000002.ndjson.gz",
 	}
 	if !slices.Equal(calls, want) {
 		t.Errorf("requests are %q, expected %q", calls, want)
@@ -53,12 +68,23 @@ func TestPublishInOrder(t *testing.T) {
 	for i := range kept {
 		kept[i] = testPrefix + kept[i]
 	}
-	kept = slices.Sorted(slices.Values(append(kept, testPrefix+"000001.ndjson.gz", testPrefix+"000002.ndjson.gz", testPrefix+"_manifest.json")))
+	kept = slices.Sorted(
+		slices.Values(
+			append(
+				kept,
+				testPrefix+"000001.ndjson.gz",
+				testPrefix+"000002.ndjson.gz",
+				testPrefix+"_manifest.json",
+			),
+		),
+	)
 	if !slices.Equal(names, kept) {
 		t.Errorf("left are %q, expected %q", names, kept)
 	}
-	manifest := `{"result":{"day":"2024-02-08","sources":1,"bad":0,"records":0,"bytes":0,"chunks":2,"deleted":3},` +
-		`"chunks":[{"key":"p/2024/02/08/000001.ndjson.gz","records":1,"bytes":2},{"key":"p/2024/02/08/000002.ndjson.gz","records":1,"bytes":2}]}`
+	manifest := `{"result":{"day":"2024-02-08","sources":1,"bad":0,"records":0,"bytes":0,` +
+		`"chunks":2,"deleted":3},` +
+		`"chunks":[{"key":"p/2024/02/08/000001.ndjson.gz","records":1,"bytes":2},` +
+		`{"key":"p/2024/02/08/000002.ndjson.gz","records":1,"bytes":2}]}`
 	if got := string(written[testPrefix+manifestName]); got != manifest {
 		t.Errorf("manifest is %s", got)
 	}
@@ -67,10 +93,11 @@ func TestPublishInOrder(t *testing.T) {
 func TestPublishChecksTheManifest(t *testing.T) {
 	const bad = "BAD_MANIFEST: p/2024/02/08/_manifest.json"
 	for manifest, want := range map[string]string{
-		`{"result":{"sources":3,"bad":1}}`:                                  "",
-		`{"result":{"sources":2.0,"bad":0e9},"x":1e400}`:                    "",
-		`{"result":{"sources":3,"bad":0}}`:                                  "FEWER_SOURCES: published 3, readable 2",
-		`{"result":{"sources":9007199254740992,"bad":0}}`:                   "FEWER_SOURCES: published 9007199254740992, readable 2",
+		`{"result":{"sources":3,"bad":1}}`:               "",
+		`{"result":{"sources":2.0,"bad":0e9},"x":1e400}`: "",
+		`{"result":{"sources":3,"bad":0}}`:               "FEWER_SOURCES: published 3, readable 2",
+		`{"result":{"sources":9007199254740992,"bad":0}}`: "FEWER_SOURCES: " +
+			"published 9007199254740992, readable 2",
 		`{"result":{"sources":9007199254740994,"bad":0}}`:                   bad,
 		`{"result":{"sources":0,"bad":9007199254740994}}`:                   bad,
 		`{"result":{"sources":1e400,"bad":0}}`:                              bad,

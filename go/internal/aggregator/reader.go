@@ -1,12 +1,14 @@
-// Step reader: bodies in the order of their keys (SPEC R1, R2, P2, O4).
-// Holds up to CONCURRENCY bodies of up to 64 MiB together.
+// Step reader: bodies in the order of their keys (SPEC R1, R2, R9, P2, O4).
+// Holds up to CONCURRENCY bodies of up to 64 MiB together, or one larger body.
 
 package aggregator
 
 import (
 	"context"
 	"errors"
+	"io"
 	"iter"
+	"net/http"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -46,27 +48,20 @@ func (r *Reader) Bodies(
 	return func(yield func(Fetched, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		group, ctx := errgroup.WithContext(ctx)
-		defer func() {
-			cancel()
-			_ = group.Wait() // its first error is the context's cause, which receive gave
-		}()
+		defer func() { _ = group.Wait() }() // its error is the context's cause, which next gave
+		defer cancel()
 		w := &window{
 			sources:  semaphore.NewWeighted(int64(r.concurrency)),
 			bytes:    semaphore.NewWeighted(windowBytes),
-			queue:    make(chan *place, r.concurrency+pagesAhead+1), // has room whenever they have
+			queue:    make(chan *place, r.concurrency+pagesAhead+1),
 			fetching: tuning.NewWorkers(group, r.concurrency),
 		}
-		group.Go(func() (err error) {
-			defer catchPanic(&err)
-			defer w.fetching.Close()
-			return r.fill(ctx, w, pages)
-		})
+		group.Go(func() error { return r.fill(ctx, w, pages) })
 		for {
 			started := time.Now()
 			source, leave, err := w.next(ctx)
 			r.journal.Waited(started)
-			isEnd := err == nil && leave == nil
-			if isEnd || !yield(source, err) || err != nil {
+			if errors.Is(err, io.EOF) || !yield(source, err) || err != nil {
 				return
 			}
 			leave()
@@ -77,33 +72,38 @@ func (r *Reader) Bodies(
 // window is the sources that were asked for and are not yet written.
 type window struct {
 	sources, bytes *semaphore.Weighted // room for them
-	queue          chan *place         // in their order
+	queue          chan *place         // in their order; large enough for all that have room
 	fetching       *tuning.Workers
 }
 
-// place is that of a source in the window, or the end of a page, where nothing is fetched.
+// place is that of a source in the window, or the end of a page. The end stands in the queue,
+// too, so that the page counts as passed only after its sources.
 type place struct {
 	fetched chan Fetched // nil: the end of a page
 	leave   func()       // to be called when the consumer is done with it
 }
 
-// next waits for the source whose turn it is. After the last one leave is nil.
+// next waits for the source whose turn it is. After the last one the error is io.EOF.
 func (w *window) next(ctx context.Context) (source Fetched, leave func(), err error) {
 	for {
-		place, err := receive(ctx, w.queue)
-		if err != nil || place == nil {
+		first, err := receive(ctx, w.queue)
+		switch {
+		case err != nil:
 			return Fetched{}, nil, err
+		case first == nil:
+			return Fetched{}, nil, io.EOF
+		case first.fetched != nil:
+			source, err = receive(ctx, first.fetched)
+			return source, first.leave, err
 		}
-		if place.fetched != nil {
-			source, err = receive(ctx, place.fetched)
-			return source, place.leave, err
-		}
-		place.leave()
+		first.leave()
 	}
 }
 
 // fill gives the sources their places in order, as far as the window has room.
-func (r *Reader) fill(ctx context.Context, w *window, pages iter.Seq2[Listed, error]) error {
+func (r *Reader) fill(ctx context.Context, w *window, pages iter.Seq2[Listed, error]) (err error) {
+	defer catchPanic(&err)
+	defer w.fetching.Close()
 	for page, err := range pages {
 		if err != nil {
 			return err
@@ -121,16 +121,13 @@ func (r *Reader) fill(ctx context.Context, w *window, pages iter.Seq2[Listed, er
 
 // admit waits for room and has the source fetched, unless it is known to be too large.
 func (r *Reader) admit(ctx context.Context, w *window, source Object) error {
-	isTooLarge, bytes := source.Size > int64(r.limit), int64(0)
-	if !isTooLarge {
-		bytes = min(source.Size, windowBytes)
-	}
+	bytes := min(source.Size, windowBytes) // a larger one waits until it is alone
 	if w.sources.Acquire(ctx, 1) != nil || w.bytes.Acquire(ctx, bytes) != nil {
 		return context.Cause(ctx)
 	}
 	fetched := make(chan Fetched, 1)
 	w.queue <- &place{fetched, func() { w.sources.Release(1); w.bytes.Release(bytes) }}
-	if isTooLarge {
+	if source.Size > int64(r.limit) {
 		fetched <- Fetched{Key: source.Key, Fault: TooLarge}
 		return nil
 	}
@@ -141,7 +138,10 @@ func (r *Reader) admit(ctx context.Context, w *window, source Object) error {
 // fetch gets a body or finds its fault; any other error ends the run.
 func (r *Reader) fetch(ctx context.Context, key string, fetched chan<- Fetched) (err error) {
 	defer catchPanic(&err)
-	body, err := r.store.Get(ctx, r.bucket, key, r.limit)
+	body, _, err := r.store.Get(ctx, r.bucket, key, r.limit)
+	if s3 := refusalOf(err); s3.Status == http.StatusForbidden && s3.Code == "InvalidObjectState" {
+		err = Archived
+	}
 	if _, isFault := errors.AsType[Fault](err); err != nil && !isFault {
 		return err
 	}

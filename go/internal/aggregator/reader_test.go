@@ -217,3 +217,19 @@ func TestReadingCatchesPanics(t *testing.T) {
 		}
 	}
 }
+
+// R9: an archived source is a bad source; an archived manifest is not.
+func TestAnArchivedSourceIsAFault(t *testing.T) {
+	reader, store := testReader(1)
+	pages := listed(store, 1, 1)
+	store.faults = []memoryFault{{"get", "0000", "InvalidObjectState", 403}}
+	for source, err := range reader.Bodies(t.Context(), pages) {
+		if err != nil || !errors.Is(source.Fault, Archived) {
+			t.Errorf("source is %v %v", source.Fault, err)
+		}
+	}
+	_, _, err := store.requests().Get(t.Context(), testSource, "0000", 1)
+	if err == nil || err.Error() != "S3_ERROR: get 0000" {
+		t.Errorf("error is %v", err)
+	}
+}

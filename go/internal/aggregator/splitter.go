@@ -16,18 +16,18 @@ import (
 // maxDepth is how deep a source may nest; the file's own object is level 1 (R7).
 const maxDepth = 500
 
-// grammarOnly is RFC 8259: duplicate names and lone surrogate escapes pass. The bytes are
-// checked to be UTF-8 beforehand, because the same option would let them pass, too.
+// grammarOnly is RFC 8259: duplicate names and lone surrogate escapes pass. AllowInvalidUTF8
+// is for the escapes, but bytes that are not UTF-8 pass with it, too; so Split checks them first.
 var grammarOnly = []jsontext.Options{
 	jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true),
 }
 
 // Splitter keeps the decoder's buffer from source to source.
 type Splitter struct {
-	decoder jsontext.Decoder
-	lines   []byte
-	members int  // called Records
-	misfit  bool // a Records that is not an array of objects
+	decoder     jsontext.Decoder
+	lines       []byte
+	recordsSeen int  // top-level members called Records
+	notObjects  bool // a Records that is not an array of objects
 }
 
 // Split gives the records of a source, each with one LF. They overwrite the text.
@@ -36,14 +36,14 @@ func (s *Splitter) Split(text []byte) ([]byte, error) {
 	if !utf8.Valid(text) {
 		return nil, BadJSON
 	}
-	// The decoder reads into a buffer of its own. A record is never written beyond
-	// the place that it was read from: its LF takes no more than the comma before it.
+	// The decoder copies what it reads into a buffer of its own. The lines never reach text that
+	// it has not read: before each record stands a bracket or a comma, as long as the line's LF.
 	s.decoder.Reset(bytes.NewReader(text), grammarOnly...)
-	s.lines, s.members, s.misfit = text[:0], 0, false
-	if err := s.document(); err != nil {
+	s.lines, s.recordsSeen, s.notObjects = text[:0], 0, false
+	if err := s.document(); err != nil { // whatever the decoder says of it
 		return nil, BadJSON
 	}
-	if s.members != 1 || s.misfit {
+	if s.recordsSeen != 1 || s.notObjects {
 		return nil, NoRecords
 	}
 	return s.lines, nil
@@ -61,12 +61,12 @@ func (s *Splitter) document() error {
 		}
 		isRecords := name.String() == "Records"
 		if isRecords {
-			s.members++
+			s.recordsSeen++
 		}
 		if isRecords && s.decoder.PeekKind() == '[' {
 			err = s.records()
 		} else {
-			s.misfit = s.misfit || isRecords
+			s.notObjects = s.notObjects || isRecords
 			_, err = s.value(maxDepth - 1)
 		}
 		if err != nil {
@@ -98,7 +98,7 @@ func (s *Splitter) records() error {
 		if err != nil {
 			return err
 		}
-		s.misfit = s.misfit || kind != '{'
+		s.notObjects = s.notObjects || kind != '{'
 		s.lines = append(appendLine(s.lines, record), '\n')
 	}
 }

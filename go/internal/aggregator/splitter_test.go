@@ -9,8 +9,10 @@ import (
 func TestSplitKeepsTheTextOfRecords(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"Records":[]}`: "",
-		`{"Records":[{"n":1.0E+05,"n":1,"s":"\ud800\u003c é"},{}]}`:                           `{"n":1.0E+05,"n":1,"s":"\ud800\u003c é"}` + "\n{}\n",
-		" {\"a\":[1,{}] ,\"\\u0052ecords\" : [ {\r\n\t\"x\" :\n1 } , {} ] , \"records\":1}\n": "{\t\"x\" :1 }\n{}\n",
+		`{"Records":[{"n":1.0E+05,"n":1,"s":"\ud800\u003c é"},{}]}`: `{"n":1.0E+05,"n":1,` +
+			`"s":"\ud800\u003c é"}` + "\n{}\n",
+		" {\"a\":[1,{}] ,\"\\u0052ecords\" : [ {\r\n\t\"x\" :\n1 } , {} ] , " +
+			"\"records\":1}\n": "{\t\"x\" :1 }\n{}\n",
 	} {
 		var s Splitter
 		lines, err := s.Split([]byte(text))
@@ -21,7 +23,9 @@ func TestSplitKeepsTheTextOfRecords(t *testing.T) {
 }
 
 func TestSplitFaults(t *testing.T) {
-	deep := func(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
+	deep := func(levels int) string {
+		return strings.Repeat("[", levels) + strings.Repeat("]", levels)
+	}
 	for text, want := range map[string]error{
 		"": BadJSON, "[]": BadJSON, "{}{}": BadJSON, "\ufeff{\"Records\":[]}": BadJSON,
 		`{"Records":[{}],"x":"` + "\xed\xa0\x80" + `"}`: BadJSON,
@@ -36,7 +40,8 @@ func TestSplitFaults(t *testing.T) {
 		`{"Records":[],"Records":[]}`:           NoRecords,
 		`{"Records":1,"Records":[{}]}`:          NoRecords,
 		`{"records":[{}]}`:                      NoRecords,
-		`{"x":` + deep(499) + `,"Records":[{"x":` + deep(497) + `},{"x":"` + strings.Repeat("[{", 999) + `"}]}`: nil,
+		`{"x":` + deep(499) + `,"Records":[{"x":` + deep(497) + `},` +
+			`{"x":"` + strings.Repeat("[{", 999) + `"}]}`: nil,
 	} {
 		var s Splitter
 		if _, err := s.Split([]byte(text)); !errors.Is(err, want) {

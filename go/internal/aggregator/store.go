@@ -1,10 +1,13 @@
-// Step store: the five operations on S3 and the types of their answers (SPEC L3, R1, W1, W4, W5).
+// Step store: the five operations on S3 and the types of their answers (SPEC L3, R1, W1, W4, W5,
+// W11 to W13).
 // The clients that send the requests are in package s3. Holds nothing.
 
 package aggregator
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"io"
 )
 
@@ -26,13 +29,38 @@ type Page struct {
 type Store interface {
 	// ListPage lists one page. The delimiter and the token may be empty.
 	ListPage(ctx context.Context, bucket, prefix, delimiter, token string) (Page, error)
-	// Get reads a body to its end. A body of more than limit bytes is the fault TooLarge.
-	Get(ctx context.Context, bucket, key string, limit int) ([]byte, error)
-	// Put sends the body from its start, wherever an earlier attempt stopped.
-	Put(ctx context.Context, bucket, key string, body *io.SectionReader, contentType string) error
+	// Get reads a body to its end and gives its ETag, too. A body of more than limit bytes is
+	// the fault TooLarge; it has an ETag, but no bytes.
+	Get(ctx context.Context, bucket, key string, limit int) (body []byte, etag string, err error)
+	// Put sends the body from its start, wherever an earlier attempt stopped. It gives the
+	// ETag of the new object.
+	Put(ctx context.Context, bucket, key string, upload Upload) (etag string, err error)
 	Copy(ctx context.Context, bucket, from, to string) error
-	Delete(ctx context.Context, bucket, key string) error
+	Delete(ctx context.Context, bucket, key string, condition Condition) error
 }
+
+// Upload is an object to put.
+type Upload struct {
+	Body        *io.SectionReader
+	ContentType string
+	Condition   Condition
+}
+
+// jsonUpload is an object of JSON text.
+func jsonUpload(text []byte) Upload {
+	body := io.NewSectionReader(bytes.NewReader(text), 0, int64(len(text)))
+	return Upload{Body: body, ContentType: "application/json"}
+}
+
+// Condition is a header on which a write depends: S3 refuses the write with status 412 if
+// the condition does not hold. The zero value is no condition.
+type Condition struct{ Header, Value string }
+
+// IfAbsent is the condition that there is no such object.
+var IfAbsent = Condition{"If-None-Match", "*"}
+
+// IfUnchanged is the condition that the object has the ETag.
+func IfUnchanged(etag string) Condition { return Condition{"If-Match", etag} }
 
 // Refusal is a client's error where S3 answered, but without the result.
 type Refusal struct {
@@ -42,3 +70,11 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string { return r.Cause.Error() }
+
+// refusalOf gives the answer of S3 that brought about an error; an empty one if none did.
+func refusalOf(err error) Refusal {
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
+		return *refusal
+	}
+	return Refusal{}
+}

@@ -1,11 +1,12 @@
-// Step trigger: the event as JSON text becomes the day to aggregate (SPEC T1 to T7).
-// Members stay raw until they are asked for: encoding/json would match their names
-// without regard to case, and refuse an unknown member 1e400. Holds one event.
+// Step trigger: the event as JSON text becomes the day to aggregate (SPEC T1 to T8). A struct
+// would match the names of members in any case, and a map[string]any would refuse a number such
+// as 1e400; so members stay raw until they are asked for. Holds one event.
 
 package aggregator
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"regexp"
 	"strconv"
@@ -26,123 +27,124 @@ func (d Day) String() string { return d.Date.Format(time.DateOnly) }
 
 type members map[string]json.RawMessage
 
-var (
-	scheduledTime = regexp.MustCompile(
-		`^([1-9][0-9]{3})-([0-9]{2})-([0-9]{2})T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$`)
-	accountID = regexp.MustCompile(`^[0-9]{12}$`)
-)
+var scheduledTime = regexp.MustCompile(
+	`^[1-9]\d{3}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$`)
 
-// ParseTrigger gives the day, or INVALID_EVENT or INVALID_DATE.
+// ParseTrigger gives the day, or INVALID_EVENT or INVALID_DATE. Its checks have the order of T5;
+// the calendar comes last (T6).
 func ParseTrigger(event []byte) (Day, error) {
-	trigger, ok := object(event)
-	if !ok {
-		return Day{}, failure(InvalidEvent, "event: expected a JSON object")
+	trigger, err := unwrap(event)
+	if err != nil {
+		return Day{}, err
 	}
-	if records, queued := trigger["Records"]; queued {
-		if trigger, ok = queuedTrigger(records); !ok {
-			return Day{}, failure(InvalidEvent,
-				"Records: expected exactly one record whose body is a JSON object")
-		}
+	named, err := trigger.date()
+	if err != nil {
+		return Day{}, err
 	}
-	date, dateError := trigger.date()
-	if e, ok := dateError.(*Error); ok && e.Code == InvalidEvent {
-		return Day{}, e
+	day := Day{Force: string(trigger["force"]) == "true"}
+	if force, present := trigger["force"]; present && !day.Force && string(force) != "false" {
+		return Day{}, failure(InvalidEvent, "force: expected true or false")
 	}
-	day := Day{Date: date}
-	if force, present := trigger["force"]; present {
-		if day.Force = string(force) == "true"; !day.Force && string(force) != "false" {
-			return Day{}, failure(InvalidEvent, "force: expected true or false")
-		}
-	}
-	if account, present := trigger["account"]; present {
-		if day.Account, ok = text(account); !ok || !accountID.MatchString(day.Account) {
+	if account, present := trigger["account"]; present && !trigger.isScheduled() {
+		if day.Account, _ = text(account); !accountID.MatchString(day.Account) {
 			return Day{}, failure(InvalidEvent, "account: expected 12 digits in a string")
 		}
 	}
-	return day, dateError // INVALID_DATE comes after every other fault (T6)
+	day.Date, err = time.Parse(time.DateOnly, named)
+	if trigger.isScheduled() {
+		day.Date = day.Date.AddDate(0, 0, -1)
+	}
+	if err != nil || day.Date.Year() < 1000 {
+		return Day{}, failure(InvalidDate, "the calendar has no such day")
+	}
+	return day, nil
 }
 
-// queuedTrigger unwraps what SQS delivers (T1).
-func queuedTrigger(records json.RawMessage) (members, bool) {
-	var elements []json.RawMessage
-	if json.Unmarshal(records, &elements) != nil || len(elements) != 1 {
-		return nil, false
-	}
-	message, ok := object(elements[0])
+// unwrap gives the object that should name a day: the event, or the body of an SQS message (T1).
+func unwrap(event []byte) (members, error) {
+	trigger, ok := object(event)
 	if !ok {
-		return nil, false
+		return nil, failure(InvalidEvent, "event: expected a JSON object")
 	}
-	body, ok := text(message["body"])
-	if !ok {
-		return nil, false
+	records, isQueued := trigger["Records"]
+	if err := trigger.checkForeign(); err != nil || !isQueued {
+		return trigger, err
 	}
-	return object([]byte(body))
+	var messages []members
+	var body string
+	if json.Unmarshal(records, &messages) == nil && len(messages) == 1 {
+		body, _ = text(messages[0]["body"])
+	}
+	if trigger, ok = object([]byte(body)); !ok {
+		return nil, failure(InvalidEvent,
+			"Records: expected exactly one record whose body is a JSON object")
+	}
+	return trigger, trigger.checkForeign()
 }
 
-func (m members) date() (time.Time, error) {
-	if source, ok := text(m["source"]); ok && source == "aws.scheduler" {
+// checkForeign refuses the events that other services send by themselves (T8).
+func (m members) checkForeign() error {
+	const advice = `names no day: send {"year": 2024, "month": 2, "day": 8}`
+	var first [1]members // of Records; nil if it is no object
+	_ = json.Unmarshal(m["Records"], &first)
+	_, hasDetailType := m["detail-type"]
+	switch {
+	case first[0].has("eventSource", "aws:s3"), m.has("Event", "s3:TestEvent"):
+		return failure(InvalidEvent, "event: an S3 notification %s", advice)
+	case first[0].has("EventSource", "aws:sns"), m.has("Type", "Notification"):
+		return failure(InvalidEvent, "event: an SNS message %s", advice)
+	case hasDetailType && !m.isScheduled():
+		return failure(InvalidEvent, "event: an EventBridge event %s", advice)
+	}
+	return nil
+}
+
+func (m members) isScheduled() bool { return m.has("source", "aws.scheduler") }
+
+// has is true where the member is that string.
+func (m members) has(name, want string) bool {
+	value, ok := text(m[name])
+	return ok && value == want
+}
+
+// date gives the date that the trigger names as yyyy-mm-dd; the calendar may lack it.
+func (m members) date() (string, error) {
+	if m.isScheduled() {
 		moment, _ := text(m["time"])
-		part := scheduledTime.FindStringSubmatch(moment)
-		if part == nil {
-			return time.Time{}, failure(InvalidEvent, "time: expected yyyy-mm-ddThh:mm:ssZ")
+		if !scheduledTime.MatchString(moment) {
+			return "", failure(InvalidEvent, "time: expected yyyy-mm-ddThh:mm:ssZ")
 		}
-		date, err := calendarDay(digits(part[1]), digits(part[2]), digits(part[3]))
-		if date = date.AddDate(0, 0, -1); err == nil && date.Year() < 1000 {
-			err = noSuchDay
-		}
-		return date, err
+		return moment[:len(time.DateOnly)], nil
 	}
 	year, ok := integer(m["year"])
 	if !ok || year < 1000 || year > 9999 {
-		return time.Time{}, failure(InvalidEvent, "year: expected an integer from 1000 to 9999")
+		return "", failure(InvalidEvent, "year: expected an integer from 1000 to 9999")
 	}
 	month, ok := integer(m["month"])
 	if !ok {
-		return time.Time{}, failure(InvalidEvent, "month: expected an integer")
+		return "", failure(InvalidEvent, "month: expected an integer")
 	}
 	day, ok := integer(m["day"])
 	if !ok {
-		return time.Time{}, failure(InvalidEvent, "day: expected an integer")
+		return "", failure(InvalidEvent, "day: expected an integer")
 	}
-	return calendarDay(year, month, day)
-}
-
-var noSuchDay = failure(InvalidDate, "the calendar has no such day")
-
-// calendarDay refuses what time.Date would carry over: the 30th of February.
-func calendarDay(year, month, day float64) (time.Time, error) {
-	if month < 1 || month > 12 || day < 1 || day > 31 {
-		return time.Time{}, noSuchDay
-	}
-	date := time.Date(int(year), time.Month(month), int(day), 0, 0, 0, 0, time.UTC)
-	if date.Day() != int(day) {
-		return time.Time{}, noSuchDay
-	}
-	return date, nil
+	return fmt.Sprintf("%.0f-%02.0f-%02.0f", year, month, day), nil
 }
 
 // object gives the members of a JSON object, not of null.
-func object(raw []byte) (members, bool) {
-	var m members
+func object(raw []byte) (m members, ok bool) {
 	err := json.Unmarshal(raw, &m)
 	return m, err == nil && m != nil
 }
 
-func text(raw json.RawMessage) (string, bool) {
-	var s *string
-	if json.Unmarshal(raw, &s) != nil || s == nil {
-		return "", false
-	}
-	return *s, true
+// text gives a JSON string, not null.
+func text(raw json.RawMessage) (value string, ok bool) {
+	ok = len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, &value) == nil
+	return value, ok
 }
 
 // integer takes a JSON number of integral value, as a double: 8, 8.0, 8e0 (T3).
 func integer(raw json.RawMessage) (float64, bool) {
-	n, err := strconv.ParseFloat(string(raw), 64) // infinite when out of range
+	n, err := strconv.ParseFloat(string(raw), 64) // an error when out of range
 	return n, err == nil && n == math.Trunc(n)
-}
-
-func digits(text string) float64 {
-	n, _ := strconv.ParseFloat(text, 64)
-	return n
 }

@@ -54,6 +54,7 @@ type vectorBody struct {
 type vectorFault struct {
 	Operation, Key, Code, Kind string
 	Status, Times              int
+	At                         any
 }
 
 type vectorStep struct {
@@ -148,13 +149,23 @@ func (v *vector) run(t *testing.T, folder string) {
 
 func equalJSON(a, b []byte) bool {
 	var one, other any
-	return json.Unmarshal(a, &one) == nil && json.Unmarshal(b, &other) == nil && reflect.DeepEqual(one, other)
+	return json.Unmarshal(a, &one) == nil && json.Unmarshal(b, &other) == nil &&
+		reflect.DeepEqual(one, other)
 }
 
 // runStep invokes once and gives the day prefix if the step published.
-func (v *vector) runStep(t *testing.T, store *memoryStore, step *vectorStep, written map[string][]byte) string {
+func (v *vector) runStep(
+	t *testing.T,
+	store *memoryStore,
+	step *vectorStep,
+	written map[string][]byte,
+) string {
 	t.Helper()
-	env := map[string]string{"SRC_BUCKET": testSource, "DST_BUCKET": testDestination, "AWS_REGION": "us-east-1"}
+	env := map[string]string{
+		"SRC_BUCKET": testSource,
+		"DST_BUCKET": testDestination,
+		"AWS_REGION": "us-east-1",
+	}
 	for _, settings := range []map[string]*string{v.Settings, step.Settings} {
 		for name, value := range settings {
 			delete(env, name)
@@ -186,7 +197,11 @@ func (v *vector) runStep(t *testing.T, store *memoryStore, step *vectorStep, wri
 		}
 	}
 	checkLog(t, log.String(), step.Expect.Bad)
-	if retries := strings.Count(log.String(), `"event":"retry"`); step.Expect.Retries != nil && retries != *step.Expect.Retries {
+	if retries := strings.Count(
+		log.String(),
+		`"event":"retry"`,
+	); step.Expect.Retries != nil &&
+		retries != *step.Expect.Retries {
 		t.Errorf("%d retries are logged, expected %d", retries, *step.Expect.Retries)
 	}
 	if published == nil {
@@ -240,7 +255,8 @@ func checkLog(t *testing.T, log string, bad [][2]string) {
 			continue // LOG_LEVEL may hide every line
 		}
 		check(t, json.Unmarshal([]byte(line), &fields))
-		if fields.RequestID != testRequestID || fields.Level == "" || (i == len(lines)-1) != (fields.Event == "end") {
+		if fields.RequestID != testRequestID || fields.Level == "" ||
+			(i == len(lines)-1) != (fields.Event == "end") {
 			t.Errorf("odd log line %s", line)
 		}
 		if fields.Event == "bad_source" {

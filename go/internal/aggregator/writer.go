@@ -56,8 +56,8 @@ func dayPrefix(config Config, day Day) string {
 	return config.DestinationPrefix + day.Account + "/" + day.Path()
 }
 
-// begin makes ready for the next chunk. The header's time is none only at the epoch:
-// a zero time.Time would be written as a date.
+// begin makes ready for the next chunk. The gzip header has no time only if ModTime is 1970: a
+// zero time.Time would be written as a date.
 func (w *Writer) begin() {
 	w.open = Chunk{}
 	w.compressed.Reset()
@@ -69,7 +69,7 @@ func (w *Writer) begin() {
 func (w *Writer) Add(ctx context.Context, lines []byte) error {
 	for len(lines) > 0 {
 		room, end := w.chunkBytes-w.open.Bytes, len(lines)
-		if room <= end { // the line that fills the chunk is its last one (C3)
+		if room <= end { // the line that holds the byte at room-1 is the chunk's last (C3)
 			end = room + bytes.IndexByte(lines[room-1:], '\n')
 		}
 		if err := w.compress(lines[:end]); err != nil {
@@ -108,8 +108,8 @@ func (w *Writer) Flush(ctx context.Context) error {
 	n := len(w.chunks) + 1
 	w.open.Key = fmt.Sprintf("%s%06d.ndjson.gz", w.dayPrefix, n)
 	w.open.hidden = fmt.Sprintf("%s_%s-%06d.ndjson.gz", w.dayPrefix, w.requestID, n)
-	body := w.compressed.Section()
-	if err := w.store.Put(ctx, w.bucket, w.open.hidden, body, "application/gzip"); err != nil {
+	body := Upload{Body: w.compressed.Section(), ContentType: "application/gzip"}
+	if _, err := w.store.Put(ctx, w.bucket, w.open.hidden, body); err != nil {
 		return err
 	}
 	w.journal.Debug("chunk", "key", w.open.hidden, "records", w.open.Records, "bytes", w.open.Bytes)

@@ -51,7 +51,10 @@ func TestHiddenChunk(t *testing.T) {
 	w, written, _ := testWriter(3)
 	check(t, w.Add(t.Context(), []byte("a\nb\nc\n")))
 	check(t, w.Flush(t.Context()))
-	for _, key := range []string{"p/2024/02/08/_test-request-000001.ndjson.gz", "p/2024/02/08/_test-request-000002.ndjson.gz"} {
+	for _, key := range []string{
+		"p/2024/02/08/_test-request-000001.ndjson.gz",
+		"p/2024/02/08/_test-request-000002.ndjson.gz",
+	} {
 		// neither name nor time, which would make equal days differ
 		if body := written[key]; len(body) < 10 || !slices.Equal(body[3:8], make([]byte, 5)) {
 			t.Errorf("%s begins with % x", key, body)

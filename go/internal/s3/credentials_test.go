@@ -17,7 +17,7 @@ func TestCredentialsFromTheEnvironment(t *testing.T) {
 				t.Errorf("headers are %v", r.Header)
 			}
 		})
-		_, err := store.Get(t.Context(), "bucket", "k", 0)
+		_, _, err := store.Get(t.Context(), "bucket", "k", 0)
 		check(t, err)
 	})
 }

@@ -55,16 +55,16 @@ func TestSilenceEndsAnAttempt(t *testing.T) {
 func TestASlowUploadIsNotSilent(t *testing.T) {
 	forEachClient(t, func(t *testing.T, name string) {
 		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			for buffer := make([]byte, 1<<20); ; time.Sleep(20 * time.Millisecond) {
+			for buffer := make([]byte, 1<<20); ; time.Sleep(40 * time.Millisecond) {
 				if _, err := io.ReadFull(r.Body, buffer); err != nil {
 					return
 				}
 			}
 		}))
 		defer server.Close()
-		store := open(settings(name, server.URL), newHTTPClient(1, 200*time.Millisecond))
-		body := section(make([]byte, 32<<20))
-		check(t, store.Put(t.Context(), "bucket", "key", body, "text/plain"))
+		store := open(settings(name, server.URL), newHTTPClient(1, time.Second))
+		_, err := store.Put(t.Context(), "bucket", "key", upload(make([]byte, 32<<20)))
+		check(t, err)
 	})
 }
 
@@ -95,16 +95,16 @@ func TestDeadConnectionsCostOneAttempt(t *testing.T) {
 		var group sync.WaitGroup
 		for range 8 {
 			group.Go(func() {
-				_, err := store.Get(t.Context(), "bucket", "k", 0)
+				_, _, err := store.Get(t.Context(), "bucket", "k", 0)
 				check(t, err)
 			})
 		}
 		group.Wait()
 		isThawed.Store(true)
-		if _, err := store.Get(t.Context(), "bucket", "k", 0); err == nil {
+		if _, _, err := store.Get(t.Context(), "bucket", "k", 0); err == nil {
 			t.Error("the first connection is not dead")
 		}
-		_, err := store.Get(t.Context(), "bucket", "k", 0)
+		_, _, err := store.Get(t.Context(), "bucket", "k", 0)
 		check(t, err)
 	})
 }

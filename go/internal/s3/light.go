@@ -15,6 +15,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +25,9 @@ import (
 
 	"rosetta/internal/aggregator"
 )
+
+// refusalLimit is far more bytes than S3's errors have.
+const refusalLimit = 1 << 20
 
 type lightClient struct {
 	http        *http.Client
@@ -64,33 +68,53 @@ func (c *lightClient) ListPage(
 	var answer struct {
 		XMLName               xml.Name `xml:"ListBucketResult"`
 		EncodingType          string
+		IsTruncated           string
 		NextContinuationToken string
-		Contents              []aggregator.Object
+		Contents              []struct{ Key, Size string }
 		Prefixes              []string `xml:"CommonPrefixes>Prefix"`
 	}
 	err := c.ask(ctx, http.MethodGet, bucket, "?"+query.Encode(), http.Header{}, &answer)
 	if err != nil {
 		return aggregator.Page{}, err
 	}
-	page := aggregator.Page{
-		Objects: answer.Contents, Prefixes: answer.Prefixes, Next: answer.NextContinuationToken,
+	listed := listing{
+		encoding: answer.EncodingType, next: answer.NextContinuationToken, prefixes: answer.Prefixes,
 	}
-	return decode(page, answer.EncodingType)
+	switch answer.IsTruncated {
+	case "true", "false":
+		listed.isTruncated = aws.Bool(answer.IsTruncated == "true")
+	}
+	for _, found := range answer.Contents {
+		size, err := strconv.ParseInt(found.Size, 10, 64)
+		if err != nil {
+			return aggregator.Page{}, err
+		}
+		listed.objects = append(listed.objects, aggregator.Object{Key: found.Key, Size: size})
+	}
+	return listed.page(prefix)
 }
 
-func (c *lightClient) Get(ctx context.Context, bucket, key string, limit int) ([]byte, error) {
+func (c *lightClient) Get(
+	ctx context.Context, bucket, key string, limit int,
+) (body []byte, etag string, err error) {
 	response, err := c.send(ctx, http.MethodGet, bucket, "/"+escapePath(key), http.Header{}, nil)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return readBody(response.Body, response.ContentLength, limit)
+	body, err = readBody(response.Body, response.ContentLength, limit)
+	return body, response.Header.Get("ETag"), err
 }
 
 func (c *lightClient) Put(
-	ctx context.Context, bucket, key string, body *io.SectionReader, contentType string,
-) error {
-	header := http.Header{"Content-Type": {contentType}}
-	return finish(c.send(ctx, http.MethodPut, bucket, "/"+escapePath(key), header, body))
+	ctx context.Context, bucket, key string, upload aggregator.Upload,
+) (etag string, err error) {
+	header := depending(upload.Condition)
+	header.Set("Content-Type", upload.ContentType)
+	response, err := c.send(ctx, http.MethodPut, bucket, "/"+escapePath(key), header, upload.Body)
+	if err != nil {
+		return "", err
+	}
+	return response.Header.Get("ETag"), finish(response)
 }
 
 // Copy takes only the result for success: S3 may begin with 200 and end with an Error.
@@ -102,8 +126,24 @@ func (c *lightClient) Copy(ctx context.Context, bucket, from, to string) error {
 	return c.ask(ctx, http.MethodPut, bucket, "/"+escapePath(to), header, &answer)
 }
 
-func (c *lightClient) Delete(ctx context.Context, bucket, key string) error {
-	return finish(c.send(ctx, http.MethodDelete, bucket, "/"+escapePath(key), http.Header{}, nil))
+func (c *lightClient) Delete(
+	ctx context.Context, bucket, key string, condition aggregator.Condition,
+) error {
+	path := "/" + escapePath(key)
+	response, err := c.send(ctx, http.MethodDelete, bucket, path, depending(condition), nil)
+	if err != nil {
+		return err
+	}
+	return finish(response)
+}
+
+// depending gives the header of a write that has a condition or none.
+func depending(condition aggregator.Condition) http.Header {
+	header := http.Header{}
+	if condition != (aggregator.Condition{}) {
+		header.Set(condition.Header, condition.Value)
+	}
+	return header
 }
 
 // ask sends a request whose answer is XML, and reads the answer into a struct.
@@ -158,13 +198,18 @@ func (c *lightClient) sign(request *http.Request, body *io.SectionReader) error 
 	return c.signer.SignHTTP(ctx, credentials, request, digest, "s3", c.region, time.Now())
 }
 
-// refusal reads an answer without a result. One that is no XML has its status for a code.
+// refusal reads an answer without a result. One that is no XML has its status for a code; one
+// that breaks off says nothing, so it is no Refusal.
 func refusal(response *http.Response) error {
 	var answer struct {
 		XMLName       xml.Name `xml:"Error"`
 		Code, Message string
 	}
-	if err := readXML(response.Body, &answer); err != nil {
+	text, err := readBody(response.Body, unknownLength, refusalLimit)
+	if err != nil {
+		return err
+	}
+	if err := xml.Unmarshal(text, &answer); err != nil {
 		answer.Code = response.Status
 	}
 	id := response.Header.Get("X-Amz-Request-Id")

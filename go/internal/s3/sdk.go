@@ -4,7 +4,10 @@
 //   - E5, 10 seconds without a byte: its WithReadTimeout counts received bytes only, so an
 //     upload that takes longer would fail (see silentConn);
 //   - E5, no redirect: its own HTTP client follows 307 and 308 (see newHTTPClient);
-//   - E5, a 200 without a result: it takes any XML for one (see errNoResult);
+//   - E5, a 200 without a result: it takes any XML for one (see errNoResult, listing.page);
+//   - E5, a refusal that breaks off: it gives the refusal's status all the same (see refused);
+//   - E5, any header: it fails an answer with a Last-Modified, for instance, that it can't read
+//     (see neededHeaders);
 //   - L4, any key: it decodes no key of a listing that was asked for with encoding-type=url.
 //
 // Holds the SDK's client, made once per sandbox.
@@ -15,7 +18,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -36,11 +41,13 @@ func newSDK(config aggregator.Config, client *http.Client) sdkClient {
 		BaseEndpoint:                 optional(config.Endpoint),
 		UsePathStyle:                 config.Endpoint != "",
 		Credentials:                  newCredentials(config.Credentials, client),
-		HTTPClient:                   client,
+		HTTPClient:                   neededHeaders{client},
 		Retryer:                      aws.NopRetryer{}, // repeating is the part of step attempts
 		RequestChecksumCalculation:   aws.RequestChecksumCalculationWhenRequired,
 		ResponseChecksumValidation:   aws.ResponseChecksumValidationWhenRequired,
 		ContinueHeaderThresholdBytes: -1, // a chunk need not wait for "100 Continue"
+		// the SDK asks directory buckets (names in --x-s3) for a session; no clause has one
+		DisableS3ExpressSessionAuth: aws.Bool(true),
 	})}
 }
 
@@ -54,40 +61,51 @@ func (c sdkClient) ListPage(
 	if err != nil {
 		return aggregator.Page{}, refused(err)
 	}
-	if output.IsTruncated == nil {
-		return aggregator.Page{}, errNoResult // else an empty page, which would end the listing
+	listed := listing{
+		encoding: string(output.EncodingType), isTruncated: output.IsTruncated,
+		next: aws.ToString(output.NextContinuationToken),
 	}
-	page := aggregator.Page{Next: aws.ToString(output.NextContinuationToken)}
 	for _, found := range output.Contents {
-		object := aggregator.Object{Key: aws.ToString(found.Key), Size: aws.ToInt64(found.Size)}
-		page.Objects = append(page.Objects, object)
+		if found.Size == nil {
+			return aggregator.Page{}, errNoResult
+		}
+		object := aggregator.Object{Key: aws.ToString(found.Key), Size: *found.Size}
+		listed.objects = append(listed.objects, object)
 	}
 	for _, common := range output.CommonPrefixes {
-		page.Prefixes = append(page.Prefixes, aws.ToString(common.Prefix))
+		listed.prefixes = append(listed.prefixes, aws.ToString(common.Prefix))
 	}
-	return decode(page, string(output.EncodingType))
+	return listed.page(prefix)
 }
 
-func (c sdkClient) Get(ctx context.Context, bucket, key string, limit int) ([]byte, error) {
+func (c sdkClient) Get(
+	ctx context.Context, bucket, key string, limit int,
+) (body []byte, etag string, err error) {
 	output, err := c.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	if err != nil {
-		return nil, refused(err)
+		return nil, "", refused(err)
 	}
 	length := int64(unknownLength)
 	if output.ContentLength != nil {
 		length = *output.ContentLength
 	}
-	return readBody(output.Body, length, limit)
+	body, err = readBody(output.Body, length, limit)
+	return body, aws.ToString(output.ETag), err
 }
 
 func (c sdkClient) Put(
-	ctx context.Context, bucket, key string, body *io.SectionReader, contentType string,
-) error {
-	_, err := c.s3.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &bucket, Key: &key, ContentType: &contentType,
-		Body: io.NewSectionReader(body, 0, body.Size()),
+	ctx context.Context, bucket, key string, upload aggregator.Upload,
+) (etag string, err error) {
+	output, err := c.s3.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &bucket, Key: &key, ContentType: &upload.ContentType,
+		Body:        io.NewSectionReader(upload.Body, 0, upload.Body.Size()),
+		IfMatch:     header(upload.Condition, "If-Match"),
+		IfNoneMatch: header(upload.Condition, "If-None-Match"),
 	})
-	return refused(err)
+	if err != nil {
+		return "", refused(err)
+	}
+	return aws.ToString(output.ETag), nil
 }
 
 func (c sdkClient) Copy(ctx context.Context, bucket, from, to string) error {
@@ -104,15 +122,41 @@ func (c sdkClient) Copy(ctx context.Context, bucket, from, to string) error {
 	return nil
 }
 
-func (c sdkClient) Delete(ctx context.Context, bucket, key string) error {
-	_, err := c.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &key})
+func (c sdkClient) Delete(
+	ctx context.Context, bucket, key string, condition aggregator.Condition,
+) error {
+	_, err := c.s3.DeleteObject(ctx, &s3.DeleteObjectInput{
+		Bucket: &bucket, Key: &key, IfMatch: header(condition, "If-Match"),
+	})
 	return refused(err)
+}
+
+// header gives the condition's value if it is of this header.
+func header(condition aggregator.Condition, name string) *string {
+	if condition.Header != name {
+		return nil
+	}
+	return &condition.Value
+}
+
+// neededHeaders gives the SDK no header that the clauses do not need.
+type neededHeaders struct{ *http.Client }
+
+func (c neededHeaders) Do(request *http.Request) (*http.Response, error) {
+	response, err := c.Client.Do(request)
+	if err == nil {
+		maps.DeleteFunc(response.Header, func(name string, _ []string) bool {
+			return !slices.Contains([]string{"Content-Length", "Etag", "X-Amz-Request-Id"}, name)
+		})
+	}
+	return response, err
 }
 
 // refused makes the SDK's error for an answer the steps' own; any other one stays.
 func refused(err error) error {
 	answer, isAnswer := errors.AsType[*awshttp.ResponseError](err)
-	if !isAnswer || answer.HTTPStatusCode() == 0 { // 0: there was no answer
+	_, isBroken := errors.AsType[*smithy.DeserializationError](err) // the answer broke off
+	if !isAnswer || isBroken || answer.HTTPStatusCode() == 0 {      // 0: there was no answer
 		return err
 	}
 	refusal := &aggregator.Refusal{Status: answer.HTTPStatusCode(), Cause: err}

@@ -11,7 +11,9 @@ import (
 func TestChunkBufferGivesWhatWasWritten(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var buffer ChunkBuffer
-	for _, size := range []int{0, 1, pieceBytes - 1, pieceBytes, pieceBytes + 1, 3*pieceBytes + 17, 2 * pieceBytes} {
+	for _, size := range []int{
+		0, 1, pieceBytes - 1, pieceBytes, pieceBytes + 1, 3*pieceBytes + 17, 2 * pieceBytes,
+	} {
 		want := make([]byte, size)
 		for i := range want {
 			want[i] = byte(random.Uint32())

@@ -11,7 +11,7 @@ import "golang.org/x/sync/errgroup"
 // Workers are goroutines of a group that stay for the next task.
 type Workers struct{ tasks chan func() error }
 
-// NewWorkers starts n of them. They end with the first error of a task, or after Close.
+// NewWorkers starts n of them. Each ends when its own task fails, or after Close.
 func NewWorkers(group *errgroup.Group, n int) *Workers {
 	w := &Workers{make(chan func() error, n)}
 	for range n {

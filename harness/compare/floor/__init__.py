@@ -1,5 +1,5 @@
-"""The floor: the day's objects moved by the fastest parts there are, to divide times by.
+"""The floor: a function that moves the day's objects by the fastest libraries that we know.
 
-``function`` runs under the emulator as the languages' functions do and imports ``inflater``,
-``lanes`` and ``lister`` only; ``artefact`` and ``expected`` are the harness's side.
+All other rows are also given as ratios to its time. ``function`` runs under the emulator and
+imports only ``inflater``, ``threads`` and ``lister``. The harness itself uses only ``expected``.
 """

@@ -1,4 +1,4 @@
-"""What the floor has to write: the inflated texts of the sources, from what was staged."""
+"""The expected output of the floor: the inflated texts of the staged sources."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _DAMAGED = frozenset({"BAD_GZIP", "TOO_LARGE"})
 
 
 class ExpectedTexts:
-    """Collects the texts of a day that is staged; a context manager, ``day`` is known after it.
+    """Collects the texts of a day while it is staged. ``day`` may be called after the context.
 
-    The floor looks at no record: a source counts as one, without a line end of its own, and it is
-    bad where its body does not inflate within ``max_source_bytes``.
+    The floor does not look for records. It counts each source as one record and adds no line end.
+    A source is bad if its body does not inflate within ``max_source_bytes``.
     """
 
     def __init__(self, folder: Path, day: date, chunk_bytes: int, max_source_bytes: int) -> None:
@@ -36,7 +36,7 @@ class ExpectedTexts:
         self._chunks.__exit__()
 
     def add(self, staged: StagedObject) -> None:
-        """The next object, in key order as it is staged; neighbours leave nothing."""
+        """Add the next object, in key order. An object that is no source adds nothing."""
         if staged.records is None:
             return
         self._sources += 1

@@ -1,8 +1,8 @@
-"""The floor's function: lists, gets, inflates, compresses and publishes as the contract says, and
-looks at no record: each source's whole text goes into the chunks.
+"""The floor's function: it lists, gets, inflates, compresses and publishes as the contract says.
 
-It is no implementation of the contract. It has no retries, logs nothing, leaves out what does not
-inflate, and asks for nothing that a run over an empty destination can do without.
+It does not look for records: the whole text of each source goes into the chunks. So it does not
+implement the contract. It has no retries and no log, and it leaves out a body that does not
+inflate. It makes only the requests that a run over an empty destination needs.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from isal import isal_zlib
 from obstore.store import S3Store
 
 from harness.compare.floor.inflater import inflate
-from harness.compare.floor.lanes import Answer, Lanes
 from harness.compare.floor.lister import Page, Store, day_folders, list_pages
+from harness.compare.floor.threads import Answer, Pool
 
 _WINDOW_BYTES = 64 << 20  # P2
 _TOP_LEVEL = 3  # isal knows 0 to 3
@@ -44,17 +44,17 @@ _source = _store(os.environ["SRC_BUCKET"])
 _destination = _store(os.environ["DST_BUCKET"])
 _concurrency = int(os.environ["CONCURRENCY"])
 _limit = int(os.environ["MAX_SOURCE_BYTES"])
-_lanes = Lanes(_concurrency)
+_pool = Pool(_concurrency)
 
 
 def handle(event: Mapping[str, int], context: Any) -> dict[str, object]:
-    """The result (O1), whose ``records`` are the sources that were moved."""
+    """The result (O1). Its ``records`` are the number of copied sources."""
     day = f"{event['year']:04d}/{event['month']:02d}/{event['day']:02d}"
     chunks = _Chunks(f"{os.environ['DST_PREFIX']}{day}/", context.aws_request_id)
     root = f"{os.environ['SRC_PREFIX']}AWSLogs"
-    folders = day_folders(_source, _lanes, root, day)
+    folders = day_folders(_source, _pool, root, day)
     sources = bad = 0
-    for body in _read_bodies(list_pages(_source, _lanes, folders)):
+    for body in _read_bodies(list_pages(_source, _pool, folders)):
         text = None if body is None else inflate(body, _limit)
         if text is None:
             bad += 1
@@ -65,8 +65,9 @@ def handle(event: Mapping[str, int], context: Any) -> dict[str, object]:
 
 
 def _read_bodies(pages: Iterable[Page]) -> Iterator[bytes | None]:
-    """Each body in order, ``None`` of what is too large or missing. The one given last counts as
-    held (P2) until the next one is asked for.
+    """Each body in order; ``None`` for a source that is too large or missing.
+
+    The last body counts as held (P2) until the caller takes the next one.
     """
     window: deque[tuple[int, Answer[bytes | None] | None]] = deque()
     window_bytes = 0
@@ -76,7 +77,7 @@ def _read_bodies(pages: Iterable[Page]) -> Iterator[bytes | None]:
                 yield _body(window[0][1])
                 window_bytes -= window.popleft()[0]
             fits = size <= _limit
-            window.append((size, _lanes.start(partial(_get, key)) if fits else None))
+            window.append((size, _pool.start(partial(_get, key)) if fits else None))
             window_bytes += size
     while window:
         yield _body(window.popleft()[1])
@@ -94,7 +95,10 @@ def _get(key: str) -> bytes | None:
 
 
 class _Chunks:
-    """Texts become chunks (C3), put one by one under hidden names; a text is never split."""
+    """Writes texts to chunks (C3), and puts the chunks one by one under hidden names.
+
+    A text is never split.
+    """
 
     def __init__(self, prefix: str, request_id: str) -> None:
         self._prefix = prefix
@@ -120,8 +124,8 @@ class _Chunks:
         self._compressed.append(self._compressor.flush())
         name = f"{len(self._chunks) + 1:06d}.ndjson.gz"
         body = b"".join(self._compressed)
-        # as any request in a lane: no more than CONCURRENCY are in flight (P1)
-        _lanes.start(lambda: _put(self._hidden + name, body, "application/gzip")).wait()
+        # by a thread of the pool, so that at most CONCURRENCY requests are in flight (P1)
+        _pool.start(lambda: _put(self._hidden + name, body, "application/gzip")).wait()
         self._chunks.append(
             {"key": self._prefix + name, "records": self._texts, "bytes": self._bytes}
         )
@@ -144,7 +148,7 @@ class _Chunks:
         }
         manifest = json.dumps({"result": result, "chunks": self._chunks})
         _put(f"{self._prefix}_manifest.json", manifest.encode(), "application/json")
-        deletions = [_lanes.start(partial(obstore.delete, _destination, one)) for one in hidden]
+        deletions = [_pool.start(partial(obstore.delete, _destination, one)) for one in hidden]
         for deletion in deletions:
             deletion.wait()
         return result

@@ -1,4 +1,4 @@
-"""A body as stored to its text (R2 to R5)."""
+"""Inflates a stored body to its text (R2 to R5)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HEADER_BYTES = 4  # up to the flags
 
 
 def inflate(body: bytes, limit: int) -> bytes | None:
-    """The text; ``None`` of a body that is damaged or larger than ``limit`` bytes inflated."""
+    """The text, or ``None`` if the body is damaged or its text is larger than ``limit`` bytes."""
     if not body.startswith(_MAGIC):
         return body if len(body) <= limit else None
     texts = []
@@ -20,7 +20,7 @@ def inflate(body: bytes, limit: int) -> bytes | None:
     while body:
         if len(body) < _HEADER_BYTES or not body.startswith(_MAGIC):
             return None
-        # isal takes reserved flags and knows no header CRC
+        # isal accepts reserved flags and does not check a header's CRC
         codec = isal_zlib if body[3] in (0, _FILE_NAME) else zlib
         member = codec.decompressobj(31)
         try:

@@ -1,9 +1,9 @@
-"""DuckDB as a function: the day's sources to one NDJSON.gz by one statement, as its user would
-write it.
+"""DuckDB as a function: one statement, as its users write it, turns the day's sources into one
+NDJSON.gz object.
 
-A record goes through DuckDB's JSON parser and printer, so its values stay and its text may not.
-The CSV writer prints it as it is: the JSON writer would wrap it into an object of one column. No
-character of it can be the delimiter, because JSON escapes control characters.
+Each record passes through DuckDB's JSON parser and printer, so its values stay but its text may
+change. The CSV writer prints the record as it is; the JSON writer would wrap it into an object
+with one column. No character of a record is the delimiter, because JSON escapes control characters.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import duckdb
 
-_MEMORY_SHARE = 0.7  # the rest is for the interpreter, and for what DuckDB does not count
+_MEMORY_SHARE = 0.7  # the rest is for Python, and for memory that DuckDB does not count
 
 _STATEMENT = """
 COPY (
@@ -28,13 +28,13 @@ TO '%s' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01', COMPRE
 
 
 def _connect() -> duckdb.DuckDBPyConnection:
-    """A database in memory that knows the S3 server; the extension comes from its package."""
+    """A database in memory with the S3 server's settings. The extension is a Python package."""
     memory_mb = int(int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) * _MEMORY_SHARE)
     database = duckdb.connect(
         config={
             "memory_limit": f"{memory_mb}MB",
             "temp_directory": "/tmp",
-            # a thread waits for its file: its documentation asks for more than there are cores
+            # each thread waits for its file: DuckDB recommends more threads than cores here
             "threads": int(os.environ["CONCURRENCY"]),
         }
     )
@@ -62,7 +62,7 @@ _database = _connect()
 
 
 def handle(event: Mapping[str, int], context: Any) -> dict[str, object]:
-    """The day and how many records were written: all that DuckDB tells."""
+    """The day and the number of records, which is all that DuckDB reports."""
     day = f"{event['year']:04d}/{event['month']:02d}/{event['day']:02d}"
     chunk = f"s3://{os.environ['DST_BUCKET']}/{os.environ['DST_PREFIX']}{day}/000001.ndjson.gz"
     written = _database.execute(_STATEMENT % chunk, {"sources": _sources(day)})
@@ -71,10 +71,10 @@ def handle(event: Mapping[str, int], context: Any) -> dict[str, object]:
 
 
 def _sources(day: str) -> list[str]:
-    """A pattern for each layout (L1): one that finds nothing would be an error."""
+    """A pattern for each layout (L1) that has files: DuckDB fails on one without files."""
     root = f"s3://{os.environ['SRC_BUCKET']}/{os.environ['SRC_PREFIX']}AWSLogs"
     accounts, organisation = (f"{root}/{folder}/CloudTrail/*/{day}/**" for folder in ("*", "o-*/*"))
-    # asked first: where there is none it costs a request, and not the listing of the day
+    # this one first: if it has no files, the answer takes one request and no listing of the day
     if not _finds(organisation):
         return [accounts]
     return [each for each in (accounts, organisation) if _finds(each)]

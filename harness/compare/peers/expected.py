@@ -1,4 +1,4 @@
-"""What a peer has to write: the records' JSON values, in whatever text, order and objects."""
+"""The expected output of a peer: the records' JSON values, in any text, order and objects."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from harness.verify.outputs import Agreement, verify
 
 
 def judge_peer(expected: ExpectedDay, objects: Mapping[str, bytes]) -> Verdict:
-    """A match for the same bytes, else ``values`` with the first difference if each record's JSON
-    value is there exactly as often as it should be.
+    """The verdict ``match`` for the same bytes, ``values`` for the same JSON values, or mismatch.
+
+    Each JSON value has to be there exactly as often as expected.
     """
     written = [Chunk(key, body) for key, body in sorted(objects.items())]
     difference = verify(expected.chunks, written)
@@ -23,5 +24,5 @@ def judge_peer(expected: ExpectedDay, objects: Mapping[str, bytes]) -> Verdict:
 
 
 def peer_result(expected: ExpectedDay) -> dict[str, object]:
-    """All that a peer can tell of its run."""
+    """The expected result: a peer reports only these members."""
     return {"day": expected.day.isoformat(), "records": expected.records}

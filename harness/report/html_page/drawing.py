@@ -1,7 +1,7 @@
-"""How a plot looks: light and dark, wide and narrow, as SVG text that needs no network.
+"""The look of a plot: light and dark, wide and narrow, as SVG text that needs no network.
 
-Matplotlib can't follow a reader's colour scheme or width, so each plot is drawn once for each and
-the page lets the browser choose.
+An SVG by Matplotlib does not adapt to a reader's colour scheme or width. So each plot is drawn once
+for each, and the browser chooses.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from harness.report.formatting import Table
 from harness.report.tables import Measured
 
-# Okabe and Ito 2008: told apart with any kind of colour vision, on white and on black
+# Okabe and Ito 2008: distinct for all kinds of colour vision, on white and on black
 _COLOURS = ("#0072B2", "#D55E00", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
 _WIDTHS_IN = {"wide": 7.4, "narrow": 3.7}
 _INK = {"light": "#24292f", "dark": "#e6edf3"}
@@ -34,8 +34,10 @@ Images = Mapping[tuple[str, str], str]
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """One plot and the same figures as a table. ``images`` maps scheme and width, such as
-    ``("dark", "narrow")``, to an SVG as a data URI; ``text`` says what is to be seen.
+    """One plot, and the same numbers as a table.
+
+    ``images`` maps scheme and width, such as ``("dark", "narrow")``, to an SVG as a data URI.
+    ``text`` explains the plot.
     """
 
     text: str
@@ -54,7 +56,7 @@ def colours_of_languages(languages: Iterable[str]) -> Colours:
 
 
 def sizes(on: Axes, values: Iterable[int]) -> None:
-    """A logarithmic x axis whose only ticks are the values that were measured."""
+    """A logarithmic x axis with ticks at the measured values only."""
     ticks = sorted(set(values))
     on.set_xscale("log")
     on.xaxis.set_minor_locator(NullLocator())
@@ -62,21 +64,21 @@ def sizes(on: Axes, values: Iterable[int]) -> None:
 
 
 def plain(axis: Axis) -> None:
-    """A logarithmic axis with a few numbers, and none as a power of ten."""
+    """A logarithmic axis with a few numbers, written without powers of ten."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
 def legend(on: Axes, colours: Colours) -> None:
-    """One entry for each language, below."""
+    """A legend below the plot, with one entry for each language."""
     for language, ink in colours.items():
         on.plot([], [], "o", color=ink, label=language)
     on.figure.legend(loc="outside lower center", ncols=4, fontsize=8)
 
 
 def draw(height_in: float, axes: Draw, panels: int = 1) -> Images:
-    """The images of a plot that ``axes`` draws, on panels below each other that share their x."""
+    """The images of a plot. ``axes`` draws it on panels one above the other, with a common x."""
     return {
         (scheme, width): _data_uri(_svg(_WIDTHS_IN[width], height_in, scheme, axes, panels))
         for scheme in _INK
@@ -87,7 +89,7 @@ def draw(height_in: float, axes: Draw, panels: int = 1) -> Images:
 def _svg(width_in: float, height_in: float, scheme: str, draw_on: Draw, panels: int) -> str:
     ink, grid = _INK[scheme], _GRID[scheme]
     style: Any = {
-        "svg.fonttype": "none",  # text stays text: the reader's own sans-serif
+        "svg.fonttype": "none",  # text stays text, in the reader's own sans-serif font
         "svg.hashsalt": "rosetta",  # the same comparison gives the same page
         "font.family": "sans-serif",
         "font.size": 10,

@@ -1,4 +1,4 @@
-"""The plot of growth: what 1,000 sources take, and the memory, as the day gets larger."""
+"""The plot of growth: time per 1,000 sources and memory, by the size of the day."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PANEL_IN, _FRAME_IN = 2.2, 0.8
 
 
 def growth_plot(comparisons: SideBySide) -> Plot | None:
-    """``None`` where the comparisons show no growth."""
+    """The plot, or ``None`` if the comparisons have no two sizes of the day."""
     rows = growth(comparisons)
     if not rows:
         return None
@@ -40,13 +40,13 @@ def growth_plot(comparisons: SideBySide) -> Plot | None:
         legend(memory, colours)
 
     text = (
-        "First invocations with their init. A level line above is linear growth, one below is flat "
-        f"memory. {_words(strokes)}"
+        "First invocations with their init. A level line in the upper panel is linear growth of "
+        f"time; in the lower one it is memory that does not grow. {_words(strokes)}"
     )
     return Plot(text, draw(2 * _PANEL_IN + _FRAME_IN, axes, panels=2), growth_table(comparisons))
 
 
 def _words(strokes: dict[str, str]) -> str:
-    names = {"-": "whole", "--": "dashed", ":": "dotted"}
+    names = {"-": "solid", "--": "dashed", ":": "dotted"}
     said = [f"{client or 'the rest'} is {names[stroke]}" for client, stroke in strokes.items()]
     return f"Lines: {', '.join(said)}."

@@ -1,4 +1,4 @@
-"""The page: one file, no script, nothing from a network."""
+"""The HTML page: one file without scripts, which loads nothing from a network."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def render_page(comparison: Comparison) -> str:
 
 
 def render_side_by_side_page(comparisons: SideBySide) -> str:
-    """The HTML of several comparisons, by the titles of their columns."""
+    """The HTML of several comparisons. The keys are the titles of the columns."""
     return _template("side_by_side.html.jinja").render(
         runs=[(title, list(describe_run(each))) for title, each in comparisons.items()],
         results=replace(side_by_side_table(comparisons), id="results"),

@@ -1,4 +1,4 @@
-"""The plots of a comparison: each says one thing, and has a table that says the same."""
+"""The plots of a comparison. Each has one statement, and a table with the same numbers."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from harness.report.tables import (
 )
 
 _ROW_IN, _FRAME_IN, _LEGEND_IN = 0.42, 0.75, 0.5
-_MANY = 8  # rows, from which on each gets one line of text
-_FAR_APART = 20  # times, from which on only a logarithmic scale tells the small ones apart
+_MANY = 8  # rows; from here on each label has one line
+_FAR_APART = 20  # largest by smallest time; above, the scale is logarithmic
 
 
 def plots(comparison: Comparison, rows: Measured) -> Iterator[Plot]:
-    """Those for which something was measured."""
+    """The plots for which there are values."""
     measured = [(row, found) for row, found in rows if row.samples]
     yield from sweep_plots(comparison, colours_of(rows))
     if any(found.warm for _, found in measured):
@@ -63,7 +63,7 @@ def _warm(rows: Measured) -> Plot:
             on.set_xscale("log")
         _rows_and_unit(on, rows, "ms, logarithmic" if is_far else "ms")
 
-    text = "Each dot is an invocation, the bar the median with its 95 % bootstrap interval."
+    text = "Each dot is an invocation. The bar is the 95 % bootstrap interval of the median."
     return Plot(text, draw(_height(len(rows)), axes), warm_table(rows))
 
 
@@ -95,7 +95,7 @@ def _first(rows: Measured) -> Plot:
             for row, found in rows
         ],
     )
-    text = "Medians. The dark beginning of the first invocation is its init."
+    text = "Medians. The dark part of the first invocation is its init."
     return Plot(text, draw(_height(len(rows), 0.62), axes), table)
 
 
@@ -153,8 +153,8 @@ def _package(rows: Measured) -> Plot:
         on.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
     text = (
-        "A circle is the project's own code, a square the zip that is uploaded, a diamond what it "
-        "unpacks to with all dependencies."
+        "A circle is the project's own code, a square is the uploaded zip, and a diamond is the "
+        "unpacked zip with all dependencies."
     )
     return Plot(text, draw(_height(len(shown)), axes), package_table(rows))
 

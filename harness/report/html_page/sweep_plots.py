@@ -1,4 +1,4 @@
-"""The plots of sweeps: memory with what it costs, and concurrency without and with latency."""
+"""The plots of sweeps: memory with its cost, and concurrency for each latency to S3."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _memory(comparison: Comparison, lines: Sequence[Line], colours: Colours) -> 
         cost.set_xlabel("MB of memory")
         legend(cost, colours)
 
-    text = "Above the warm medians, below what is billed for them: memory times duration."
+    text = "Above are the warm medians, below the billed GB-seconds: memory times duration."
     images = draw(2 * _PANEL_IN + _FRAME_IN, axes, panels=2)
     return Plot(text, images, memory_table(comparison))
 
@@ -49,13 +49,13 @@ def _concurrency(comparison: Comparison, lines: Sequence[Line], colours: Colours
             on.set_yscale("log")
             plain(on.yaxis)
             is_late = latency not in (None, "0ms")
-            title = f"{latency} to S3 added" if is_late else "nothing added"
+            title = f"{latency} to S3 added" if is_late else "no latency added"
             on.set_title(title, fontsize=9, loc="left")
         sizes(panels[-1], _values(lines))
         panels[-1].set_xlabel("most requests in flight")
         legend(panels[-1], colours)
 
-    text = "Warm medians, one panel for each latency to S3. A line that falls buys time."
+    text = "Warm medians, one panel for each latency to S3. A falling line saves time."
     images = draw(len(latencies) * _PANEL_IN + _FRAME_IN, axes, panels=len(latencies))
     return Plot(text, images, concurrency_table(comparison))
 
@@ -71,7 +71,7 @@ def _draw(
     value: Callable[[Point], float],
     unit: str,
 ) -> None:
-    """A line for each; several of one language differ in their strokes."""
+    """Draw one line for each. Lines of the same language have different strokes."""
     seen: dict[str, int] = {}
     for line in lines:
         style = _STYLES[seen.setdefault(line.language, 0) % len(_STYLES)]

@@ -1,4 +1,4 @@
-"""The stack's functions as they are deployed, which is not always what the template says."""
+"""The stack's functions as they are deployed. They may differ from the template."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from harness.targets.aws.session import Clients, explained
 from harness.targets.aws.stack import Stack
 
 ALIAS = "live"
-#: Settings that decide how fast a function is; where the alias differs, it is another function.
+#: Settings on which a function's speed depends; the alias must have the same as ``$LATEST``.
 _COMPARED = ("MemorySize", "Timeout", "Runtime", "CodeSha256", "Architectures", "Environment")
 _PLACES = frozenset({"SRC_BUCKET", "SRC_PREFIX", "DST_BUCKET", "DST_PREFIX"})
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """One function: ``implementation.function`` is its name at AWS; ``code_bytes`` zipped.
+    """One function. ``implementation.function`` is its name at AWS.
 
-    ``variables`` is the whole environment of ``$LATEST``.
+    ``code_bytes`` is the size of the zip. ``variables`` is the whole environment of ``$LATEST``.
     """
 
     implementation: Implementation
@@ -32,10 +32,10 @@ class Deployed:
 def read_deployed(
     clients: Clients, stack: Stack, template: Sequence[Implementation]
 ) -> list[Deployed]:
-    """Each function of the template as it stands in the stack.
+    """Each function of the template as it is deployed in the stack.
 
-    Raises ``HarnessError`` where the alias is behind ``$LATEST``: a parameter that was changed
-    without publishing would be measured here and not be what runs.
+    Raises ``HarnessError`` if the alias differs from ``$LATEST``: then the comparison would measure
+    another function than the one that does the daily work.
     """
     return [_read(clients, stack, each) for each in template]
 
@@ -48,7 +48,7 @@ def _read(clients: Clients, stack: Stack, each: Implementation) -> Deployed:
         raise HarnessError(
             f"{name}: the alias {ALIAS} (version {live.get('Version', '?')}) is behind $LATEST: "
             f"{'; '.join(behind)}. Deploy the stack again so that a version is published, or "
-            f"publish one and move the alias to it"
+            "publish one and move the alias to it"
         )
     variables = dict(latest.get("Environment", {}).get("Variables", {}))
     return Deployed(

@@ -1,4 +1,4 @@
-"""Where a comparison on AWS puts its day and finds what the functions made of it."""
+"""The place on S3 for the day of a comparison on AWS and for the functions' output."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _MOST_WAITING = 1000
 
 
 class FixtureStore:
-    """Two folders below the stack's fixture prefix: ``in/`` is the day, ``out/`` the destination.
+    """Two folders below the stack's fixture prefix: ``in/`` has the day, ``out/`` the output.
 
-    Has the methods of the local S3 server that a bench uses. Buckets' names are the bench's own and
-    mean these two folders.
+    It is a ``Store``, as the local S3 server is. It ignores the names of buckets: objects are put
+    into ``in/``, and read and deleted in ``out/``.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class FixtureStore:
         self._room = threading.BoundedSemaphore(_MOST_WAITING)
 
     def env(self) -> dict[str, str]:
-        """The variables that lead a function there, once everything has arrived."""
+        """Wait for all puts, then return the variables that point a function to the folders."""
         self._settle()
         return {
             "SRC_BUCKET": self._bucket,
@@ -43,13 +43,13 @@ class FixtureStore:
         }
 
     def bucket_path(self, bucket: str) -> Path:
-        """Nothing to make: the bucket is the stack's."""
+        """Only a name: the bucket is part of the stack."""
         return Path(bucket)
 
     def put_file(
         self, _bucket: str, key: str, body: bytes, content_encoding: str | None = None
     ) -> None:
-        """Put an object of the day; many are on their way at a time."""
+        """Start to put an object of the day; many puts run at the same time."""
         more = {} if content_encoding is None else {"ContentEncoding": content_encoding}
 
         def put() -> None:
@@ -64,7 +64,7 @@ class FixtureStore:
         self._waiting.append(sent)
 
     def read_tree(self, _bucket: str, prefix: str = "") -> Mapping[str, bytes]:
-        """key -> body of all that the functions have left."""
+        """key -> body of all objects that the functions wrote."""
         keys = list(self._keys(f"{self._prefix}out/{prefix}"))
         return dict(zip(keys, self._pool.map(self._read, keys), strict=True))
 
@@ -72,10 +72,10 @@ class FixtureStore:
         self._delete(f"{self._prefix}out/")
 
     def cpu_s(self) -> None:
-        """S3's own; nobody knows."""
+        """``None``: the CPU time of S3 itself is unknown."""
 
     def remove(self) -> None:
-        """All that was put or made."""
+        """Delete both folders."""
         self._delete(self._prefix)
 
     def _settle(self) -> None:
@@ -110,12 +110,12 @@ class FixtureStore:
 def fixture_store(
     clients: Clients, stack: Stack, run: str, progress: Callable[[str], None]
 ) -> Iterator[FixtureStore]:
-    """A store below the prefix that the stack names; leaving the context removes what is there."""
+    """A store below the prefix that the stack names. Leaving the context deletes its objects."""
     bucket, prefix = stack.output("FixtureBucket"), stack.output("FixturePrefix")
     with ThreadPoolExecutor(S3_AT_ONCE) as pool:
         store = FixtureStore(clients, bucket, f"{prefix}{run}/", pool)
         try:
             yield store
         finally:
-            progress("removing what the comparison put into the bucket")
+            progress("deleting the comparison's objects from the bucket")
             store.remove()

@@ -1,4 +1,4 @@
-"""Lambda's REPORT line, the only place where it tells what an invocation took.
+"""Lambda's REPORT line, the only source of an invocation's time and memory.
 
 The fields are those of
 https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html (and its siblings) and, for
@@ -16,9 +16,9 @@ _REPORT = re.compile(r"^REPORT RequestId: .*$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class ReportLine:
-    """Times in ms, memory in MB; ``None`` is what the line does not have.
+    """Times in ms, memory in MB; ``None`` for a field that the line lacks.
 
-    ``init_ms`` is there after a cold start, ``restore_ms`` after one from a snapshot.
+    A cold start has ``init_ms``, one from a snapshot ``restore_ms``.
     """
 
     duration_ms: float | None = None
@@ -35,7 +35,7 @@ class ReportLine:
 
 
 def read_report(log_tail: str) -> ReportLine:
-    """The last REPORT line of a log, or one that tells nothing (a tail has 4 kB at most)."""
+    """The last REPORT line of a log, or an empty one (a tail has at most 4 kB)."""
     lines = _REPORT.findall(log_tail)
     if not lines:
         return ReportLine()

@@ -1,5 +1,6 @@
-"""One version of a deployed function as a sandbox, as
-``harness.targets.local.sandbox.LocalSandbox`` is one here.
+"""One version of a deployed function as a sandbox.
+
+``harness.targets.local.sandbox.LocalSandbox`` is the sandbox of this machine.
 """
 
 from __future__ import annotations
@@ -54,17 +55,17 @@ class AwsSandbox:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """The version stays until the keeper removes it: nothing runs meanwhile."""
+        """Do nothing: the keeper removes the version later, and an idle version costs nothing."""
 
     @property
     def enforcement(self) -> Enforcement:
         return Enforcement(self._memory_mb, self._memory_mb / VCPU_MB, LAMBDA, None)
 
     def freeze(self) -> None:
-        """Lambda does."""
+        """Do nothing: Lambda freezes the sandbox itself."""
 
     def thaw(self) -> None:
-        """Lambda does."""
+        """Do nothing: Lambda thaws the sandbox itself."""
 
     def invoke(self, event: object) -> Invocation:
         """Invoke once through the alias, without retries."""
@@ -112,8 +113,10 @@ def _error(payload: bytes) -> str:
 
 
 def _failure(error: str, report: ReportLine, memory_mb: int) -> Failure:
-    """https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html has the words
-    of a time-out; a function killed for memory reports all of it as used.
+    """Tell time-outs, lack of memory and other deaths from the function's own errors.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html has the words of a
+    time-out. A function that is killed at the memory limit reports all its memory as used.
     """
     if "Task timed out after" in error:
         return Failure(FailureKind.TIMED_OUT, error)
@@ -124,7 +127,7 @@ def _failure(error: str, report: ReportLine, memory_mb: int) -> Failure:
 
 
 def _log(tail: str) -> Iterator[Mapping[str, object]]:
-    """The function's own lines in the tail; a first line that was cut is none."""
+    """The function's JSON lines in the tail; a cut first line is left out."""
     for line in tail.split("\n"):
         try:
             found = json.loads(line)

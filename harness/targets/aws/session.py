@@ -1,4 +1,4 @@
-"""The door to AWS: clients, and what its refusals mean for a person."""
+"""Clients for AWS, and messages with a remedy for its errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from botocore.exceptions import (
 
 from harness.model import HarnessError, NotReady, UsageError
 
-#: Requests to S3 that may be in flight.
+#: The most requests to S3 in flight.
 S3_AT_ONCE = 32
 _LOGIN = "log in again (`aws sso login`, `aws configure`) or set AWS_PROFILE"
 _EXPIRED = {
@@ -51,7 +51,7 @@ class Clients:
 
 
 def open_clients(region: str | None = None) -> Clients:
-    """Clients by boto3's own rules for credentials and region; nothing is asked of AWS yet.
+    """Make clients by boto3's rules for credentials and region, without a request to AWS.
 
     Raises ``UsageError`` without a region, ``NotReady`` without credentials.
     """
@@ -60,7 +60,7 @@ def open_clients(region: str | None = None) -> Clients:
         if session.get_credentials() is None:
             raise NotReady(f"no AWS credentials were found: {_LOGIN}")
         patient = Config(retries={"mode": "standard", "total_max_attempts": 6})
-        # a function may run for 15 minutes, and whoever repeats an invocation pays it twice
+        # a function may run for 15 minutes, and a repeated invocation costs twice
         once = Config(read_timeout=930, retries={"total_max_attempts": 1})
         return Clients(
             session.client("sts").meta.region_name,
@@ -72,17 +72,17 @@ def open_clients(region: str | None = None) -> Clients:
             session.client("sts", config=patient),
         )
     except NoRegionError as error:
-        raise UsageError("no AWS region: --region or AWS_REGION") from error
+        raise UsageError("no AWS region: give --region, or set AWS_REGION") from error
     except ProfileNotFound as error:
-        remedy = "set AWS_PROFILE to one that `aws configure list-profiles` shows"
+        remedy = "set AWS_PROFILE to one that `aws configure list-profiles` lists"
         raise NotReady(f"{error}: {remedy}") from error
 
 
 @contextmanager
 def explained(action: str, thing: str) -> Iterator[None]:
-    """Turn what AWS refuses into a message with a remedy.
+    """Turn AWS's errors into messages with a remedy.
 
-    ``action`` is the IAM name of the right, such as ``lambda:InvokeFunction``.
+    ``action`` is the IAM action of the request, such as ``lambda:InvokeFunction``.
     """
     try:
         yield
@@ -91,9 +91,9 @@ def explained(action: str, thing: str) -> Iterator[None]:
     except NoCredentialsError as error:
         raise NotReady(f"no AWS credentials were found: {_LOGIN}") from error
     except EndpointConnectionError as error:
-        raise NotReady(f"{error}: is there a network, and does the region exist?") from error
+        raise NotReady(f"{error}: check the network and the name of the region") from error
     except WaiterError as error:
-        raise HarnessError(f"{thing}: did not become ready: {error}") from error
+        raise HarnessError(f"{thing} did not become ready: {error}") from error
     except BotoCoreError as error:
         raise HarnessError(f"{thing}: {error}") from error
 
@@ -106,23 +106,23 @@ def _explain(error: ClientError, action: str, thing: str) -> HarnessError:
     code = code_of(error)
     said = error.response.get("Error", {}).get("Message", "")
     if code in _EXPIRED:
-        return NotReady(f"AWS does not take the credentials ({code}): {_LOGIN}")
+        return NotReady(f"AWS refuses the credentials ({code}): {_LOGIN}")
     if code in _DENIED:
         return HarnessError(f"{thing}: not allowed: give yourself {action} on it ({said})")
     if code in _THROTTLED:
         return HarnessError(
-            f"{thing}: throttled at {action}: wait a minute and run it again, or ask for a higher "
+            f"{thing}: throttled at {action}: try again in a minute, or ask AWS for a higher "
             f"quota ({said})"
         )
     if code in _ELSEWHERE:
         return UsageError(
-            f"{thing}: is in another region: run it with --region of the bucket, where the stack "
-            f"has to be, too ({said})"
+            f"{thing} is in another region: stack and bucket need the same region; name it with "
+            f"--region ({said})"
         )
     if code in _BUSY:
-        return HarnessError(f"{thing}: is being changed by somebody else: wait for it ({said})")
+        return HarnessError(f"{thing} is being changed by another process: wait for it ({said})")
     if code == "ResourceNotFoundException":
-        return HarnessError(f"{thing}: is not there (any more): deploy the stack again ({said})")
+        return HarnessError(f"{thing} does not exist: deploy the stack again ({said})")
     if code in ("NoSuchBucket", "404"):
-        return UsageError(f"{thing}: no such bucket: deploy the stack with one that exists")
+        return UsageError(f"{thing} does not exist: deploy the stack with an existing bucket")
     return HarnessError(f"{thing}: {action}: {code}: {said}")

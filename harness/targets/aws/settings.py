@@ -1,8 +1,8 @@
-"""Functions are changed for a comparison and given back as they were, whatever happens.
+"""Changes the settings of functions for a comparison, and restores them after it.
 
-Only ``$LATEST`` is changed, and versions and aliases of the comparison's own are made of it: the
-alias that does the daily work stays where it is. What was there before is written to a record
-first, so that even a killed run's changes are undone by the next one.
+Only ``$LATEST`` changes. The comparison publishes its own versions and aliases of it, and leaves
+the alias of the daily work alone. The former settings are first written to a record, so that the
+next comparison can undo the changes of a killed one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NUMBER = "COMPARE_SANDBOX"
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A version under an alias of its own; ``publish_ms`` is how long AWS took to have it ready."""
+    """A version and its alias; ``publish_ms`` is the time until AWS had the version ready."""
 
     function: str
     version: str
@@ -40,7 +40,7 @@ class Published:
 
 @dataclass(slots=True)
 class SettingsKeeper:
-    """Use it by :func:`kept_settings`."""
+    """Publishes versions and restores settings; :func:`kept_settings` makes one."""
 
     clients: Clients
     record: Path
@@ -62,7 +62,7 @@ class SettingsKeeper:
             name,
             {
                 "MemorySize": memory_mb,
-                # AWS makes no new version of what has not changed
+                # without a change, AWS would not make a new version
                 "Environment": {"Variables": {**variables, _NUMBER: str(len(self.made))}},
                 "SnapStart": {"ApplyOn": _apply_on(snap_start)},
             },
@@ -85,13 +85,13 @@ class SettingsKeeper:
         return Published(name, version, alias, publish_ms)
 
     def restore(self) -> None:
-        """Give everything back and remove what was made; raises ``HarnessError`` for what stays.
+        """Restore all settings, and delete the comparison's versions and aliases.
 
-        A Ctrl-C has to wait for it.
+        Ctrl-C has to wait for it. Raises ``HarnessError`` with all that could not be undone.
         """
         if not self.former and not self.made:
             return
-        self.progress("giving the functions their settings back: this can't be interrupted")
+        self.progress("restoring the functions' settings: this can't be interrupted")
         left: list[str] = []
         with _uninterrupted():
             for name, version, alias in reversed(self.made):
@@ -100,16 +100,16 @@ class SettingsKeeper:
                 try:
                     self._configure(name, settings)
                 except HarnessError as error:
-                    left.append(f"{name} has to get back {json.dumps(settings)}: {error}")
+                    left.append(f"{name} needs these settings: {json.dumps(settings)}: {error}")
         if left:
-            again = f"the next comparison tries again, by {self.record}"
-            raise HarnessError("\n".join([f"not everything could be undone; {again}", *left]))
+            again = f"run a comparison again, which reads {self.record}"
+            raise HarnessError("\n".join([f"some changes could not be undone: {again}", *left]))
         self.former.clear()
         self.made.clear()
         self.record.unlink(missing_ok=True)
 
     def read_record(self) -> None:
-        """Take over what a killed run has left to do."""
+        """Read the changes that a killed comparison did not undo."""
         if self.record.exists():
             left = json.loads(self.record.read_text())
             self.former |= left["former"]
@@ -161,7 +161,7 @@ class SettingsKeeper:
 
 @contextmanager
 def kept_settings(clients: Clients, record: Path, progress: Progress) -> Iterator[SettingsKeeper]:
-    """A keeper whose changes are undone at the end, as are those that a killed run left."""
+    """A keeper whose changes are undone at the end. First it undoes those of a killed run."""
     keeper = SettingsKeeper(clients, record, progress)
     keeper.read_record()
     keeper.restore()
@@ -173,7 +173,7 @@ def kept_settings(clients: Clients, record: Path, progress: Progress) -> Iterato
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """A signal waits until this is done. Not by a mask: other threads would take it."""
+    """Delay signals until the context ends. With a mask, other threads would get them."""
     came: list[int] = []
     former = {each: signal.signal(each, lambda number, _: came.append(number)) for each in _SIGNALS}
     try:

@@ -1,4 +1,4 @@
-"""What a deployed stack says of itself."""
+"""The state, outputs and parameters of a deployed stack."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Stack:
     parameters: Mapping[str, str]
 
     def output(self, name: str) -> str:
-        """Raises ``HarnessError`` where the deployed template is an older one."""
+        """The value of an output. Raises ``HarnessError`` if an older template is deployed."""
         if name not in self.outputs:
             raise HarnessError(f"stack {self.name} has no output {name}: deploy this template")
         return self.outputs[name]
@@ -35,15 +35,18 @@ class Stack:
 
 
 def read_stack(clients: Clients, name: str) -> Stack:
-    """Raises ``UsageError`` for a stack that is not there, ``HarnessError`` for an unusable one."""
+    """Read the stack ``name``.
+
+    Raises ``UsageError`` if there is none, ``HarnessError`` if it is in an unusable state.
+    """
     with explained("cloudformation:DescribeStacks", f"stack {name}"):
         try:
             found = clients.cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         except ClientError as error:
             if code_of(error) == "ValidationError":
                 raise UsageError(
-                    f"no stack {name} in {clients.region}: name the one that `sam deploy` made, or "
-                    "its --region"
+                    f"no stack {name} in {clients.region}: name the stack that `sam deploy` made, "
+                    "or its --region"
                 ) from error
             raise
     status = found["StackStatus"]

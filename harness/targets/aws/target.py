@@ -20,7 +20,7 @@ from harness.terminal import Progress
 from harness.toolchain.paths import ROOT
 
 _RECORDS = ROOT / ".build/aws"
-#: Told the deployed functions; raises where nobody agrees to what they will cost.
+#: Gets the deployed functions, and raises an exception if the user does not accept their cost.
 Agree = Callable[[Sequence[Implementation]], None]
 
 
@@ -33,12 +33,12 @@ def aws_target(
     progress: Progress,
     records: Path = _RECORDS,
 ) -> Iterator[Target]:
-    """The stack as a target; leaving the context undoes and removes everything.
+    """The stack as a target. Leaving the context undoes and deletes all changes.
 
-    ``agree`` is asked before anything costs money and raises where the answer is no.
+    ``agree`` is called before anything costs money.
     """
     record = records / f"{stack.region}-{stack.name}.json"
-    # first of all: what a killed comparison has left would look like somebody's settings
+    # first, because the settings of a killed comparison would look like the user's own
     with kept_settings(clients, record, progress) as keeper:
         deployed = {
             each.implementation.language: each for each in read_deployed(clients, stack, template)

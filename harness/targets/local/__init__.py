@@ -1,1 +1,1 @@
-"""The local target: artefacts under the Runtime Interface Emulator, an S3 server beside them."""
+"""The local target: artefacts run under the Runtime Interface Emulator, beside an S3 server."""

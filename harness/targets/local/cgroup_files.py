@@ -1,4 +1,4 @@
-"""The kernel's files of control groups: where they are, and how they are read and written."""
+"""The kernel's files of control groups: their places, and how to read and write them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def own_groups(pid: int | None = None) -> Mapping[str, Path]:
 
 
 def new_name() -> str:
-    """A folder's name that is unique, and tells its maker's process id and namespace."""
+    """A unique name for a folder. It contains the process id and namespace of its maker."""
     return f"rosetta-{_pid_namespace()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
@@ -51,7 +51,7 @@ def _pid_namespace() -> int:
 def make(folder: Path) -> None:
     """Make a group's folder, and remove those of dead runs beside it. Raises ``OSError``."""
     for stale in _stale(folder.parent):
-        with contextlib.suppress(OSError):  # it may be in use after all, or another's
+        with contextlib.suppress(OSError):  # it may still be in use, or belong to another user
             stale.rmdir()
     folder.mkdir()
 
@@ -65,14 +65,14 @@ def _stale(parent: Path) -> Iterator[Path]:
 
 
 def remove(folder: Path) -> None:
-    """Kill all that is in a group, and remove its folder; one that does not go is left behind."""
+    """Kill all processes of a group and remove its folder. Gives up after two seconds."""
     end = time.monotonic() + _REMOVE_TIMEOUT_S
     while folder.exists():
         try:
             folder.rmdir()
         except FileNotFoundError:
             return
-        except OSError:  # someone is inside
+        except OSError:  # a process is inside
             for pid in _members(folder):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
@@ -86,7 +86,7 @@ def _members(folder: Path) -> list[int]:
         pids = map(int, (folder / "cgroup.procs").read_text().split())
     except OSError:
         return []
-    return [pid for pid in pids if pid > 0]  # 0 is one of another namespace, and kills oneself
+    return [pid for pid in pids if pid > 0]  # 0 is of another namespace; killing it kills us
 
 
 def hands_down(folder: Path) -> bool:
@@ -98,19 +98,19 @@ def hands_down(folder: Path) -> bool:
     return {"cpu", "memory"} <= set(handed)
 
 
-def open_door(path: Path) -> int:
-    """A descriptor to write to; it is closed when another program is run."""
+def open_to_write(path: Path) -> int:
+    """A descriptor to write to. It is closed when the process executes another program."""
     return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
 
 
 def write(path: Path, value: object) -> None:
     """Write one value; raises ``OSError`` where the kernel refuses it."""
     # not write_text(): O_CREAT and O_TRUNC mean nothing here, and an error must name the file
-    door = open_door(path)
+    descriptor = open_to_write(path)
     try:
-        os.write(door, str(value).encode())
+        os.write(descriptor, str(value).encode())
     finally:
-        os.close(door)
+        os.close(descriptor)
 
 
 def try_write(path: Path, value: object) -> bool:
@@ -122,7 +122,7 @@ def try_write(path: Path, value: object) -> bool:
 
 
 def read_flat(path: Path) -> dict[str, int]:
-    """A file of ``name number`` lines; empty where there is none."""
+    """Read a file of ``name number`` lines; empty if there is no file."""
     try:
         lines = path.read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Which kind of control group works on this machine: tried, not guessed."""
+"""Finds the kind of control group that works on this machine by trying each."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ KINDS: Mapping[str, type[V1Group | V2Group]] = {
 
 @cache
 def find_kind() -> tuple[str | None, str | None]:
-    """(the first of ``KINDS`` that works here, ``None``), or (``None``, why none does).
+    """(the first of ``KINDS`` that works here, ``None``), or (``None``, the reasons).
 
-    Tried with a process in a group that is removed again; once per run.
+    A trial runs a process in a group and removes the group. The result is cached.
     """
     reasons = []
     for name, kind in KINDS.items():
@@ -37,9 +37,9 @@ def find_kind() -> tuple[str | None, str | None]:
 
 
 def may_limit() -> bool:
-    """Whether the files of this process's own groups may be written: then a limit can be set.
+    """Whether this process may write the files of its own groups, and so set a limit.
 
-    Told by rights alone, and so a check on :func:`find_kind`, which tries.
+    It looks at permissions only, so it is a check on :func:`find_kind`.
     """
     own = files.own_groups()
     v1 = [own[each] for each in ("cpu", "memory") if each in own]
@@ -66,7 +66,7 @@ def _probe(kind: type[V1Group | V2Group]) -> None:
                 group.started(child.pid)
                 group.set_quota(20_000, 20_000)
                 if group.oom_kills() is None:
-                    raise NoGroupError("the kernel does not count kills for want of memory")
+                    raise NoGroupError("the kernel does not count out-of-memory kills")
                 child.communicate(timeout=_PROBE_TIMEOUT_S)
             finally:
                 child.kill()

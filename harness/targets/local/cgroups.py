@@ -1,8 +1,8 @@
 """Control groups for one run's sandboxes: cgroup v1, cgroup v2, or a scope of systemd.
 
-A group is made below the harness's own, so that what holds the harness holds the function, too.
-Names hold the maker's process id: what a killed run left behind is empty, holds nobody back, and
-goes when the next group is made.
+A group is made below the harness's own, so that limits on the harness also limit the function.
+Names contain the maker's process id. A killed run leaves empty groups behind, which limit no
+process; the next group that is made removes them.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _ENV = "/usr/bin/env"
 
 
 class NoGroupError(Exception):
-    """This kind of group can't be had here; the message says why."""
+    """This machine does not support this kind of group; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class CpuUse:
-    """A group's CPU time since it was made, and how often its quota stopped it.
+    """A group's CPU time since its start, and how often its quota stopped it.
 
-    ``periods`` are those in which anything ran under a quota. From ``cpu.stat`` and, in v1,
-    ``cpuacct.usage``; what the kernel does not count is ``None``.
+    ``periods`` counts the periods in which a process ran under a quota. The numbers come from
+    ``cpu.stat`` and, in v1, ``cpuacct.usage``; one that the kernel does not count is ``None``.
     """
 
     cpu_ms: float | None
@@ -40,39 +40,42 @@ class CpuUse:
 
 
 class Group(Protocol):
-    """One control group with a limit of memory; ``prefix`` goes before the command."""
+    """One control group with a memory limit. ``prefix`` has to precede the command."""
 
     prefix: Sequence[str]
 
     def join(self) -> None:
-        """Move the calling process into the group: for a child between fork and exec."""
+        """Move the calling process into the group. A child calls it between fork and exec."""
         ...
 
     def started(self, pid: int) -> None:
-        """Wait until the child is inside; raises ``NoGroupError`` if it does not get there."""
+        """Wait until the child is in the group. Raises ``NoGroupError`` if that fails."""
         ...
 
     def set_quota(self, quota_us: int | None, period_us: int) -> None:
-        """CPU time per period, over all cores; ``None`` lifts it. ``OSError`` if refused."""
+        """Set the CPU time per period, over all cores; ``None`` removes the quota.
+
+        Raises ``OSError`` if the kernel refuses it.
+        """
         ...
 
     def swap_is_off(self) -> bool: ...
     def cpu_use(self) -> CpuUse: ...
     def oom_kills(self) -> int | None: ...
     def remove(self) -> None:
-        """Kill what is left inside and remove the group. Twice is fine."""
+        """Kill the processes in the group and remove it. It may be called twice."""
         ...
 
 
 class V1Group:
-    """A folder in each hierarchy of cgroup v1: cpu, memory and, for the figures, cpuacct."""
+    """A folder in each hierarchy of cgroup v1: cpu, memory and, to count CPU time, cpuacct."""
 
     def __init__(self, memory_bytes: int) -> None:
         own = files.own_groups()
         if missing := {"cpu", "memory"} - own.keys():
             raise NoGroupError(f"no {' and '.join(sorted(missing))} controller is mounted")
         self.prefix: Sequence[str] = ()
-        self._doors: list[int] = []
+        self._descriptors: list[int] = []
         name = files.new_name()
         parents = {own[each] for each in ("cpu", "memory", "cpuacct") if each in own}
         self._folders = [parent / name for parent in sorted(parents)]
@@ -86,14 +89,16 @@ class V1Group:
                 self._memory / "memory.memsw.limit_in_bytes", memory_bytes
             )
             # opened here: the child may only make calls
-            self._doors = [files.open_door(folder / "cgroup.procs") for folder in self._folders]
+            self._descriptors = [
+                files.open_to_write(folder / "cgroup.procs") for folder in self._folders
+            ]
         except OSError as error:
             self.remove()
             raise NoGroupError(files.words(error)) from error
 
     def join(self) -> None:
-        for door in self._doors:
-            os.write(door, b"0")
+        for descriptor in self._descriptors:
+            os.write(descriptor, b"0")
 
     def started(self, pid: int) -> None:
         pass
@@ -122,9 +127,9 @@ class V1Group:
         return files.read_flat(self._memory / "memory.oom_control").get("oom_kill")
 
     def remove(self) -> None:
-        for door in self._doors:
-            os.close(door)
-        self._doors = []
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        self._descriptors = []
         for folder in self._folders:
             files.remove(folder)
 
@@ -141,20 +146,20 @@ class V2Group:
         if parent is None:
             raise NoGroupError("the cpu and memory controllers are not handed down to this group")
         self.prefix: Sequence[str] = ()
-        self._door: int | None = None
+        self._descriptor: int | None = None
         self._folder: Path | None = parent / files.new_name()
         try:
             files.make(self._folder)
             files.write(self._folder / "memory.max", memory_bytes)
             self._swap_is_off = files.try_write(self._folder / "memory.swap.max", 0)
-            self._door = files.open_door(self._folder / "cgroup.procs")
+            self._descriptor = files.open_to_write(self._folder / "cgroup.procs")
         except OSError as error:
             self.remove()
             raise NoGroupError(files.words(error)) from error
 
     def join(self) -> None:
-        if self._door is not None:
-            os.write(self._door, b"0")
+        if self._descriptor is not None:
+            os.write(self._descriptor, b"0")
 
     def started(self, pid: int) -> None:
         pass
@@ -182,35 +187,35 @@ class V2Group:
         return files.read_flat(self._folder / "memory.events").get("oom_kill")
 
     def remove(self) -> None:
-        if self._door is not None:
-            os.close(self._door)
-            self._door = None
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
         if self._folder is not None:
             files.remove(self._folder)
 
 
 class ScopeGroup(V2Group):
-    """A transient scope that systemd makes for the command; the user's own, unless root's.
+    """A transient scope that systemd makes for the command; root's, or else the user's.
 
-    systemd moves the child itself, and ends the scope with its last process. The quota is
-    written to the scope's own file, which is faster than asking systemd again.
+    systemd moves the child into the scope, and ends the scope with its last process. The quota is
+    written to the scope's own file, which is faster than a second call of systemd.
     """
 
     def __init__(self, memory_bytes: int) -> None:
         if (systemd_run := shutil.which("systemd-run")) is None:
             raise NoGroupError("systemd-run is not on PATH")
         self._unit = f"{files.new_name()}.scope"
-        self._folder, self._door = None, None
+        self._folder, self._descriptor = None, None
         self._swap_is_off = True
         is_root = os.geteuid() == 0
-        # the function's environment does not lead to the user's systemd
+        # the function's environment lacks the address of the user's systemd
         runtime = f"XDG_RUNTIME_DIR={os.environ.get('XDG_RUNTIME_DIR', '')}"
         self.prefix = (
             *(() if is_root else (_ENV, runtime)),
             systemd_run,
             *(() if is_root else ("--user",)),
             *("--scope", "--quiet", "--collect", f"--unit={self._unit}"),
-            # a quota of some kind has systemd hand down the cpu controller
+            # with any quota, systemd enables the cpu controller for the scope
             *("-p", "CPUQuota=10000%", "-p", "CPUQuotaPeriodSec=20ms"),
             *("-p", f"MemoryMax={memory_bytes}", "-p", "MemorySwapMax=0", "--"),
             *(() if is_root else (_ENV, "--unset=XDG_RUNTIME_DIR")),
@@ -223,8 +228,8 @@ class ScopeGroup(V2Group):
             if folder is not None and folder.name == self._unit:
                 self._folder = folder
                 return
-            # looked at, not reaped
+            # WNOWAIT: the child is not reaped here
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-                raise NoGroupError("systemd-run failed: no systemd that takes scopes is running")
+                raise NoGroupError("systemd-run failed: no running systemd accepts scopes")
             time.sleep(0.005)
         raise NoGroupError(f"systemd made no scope within {_SCOPE_TIMEOUT_S:.0f} s")

@@ -1,4 +1,4 @@
-"""What the Runtime Interface Emulator prints and answers."""
+"""Reads the output and the answers of the Runtime Interface Emulator."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def is_end(line: str) -> bool:
 
 @dataclass(slots=True)
 class Seen:
-    """What was printed during one invocation; ``log`` are the function's own JSON lines.
+    """The output during one invocation; ``log`` has the function's own JSON lines.
 
-    ``report`` is the emulator's REPORT line, which does not hold.
+    ``report`` is the emulator's REPORT line, whose numbers are wrong (``model.EmulatorReport``).
     """
 
     init_ms: float | None = None
@@ -38,7 +38,7 @@ class Seen:
 
 
 def read_output(lines: Iterable[str]) -> Seen:
-    """Pick the emulator's platform lines and the function's log from what was printed."""
+    """Find the emulator's platform lines and the function's log lines in the output."""
     seen = Seen()
     for line in lines:
         if match := _INIT.search(line):
@@ -70,7 +70,7 @@ def _report(match: re.Match[str]) -> EmulatorReport:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The body of an emulator's answer, which is 200 for a result as for an error."""
+    """The body of an emulator's answer. Its status is 200 even for an error."""
 
     result: object | None
     error: str | None

@@ -1,7 +1,7 @@
-"""The way to S3 made as long as it is on AWS: toxiproxy between the function and the server.
+"""A latency to S3 like that on AWS: toxiproxy runs between the function and the server.
 
-Every answer is late by the latency, give or take the jitter (evenly distributed): as a new or kept
-connection's round trip is. Bandwidth is not limited.
+It delays every answer by the latency, plus or minus an evenly distributed jitter. New and kept
+connections have the same delay. Bandwidth is not limited.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ def parse_latency(text: str) -> Latency:
     """From ``20ms`` or ``20ms+-5ms``; raises ``UsageError`` for anything else."""
     found = _FORM.fullmatch(text)
     if found is None:
-        raise UsageError(f"{text} is no latency: give it like 20ms or 20ms+-5ms")
+        raise UsageError(f"{text} is not a latency: write it like 20ms or 20ms+-5ms")
     latency = Latency(int(found[1]), int(found[2] or 0))
     if latency.jitter_ms > latency.latency_ms:
-        raise UsageError(f"{text}: the jitter is larger than the latency")
+        raise UsageError(f"{text}: make the jitter smaller than the latency")
     return latency
 
 
 @contextmanager
 def delayed(port: int, latency: Latency) -> Iterator[int]:
-    """The port on loopback that leads to ``port``, later; the proxy ends with the context.
+    """A loopback port that forwards to ``port`` with the latency, until the context ends.
 
-    Start it in a lasting thread. Raises ``NotReady`` if the proxy does not come up.
+    The calling thread must outlive the context. Raises ``NotReady`` if the proxy does not start.
     """
     binary = tools.toxiproxy_binary()
     api, listen = free_ports(2)

@@ -1,13 +1,13 @@
-"""Lambda's limits for one sandbox: its share of CPU and its memory, by a control group.
+"""Lambda's limits for one sandbox: a share of CPU and a memory size, set by a control group.
 
-1,769 MB are one vCPU and the share is in proportion
-(docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html); MB are MiB, as Lambda counts
-them. The quota is per 20 ms: AWS documents no period.
-As on AWS init has the full CPU: the quota comes when the emulator says that init is over.
+A function with 1,769 MB has one vCPU, and the share is in proportion
+(docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). MB are MiB, as Lambda counts
+them. The quota is per 20 ms; AWS documents no period. The init has the full CPU, as on AWS: the
+quota is set when the emulator reports the end of the init.
 
-The group holds the emulator and all that it starts, but not the harness. The emulator's own part
-counts along: 1 to 2 ms of CPU per invocation and 3 to 5 MiB of memory, as measured on 2 cores of
-an AMD EPYC (its own clock over 100 warm invocations; the group's usage without a runtime).
+The group contains the emulator and its children, but not the harness. So the emulator counts, too:
+1 to 2 ms of CPU per invocation and 3 to 5 MiB of memory, as measured on 2 cores of an AMD EPYC
+(its own clock over 100 warm invocations; the group's usage without a runtime).
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ _LEAST_QUOTA_US = 1_000  # the kernel takes no less
 _POLL_S = 0.0005
 _INIT_DONE = b"(rapid) INIT RTDONE("
 _STAMP = "%d %b %Y %H:%M:%S,%f"  # in UTC, which the sandbox gives the emulator
-_ABSURD_MS = 60_000  # a function that prints the line itself, or another time zone
+_ABSURD_MS = 60_000  # from a function that prints such a line, or from another time zone
 
 
 @dataclass(frozen=True, slots=True)
 class Pressure:
-    """What the limits did since the group was made; ``None`` without a group.
+    """The effect of the limits since the group's start; ``None`` without a group.
 
-    ``oom_kills`` are processes killed for want of memory, ``throttled_ms`` is summed over cores.
+    ``oom_kills`` counts processes that were killed at the memory limit. ``throttled_ms`` is summed
+    over cores.
     """
 
     oom_kills: int | None = None
@@ -55,7 +56,7 @@ def quota_us(memory_mb: int) -> int:
 
 
 def support() -> tuple[str | None, str | None]:
-    """(mechanism, ``None``) or (``None``, why there is none) of this machine; tried once."""
+    """(mechanism, ``None``) of this machine, or (``None``, the reason why it has none)."""
     return cgroup_probe.find_kind()
 
 
@@ -63,10 +64,10 @@ def support() -> tuple[str | None, str | None]:
 def limited(
     memory_mb: int, cores: int | None = None, *, throttle_init: bool = False
 ) -> Iterator[Limited]:
-    """A group for one sandbox; leaving it kills what is left inside and removes it.
+    """A group for one sandbox. Leaving the context kills its processes and removes it.
 
-    ``cores`` is how many the sandbox may run on, by default the caller's: a share above them
-    can't be given, which becomes the ``reason``. Where no group can be had nothing is limited.
+    ``cores`` is the number of cores that the sandbox may use, by default the caller's. If the share
+    of CPU is larger, the ``reason`` says so. Without a group nothing is limited.
     """
     cores = len(os.sched_getaffinity(0)) if cores is None else cores
     vcpus = memory_mb / VCPU_MB
@@ -81,7 +82,7 @@ def limited(
         yield Limited(None, Enforcement(memory_mb, vcpus, None, reason))
         return
     if vcpus > cores:
-        reason = f"{memory_mb:,} MB are {vcpus:.2f} vCPUs, and the function may use {cores}"
+        reason = f"{memory_mb:,} MB are {vcpus:.2f} vCPUs, but the function may use {cores}"
     facts = Enforcement(
         memory_mb,
         vcpus,
@@ -103,9 +104,9 @@ def limited(
 class Limited:
     """The group of one sandbox; without a group every method does nothing.
 
-    ``prefix`` goes before the command, :meth:`join` into the child before it runs it, then
-    :meth:`started`. Around an invocation that starts a runtime: :meth:`init_begins` and
-    :meth:`init_ended`.
+    ``prefix`` precedes the command. The child calls :meth:`join` before it executes the command;
+    then the parent calls :meth:`started`. :meth:`init_begins` and :meth:`init_ended` enclose an
+    invocation that starts a runtime.
     """
 
     def __init__(self, group: cgroups.Group | None, facts: Enforcement) -> None:
@@ -122,7 +123,7 @@ class Limited:
             self._group.join()
 
     def started(self, pid: int) -> None:
-        """Raises ``NotReady`` when the child is not under the limits."""
+        """Check the child. Raises ``NotReady`` if it is not under the limits."""
         if self._group is None:
             return
         try:
@@ -133,16 +134,16 @@ class Limited:
             raise NotReady(f"{self.enforcement.mechanism}: {error}") from error
 
     def init_begins(self, output: Path, offset: int) -> None:
-        """Lift the quota until the emulator's ``output``, read from ``offset``, ends an init."""
+        """Remove the quota until the emulator's ``output``, from ``offset`` on, ends an init."""
         if self._group is None or self.enforcement.throttle_init:
             return
-        self.close()  # what an invocation that was broken off left
+        self.close()  # ends the watch of an interrupted invocation
         self._set_quota(self._group, None)
         self._watch = _InitWatch(self._group, self.enforcement.quota_us, output, offset)
         self._watch.start()
 
     def init_ended(self) -> None:
-        """End the watch. The quota is set then, also when no line ended the init."""
+        """End the watch and set the quota, even if no line ended the init."""
         if self._group is None or self._watch is None:
             return
         delay_ms = self._watch.end()
@@ -151,7 +152,7 @@ class Limited:
         self.enforcement = replace(self.enforcement, quota_delay_ms=delay_ms)
 
     def close(self) -> None:
-        """End the watch and set nothing."""
+        """End the watch without a change of the quota."""
         if self._watch is not None:
             self._watch.end()
             self._watch = None
@@ -160,7 +161,8 @@ class Limited:
         try:
             group.set_quota(quota, PERIOD_US)
         except OSError as error:
-            raise HarnessError(f"{self.enforcement.mechanism}: no quota set: {error}") from error
+            reason = f"{self.enforcement.mechanism}: the CPU quota can't be set: {error}"
+            raise HarnessError(reason) from error
 
     def cpu_use(self) -> cgroups.CpuUse | None:
         return None if self._group is None else self._group.cpu_use()
@@ -172,8 +174,8 @@ class Limited:
 
 
 def unlimited(memory_mb: int) -> Limited:
-    """For a sandbox that was asked for without limits."""
-    return Limited(None, Enforcement(memory_mb, memory_mb / VCPU_MB, None, "not asked for"))
+    """For a sandbox without limits by request."""
+    return Limited(None, Enforcement(memory_mb, memory_mb / VCPU_MB, None, "not requested"))
 
 
 class _InitWatch(threading.Thread):
@@ -192,10 +194,10 @@ class _InitWatch(threading.Thread):
                 self._group.set_quota(self._quota, PERIOD_US)
                 self._delay_ms = _since_ms(line)
         except OSError:
-            return  # init_ended() tries once more, and tells
+            return  # init_ended() tries again and reports the error
 
     def end(self) -> float | None:
-        """The delay in ms; ``None`` if there was no line."""
+        """Stop, and return the delay in ms; ``None`` if no line ended the init."""
         self._over.set()
         self.join()
         return self._delay_ms

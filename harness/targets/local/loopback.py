@@ -1,4 +1,4 @@
-"""HTTP to the servers that the harness starts itself, all on loopback."""
+"""HTTP to the loopback servers that the harness starts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from requests.adapters import HTTPAdapter
 
 
 def open_session() -> requests.Session:
-    """A session that asks once, and ignores the proxies and passwords of the user's environment."""
+    """A session without retries, which ignores proxies and passwords of the environment."""
     session = requests.Session()
     session.trust_env = False
     session.mount("http://", HTTPAdapter(max_retries=0))

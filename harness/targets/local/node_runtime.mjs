@@ -1,11 +1,11 @@
 // A Lambda runtime loop for Node.js, in its standard library only.
 //
-//   node node.mjs module.function        (cwd = LAMBDA_TASK_ROOT)
+//   node node_runtime.mjs module.function        (cwd = LAMBDA_TASK_ROOT)
 //
-// It stands between the Runtime API, version 2018-06-01, and an async or sync handler, as
-// Lambda's own runtime does, so that the same artefact runs under the emulator without the
-// native client, which compiles for minutes. Left out: response streaming, callbacks (Node 24
-// on Lambda has none), and the prefix that Lambda writes before each line of console.log.
+// It connects the Runtime API, version 2018-06-01, with an async or sync handler, as Lambda's own
+// runtime does. So the same artefact runs under the emulator without the native client, which
+// compiles for minutes. Left out: response streaming, callbacks (Node 24 on Lambda has none), and
+// the prefix that Lambda writes before each line of console.log.
 
 import { existsSync } from "node:fs";
 import http from "node:http";
@@ -16,7 +16,7 @@ const API = process.env.AWS_LAMBDA_RUNTIME_API;
 const ROOT = process.env.LAMBDA_TASK_ROOT ?? process.cwd();
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 
-let requestId = null; // of the invocation in hand
+let requestId = null; // of the current invocation
 
 const call = (method, route, body, headers = {}) =>
   new Promise((resolve, reject) => {
@@ -98,7 +98,7 @@ const contextOf = (headers) => {
   };
 };
 
-// What no handler caught ends the process, as on Lambda, after telling the caller.
+// An uncaught error ends the process, as on Lambda, after the caller got it.
 const fail = (code) => async (error) => {
   const route = requestId ? `invocation/${requestId}/error` : "init/error";
   await postError(route, error).catch(() => {});
@@ -141,6 +141,6 @@ try {
 try {
   await serve(handler);
 } catch (error) {
-  console.error(String(error)); // the Runtime API is gone: nobody is left to tell
+  console.error(String(error)); // the Runtime API has ended, so it can't get the error
   process.exit(1);
 }

@@ -1,4 +1,4 @@
-"""Which cores a function runs on, and which are left to the S3 server and the harness."""
+"""The cores for the function, and those for the S3 server and the harness."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from harness.targets.interface import Placement
 
 
 def place(cores: Set[int] | None = None) -> Placement:
-    """One core for the sandbox and all else for the rest; ``cores`` default to the caller's.
+    """One core for the sandbox, the others for the rest; ``cores`` default to the caller's.
 
-    The last core is the sandbox's, for the first often serves the devices. Where there is a
-    choice, no other hardware thread of the same physical core is used by anybody.
+    The sandbox gets the last core, because the first often serves the devices. If enough cores are
+    left, the other hardware threads of the sandbox's physical core stay unused.
     """
     usable = os.sched_getaffinity(0) if cores is None else cores
     if len(usable) < 2:
-        return Placement(None, None, "one core only: the function shares it with the S3 server")
+        return Placement(None, None, "the function and the S3 server share the only core")
     own = max(usable)
     others = frozenset(usable) - {own}
     if apart := others - _threads_beside(own):
@@ -30,7 +30,7 @@ def place(cores: Set[int] | None = None) -> Placement:
 
 @contextmanager
 def pinned(cores: frozenset[int] | None) -> Iterator[None]:
-    """The calling thread on ``cores``, with all threads and children that it then starts."""
+    """Run the calling thread on ``cores``, and all threads and children that it then starts."""
     before = os.sched_getaffinity(0)
     if cores is not None:
         os.sched_setaffinity(0, cores)

@@ -1,7 +1,7 @@
 """Ports of 127.0.0.1 for the servers that the harness starts.
 
-A port of the kernel's choice may be taken by any outgoing connection before its server binds it.
-These lie outside the range of such connections, and each process of the harness has its own.
+If the kernel chose a port, an outgoing connection could take it before the server binds it. These
+ports lie outside the range of such connections, and each process of the harness has its own.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from pathlib import Path
 from harness.model import NotReady
 
 _OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
-_LOWEST = 10_000  # services have their customary ports below
+_LOWEST = 10_000  # most services use ports below
 _END = 65_536
 _BLOCK = 200
-_NONE = "no free ports on 127.0.0.1: end servers that listen there"
+_NONE = "no port is free on 127.0.0.1: end servers that listen there"
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens at and that no other process of the harness is given.
+    """Free ports that no other process of the harness gets.
 
-    Raises ``NotReady`` where there are none, and ``OSError`` where none may be opened.
+    Raises ``NotReady`` if there are too few, and ``OSError`` if the system forbids to open one.
     """
     ports = list(itertools.islice(filter(_is_free, itertools.islice(_own(), _BLOCK)), count))
     if len(ports) < count:
@@ -34,13 +34,13 @@ def free_ports(count: int) -> list[int]:
 
 
 def _own() -> Iterator[int]:
-    """The process's ports in turn: one that was given comes again only after all others."""
+    """The process's ports in turn: a port comes again only after all others."""
     return _claim()[1]
 
 
 @cache
 def _claim() -> tuple[socket.socket, Iterator[int]]:
-    # an abstract address is held by the socket alone, so the kernel frees it with the process
+    # an abstract address is no file, so the kernel frees it when the process ends
     claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     for start in _blocks():
         try:
@@ -55,7 +55,7 @@ def _claim() -> tuple[socket.socket, Iterator[int]]:
 
 
 def _blocks() -> Iterator[int]:
-    """First ports of the blocks: those outside the range of outgoing connections come first."""
+    """The first port of each block. Blocks outside the outgoing connections' range come first."""
     low, high = (int(word) for word in _OUTGOING.read_text().split())
     yield from range(_LOWEST, low - _BLOCK + 1, _BLOCK)
     yield from range(high + 1, _END - _BLOCK + 1, _BLOCK)
@@ -64,7 +64,7 @@ def _blocks() -> Iterator[int]:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # as servers do: what a closed connection leaves behind is no hindrance
+        # as servers do: a port with closed connections in TIME_WAIT counts as free
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

@@ -1,4 +1,4 @@
-"""Child processes that end with the harness: own group, killed by id, never by name."""
+"""Child processes that end with the harness. Each has its own group and is killed by its id."""
 
 from __future__ import annotations
 
@@ -27,18 +27,17 @@ def start(
     cores: frozenset[int] | None = None,
     join: Callable[[], None] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a child in a process group of its own; both of its outputs go to ``output``.
+    """Start a child in its own process group; stdout and stderr go to ``output``.
 
-    It runs on ``cores`` where given, and calls ``join`` before the command, which may only make
-    system calls: its children inherit what both set.
-    The kernel kills it when the thread that called this ends: call it in a thread that
-    outlives the child.
+    The child runs on ``cores`` if given. It calls ``join`` before it executes the command;
+    ``join`` may only make system calls. The kernel kills the child when the calling thread ends,
+    so that thread must outlive the child.
     """
     parent = os.getpid()
 
     def prepare() -> None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the call above
+        if os.getppid() != parent:  # the parent died before the call above
             os._exit(1)
         if cores is not None:
             os.sched_setaffinity(0, cores)
@@ -58,8 +57,8 @@ def start(
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Kill the child and all of its descendants, and reap it. Twice is fine."""
-    family = descendants(process.pid)  # they may have left the child's group
+    """Kill the child and all its descendants, and reap it. It may be called twice."""
+    family = descendants(process.pid)  # some may have left the child's group
     if process.poll() is None:
         process.kill()
     for member in family:
@@ -74,7 +73,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Whether it still does anything: a zombie does not, and init reaps it in its own time."""
+    """Whether the process still runs. A zombie does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -111,7 +110,7 @@ def peak_rss_bytes(pid: int) -> int | None:
 
 
 def reset_peak_rss(pid: int) -> bool:
-    """Begin the peak anew; ``False`` where the kernel refuses it (proc_pid_clear_refs(5))."""
+    """Reset the peak; ``False`` if the kernel refuses it (proc_pid_clear_refs(5))."""
     try:
         Path(f"/proc/{pid}/clear_refs").write_text("5")
     except OSError:
@@ -122,7 +121,7 @@ def reset_peak_rss(pid: int) -> bool:
 def wait_until(
     ready: Callable[[], bool], process: subprocess.Popen[bytes], timeout_s: float
 ) -> bool:
-    """Poll until ``ready``; ``False`` if the process ends or the time is over before."""
+    """Poll until ``ready``; ``False`` if the process ends or the time is over first."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
         if process.poll() is not None:

@@ -15,7 +15,7 @@ _TABLE = Path(__file__).with_suffix(".toml")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One option of a command line or one variable, and who says that Lambda has it."""
+    """One option of a command line or one variable, with the source that names it."""
 
     text: str
     documented: bool
@@ -31,7 +31,7 @@ def flags(runtime: str, memory_mb: int) -> list[Setting]:
 
 
 def variables(runtime: str, memory_mb: int) -> Mapping[str, Setting]:
-    """Name -> value of what stands for what the runtime would find on Lambda by itself."""
+    """Name -> variable, for values that the runtime would find on Lambda by itself."""
     return {
         str(row["name"]): Setting(str(_value(row, memory_mb)), *_origin(row))
         for row in _rows("variable", runtime)
@@ -39,11 +39,14 @@ def variables(runtime: str, memory_mb: int) -> Mapping[str, Setting]:
 
 
 def processors(memory_mb: int) -> int:
-    """How many processors a function sees; raises ``UsageError`` above Lambda's largest size."""
+    """The number of processors that a function sees.
+
+    Raises ``UsageError`` above Lambda's largest memory size.
+    """
     for row in _table()["processors"]:
         if memory_mb <= int(str(row["up_to_mb"])):
             return int(str(row["count"]))
-    raise UsageError(f"{memory_mb:,} MB: Lambda has at most {row['up_to_mb']:,} MB")
+    raise UsageError(f"{memory_mb:,} MB: Lambda allows at most {row['up_to_mb']:,} MB")
 
 
 def _rows(kind: str, runtime: str) -> Iterator[Mapping[str, object]]:

@@ -1,4 +1,4 @@
-"""What the runtime's processes spend: all that one emulator started, and not the emulator."""
+"""CPU time and memory of the runtime's processes: those that one emulator started."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STOP_TIMEOUT_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RuntimeProcesses:
-    """``emulator`` is a process id; ``None`` has no runtime. They are looked up at every call."""
+    """The descendants of the process ``emulator``, looked up at every call; none for ``None``."""
 
     emulator: int | None
 
@@ -29,9 +29,9 @@ class RuntimeProcesses:
         return {pid: value for pid, value in times.items() if value is not None}
 
     def begin_peak(self, *, reset: bool) -> PeakSince:
-        """Begin the peak anew if asked and allowed; tells what the next peak is since.
+        """Reset the peak if ``reset`` and the kernel allow it; return the start of the next peak.
 
-        Without a process yet it is the invocation, which starts them.
+        Without processes it is the invocation, which starts them.
         """
         pids = self.pids()
         if not pids or (reset and all(map(processes.reset_peak_rss, pids))):
@@ -45,7 +45,7 @@ class RuntimeProcesses:
         return sum(measured) if measured else None
 
     def stop(self) -> None:
-        """Stop them by SIGSTOP, and wait for it: a signal takes effect in its own time."""
+        """Stop them by SIGSTOP, and wait until all have stopped."""
         family = self._family()
         for each in family:
             with contextlib.suppress(psutil.NoSuchProcess):

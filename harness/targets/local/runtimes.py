@@ -26,7 +26,7 @@ def runtime_command(
 ) -> list[str | Path]:
     """The runtime's command line for an artefact in ``folder``, which is also its cwd.
 
-    Makes the runtime's tools where they are not made yet; raises ``NotReady`` if it can't.
+    It builds missing tools of the runtime, and raises ``NotReady`` if it can't.
     """
     runtime, handler = implementation.runtime, implementation.handler
     options = [each.text for each in runtime_flags.flags(runtime, memory_mb)]
@@ -55,17 +55,17 @@ def runtime_command(
         return [folder / "bootstrap"]
     if runtime in tools.COMPANIONS:
         return [tools.companion_python(runtime, progress), "-m", "awslambdaric", handler]
-    raise NotReady(f"the local target can't run {runtime}: use provided.al2023")
+    raise NotReady(f"the local target does not support {runtime}: use provided.al2023")
 
 
 def runtime_environment(implementation: Implementation, memory_mb: int) -> dict[str, str]:
-    """Variables that stand for what the runtime would find on Lambda by itself."""
+    """Variables for values that the runtime would find on Lambda by itself."""
     found = runtime_flags.variables(implementation.runtime, memory_mb)
     return {name: each.text for name, each in found.items()}
 
 
 def runtime_version(implementation: Implementation, folder: Path) -> str | None:
-    """What the runtime's program says of its version, such as ``24.11.1``; ``None`` without one."""
+    """The version of the runtime's program, such as ``24.11.1``; ``None`` without a program."""
     if implementation.runtime.startswith("provided"):
         return None
     program = runtime_command(implementation, folder, implementation.memory_mb)[0]

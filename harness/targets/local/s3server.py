@@ -1,8 +1,8 @@
 """A local S3 for one run: versitygw over a folder of plain files.
 
-A bucket is a folder and an object is a file in it, so fixtures are laid down and outputs
-are read without S3 requests, also while the server runs. What HTTP would carry is in
-extended attributes of the file.
+A bucket is a folder and an object is a file in it. So the harness writes fixtures and reads outputs
+without S3 requests, even while the server runs. Headers of an object are in extended attributes of
+its file.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from harness.toolchain import tools
 REGION = "us-east-1"
 _START_TIMEOUT_S = 30
 _HEALTH = "/health"
-_SERVER_FOLDER = ".sgwtmp"  # what the server keeps in each bucket for unfinished writes
+_SERVER_FOLDER = ".sgwtmp"  # the server's folder in each bucket for unfinished writes
 
 
 class S3Server:
-    """A context manager around one server process; start it in a lasting thread.
+    """A context manager around one server process. The thread that enters it must outlive it.
 
-    ``folder`` is kept if given and else a temporary one. Its file system must take user
-    extended attributes (ext4, xfs, btrfs, tmpfs since Linux 6.6). The server runs on ``cores``
-    where given.
+    ``folder`` is kept if given; the default is a temporary one. Its file system must support user
+    extended attributes (ext4, xfs, btrfs, tmpfs since Linux 6.6). The server runs on ``cores`` if
+    given.
     """
 
     def __init__(self, folder: Path | None = None, cores: frozenset[int] | None = None) -> None:
@@ -56,7 +56,7 @@ class S3Server:
         self.stop()
 
     def start(self) -> None:
-        """Start the server and wait until it answers; raises ``NotReady`` if it does not."""
+        """Start the server and wait for an answer. Raises ``NotReady`` if it does not start."""
         binary = tools.s3_server_binary()
         self._work = Path(tempfile.mkdtemp(prefix="s3-"))
         try:
@@ -69,7 +69,7 @@ class S3Server:
                     [
                         binary,
                         "--quiet",
-                        "--keep-alive",  # without it each request pays for a connection
+                        "--keep-alive",  # else each request needs a new connection
                         *("--port", f"127.0.0.1:{self._port}"),
                         *("--health", _HEALTH),
                         *("--region", REGION),
@@ -92,7 +92,7 @@ class S3Server:
             raise
 
     def stop(self) -> None:
-        """End the server and remove what was temporary. Twice is fine."""
+        """End the server and remove temporary files. It may be called twice."""
         if self._process is not None:
             processes.stop(self._process)
             self._process = None
@@ -102,11 +102,11 @@ class S3Server:
 
     @property
     def endpoint(self) -> str:
-        # an address, not a name: with it every SDK uses path-style requests by itself
+        # an address, not a name: then every SDK uses path-style requests by default
         return f"http://127.0.0.1:{self._port}"
 
     def env(self) -> dict[str, str]:
-        """The environment that leads an AWS SDK here."""
+        """The variables that point an AWS SDK to this server."""
         return {
             "AWS_ENDPOINT_URL_S3": self.endpoint,
             "AWS_ACCESS_KEY_ID": self.access_key,
@@ -138,17 +138,19 @@ class S3Server:
     def put_file(
         self, bucket: str, key: str, body: bytes, content_encoding: str | None = None
     ) -> None:
-        """Lay down one object; ``HarnessError`` for a key that a file system can't hold."""
+        """Write one object. Raises ``HarnessError`` for a key that can't be a file's path."""
         root = self.bucket_path(bucket)
         path = root / key
         if os.path.normpath(f"{root}/{key}") != f"{root}/{key}":
-            raise HarnessError(f"the local S3 server can't hold the key {key!r}: not a plain path")
+            raise HarnessError(
+                f"the local S3 server can't store {key!r}: change the key to a plain path"
+            )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(body)
         except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
             raise HarnessError(
-                f"the local S3 server can't hold {key!r} beside a key that it is a folder of"
+                f"the local S3 server can't store {key!r}: one key is a folder of the other"
             ) from error
         etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
         os.setxattr(path, "user.etag", f'"{etag}"'.encode())
@@ -193,6 +195,6 @@ def _require_attributes(folder: Path) -> None:
             os.setxattr(probe.name, "user.probe", b"1")
         except OSError as error:
             raise NotReady(
-                f"the file system of {folder} takes no user extended attributes, which the "
-                f"local S3 server needs: set TMPDIR to a folder on ext4, xfs or btrfs"
+                f"the file system of {folder} lacks user extended attributes, which the local S3 "
+                "server needs: set TMPDIR to a folder on ext4, xfs or btrfs"
             ) from error

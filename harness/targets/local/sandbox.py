@@ -1,8 +1,8 @@
 """One function in one execution environment: a Runtime Interface Emulator and its runtime.
 
-The runtime starts at the first invocation, which is the cold one. Times are those of the
-emulator's platform lines; its REPORT line is handed on, and used for nothing (its Init Duration
-ends before the runtime starts, its Max Memory Used is the configured size).
+The runtime starts at the first invocation, which is the cold one. Times come from the emulator's
+platform lines. Its REPORT line is only passed on, because its numbers are wrong: its Init Duration
+ends before the runtime starts, and its Max Memory Used is the configured size.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ _TAIL_LINES = 50
 
 
 class LocalSandbox:
-    """A context manager around one emulator process; start it in a lasting thread.
+    """A context manager around one emulator process. The thread that enters it must outlive it.
 
-    ``env`` is what the function gets beside Lambda's own variables: nothing of the user's
-    environment reaches it. Memory (MB) and time-out (s) default to the template's.
+    The function gets ``env`` and Lambda's own variables, but no variable of the user's environment.
+    Memory (MB) and time-out (s) default to the template's.
 
     With ``limits`` the emulator and its runtime get Lambda's share of CPU and memory, as far as
-    the machine allows: ``enforcement`` tells. They run on ``cores`` where given. With
-    ``reset_peak`` the peak memory of a warm invocation is its own, and else that since the
-    runtime's start; ``Invocation.peak_since`` tells.
+    the machine allows; ``enforcement`` has the result. They run on ``cores`` if given. With
+    ``reset_peak`` the peak memory of a warm invocation is its own, if the kernel allows it, and
+    else that since the runtime's start. ``Invocation.peak_since`` has the result.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class LocalSandbox:
         snap_start: bool | None = None,
     ) -> None:
         if snap_start is not None:
-            raise UsageError("the emulator has no SnapStart: --target aws")
+            raise UsageError("the emulator has no SnapStart: use --target aws")
         self._implementation = artefact.implementation
         self._folder = artefact.folder.resolve()
         self._env = dict(env)
@@ -95,7 +95,7 @@ class LocalSandbox:
         self.stop()
 
     def start(self) -> None:
-        """Start the emulator; raises ``NotReady`` if it does not come up."""
+        """Start the emulator. Raises ``NotReady`` if it does not listen in time."""
         emulator = tools.rie_binary()
         command = runtime_command(self._implementation, self._folder, self._memory_mb)
         self._scratch = Path(tempfile.mkdtemp(prefix="sandbox-"))
@@ -126,7 +126,10 @@ class LocalSandbox:
             raise
 
     def stop(self) -> None:
-        """End the emulator and its runtime and remove the scratch folder. Twice is fine."""
+        """End the emulator and its runtime, and remove the scratch folder.
+
+        It may be called twice.
+        """
         if self._process is not None:
             processes.stop(self._process)
             self._process = None
@@ -136,10 +139,10 @@ class LocalSandbox:
             self._scratch = None
 
     def invoke(self, event: object) -> Invocation:
-        """Invoke once, without retries. ``bytes`` are sent as they are, all else as JSON.
+        """Invoke once, without retries. ``bytes`` are sent as they are, other events as JSON.
 
-        What goes wrong is in ``Invocation.error``. A cold invocation's CPU time contains
-        the runtime's init.
+        A fault is in ``Invocation.error``. A cold invocation's CPU time contains the runtime's
+        init.
         """
         if self._process is None:
             raise HarnessError("the sandbox is not started")
@@ -158,7 +161,7 @@ class LocalSandbox:
         else:
             answer = read_answer(body)
             seen = read_output(self._new_lines(wait=True))
-            if not body:  # why is in what the runtime printed
+            if not body:  # the cause is in the runtime's output
                 answer = replace(answer, error=f"{answer.error}\n{self.output_tail()}")
         self._limits.init_ended()
         pressure = self._limits.pressure().since(pressed)
@@ -184,7 +187,7 @@ class LocalSandbox:
 
     @property
     def enforcement(self) -> Enforcement:
-        """What holds the function to its memory size, or why nothing does."""
+        """The limits of the function, or the reason why there are none."""
         return self._limits.enforcement
 
     def freeze(self) -> None:
@@ -195,7 +198,7 @@ class LocalSandbox:
         self._runtime.resume()
 
     def output_tail(self) -> str:
-        """The last lines of all that the emulator and the function printed."""
+        """The last lines of the output of the emulator and the function."""
         if self._scratch is None or not self._output.exists():
             return ""
         text = self._output.read_text(errors="replace")
@@ -232,19 +235,19 @@ class LocalSandbox:
             return probe.connect_ex(("127.0.0.1", self._port)) == 0
 
     def _post(self, payload: bytes) -> bytes:
-        # the emulator itself answers at the function's time-out; this one is for its death
+        # the emulator answers at the function's time-out; this longer one is for its death
         with open_session() as session:
             url = f"http://127.0.0.1:{self._port}{_ROUTE}"
             return session.post(url, data=payload, timeout=self._timeout_s + 30).content
 
     def _new_lines(self, *, wait: bool) -> Sequence[str]:
-        """What was printed since the last call; waits for the line that ends an invocation."""
+        """The output since the last call. With ``wait``, wait for the end of an invocation."""
         end = time.monotonic() + (1.0 if wait else 0.0)
         while True:
             with self._output.open("rb") as file:
                 file.seek(self._read)
                 data = file.read()
-            # not splitlines(): a log line may hold U+0085 or U+2028 as they are
+            # not splitlines(): a log line may contain U+0085 or U+2028
             lines = data.decode(errors="replace").split("\n")
             if any(is_end(line) for line in lines) or time.monotonic() >= end:
                 self._read += len(data)

@@ -14,7 +14,7 @@ from random import Random
 from hypothesis import strategies as st
 
 from harness.verify.fuzz.body_maker import Bodies
-from harness.verify.fuzz.dataset_model import LakeModel, Limits, Run, stored
+from harness.verify.fuzz.dataset_model import DatasetModel, Limits, Run, stored
 from harness.verify.fuzz.oracle import truth
 from harness.verify.fuzz.subjects import MAX_SOURCE_BYTES
 from harness.verify.vectors.cases import DESTINATION_BUCKET, SOURCE_BUCKET, Case, Step
@@ -60,7 +60,7 @@ _EARLIER = (
 
 @dataclass(frozen=True, slots=True)
 class Scenery:
-    """What stays the same for a round of lakes: a new environment is a new sandbox."""
+    """What stays the same for a round of datasets: a new environment is a new sandbox."""
 
     limits: Limits
     concurrency: int
@@ -93,8 +93,8 @@ def draw_scenery(rng: Random) -> Scenery:
     )
 
 
-def lakes(scenery: Scenery) -> st.SearchStrategy[Case]:
-    """Vectors with up to four runs over one lake that changes between them."""
+def datasets(scenery: Scenery) -> st.SearchStrategy[Case]:
+    """Vectors with up to four runs over one dataset that changes between them."""
     objects = st.dictionaries(
         _keys(scenery.limits.source_prefix), _bodies(), min_size=1, max_size=8
     )
@@ -114,7 +114,7 @@ def _case(
     changes: list[tuple[dict[str, bytes], set[int], Run]],
 ) -> Case:
     found = earlier | {f"{prefix}_manifest.json": text for prefix, text in manifests.items()}
-    model = LakeModel(scenery.limits, {}, dict(found))
+    model = DatasetModel(scenery.limits, {}, dict(found))
     steps = []
     for add, places, run in changes:
         known = sorted(model.sources)
@@ -127,8 +127,8 @@ def _case(
         payload = json.dumps(run.event()).encode()
         steps.append(Step(payload, scenery.settings(), stored(add), removed, None, expect))
     return Case(
-        "lake",
-        "A drawn lake",
+        "dataset",
+        "A drawn dataset",
         ("L1",),
         {},
         stored({key: _zipped(key, text) for key, text in found.items()}),

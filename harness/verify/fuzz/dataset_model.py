@@ -1,4 +1,4 @@
-"""What SPEC.md makes of a whole lake, by the plainest means: one pattern, one sort, one loop.
+"""What SPEC.md makes of a whole dataset, by the plainest means: one pattern, one sort, one loop.
 
 It works on a dictionary of objects, holds everything in memory and shares no code with the
 implementations; bodies are read by the slow oracle.
@@ -55,7 +55,7 @@ class Limits:
 
 
 @dataclass(slots=True)
-class LakeModel:
+class DatasetModel:
     """Both buckets. ``destination`` maps keys to inflated texts and is changed by every run;
     ``manifested`` has, by day prefix, the counts that its manifest holds.
     """

@@ -1,4 +1,4 @@
-"""Differential fuzzing of whole lakes: rounds of hypothesis, judged like vectors."""
+"""Differential fuzzing of whole datasets: rounds of hypothesis, judged like vectors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import hypothesis
 
 from harness.model import Artefact
 from harness.terminal import Progress
-from harness.verify.fuzz.dataset_maker import draw_scenery, lakes
+from harness.verify.fuzz.dataset_maker import datasets, draw_scenery
 from harness.verify.scripted_s3.scene import Stored
 from harness.verify.scripted_s3.server import ScriptedS3
 from harness.verify.vectors.cases import Case
@@ -26,13 +26,13 @@ ROUND = 100
 
 
 @dataclass(slots=True)
-class LakeTally:
+class DatasetTally:
     """What came of a run. ``by_code`` counts runs by their answer; ``drafts`` are kept folders
     and what is wrong in them.
     """
 
     rounds: int = 0
-    lakes: int = 0
+    datasets: int = 0
     runs: int = 0
     by_code: Counter[str] = field(default_factory=Counter)
     drafts: dict[Path, str] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class _Disagreement(Exception):
 
 
 @contextmanager
-def lake_functions(artefacts: Iterable[Artefact]) -> Iterator[Mapping[str, Functions]]:
+def dataset_functions(artefacts: Iterable[Artefact]) -> Iterator[Mapping[str, Functions]]:
     """name -> the artefact in sandboxes that end with the context."""
     with ExitStack() as stack:
         yield {
@@ -53,7 +53,7 @@ def lake_functions(artefacts: Iterable[Artefact]) -> Iterator[Mapping[str, Funct
         }
 
 
-def fuzz_lakes(
+def fuzz_datasets(
     s3: ScriptedS3,
     functions: Mapping[str, Functions],
     seed: int,
@@ -61,14 +61,14 @@ def fuzz_lakes(
     go_on: Callable[[int], bool],
     progress: Progress,
     size: int = ROUND,
-) -> LakeTally:
-    """Run rounds as long as ``go_on(number of the next)`` holds: ``size`` lakes with the same
+) -> DatasetTally:
+    """Run rounds as long as ``go_on(number of the next)`` holds: ``size`` datasets with the same
     settings. The first disagreement ends its round; made small, it is kept in ``keep``.
     """
-    tally = LakeTally()
+    tally = DatasetTally()
     while go_on(tally.rounds):
         name = f"round {tally.rounds} of seed {seed}"
-        progress(f"lakes: {name}, {tally.runs} runs so far")
+        progress(f"datasets: {name}, {tally.runs} runs so far")
         try:
             _round(s3, functions, f"{seed}/{tally.rounds}", size, go_on, tally)
         except _Disagreement as found:
@@ -84,7 +84,7 @@ def _round(
     seed: str,
     size: int,
     go_on: Callable[[int], bool],
-    tally: LakeTally,
+    tally: DatasetTally,
 ) -> None:
     scenery = draw_scenery(Random(seed))
     s3.page = scenery.page
@@ -99,12 +99,12 @@ def _round(
         suppress_health_check=list(hypothesis.HealthCheck),
         report_multiple_bugs=False,
     )
-    @hypothesis.given(lakes(scenery))
+    @hypothesis.given(datasets(scenery))
     def agree(case: Case) -> None:
         nonlocal found
         if not (found or go_on(tally.rounds)):
             return
-        tally.lakes += 1
+        tally.datasets += 1
         tally.runs += len(case.steps)
         tally.by_code.update((step.expect.error or "OK").partition(":")[0] for step in case.steps)
         for language, each in functions.items():
@@ -115,21 +115,21 @@ def _round(
     agree()
 
 
-def describe_lakes(tally: LakeTally, seed: int, seconds: float) -> Iterator[str]:
+def describe_datasets(tally: DatasetTally, seed: int, seconds: float) -> Iterator[str]:
     """The lines that a person reads."""
     pace = round(tally.runs * 60 / seconds)
-    yield f"seed {seed}: {tally.runs} runs over {tally.lakes} lakes, {pace} runs per minute"
+    yield f"seed {seed}: {tally.runs} runs over {tally.datasets} datasets, {pace} runs per minute"
     yield ", ".join(f"{code} {count}" for code, count in sorted(tally.by_code.items()))
     yield f"{len(tally.drafts)} disagreements"
     yield from (f"kept {folder}: {title}" for folder, title in tally.drafts.items())
 
 
 def _write(folder: Path, case: Case, title: str) -> Path:
-    """The lake as a vector that `verify --vectors` runs again. The expectation is the model's:
+    """The dataset as a vector that `verify --vectors` runs again. The expectation is the model's:
     who adopts it decides first who is right.
     """
     text = json.dumps(_to_json(case, title), indent=2)
-    draft = folder / f"fuzz-lake-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    draft = folder / f"fuzz-dataset-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     draft.mkdir(parents=True, exist_ok=True)
     (draft / "case.json").write_text(text + "\n", encoding="utf-8")
     return draft

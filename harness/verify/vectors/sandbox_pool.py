@@ -13,7 +13,7 @@ from typing import Self
 from harness.model import Artefact
 from harness.targets.local.sandbox import LocalSandbox
 
-_MOST = 2
+_MOST = 4
 _NO_TRIGGER = b"[]"
 
 

@@ -4,14 +4,19 @@ import { text } from 'node:stream/consumers';
 import { urlToHttpOptions } from 'node:url';
 import { parseXML } from '@aws-sdk/xml-builder';
 import { buildQueryString, escapeUri, HttpRequest } from '@smithy/core/protocols';
+import { collect, copySource, orNoEtag, toPage } from './answers.js';
 import { findCredentials } from './credentials.js';
-import { copySource, toPage } from './encoding.js';
 import { HttpSender } from './http.js';
 import { createSigner } from './signer.js';
 
 /** @import { IncomingMessage } from 'node:http' */
 /** @import { Config, Environment } from '../config.js' */
-/** @import { S3Client } from '../store.js' */
+/** @import { Condition, S3Client } from '../store.js' */
+
+const BOOLEANS = new Map([
+  ['true', true],
+  ['false', false],
+]);
 
 /**
  * @typedef {object} Request
@@ -53,25 +58,33 @@ export class LightClient {
     };
     const answer = await this.#send({ method: 'GET', bucket, query }, signal);
     const listing = await readResult(answer, 'ListBucketResult');
-    return toPage({
+    const page = {
       ...listing,
-      IsTruncated: listing.IsTruncated === 'true',
+      IsTruncated: BOOLEANS.get(listing.IsTruncated),
       // The parser makes an array only of an element that occurs twice.
       Contents: [listing.Contents ?? []].flat(),
       CommonPrefixes: [listing.CommonPrefixes ?? []].flat(),
-    });
+    };
+    return toPage(page, prefix);
   }
 
   /** @type {S3Client['get']} */
-  async get(bucket, key, signal) {
-    const stream = await this.#send({ method: 'GET', bucket, key }, signal);
-    return { stream, length: Number(stream.headers['content-length'] ?? 0) };
+  async get(bucket, key, limitBytes, signal) {
+    const answer = await this.#send({ method: 'GET', bucket, key }, signal);
+    const { etag, 'content-length': length = 0 } = answer.headers;
+    return { bytes: await collect(answer, Number(length), limitBytes), etag: orNoEtag(etag) };
   }
 
   /** @type {S3Client['put']} */
-  async put(bucket, key, body, contentType, signal) {
-    const headers = { 'content-type': contentType, 'content-length': String(body.length) };
-    await text(await this.#send({ method: 'PUT', bucket, key, headers, body }, signal));
+  async put({ bucket, key, bytes: body, contentType, ...condition }, signal) {
+    const headers = {
+      'content-type': contentType,
+      'content-length': String(body.length),
+      ...conditionHeaders(condition),
+    };
+    const answer = await this.#send({ method: 'PUT', bucket, key, headers, body }, signal);
+    await text(answer);
+    return orNoEtag(answer.headers.etag);
   }
 
   /** @type {S3Client['copy']} */
@@ -82,8 +95,9 @@ export class LightClient {
   }
 
   /** @type {S3Client['delete']} */
-  async delete(bucket, key, signal) {
-    await text(await this.#send({ method: 'DELETE', bucket, key }, signal));
+  async delete({ bucket, key, ...condition }, signal) {
+    const headers = conditionHeaders(condition);
+    await text(await this.#send({ method: 'DELETE', bucket, key, headers }, signal));
   }
 
   destroy() {
@@ -127,6 +141,15 @@ export class LightClient {
     throw Object.assign(refusal(await text(answer)), { $metadata: { httpStatusCode } });
   }
 }
+
+/**
+ * @param {Condition} condition
+ * @returns {Record<string, string>}
+ */
+const conditionHeaders = ({ IfMatch, IfNoneMatch }) => ({
+  ...(IfMatch && { 'if-match': IfMatch }),
+  ...(IfNoneMatch && { 'if-none-match': IfNoneMatch }),
+});
 
 /**
  * AWS's certificates are for bucket names without a dot.

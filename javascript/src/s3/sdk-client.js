@@ -1,6 +1,7 @@
 // S12 `sdk`: AWS's SDK by its documented options, one attempt a call.
-// Differs from E5 in one case: the SDK starts a socketTimeout of 6 s or more only 3 s after the
-// request has begun. Silence from the start ends an attempt after 13 s, not 10.
+// Differs from E5 in two cases. The SDK starts a socketTimeout of 6 s or more only 3 s after the
+// request has begun: a put without an answer, or a body that falls silent in that time, ends after up
+// to 13 s, not 10. And the SDK takes a root element of any name for a listing (L8).
 
 import {
   CopyObjectCommand,
@@ -10,8 +11,8 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { collect, copySource, orNoEtag, toPage } from './answers.js';
 import { findCredentials } from './credentials.js';
-import { copySource, toPage } from './encoding.js';
 
 /** @import { Readable } from 'node:stream' */
 /** @import { Config, Environment } from '../config.js' */
@@ -22,6 +23,7 @@ const CONNECT_MS = 3_000;
 /** @implements {Interface} */
 export class SdkClient {
   #client;
+  #idleMs;
 
   /**
    * @param {Config} config
@@ -29,6 +31,7 @@ export class SdkClient {
    * @param {number} idleMs
    */
   constructor(config, env, idleMs) {
+    this.#idleMs = idleMs;
     const pool = { maxSockets: config.concurrency };
     this.#client = new S3Client({
       region: config.region,
@@ -41,6 +44,7 @@ export class SdkClient {
       requestHandler: {
         connectionTimeout: CONNECT_MS,
         socketTimeout: idleMs,
+        throwOnRequestTimeout: true,
         httpAgent: pool,
         httpsAgent: pool,
       },
@@ -56,46 +60,48 @@ export class SdkClient {
       ContinuationToken: token,
       EncodingType: 'url',
     });
-    const listing = await this.#client.send(command, { abortSignal });
-    requireResult(listing.IsTruncated);
-    return toPage(listing);
+    return toPage(await this.#client.send(command, this.#limits(abortSignal)), prefix);
   }
 
   /** @type {Interface['get']} */
-  async get(bucket, key, abortSignal) {
+  async get(bucket, key, limitBytes, abortSignal) {
     const command = new GetObjectCommand({ Bucket: bucket, Key: key });
-    const { Body, ContentLength = 0 } = await this.#client.send(command, { abortSignal });
-    return { stream: /** @type {Readable} */ (Body), length: ContentLength };
+    const answer = await this.#client.send(command, this.#limits(abortSignal));
+    const { Body, ContentLength: length = 0, ETag: etag } = answer;
+    const stream = /** @type {Readable} */ (Body);
+    return { bytes: await collect(stream, length, limitBytes), etag: orNoEtag(etag) };
   }
 
   /** @type {Interface['put']} */
-  async put(bucket, key, bytes, contentType, abortSignal) {
-    const input = { Bucket: bucket, Key: key, Body: bytes, ContentType: contentType };
-    await this.#client.send(new PutObjectCommand(input), { abortSignal });
+  async put({ bucket, key, bytes, contentType, ...condition }, abortSignal) {
+    const object = { Bucket: bucket, Key: key, Body: bytes, ContentType: contentType };
+    const command = new PutObjectCommand({ ...object, ...condition });
+    return orNoEtag((await this.#client.send(command, { abortSignal })).ETag);
   }
 
   /** @type {Interface['copy']} */
   async copy(bucket, fromKey, toKey, abortSignal) {
     const input = { Bucket: bucket, Key: toKey, CopySource: copySource(bucket, fromKey) };
-    const answer = await this.#client.send(new CopyObjectCommand(input), { abortSignal });
-    requireResult(answer.CopyObjectResult?.ETag);
+    const answer = await this.#client.send(new CopyObjectCommand(input), this.#limits(abortSignal));
+    // E5: the SDK takes any XML for a result.
+    if (!answer.CopyObjectResult?.ETag) throw new Error('200 without a result');
   }
 
   /** @type {Interface['delete']} */
-  async delete(bucket, key, abortSignal) {
-    const command = new DeleteObjectCommand({ Bucket: bucket, Key: key });
-    await this.#client.send(command, { abortSignal });
+  async delete({ bucket, key, ...condition }, abortSignal) {
+    const command = new DeleteObjectCommand({ Bucket: bucket, Key: key, ...condition });
+    await this.#client.send(command, this.#limits(abortSignal));
   }
 
   destroy() {
     this.#client.destroy();
   }
-}
 
-/**
- * E5: the SDK takes any XML for a result, and another one than S3's would end the listing.
- * @param {unknown} member of the result
- */
-const requireResult = (member) => {
-  if (member === undefined) throw new Error('200 without a result');
-};
+  /**
+   * A requestTimeout is for an answer to begin. A put has none: its body may take longer.
+   * @param {AbortSignal} abortSignal
+   */
+  #limits(abortSignal) {
+    return { abortSignal, requestTimeout: this.#idleMs };
+  }
+}

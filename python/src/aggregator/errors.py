@@ -16,9 +16,10 @@ ErrorCode = Literal[
     "BAD_SOURCES",
     "S3_ERROR",
     "OUT_OF_TIME",
+    "BUSY",
     "INTERNAL",
 ]
-SourceCode = Literal["MISSING", "TOO_LARGE", "BAD_GZIP", "BAD_JSON", "NO_RECORDS"]
+SourceCode = Literal["MISSING", "ARCHIVED", "TOO_LARGE", "BAD_GZIP", "BAD_JSON", "NO_RECORDS"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 

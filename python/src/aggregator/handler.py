@@ -12,6 +12,7 @@ from functools import cache
 from typing import NamedTuple, Protocol
 
 from aggregator.attempts import Attempts, OutOfTimeError, open_attempts
+from aggregator.claim import Claim
 from aggregator.config import Config, read_config
 from aggregator.errors import AggregationError, BadSourceError
 from aggregator.inflater import inflate
@@ -27,8 +28,8 @@ from aggregator.writer import Writer
 
 _BAD_SOURCES_NAMED = 10
 
-# Lambda's runtime client parses the event: by default it fails at an integer of 4,301 digits before
-# this module sees it, and the caller gets a message that the contract doesn't know (T5).
+# Lambda's runtime client parses the event before this module sees it, and fails at an integer of
+# 4,301 digits, with a message that the contract doesn't know (T5).
 sys.set_int_max_str_digits(0)
 
 
@@ -75,6 +76,8 @@ def run(event: object, context: Context, prepare: Callable[[], Prepared]) -> dic
     except AggregationError as error:
         journal.end(None, error)
         raise
+    except MemoryError:
+        os._exit(1)  # a sandbox that has run out of memory serves no other invocation
     except Exception as error:
         internal = AggregationError("INTERNAL", "see the log")
         internal.__cause__ = error
@@ -92,35 +95,34 @@ class _Run:
         self._day = day
         self._context = context
         self._journal = journal
-        self._sources = 0
-        self._bad = 0
+        self._sources = self._bad = 0
         self._named: list[str] = []
 
     async def aggregate(self) -> Result:
-        day, config = self._day, self._config
-        self._journal.log("INFO", "start", day=str(day.date), account=day.account, force=day.force)
-        remaining_s = self._context.get_remaining_time_in_millis() / 1000
+        day, run, journal = self._day, self._context.aws_request_id, self._journal
+        journal.log("INFO", "start", day=str(day.date), account=day.account, force=day.force)
+        remaining_ms = self._context.get_remaining_time_in_millis
+        claim = Claim(self._store, self._config, day, run, remaining_s := remaining_ms() / 1000)
         try:
-            async with open_attempts(config.concurrency, remaining_s, self._journal) as attempts:
+            async with open_attempts(self._config.concurrency, remaining_s, journal) as attempts:
+                await claim.take(attempts)
                 result = await self._read_and_publish(attempts)
         except OutOfTimeError:
             raise AggregationError("OUT_OF_TIME", f"{self._sources} sources read") from None
+        finally:  # all other requests have ended, whatever has ended them
+            await claim.release(attempts, remaining_ms() / 2000)
         if self._bad and not day.force:
             unnamed = self._bad - len(self._named)
-            more = f", and {unnamed} more" if unnamed else ""
-            names = ", ".join(self._named)
-            counts = f"{self._bad} of {self._sources}"
-            raise AggregationError("BAD_SOURCES", f"{counts}: {names}{more}")
+            names = ", ".join(self._named) + (f", and {unnamed} more" if unnamed else "")
+            raise AggregationError("BAD_SOURCES", f"{self._bad} of {self._sources}: {names}")
         return result
 
     async def _read_and_publish(self, attempts: Attempts) -> Result:
         store, config, journal = self._store, self._config, self._journal
-        day_prefix = self._day.prefix(config.dst_prefix)
-        hidden_prefix = f"{day_prefix}_{self._context.aws_request_id}-"
+        hidden = f"{self._day.prefix(config.dst_prefix)}_{self._context.aws_request_id}-"
         lister = Lister(store, attempts, config, journal)
         reader = Reader(store, attempts, config, journal)
-        writer = Writer(store, attempts, config, hidden_prefix, journal)
-        publisher = Publisher(store, attempts, config, self._day)
+        writer = Writer(store, attempts, config, hidden, journal)
         prefixes = await lister.find_day_prefixes(self._day)
         async for source, body in reader.read_bodies(lister.list_pages(prefixes)):
             attempts.check_time()
@@ -131,6 +133,7 @@ class _Run:
             self._sources += 1
         chunks = await writer.finish()
         with journal.timed("publish"):
+            publisher = Publisher(store, attempts, config, self._day)
             return await publisher.publish(chunks, self._sources, self._bad)
 
     def _lines(self, body: bytes | BadSourceError) -> bytes | bytearray:

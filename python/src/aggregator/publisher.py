@@ -110,20 +110,20 @@ class Publisher:
             for chunk in chunks
         ]
         manifest = {"result": result._asdict(), "chunks": entries}
-        body = json.dumps(manifest, separators=(",", ":"))
+        body = BytesIO(json.dumps(manifest, separators=(",", ":")).encode())
         key = self._prefix + _MANIFEST
-        attempt = partial(
-            self._store.put, self._bucket, key, BytesIO(body.encode()), "application/json"
-        )
+        attempt = partial(self._store.put, self._bucket, key, body, "application/json")
         await self._attempts.run("put", key, attempt)
 
     async def _delete(self, keys: list[str]) -> None:
-        """Side by side: their order doesn't matter."""
+        """Side by side: their order doesn't matter. No delete goes on after a failure (W9)."""
         requests = [
             self._attempts.run("delete", key, partial(self._store.delete, self._bucket, key))
             for key in keys
         ]
-        await asyncio.gather(*requests)
+        for ended in await asyncio.gather(*requests, return_exceptions=True):
+            if ended is not None:
+                raise ended
 
 
 def _readable_sources(manifest: bytes) -> int | None:

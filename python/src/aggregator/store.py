@@ -1,10 +1,13 @@
-"""Step: store (SPEC L4, R1, R3, E5). What the other steps ask of S3; each call is one attempt.
+"""Step: store (SPEC L4, L8, R1, R3, R9, E5). What the other steps ask of S3.
 
-The package ``s3`` holds two clients with this interface. A call holds one body or page.
+Each call is one attempt. The package ``s3`` holds two clients with this interface. A call holds
+one body or page.
 """
 
 from io import BytesIO, RawIOBase
 from typing import NamedTuple, Protocol
+
+_LARGEST = 2**53
 
 type Body = BytesIO | RawIOBase  #: seekable
 
@@ -32,25 +35,68 @@ class Page(NamedTuple):
     next_token: str | None
 
 
+class Tagged(NamedTuple):
+    """An object that may be written on the condition that it has not changed."""
+
+    body: bytes
+    etag: str
+
+
 class Store(Protocol):
-    """Five operations. Each makes one attempt and raises ``AttemptError`` when it fails."""
+    """Five operations, three of them with a condition, too.
+
+    Each makes one attempt and raises ``AttemptError`` when it fails.
+    """
 
     async def list_page(
         self, bucket: str, prefix: str, delimiter: str, token: str | None
     ) -> Page: ...
 
     async def get(self, bucket: str, key: str, limit: int) -> bytes:
-        """Raise ``BadSourceError``: ``MISSING``, or ``TOO_LARGE`` above ``limit`` bytes."""
+        """Raise ``BadSourceError``: ``MISSING``, ``ARCHIVED``, ``TOO_LARGE`` above ``limit``."""
+
+    async def get_tagged(self, bucket: str, key: str, limit: int) -> Tagged | None:
+        """``None`` if there is no such object; a body above ``limit`` bytes is not whole."""
 
     async def put(self, bucket: str, key: str, body: Body, content_type: str) -> None:
         """Send all of the body, wherever its position is."""
+
+    async def put_if(
+        self, bucket: str, key: str, body: Body, content_type: str, etag: str | None
+    ) -> str | None:
+        """Put in the place of the object with this ETag, or of none; the new ETag.
+
+        ``None`` if that is not what is there.
+        """
 
     async def copy(self, bucket: str, from_key: str, to_key: str) -> None: ...
 
     async def delete(self, bucket: str, key: str) -> None: ...
 
+    async def delete_if(self, bucket: str, key: str, etag: str) -> None:
+        """Delete the object with this ETag; do nothing if there is another one or none."""
+
 
 def refusal(status: int, code: str) -> AttemptError:
-    """The failure for an HTTP status; after most of them no other attempt is made (E5)."""
-    again = not 300 <= status < 500 or status in (408, 429)
-    return AttemptError(f"{status} {code}", again=again)
+    """The failure for S3's answer; after most of 3xx and 4xx no other attempt is made (E5)."""
+    passing = status in (408, 409, 429) or (status, code) == (400, "RequestTimeout")
+    return AttemptError(f"{status} {code}", again=passing or not 300 <= status < 500)
+
+
+def is_unmet(status: int, code: str) -> bool:
+    """Whether S3 refuses the condition of a write: the object has changed, or is gone."""
+    return status == 412 or (status, code) == (404, "NoSuchKey")
+
+
+def whole_page(
+    prefix: str, objects: list[Listed], prefixes: list[str], token: str | None, *, truncated: bool
+) -> Page:
+    """The page, or ``AttemptError`` when what was listed below ``prefix`` can't be so (L8)."""
+    if truncated and not token:
+        raise AttemptError("200 truncated without a token", again=True)
+    if not all(0 <= found.size <= _LARGEST for found in objects):
+        raise AttemptError("200 with an impossible size", again=True)
+    keys = [found.key for found in objects]
+    if not all(key.startswith(prefix) for key in keys + prefixes):
+        raise AttemptError("200 with a key outside the prefix", again=True)
+    return Page(objects, prefixes, token if truncated else None)

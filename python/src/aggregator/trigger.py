@@ -1,4 +1,4 @@
-"""Step: trigger (SPEC T1-T7). An event names the day: from SQS, from the scheduler, or by hand.
+"""Step: trigger (SPEC T1-T8). An event names the day: from SQS, from the scheduler, or by hand.
 
 Holds one event.
 """
@@ -40,13 +40,19 @@ def parse_trigger(event: object) -> Day:
     """Raise ``INVALID_EVENT`` or ``INVALID_DATE``; an event is any value that JSON can hold."""
     if not isinstance(event, dict):
         _refuse("event", "expected a JSON object")
-    trigger = _from_sqs(event["Records"]) if "Records" in event else event
+    _refuse_foreign(event)
+    trigger = event
+    if "Records" in event:
+        trigger = _from_sqs(event["Records"])
+        _refuse_foreign(trigger)
     scheduled = trigger.get("source") == "aws.scheduler"
     fields = _scheduled_fields(trigger) if scheduled else _named_fields(trigger)
     force = trigger.get("force", False)
     if not isinstance(force, bool):
         _refuse("force", "expected true or false")
-    account = _account(trigger["account"]) if "account" in trigger else None
+    # In the scheduler's own event the account is the one that owns the schedule (T2).
+    named = "account" in trigger and not scheduled
+    account = _account(trigger["account"]) if named else None
     try:
         day = date(*fields) - timedelta(days=scheduled)
     except (ValueError, OverflowError):
@@ -54,6 +60,22 @@ def parse_trigger(event: object) -> Day:
     if day < _FIRST_DAY:
         raise AggregationError("INVALID_DATE", "the calendar has no such day")
     return Day(day, force, account)
+
+
+def _refuse_foreign(event: dict[str, object]) -> None:
+    """Name an event of another service, which has no day, for its sender (T8)."""
+    records = event.get("Records")
+    first = records[0] if isinstance(records, list) and records else None
+    record = first if isinstance(first, dict) else {}
+    if record.get("eventSource") == "aws:s3" or event.get("Event") == "s3:TestEvent":
+        kind = "an S3 notification"
+    elif record.get("EventSource") == "aws:sns" or event.get("Type") == "Notification":
+        kind = "an SNS message"
+    elif "detail-type" in event and event.get("source") != "aws.scheduler":
+        kind = "an EventBridge event"
+    else:
+        return
+    _refuse("event", f'{kind} names no day: send {{"year": 2024, "month": 2, "day": 8}}')
 
 
 def _from_sqs(records: object) -> dict[str, object]:

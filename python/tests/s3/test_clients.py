@@ -24,7 +24,7 @@ from aggregator.errors import BadSourceError
 from aggregator.s3 import open_store
 from aggregator.s3.endpoint import address_of
 from aggregator.s3.sdk import SdkStore
-from aggregator.store import AttemptError, Body, Listed, Page, Store
+from aggregator.store import AttemptError, Body, Listed, Page, Store, Tagged
 from aggregator.tuning.chunk_buffer import ChunkBuffer
 
 LISTING = """<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
@@ -61,6 +61,10 @@ class Handler(BaseHTTPRequestHandler):
             body = json.dumps({**keys, "Expiration": expiration}).encode()
         elif "NoSuch" in self.path:
             status, body = 404, FAULT.format(self.path.rpartition("/")[2]).encode()
+        elif "Precondition" in self.path:
+            status, body = 412, FAULT.format("PreconditionFailed").encode()
+        elif "InvalidObjectState" in self.path:
+            status, body = 403, FAULT.format("InvalidObjectState").encode()
         elif "Redirect" in self.path:
             status, body = 301, FAULT.format("PermanentRedirect").encode()
             location = "/bucket/elsewhere"
@@ -72,6 +76,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Encoding", "gzip")
         if location:
             self.send_header("Location", location)
+        if "untagged" not in self.path:
+            self.send_header("ETag", '"tag"')
         self.send_header("Content-Length", str(len(body) if length is None else length))
         self.end_headers()
         self.wfile.write(body)
@@ -109,6 +115,15 @@ class Blocking:
 
     def put(self, bucket: str, key: str, body: Body, content_type: str) -> None:
         asyncio.run(self.store.put(bucket, key, body, content_type))
+
+    def get_tagged(self, bucket: str, key: str, limit: int) -> Tagged | None:
+        return asyncio.run(self.store.get_tagged(bucket, key, limit))
+
+    def put_if(self, bucket: str, key: str, body: Body, etag: str | None) -> str | None:
+        return asyncio.run(self.store.put_if(bucket, key, body, "application/json", etag))
+
+    def delete_if(self, bucket: str, key: str, etag: str) -> None:
+        asyncio.run(self.store.delete_if(bucket, key, etag))
 
     def copy(self, bucket: str, from_key: str, to_key: str) -> None:
         asyncio.run(self.store.copy(bucket, from_key, to_key))
@@ -178,6 +193,8 @@ def test_faults(store: Blocking) -> None:
     assert not caught.value.again
     with pytest.raises(BadSourceError, match="TOO_LARGE"):
         store.get("bucket", "key", 5)
+    with pytest.raises(BadSourceError, match="ARCHIVED"):
+        store.get("bucket", "InvalidObjectState", 99)
     with pytest.raises(AttemptError, match="404 NoSuchKey"):
         store.copy("bucket", "from", "NoSuchKey")
     for attempt in (
@@ -189,6 +206,73 @@ def test_faults(store: Blocking) -> None:
         with pytest.raises(AttemptError) as caught:
             attempt()
         assert caught.value.again
+
+
+def test_writes_on_a_condition(server: type[Handler], store: Blocking) -> None:
+    assert store.put_if("bucket", "key", BytesIO(b"body"), None) == '"tag"'
+    assert store.put_if("bucket", "key", BytesIO(b"body"), '"old"') == '"tag"'
+    store.delete_if("bucket", "key", '"old"')
+    conditions = [
+        {name: value for name, value in headers.items() if name.startswith("if-")}
+        for _, headers in server.seen
+    ]
+    assert conditions == [{"if-none-match": "*"}, {"if-match": '"old"'}, {"if-match": '"old"'}]
+    for refused in ("Precondition", "NoSuchKey"):
+        assert store.put_if("bucket", refused, BytesIO(b"body"), '"old"') is None
+        store.delete_if("bucket", refused, '"old"')
+    with pytest.raises(AttemptError, match="404 NoSuchBucket"):
+        store.put_if("bucket", "NoSuchBucket", BytesIO(b"body"), None)
+    with pytest.raises(AttemptError, match="404 NoSuchBucket"):
+        store.delete_if("bucket", "NoSuchBucket", '"old"')
+
+
+def test_an_object_with_its_etag(store: Blocking) -> None:
+    assert store.get_tagged("bucket", "key", 6) == (b"\x1f\x8bbody", '"tag"')
+    large = store.get_tagged("bucket", "key", 5)
+    assert large is not None
+    assert large.etag == '"tag"'
+    assert store.get_tagged("bucket", "NoSuchKey", 99) is None
+    for attempt in (
+        lambda: store.get_tagged("bucket", "untagged", 99),
+        lambda: store.put_if("bucket", "untagged", BytesIO(b"body"), None),
+    ):
+        with pytest.raises(AttemptError, match="without") as caught:
+            attempt()
+        assert caught.value.again
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("<IsTruncated>true</IsTruncated>", ""),
+        ("<NextContinuationToken>next</NextContinuationToken>", ""),
+        ("<Size>7</Size>", ""),
+        ("<Size>7</Size>", "<Size>-7</Size>"),
+        ("<Size>7</Size>", "<Size>seven</Size>"),
+        ("<Size>7</Size>", f"<Size>{2**53 + 1}</Size>"),
+        ("<Key>p/", "<Key>q/"),
+        ("<Key>p/a+b%2B%2525%0A%E6%97%A5</Key>", ""),
+        ("<Prefix>p/", "<Prefix>q/"),
+    ],
+)
+def test_what_is_no_page_fails(
+    server: type[Handler], store: Blocking, monkeypatch: pytest.MonkeyPatch, old: str, new: str
+) -> None:
+    assert LISTING.count(old) == 1
+    monkeypatch.setattr(sys.modules[__name__], "LISTING", LISTING.replace(old, new))
+    with pytest.raises(AttemptError) as caught:
+        store.list_page("bucket", "p/", "/", None)
+    assert caught.value.again
+
+
+def test_keys_are_as_they_are_unless_the_answer_says_so(
+    server: type[Handler], store: Blocking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = LISTING.replace("<EncodingType>url</EncodingType>", "")
+    monkeypatch.setattr(sys.modules[__name__], "LISTING", raw)
+    page = store.list_page("bucket", "p/", "/", None)
+    assert page.objects == [Listed("p/a+b%2B%2525%0A%E6%97%A5", 7)]
+    assert page.prefixes == ["p/%F0%9F%98%80/"]
 
 
 def test_container_credentials_are_renewed(
@@ -294,7 +378,7 @@ def test_each_partition_has_its_hosts(
         assert isinstance(store.store, SdkStore)
         store.store._client.meta.events.register("before-send.s3", refuse_to_send)
         for bucket, url in urls.items():
-            with pytest.raises(ConnectionRefusedError, match=f"^{re.escape(url)}$"):
+            with pytest.raises(AttemptError, match=f" {re.escape(url)}$"):
                 store.get(bucket, "key", 99)
     for bucket, url in urls.items():
         address = address_of(None, region, bucket)

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 from io import BytesIO
 from typing import Any
@@ -16,6 +17,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from test_clients import Blocking, Handler
 
+from aggregator.errors import BadSourceError
 from aggregator.s3 import light_http
 from aggregator.s3.credentials import Keys
 from aggregator.s3.endpoint import Address, address_of
@@ -71,7 +73,8 @@ def given(*keys: Keys) -> Callable[[], Awaitable[Keys]]:
 
 def test_signatures_are_the_sdks(server: ThreadingHTTPServer) -> None:
     store = Light(server)
-    store.list_page("bucket", "a b+%/é*~'", "/", "token+/=")
+    with pytest.raises(AttemptError, match="outside the prefix"):
+        store.list_page("bucket", "a b+%/é*~'", "/", "token+/=")
     store.get("bucket", "a/../b//c d+%41é~'()\n/./", 99)
     store.put("bucket", "key", BytesIO(b"body"), "application/gzip")
     store.copy("bucket", "from +é\n", "to")
@@ -198,3 +201,54 @@ def test_a_connection_that_was_closed_is_not_used(server: ThreadingHTTPServer) -
     [idle] = store.http._idle.values()
     idle[0].close().result(5)
     assert store.get("bucket", "key", 99) == b"\x1f\x8bbody"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Connection: close\r\n",
+        b"ETag: x\r\n",
+        b"x-amz-meta-note: caf\xe9 \xff\r\nContent-Length: 6\r\n",
+        b"x-amz-meta-note: caf\xe9\r\nTransfer-Encoding: chunked\r\n",
+    ],
+)
+def test_odd_answers_are_read(server: ThreadingHTTPServer, head: bytes) -> None:
+    body = b"\x1f\x8bbody"
+    if b"chunked" in head:
+        body = b"2\r\n\x1f\x8b\r\n4\r\nbody\r\n0\r\n\r\n"
+    with raw_answers(server, b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + body):
+        store = Light(server)
+        for _ in range(2):
+            assert store.get("bucket", "key", 6) == b"\x1f\x8bbody"
+        with pytest.raises(BadSourceError, match="TOO_LARGE"):
+            store.get("bucket", "key", 5)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Connection: clo",
+        b"x-amz-meta-note: \xe9\r\nContent-Le",
+        b"Note: \xe9\r\nContent-Length: 7",
+    ],
+)
+def test_odd_answers_that_break_off_fail(server: ThreadingHTTPServer, head: bytes) -> None:
+    end = b"" if head.endswith((b"o", b"e")) else b"\r\n\r\n123456"
+    with raw_answers(server, b"HTTP/1.1 200 OK\r\n" + head + end):
+        store = Light(server)
+        for store.http._meets_odd_answers in (False, True):
+            with pytest.raises(AttemptError) as caught:
+                store.get("bucket", "key", 99)
+            assert caught.value.again
+
+
+@contextmanager
+def raw_answers(server: ThreadingHTTPServer, answer: bytes) -> Iterator[None]:
+    """In place of the handler: each connection gets this answer and is closed."""
+
+    def handle(request: Any, client: Any, server: Any) -> None:
+        request.recv(65536)
+        request.sendall(answer)
+
+    server.RequestHandlerClass = handle  # type: ignore[assignment]
+    yield

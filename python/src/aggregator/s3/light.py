@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from urllib.parse import quote, unquote_plus, urlencode
@@ -11,7 +12,18 @@ from aggregator.config import Config
 from aggregator.errors import BadSourceError
 from aggregator.s3.credentials import Keys, environment_keys
 from aggregator.s3.light_http import Answer, LightHttp
-from aggregator.store import AttemptError, Body, Listed, Page, refusal
+from aggregator.store import (
+    AttemptError,
+    Body,
+    Listed,
+    Page,
+    Tagged,
+    is_unmet,
+    refusal,
+    whole_page,
+)
+
+_SIZE = re.compile("[0-9]{1,16}")
 
 
 class LightStore:
@@ -27,19 +39,38 @@ class LightStore:
         if token is not None:
             query["continuation-token"] = token
         target = f"/?{urlencode(query, quote_via=quote, safe='')}"
-        return _page(_accepted(await self._http.send("GET", bucket, target)))
+        return _page(_accepted(await self._http.send("GET", bucket, target)), prefix)
 
     async def get(self, bucket: str, key: str, limit: int) -> bytes:
         answer = await self._http.send("GET", bucket, _path(key), limit=limit)
-        if answer.too_large:
+        if answer.too_large and answer.status == 200:
             raise BadSourceError("TOO_LARGE")
         if answer.status == 404 and _error_code(answer) == "NoSuchKey":
             raise BadSourceError("MISSING")
+        if answer.status == 403 and _error_code(answer) == "InvalidObjectState":
+            raise BadSourceError("ARCHIVED")
         return _accepted(answer)
+
+    async def get_tagged(self, bucket: str, key: str, limit: int) -> Tagged | None:
+        answer = await self._http.send("GET", bucket, _path(key), limit=limit)
+        if answer.status == 404 and _error_code(answer) == "NoSuchKey":
+            return None
+        return Tagged(_accepted(answer), _etag(answer))
 
     async def put(self, bucket: str, key: str, body: Body, content_type: str) -> None:
         headers = {"content-type": content_type}
         _accepted(await self._http.send("PUT", bucket, _path(key), headers, body))
+
+    async def put_if(
+        self, bucket: str, key: str, body: Body, content_type: str, etag: str | None
+    ) -> str | None:
+        condition = {"if-none-match": "*"} if etag is None else {"if-match": etag}
+        headers = {"content-type": content_type, **condition}
+        answer = await self._http.send("PUT", bucket, _path(key), headers, body)
+        if is_unmet(answer.status, _error_code(answer)):
+            return None
+        _accepted(answer)
+        return _etag(answer)
 
     async def copy(self, bucket: str, from_key: str, to_key: str) -> None:
         headers = {"x-amz-copy-source": bucket + _path(from_key)}
@@ -48,6 +79,11 @@ class LightStore:
 
     async def delete(self, bucket: str, key: str) -> None:
         _accepted(await self._http.send("DELETE", bucket, _path(key)))
+
+    async def delete_if(self, bucket: str, key: str, etag: str) -> None:
+        answer = await self._http.send("DELETE", bucket, _path(key), {"if-match": etag})
+        if not is_unmet(answer.status, _error_code(answer)):
+            _accepted(answer)
 
 
 def _keys_source(env: Mapping[str, str]) -> Callable[[], Awaitable[Keys]]:
@@ -77,25 +113,40 @@ def _accepted(answer: Answer) -> bytes:
     return answer.body
 
 
-def _page(text: bytes) -> Page:
+def _etag(answer: Answer) -> str:
+    if not answer.etag:
+        raise AttemptError(f"{answer.status} without an ETag", again=True)
+    return answer.etag
+
+
+def _page(text: bytes, prefix: str) -> Page:
     found = _result(text, "ListBucketResult")
     space = found.tag.removesuffix("ListBucketResult")  # a wildcard takes twice the time
     key, size = f"{space}Key", f"{space}Size"
+    decoded = unquote_plus if found.findtext(f"{space}EncodingType") == "url" else str
     prefixes = found.iterfind(f"{space}CommonPrefixes/{space}Prefix")
-    more = found.findtext(f"{space}IsTruncated") == "true"
-    return Page(
+    truncated = found.findtext(f"{space}IsTruncated")
+    if truncated not in ("true", "false"):
+        raise AttemptError("200 without IsTruncated", again=True)
+    return whole_page(
+        prefix,
         [
-            Listed(unquote_plus(each.findtext(key, "")), int(each.findtext(size, "")))
+            Listed(decoded(each.findtext(key, "")), _size(each.findtext(size, "")))
             for each in found.iterfind(f"{space}Contents")
         ],
-        [unquote_plus(each.text or "") for each in prefixes],
-        found.findtext(f"{space}NextContinuationToken") if more else None,
+        [decoded(each.text or "") for each in prefixes],
+        found.findtext(f"{space}NextContinuationToken"),
+        truncated=truncated == "true",
     )
+
+
+def _size(text: str) -> int:
+    return int(text) if _SIZE.fullmatch(text) else -1
 
 
 def _result(text: bytes, name: str) -> ElementTree.Element:
     found = _parsed(text)
-    if not found.tag.endswith(name):  # S3 may fail after it has sent the status
+    if found.tag.rpartition("}")[2] != name:  # S3 may fail after it has sent the status
         raise AttemptError(f"200 {found.findtext('{*}Code', found.tag)}", again=True)
     return found
 

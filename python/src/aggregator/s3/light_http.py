@@ -35,30 +35,35 @@ from awscrt.io import (
 
 from aggregator.s3.credentials import Keys
 from aggregator.s3.endpoint import Address, address_of
+from aggregator.s3.odd_answers import ask
 from aggregator.store import AttemptError, Body
 from aggregator.tuning.event_thread import settle_event_thread
 
 _CONNECT_S = 3
 _SILENCE_S = 10
+_BODY_LIMIT = 64 << 20  # far above a page's size
+_NO_UTF8 = "AWS_ERROR_UNKNOWN"  # what awscrt says of such headers
 _NOTHING = BytesIO()
 
 
 class Answer:
     """One answer; the runtime's thread fills it."""
 
-    def __init__(self, limit: int | None, content: Body) -> None:
+    def __init__(self, limit: int, content: Body) -> None:
         self.status = 0
         self.too_large = False
         self.closes = False
-        self._parts: list[bytes] = []
-        self._limit = limit
+        self.is_odd = False
+        self.etag = ""
+        self.parts: list[bytes] = []
+        self._room = limit
         self._content = content
         self._before: object = None
         self._silent_s = 0
 
     @property
     def body(self) -> bytes:
-        return b"".join(self._parts)
+        return b"".join(self.parts)
 
     @property
     def is_silent(self) -> bool:
@@ -66,7 +71,7 @@ class Answer:
 
     def pass_second(self) -> None:
         """Count the seconds since anything was sent or has arrived."""
-        now = (self.status, len(self._parts), self._content.tell())
+        now = (self.status, len(self.parts), self._content.tell())
         self._silent_s = self._silent_s + 1 if now == self._before else 0
         self._before = now
 
@@ -76,14 +81,20 @@ class Answer:
         settle_event_thread()
         fields = {name.lower(): value for name, value in headers}
         self.status = status_code
+        self.etag = fields.get("etag", "")
         self.closes = fields.get("connection", "").lower() == "close"
-        size = int(fields.get("content-length", 0))
-        if status_code == 200 and self._limit is not None and size > self._limit:
+        if "content-length" not in fields and "transfer-encoding" not in fields:
+            self.is_odd = status_code not in (204, 304)  # its body ends with the connection
+        if int(fields.get("content-length", 0)) > self._room:
             self.too_large = True
             http_stream.connection.close()
 
-    def add(self, chunk: bytes, **_: object) -> None:
-        self._parts.append(chunk)
+    def add(self, http_stream: Any, chunk: bytes, **_: object) -> None:
+        self.parts.append(chunk)
+        self._room -= len(chunk)
+        if self._room < 0:
+            self.too_large = True
+            http_stream.connection.close()
 
 
 class LightHttp:
@@ -99,6 +110,7 @@ class LightHttp:
         self._bootstrap = ClientBootstrap(loop, DefaultHostResolver(loop))
         self._socket = SocketOptions()
         self._socket.connect_timeout_ms = _CONNECT_S * 1000
+        self._meets_odd_answers = False
         self._idle: defaultdict[Address, list[HttpClientConnection]] = defaultdict(list)
         self._running: dict[Answer, HttpClientConnection] = {}
         Thread(target=self._close_silent, daemon=True).start()
@@ -110,22 +122,38 @@ class LightHttp:
         path: str,
         headers: dict[str, str] | None = None,
         body: Body = _NOTHING,
-        limit: int | None = None,
+        limit: int = _BODY_LIMIT,
     ) -> Answer:
         """One request; raise ``AttemptError`` unless a whole answer arrives.
 
         The path is percent-encoded. An answer whose body exceeds ``limit`` bytes is cut off.
         """
         address = address_of(self._endpoint, self._region, bucket)
-        answer = Answer(limit, body)
+        fields = {"host": address.authority, **(headers or {})}
+        request = _request(method, address.root + path, fields, body)
+        keys = await self._keys()
         try:
-            fields = {"host": address.authority, **(headers or {})}
-            request = _request(method, address.root + path, fields, body)
-            signing = _signing(self._region, await self._keys())
-            aws_sign_request(request, signing).result()  # there at once: the keys are at hand
+            aws_sign_request(request, _signing(self._region, keys)).result()  # there at once
+        except AwsCrtError as error:
+            raise AttemptError(str(error), again=True) from error
+        if not self._meets_odd_answers:
+            answer = Answer(limit, body)
+            await self._send_by_runtime(address, request, answer)
+            if not answer.is_odd:
+                return answer
+            self._meets_odd_answers = True
+        return await self._send_by_http_client(address, request, body, limit)
+
+    async def _send_by_runtime(
+        self, address: Address, request: HttpRequest, answer: Answer
+    ) -> None:
+        try:
             connection = self._idle_connection(address) or await self._open(address)
             await self._exchange(connection, request, answer)
         except (AwsCrtError, TimeoutError) as error:
+            if isinstance(error, AwsCrtError) and error.name == _NO_UTF8 and not answer.status:
+                answer.is_odd = True
+                return
             cause = f"{type(error).__name__}: {error}"
             if answer.is_silent:
                 cause = f"TimeoutError: nothing for {_SILENCE_S} s"
@@ -134,6 +162,15 @@ class LightHttp:
         else:
             if not answer.closes:
                 self._idle[address].append(connection)
+
+    async def _send_by_http_client(
+        self, address: Address, request: HttpRequest, body: Body, limit: int
+    ) -> Answer:
+        answer = Answer(limit, body)
+        times_s = _CONNECT_S, _SILENCE_S
+        answer.status, fields, answer.parts = await ask(address, request, body, limit, times_s)
+        answer.etag = fields.get("etag", "")
+        answer.too_large = sum(map(len, answer.parts)) > limit
         return answer
 
     async def _exchange(

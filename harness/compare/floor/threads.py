@@ -1,4 +1,4 @@
-"""As many threads as requests may be in flight, each with one request at a time."""
+"""A pool of threads, one for each request that may be in flight."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from queue import SimpleQueue
 
 
 class Answer[T]:
-    """What a call will give. A bare lock tells of its end: a Future costs as much as a GET."""
+    """The future value of a call. It waits on a plain lock: a Future costs as much as a GET."""
 
     __slots__ = ("_call", "_done", "_error", "_value")
 
@@ -26,15 +26,15 @@ class Answer[T]:
         self._done.release()
 
     def wait(self) -> T:
-        """Its value, or what it raised; asked for once."""
+        """The call's value or its exception. It may be called once."""
         self._done.acquire()
         if self._error is not None:
             raise self._error
         return self._value
 
 
-class Lanes:
-    """Runs calls in the order in which they were started; its threads end with the process."""
+class Pool:
+    """Runs calls in the order of their start. The threads end with the process."""
 
     def __init__(self, count: int) -> None:
         self._calls: SimpleQueue[Answer[object]] = SimpleQueue()

@@ -1,4 +1,4 @@
-"""The fuzzer of lakes: its model agrees with the vectors, and it catches who does not."""
+"""The fuzzer of datasets: its model agrees with the vectors, and it catches who does not."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from conftest import every_artefact
 
 from harness.model import Invocation
 from harness.verify.fuzz.dataset_maker import draw_scenery
-from harness.verify.fuzz.dataset_model import LakeModel, Limits, Run, stored
+from harness.verify.fuzz.dataset_model import DatasetModel, Limits, Run, stored
 from harness.verify.fuzz.datasets import (
-    LakeTally,
-    describe_lakes,
-    fuzz_lakes,
-    lake_functions,
+    DatasetTally,
+    dataset_functions,
+    describe_datasets,
+    fuzz_datasets,
 )
 from harness.verify.scripted_s3.server import ScriptedS3
 from harness.verify.vectors.cases import (
@@ -33,7 +33,7 @@ from harness.verify.vectors.log_checks import PHASES
 
 pytestmark = pytest.mark.slow
 
-Change = Callable[[LakeModel], None]
+Change = Callable[[DatasetModel], None]
 #: Settings that the model knows; a vector with others asks for what it does not tell.
 KNOWN = {"SRC_PREFIX", "DST_PREFIX", "CHUNK_BYTES", "MAX_SOURCE_BYTES", "CONCURRENCY", "GZIP_LEVEL"}
 MEMBERS = {"year", "month", "day", "account", "force"}
@@ -53,7 +53,9 @@ class Fake:
     def invoke(self, event: bytes, /) -> Invocation:
         sources = {key: each.body for key, each in self._s3.objects(SOURCE_BUCKET).items()}
         before = self._s3.objects(DESTINATION_BUCKET)
-        model = LakeModel(self._limits, sources, {key: each.body for key, each in before.items()})
+        model = DatasetModel(
+            self._limits, sources, {key: each.body for key, each in before.items()}
+        )
         self._fault(model)
         expect = model.run(Run(**json.loads(event)))
         if expect.published is not None:
@@ -75,7 +77,7 @@ def zipped(text: bytes) -> bytes:
     return gzip.compress(text, mtime=0)
 
 
-def chunks_of(expect: Expectation, model: LakeModel) -> list[dict[str, object]]:
+def chunks_of(expect: Expectation, model: DatasetModel) -> list[dict[str, object]]:
     assert expect.published is not None
     names = [
         f"{expect.day_prefix}{n:06d}.ndjson.gz" for n in range(1, expect.published["chunks"] + 1)
@@ -114,31 +116,31 @@ def limits(settings: Mapping[str, str | None]) -> Limits:
     )
 
 
-def faithful(_: LakeModel) -> None:
+def faithful(_: DatasetModel) -> None:
     pass
 
 
-def reads_digests(model: LakeModel) -> None:
+def reads_digests(model: DatasetModel) -> None:
     model.sources = {key.replace("-Digest/", "/"): each for key, each in model.sources.items()}
 
 
-def skips_an_account(model: LakeModel) -> None:
+def skips_an_account(model: DatasetModel) -> None:
     model.sources = {
         key: each for key, each in model.sources.items() if "/000000000000/" not in key
     }
 
 
-def forgets_the_manifest(model: LakeModel) -> None:
+def forgets_the_manifest(model: DatasetModel) -> None:
     for key in [key for key in model.destination if key.endswith("/_manifest.json")]:
         del model.destination[key]
 
 
-def closes_late(model: LakeModel) -> None:
+def closes_late(model: DatasetModel) -> None:
     limit = model.limits
     model.limits = Limits(limit.source_prefix, limit.destination_prefix, limit.chunk_bytes + 1)
 
 
-def run(keep: Path, rounds: int, seed: int = 1, **faults: Change) -> LakeTally:
+def run(keep: Path, rounds: int, seed: int = 1, **faults: Change) -> DatasetTally:
     def go_on(number: int) -> bool:
         return number < rounds and not (keep.exists() and any(keep.iterdir()))
 
@@ -146,13 +148,13 @@ def run(keep: Path, rounds: int, seed: int = 1, **faults: Change) -> LakeTally:
         functions = {
             name: lambda env, _, fault=fault: Fake(s3, env, fault) for name, fault in faults.items()
         }
-        return fuzz_lakes(s3, functions, seed, keep, go_on, print)
+        return fuzz_datasets(s3, functions, seed, keep, go_on, print)
 
 
 def test_who_does_as_the_model_gives_no_disagreement(tmp_path: Path) -> None:
     tally = run(tmp_path / "keep", 3, one=faithful, two=faithful)
     assert (tally.rounds, len(tally.drafts)) == (3, 0), tally.drafts
-    assert tally.lakes >= 250
+    assert tally.datasets >= 250
     assert not (tmp_path / "keep").exists()
 
 
@@ -162,7 +164,9 @@ def test_every_answer_comes(tmp_path: Path) -> None:
     assert tally.by_code.keys() == answers
     assert min(tally.by_code.values()) >= 5
     assert tally.by_code["OK"] > tally.runs / 5
-    assert f"{tally.runs} runs over {tally.lakes} lakes" in next(describe_lakes(tally, 1, 1.0))
+    assert f"{tally.runs} runs over {tally.datasets} datasets" in next(
+        describe_datasets(tally, 1, 1.0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -218,7 +222,7 @@ def test_the_model_says_what_the_vectors_say() -> None:
     wrong = []
     for case in cases:
         texts = {key: each.body for key, each in case.sources.items()}
-        model = LakeModel(limits(case.steps[0].settings), texts, dict(inflated(case)))
+        model = DatasetModel(limits(case.steps[0].settings), texts, dict(inflated(case)))
         for step in case.steps:
             model.limits = limits(step.settings)
             model.sources |= {key: each.body for key, each in step.add.items()}
@@ -245,7 +249,7 @@ def inflated(case: Case) -> Mapping[str, bytes]:
 
 @pytest.mark.timeout(900)
 def test_the_built_artefacts_agree(tmp_path: Path) -> None:
-    with ScriptedS3() as s3, lake_functions(every_artefact()) as functions:
-        tally = fuzz_lakes(s3, functions, 1, tmp_path, lambda number: number < 2, print, 40)
+    with ScriptedS3() as s3, dataset_functions(every_artefact()) as functions:
+        tally = fuzz_datasets(s3, functions, 1, tmp_path, lambda number: number < 2, print, 40)
     assert tally.runs > 60
-    assert not tally.drafts, "\n".join(describe_lakes(tally, 1, 1.0))
+    assert not tally.drafts, "\n".join(describe_datasets(tally, 1, 1.0))

@@ -74,7 +74,7 @@ func TestGetTakesTheBodyAsStored(t *testing.T) {
 			{"chunked", 5, nil}, {"chunked", 4, aggregator.TooLarge},
 			{"plain", 5, nil}, {"plain", 4, aggregator.TooLarge},
 		} {
-			body, err := store.Get(t.Context(), "bucket", c.key, c.limit)
+			body, _, err := store.Get(t.Context(), "bucket", c.key, c.limit)
 			if !errors.Is(err, c.want) || err == nil && string(body) != "12345" {
 				t.Errorf("%s up to %d: %q %v, expected %v", c.key, c.limit, body, err, c.want)
 			}
@@ -83,7 +83,18 @@ func TestGetTakesTheBodyAsStored(t *testing.T) {
 }
 
 var oddKeys = []string{
-	"a//b", "/a", "a/", "a b+c%20", "%2F", "é/😀", "a\x01\n\x7f", "a/../b", "./a", "a?b#c&d=e", "*'()!~", "//",
+	"a//b",
+	"/a",
+	"a/",
+	"a b+c%20",
+	"%2F",
+	"é/😀",
+	"a\x01\n\x7f",
+	"a/../b",
+	"./a",
+	"a?b#c&d=e",
+	"*'()!~",
+	"//",
 }
 
 func TestKeysArriveAsTheyAre(t *testing.T) {
@@ -102,11 +113,12 @@ func TestKeysArriveAsTheyAre(t *testing.T) {
 		})
 		var want []string
 		for _, key := range oddKeys {
-			_, err := store.Get(t.Context(), "bucket", key, 0)
+			_, _, err := store.Get(t.Context(), "bucket", key, 0)
 			check(t, err)
-			check(t, store.Put(t.Context(), "bucket", key, section([]byte("text")), "text/plain"))
+			_, err = store.Put(t.Context(), "bucket", key, upload([]byte("text")))
+			check(t, err)
 			check(t, store.Copy(t.Context(), "bucket", key, "to"))
-			check(t, store.Delete(t.Context(), "bucket", key))
+			check(t, store.Delete(t.Context(), "bucket", key, aggregator.Condition{}))
 			want = append(want, "GET /bucket/"+key+" ", "PUT /bucket/"+key+" ",
 				"PUT /bucket/to bucket/"+key, "DELETE /bucket/"+key+" ")
 		}
@@ -116,8 +128,9 @@ func TestKeysArriveAsTheyAre(t *testing.T) {
 	})
 }
 
-func section(text []byte) *io.SectionReader {
-	return io.NewSectionReader(bytes.NewReader(text), 0, int64(len(text)))
+func upload(text []byte) aggregator.Upload {
+	body := io.NewSectionReader(bytes.NewReader(text), 0, int64(len(text)))
+	return aggregator.Upload{Body: body, ContentType: "text/plain"}
 }
 
 func TestARepeatedPutSendsTheBodyFromItsStart(t *testing.T) {
@@ -138,11 +151,12 @@ func TestARepeatedPutSendsTheBodyFromItsStart(t *testing.T) {
 				refuse(w, http.StatusServiceUnavailable, "SlowDown")
 			}
 		})
-		body := section(text)
-		if err := store.Put(t.Context(), "bucket", "key", body, "text/plain"); err == nil {
+		body := upload(text)
+		if _, err := store.Put(t.Context(), "bucket", "key", body); err == nil {
 			t.Error("a refused put succeeds")
 		}
-		check(t, store.Put(t.Context(), "bucket", "key", body, "text/plain"))
+		_, err := store.Put(t.Context(), "bucket", "key", body)
+		check(t, err)
 	})
 }
 
@@ -150,28 +164,30 @@ func TestListPage(t *testing.T) {
 	forEachClient(t, func(t *testing.T, client string) {
 		store := serve(t, client, func(w http.ResponseWriter, r *http.Request) {
 			want := url.Values{
-				"list-type": {"2"}, "encoding-type": {"url"}, "prefix": {"p +/"},
+				"list-type": {"2"}, "encoding-type": {"url"}, "prefix": {"p +"},
 				"delimiter": {"/"}, "continuation-token": {"t+/="},
 			}
 			if r.URL.Query().Encode() != want.Encode() {
 				t.Errorf("query is %q", r.URL.RawQuery)
 			}
-			_, _ = io.WriteString(w, "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>"+
+			_, _ = io.WriteString(w, "<ListBucketResult><EncodingType>url</EncodingType>"+
+				"<IsTruncated>true</IsTruncated>"+
 				"<NextContinuationToken>n+%2B</NextContinuationToken>")
 			for _, key := range oddKeys {
-				_, _ = fmt.Fprintf(w, "<Contents><Key>%s</Key><Size>7</Size></Contents>",
+				_, _ = fmt.Fprintf(w, "<Contents><Key>p+%%2B%s</Key><Size>7</Size></Contents>",
 					url.QueryEscape(key))
 			}
-			_, _ = io.WriteString(w, "<CommonPrefixes><Prefix>p%2B+x/</Prefix></CommonPrefixes></ListBucketResult>")
+			_, _ = io.WriteString(w, "<CommonPrefixes><Prefix>p+%2B+x/</Prefix></CommonPrefixes>"+
+				"</ListBucketResult>")
 		})
-		page, err := store.ListPage(t.Context(), "bucket", "p +/", "/", "t+/=")
+		page, err := store.ListPage(t.Context(), "bucket", "p +", "/", "t+/=")
 		check(t, err)
 		for i, key := range oddKeys {
-			if (page.Objects[i] != aggregator.Object{Key: key, Size: 7}) {
+			if (page.Objects[i] != aggregator.Object{Key: "p +" + key, Size: 7}) {
 				t.Errorf("object is %+v, expected %q", page.Objects[i], key)
 			}
 		}
-		if page.Next != "n+%2B" || !slices.Equal(page.Prefixes, []string{"p+ x/"}) {
+		if page.Next != "n+%2B" || !slices.Equal(page.Prefixes, []string{"p + x/"}) {
 			t.Errorf("page is %+v", page)
 		}
 	})
@@ -198,6 +214,111 @@ func TestAnswersWithoutAResult(t *testing.T) {
 			if _, err := store.ListPage(t.Context(), "bucket", "", "", ""); err == nil {
 				t.Errorf("%s is taken for a page", name)
 			}
+		}
+	})
+}
+
+// L8: an answer that is no page of the prefix would end a listing early, or with other keys.
+func TestAnswersThatAreNoPage(t *testing.T) {
+	const notTruncated = "<IsTruncated>false</IsTruncated>"
+	object := func(key, size string) string {
+		return "<Contents><Key>" + key + "</Key>" + size + "</Contents>" + notTruncated
+	}
+	forEachClient(t, func(t *testing.T, client string) {
+		for inner, isPage := range map[string]bool{
+			notTruncated: true, object("p/a", "<Size>0</Size>"): true,
+			object("p/a%2B", "<Size>9007199254740992</Size>"): true,
+			"": false, "<IsTruncated>maybe</IsTruncated>": false, "<IsTruncated/>": false,
+			"<IsTruncated>true</IsTruncated>":                                     false,
+			"<IsTruncated>true</IsTruncated><NextContinuationToken/>":             false,
+			object("q/a", "<Size>1</Size>"):                                       false,
+			object("p/a", ""):                                                     false,
+			object("p/a", "<Size/>"):                                              false,
+			object("p/a", "<Size>-1</Size>"):                                      false,
+			object("p/a", "<Size>1.5</Size>"):                                     false,
+			object("p/a", "<Size>9007199254740993</Size>"):                        false,
+			"<Contents><Size>1</Size></Contents>" + notTruncated:                  false,
+			"<CommonPrefixes><Prefix>q/</Prefix></CommonPrefixes>" + notTruncated: false,
+		} {
+			store := serve(t, client, func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = io.WriteString(w, "<ListBucketResult>"+inner+"</ListBucketResult>")
+			})
+			page, err := store.ListPage(t.Context(), "bucket", "p/", "", "")
+			if (err == nil) != isPage {
+				t.Errorf("%s gives %v", inner, err)
+			}
+			if isPage && len(page.Objects) > 0 && strings.Contains(page.Objects[0].Key, "%") !=
+				strings.Contains(inner, "%") { // without EncodingType nothing is decoded
+				t.Errorf("%s gives %q", inner, page.Objects[0].Key)
+			}
+		}
+	})
+}
+
+// W11 to W13: a write sends its condition, and its answer gives the ETag.
+func TestConditions(t *testing.T) {
+	forEachClient(t, func(t *testing.T, client string) {
+		var got []string
+		store := serve(t, client, func(w http.ResponseWriter, r *http.Request) {
+			got = append(got, r.Method+" "+r.Header.Get("If-Match")+r.Header.Get("If-None-Match"))
+			w.Header().Set("ETag", `"x"`)
+		})
+		for _, condition := range []aggregator.Condition{
+			{}, aggregator.IfAbsent, aggregator.IfUnchanged(`"y"`),
+		} {
+			put := upload([]byte("text"))
+			put.Condition = condition
+			etag, err := store.Put(t.Context(), "bucket", "key", put)
+			if err != nil || etag != `"x"` {
+				t.Errorf("a put gives %s %v", etag, err)
+			}
+		}
+		_, etag, err := store.Get(t.Context(), "bucket", "key", 0)
+		if err != nil || etag != `"x"` {
+			t.Errorf("a get gives %s %v", etag, err)
+		}
+		check(t, store.Delete(t.Context(), "bucket", "key", aggregator.Condition{}))
+		check(t, store.Delete(t.Context(), "bucket", "key", aggregator.IfUnchanged(`"y"`)))
+		want := []string{"PUT ", "PUT *", `PUT "y"`, "GET ", "DELETE ", `DELETE "y"`}
+		if !slices.Equal(got, want) {
+			t.Errorf("requests are %q, expected %q", got, want)
+		}
+	})
+}
+
+// E5: a header that no clause needs fails nothing.
+func TestOddHeaders(t *testing.T) {
+	forEachClient(t, func(t *testing.T, client string) {
+		store := serve(t, client, func(w http.ResponseWriter, r *http.Request) {
+			for _, name := range []string{
+				"Last-Modified", "X-Amz-Missing-Meta", "X-Amz-Delete-Marker", "X-Amz-Object-Size",
+				"X-Amz-Server-Side-Encryption-Bucket-Key-Enabled",
+			} {
+				w.Header().Set(name, "caf\xe9")
+			}
+			if r.Header.Get("X-Amz-Copy-Source") != "" {
+				_, _ = io.WriteString(w, copied)
+			}
+		})
+		_, _, err := store.Get(t.Context(), "bucket", "key", 0)
+		check(t, err)
+		_, err = store.Put(t.Context(), "bucket", "key", upload(nil))
+		check(t, err)
+		check(t, store.Copy(t.Context(), "bucket", "from", "to"))
+		check(t, store.Delete(t.Context(), "bucket", "key", aggregator.Condition{}))
+	})
+}
+
+// E5: an answer that breaks off is a failed attempt, also one that would be final.
+func TestRefusalsThatBreakOff(t *testing.T) {
+	forEachClient(t, func(t *testing.T, client string) {
+		store := serve(t, client, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			refuse(w, http.StatusForbidden, "AccessDenied")
+		})
+		_, _, err := store.Get(t.Context(), "bucket", "key", 0)
+		if _, isRefusal := errors.AsType[*aggregator.Refusal](err); err == nil || isRefusal {
+			t.Errorf("get gives %v", err)
 		}
 	})
 }
@@ -241,9 +362,9 @@ func TestACallIsOneRequest(t *testing.T) {
 				}
 			})
 			// net/http repeats requests only on a connection that it has used before
-			_, err := store.Get(t.Context(), "bucket", "first", 100)
+			_, _, err := store.Get(t.Context(), "bucket", "first", 100)
 			check(t, err)
-			_, err = store.Get(t.Context(), "bucket", "k", 100)
+			_, _, err = store.Get(t.Context(), "bucket", "k", 100)
 			refusal, isRefusal := errors.AsType[*aggregator.Refusal](err)
 			if err == nil || requests.Load() != 1 || isRefusal != (c.status != 0) {
 				t.Errorf("%s gives %v after %d requests", name, err, requests.Load())
@@ -264,7 +385,7 @@ func TestARequestEndsWithItsContext(t *testing.T) {
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		if _, err := store.Get(ctx, "bucket", "k", 100); !errors.Is(err, context.DeadlineExceeded) {
+		if _, _, err := store.Get(ctx, "bucket", "k", 100); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error is %v", err)
 		}
 	})
@@ -288,6 +409,13 @@ func TestEndpointsThatCannotBeReached(t *testing.T) {
 // A bucket's host is of its region's partition. An endpoint takes the bucket into the path.
 func TestAddresses(t *testing.T) {
 	const china, gov = "cn-north-1", "us-gov-west-1"
+	for name, value := range map[string]string{ // none of them is a setting of table S
+		"AWS_ENDPOINT_URL": "http://localhost:1", "AWS_USE_FIPS_ENDPOINT": "true",
+		"AWS_USE_DUALSTACK_ENDPOINT": "true", "AWS_S3_USE_ARN_REGION": "true", "AWS_PROFILE": "x",
+		"AWS_CONFIG_FILE": "/nowhere", "AWS_CA_BUNDLE": "/nowhere", "AWS_DEFAULTS_MODE": "mobile",
+	} {
+		t.Setenv(name, value)
+	}
 	forEachClient(t, func(t *testing.T, client string) {
 		for _, c := range []struct{ region, endpoint, bucket, want string }{
 			{"eu-central-1", "", "bucket", "https://bucket.s3.eu-central-1.amazonaws.com/k"},
@@ -297,12 +425,14 @@ func TestAddresses(t *testing.T) {
 			{"eu-central-1", "", "with.dot", "https://s3.eu-central-1.amazonaws.com/with.dot/k"},
 			{"eu-central-1", "http://localhost:7070", "bucket", "http://localhost:7070/bucket/k"},
 			{"eu-central-1", "https://[::1]:7070/", "bucket", "https://[::1]:7070/bucket/k"},
+			// a name that S3 keeps for directory buckets: no session is asked for
+			{"eu-central-1", "http://localhost:7070", "b--x-s3", "http://b--x-s3.localhost:7070/k"},
 		} {
 			var got string
 			config := settings(client, c.endpoint)
 			config.Region, config.SourceBucket = c.region, c.bucket
 			show := func(request *http.Request) { got = request.URL.String() }
-			_, err := open(config, answering(show)).Get(t.Context(), c.bucket, "k", 0)
+			_, _, err := open(config, answering(show)).Get(t.Context(), c.bucket, "k", 0)
 			if got, _, _ = strings.Cut(got, "?"); err != nil || got != c.want {
 				t.Errorf("%s at %q of %s is %s %v, expected %s",
 					c.bucket, c.endpoint, c.region, got, err, c.want)
@@ -312,7 +442,11 @@ func TestAddresses(t *testing.T) {
 }
 
 // answering is a client that shows each request and gives it an empty answer.
-func answering(show func(*http.Request)) *http.Client { return &http.Client{Transport: shown(show)} }
+func answering(
+	show func(*http.Request),
+) *http.Client {
+	return &http.Client{Transport: shown(show)}
+}
 
 type shown func(*http.Request)
 

@@ -1,0 +1,86 @@
+// S3's answers, for both clients (SPEC.md L4, L8, R2, E5): listings, keys, bodies and ETags.
+
+/** @import { Readable } from 'node:stream' */
+/** @import { Page } from '../store.js' */
+
+const MOST_BYTES = 2 ** 53;
+
+/**
+ * ListObjectsV2's answer by S3's own names.
+ * @typedef {object} Listing
+ * @property {boolean | undefined} [IsTruncated]
+ * @property {string | undefined} [NextContinuationToken]
+ * @property {string | undefined} [EncodingType] how keys and prefixes are encoded
+ * @property {{Key?: string | undefined, Size?: number | string | undefined}[]
+ *   | undefined} [Contents]
+ * @property {{Prefix?: string | undefined}[] | undefined} [CommonPrefixes]
+ */
+
+/**
+ * L8: an answer that is not a page has failed.
+ * @param {Listing} listing
+ * @param {string} asked the prefix that was asked for
+ * @returns {Page}
+ */
+export const toPage = (listing, asked) => {
+  const { IsTruncated, NextContinuationToken, EncodingType } = listing;
+  const { Contents = [], CommonPrefixes = [] } = listing;
+  if (IsTruncated === undefined) throw new Error('a list without IsTruncated');
+  if (IsTruncated && !NextContinuationToken) throw new Error('a truncated list without a token');
+  const read = (/** @type {string | undefined} */ text = '') => {
+    const key = EncodingType === 'url' ? decodeKey(text) : text;
+    if (!key.startsWith(asked)) throw new Error('a list with a key outside its prefix');
+    return key;
+  };
+  return {
+    objects: Contents.map(({ Key, Size }) => ({ key: read(Key), size: readSize(Size) })),
+    prefixes: CommonPrefixes.map(({ Prefix }) => read(Prefix)),
+    nextToken: IsTruncated ? NextContinuationToken : undefined,
+  };
+};
+
+/** @param {number | string | undefined} size */
+const readSize = (size) => {
+  const bytes = /^[0-9]+$/.test(String(size)) ? Number(size) : Number.NaN;
+  if (!(bytes <= MOST_BYTES)) throw new Error(`a list with the size ${size}`);
+  return bytes;
+};
+
+/**
+ * The url encoding of listings writes a space as '+'.
+ * @param {string} key
+ */
+const decodeKey = (key) => decodeURIComponent(key.replaceAll('+', ' '));
+
+/**
+ * How CopyObject names the object to copy.
+ * @param {string} bucket
+ * @param {string} key
+ */
+export const copySource = (bucket, key) =>
+  [bucket, ...key.split('/')].map(encodeURIComponent).join('/');
+
+/**
+ * A body up to its end, which must not come before Content-Length says so.
+ * @param {Readable} stream
+ * @param {number} length by Content-Length, else 0
+ * @param {number} limitBytes
+ * @returns {Promise<Buffer | null>} null when there is more, which is then not read
+ */
+export const collect = async (stream, length, limitBytes) => {
+  const pieces = [];
+  let size = 0;
+  for await (const piece of stream) {
+    pieces.push(piece);
+    size += piece.length;
+    if (size > limitBytes) return null;
+  }
+  if (size < length) throw new Error(`${size} of ${length} bytes received`);
+  return Buffer.concat(pieces, size);
+};
+
+/**
+ * In the place of an ETag that S3 has not sent stands one on which no condition holds.
+ * @param {string | undefined} etag
+ */
+export const orNoEtag = (etag) => etag ?? '""';
