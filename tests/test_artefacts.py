@@ -79,7 +79,7 @@ def test_what_sam_build_made_is_not_fit_for_the_other_architecture(artefact: Art
         (elf(X86_64), "bootstrap is for x86_64, the function for arm64"),
         (elf(243), "bootstrap is for EM_RISCV, the function for arm64"),
         (elf(ARM64, interpreter=True), "bootstrap needs this machine's C library"),
-        (elf(ARM64, symbols=True), "bootstrap holds symbols"),
+        (elf(ARM64, symbols=True), "bootstrap contains symbols"),
         (elf(ARM64)[:70], "bootstrap: damaged ELF"),
     ],
 )
@@ -117,7 +117,7 @@ def test_a_script_may_be_a_bootstrap_if_it_can_be_executed(tmp_path: Path) -> No
         ),
         (
             {"app__main_dot_py": HANDLER, "app__x_dot_pyc": MAGIC_NUMBER + b"\0\0\0\0"},
-            "app/x.pyc is a left-over",
+            "app/x.pyc is useless",
         ),
         ({"app__main_dot_py": HANDLER, "app__x_dot_pyc": MAGIC_NUMBER + b"\1\0\0\0"}, None),
         (
@@ -162,16 +162,18 @@ def test_lambdas_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     package(tmp_path, bootstrap=b"#!/bin/sh\n" + bytes(5000))
     monkeypatch.setattr(artefacts, "ZIP_BYTES", 10)
     (problem,) = problems(GO, tmp_path, "arm64")
-    assert problem.endswith("bytes zipped: Lambda takes 10 in a direct upload")
+    assert problem.endswith("bytes zipped: Lambda allows 10 in a direct upload")
     monkeypatch.setattr(artefacts, "UNZIPPED_BYTES", 5000)
     (problem,) = problems(GO, tmp_path, "arm64")
-    assert problem == "5,010 bytes unzipped: Lambda takes 5,000"
+    assert problem == "5,010 bytes unzipped: Lambda allows 5,000"
 
 
 def test_what_is_not_built_or_not_known_is_a_problem(tmp_path: Path) -> None:
-    assert problems(GO, tmp_path / "no", "arm64") == [f"{tmp_path}/no is no folder: run sam build"]
+    assert problems(GO, tmp_path / "no", "arm64") == [
+        f"{tmp_path}/no is not a folder: run sam build"
+    ]
     (problem,) = problems(function("ruby3.4", "x"), package(tmp_path, x=b""), "arm64")
-    assert problem.startswith("runtime ruby3.4: no check knows it")
+    assert problem.startswith("runtime ruby3.4 has no check")
 
 
 def test_the_door_for_a_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,7 +145,7 @@ def test_a_ledger_of_another_queue_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is the ledger of other"):
         open_ledger(file, QUEUE)
     file.write_text("{}\n")
-    with pytest.raises(UsageError, match="line 1, is no entry"):
+    with pytest.raises(UsageError, match="line 1, is not a ledger's entry"):
         open_ledger(file, QUEUE)
 
 
