@@ -1,7 +1,7 @@
-"""Writes tests/baseline.json anew: ``.venv/bin/python tests/make_baseline.py``.
+"""Writes tests/baseline.json again: ``.venv/bin/python tests/make_baseline.py``.
 
-Kept is what the gate reads: the warm durations by round, and the day. Of the machine only what
-tells of a ratio is left.
+The file has only the values that the gate reads: the warm durations by round, and the day. Of the
+machine it has only the facts on which a ratio depends.
 """
 
 from __future__ import annotations

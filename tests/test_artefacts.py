@@ -1,4 +1,4 @@
-"""What is built is fit for Lambda, and what is not fit is refused with the file's name."""
+"""The built packages can run on Lambda; the check refuses others and names the file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PT_INTERP, SHT_SYMTAB, SHT_STRTAB = 3, 2, 3
 
 
 def elf(machine: int, *, interpreter: bool = False, symbols: bool = False) -> bytes:
-    """The smallest file that says this much: headers, one segment, three sections."""
+    """A minimal ELF file with these properties: headers, one segment, three sections."""
     names = b"\0.symtab\0.shstrtab\0"
     at_names = 64 + 56
     at_sections = at_names + len(names)
@@ -177,7 +177,7 @@ def test_what_is_not_built_or_not_known_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_the_door_for_a_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A build folder is a template whose code lies beside it, behind a link as SAM leaves it."""
+    """A build folder has a template and, behind a symbolic link as SAM makes it, the code."""
     package(tmp_path / "cache", bootstrap=elf(X86_64))
     (tmp_path / "AnyFunction").symlink_to(tmp_path / "cache")
     (tmp_path / "template.yaml").write_text(

@@ -1,4 +1,4 @@
-"""Days on the queue, what failed of them, and which are published."""
+"""The commands ``backfill``, ``redrive`` and ``status``, with a fake AWS."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def events(aws: FakeAws, queue: str = QUEUE) -> list[Mapping[str, Any]]:
 
 
 def backfill(aws: FakeAws, ledger: Path, most: int = 1000, **more: Any) -> Backfill:
-    """One whose queue is taken from, two messages at a time, whenever it sleeps."""
+    """A backfill whose queue loses two messages whenever the backfill sleeps."""
 
     def sleep(_: float) -> None:
         del aws.queues[QUEUE][:2]

@@ -1,4 +1,4 @@
-"""`compare --target aws`: what is asked of AWS, what is made of its answers, and what is left."""
+"""`compare --target aws`: its requests to AWS, its use of the answers, and its cleaning up."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FEW = {"cold": 1, "warm": 1, "rerun": 1}
 
 
 def aggregated(aws: FakeAws, variables: Mapping[str, str], event: Mapping[str, Any]) -> object:
-    """What an implementation would make of the objects in memory."""
+    """The output of an implementation for the objects in memory."""
     day = f"{event['year']:04d}/{event['month']:02d}/{event['day']:02d}"
     pattern = rf"{variables['SRC_PREFIX']}AWSLogs/\d{{12}}/CloudTrail/[^/]+/{day}/.+"
     keys = sorted(key for _, key in aws.objects if re.fullmatch(pattern, key))
@@ -105,7 +105,7 @@ def compared(
 
 
 def state(aws: FakeAws) -> object:
-    """What a comparison must leave as it was."""
+    """The state of AWS that a comparison must not change."""
     return (
         sorted(aws.objects),
         {name: (each.latest, each.versions, each.aliases) for name, each in aws.functions.items()},

@@ -1,4 +1,4 @@
-"""Control groups: those of this machine, and those of others by the files they would have."""
+"""Control groups: those of this machine, and those of other machines by fake files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command as a user meets it: exit codes, what goes where, and what is left behind."""
+"""The command line: exit codes, the use of stdout and stderr, and clean ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`verify`: the public door to the judge, run on a real artefact."""
+"""The command `verify` on a real artefact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cost model by hand-made samples, and that nothing has a cost that was not measured for it."""
+"""The cost model with hand-made samples. A row without the needed samples has no cost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def sample(kind: SampleKind, number: int, duration: float, init: float | None = 
 
 
 def row(memory_mb: int | None = None, mechanism: str | None = "cgroup v2", noise: float = 0) -> Row:
-    """2,000 sources and 1,000 on a machine that is slower in each round, by turns."""
+    """Samples of 2,000 and 1,000 sources by turns, on a machine that gets slower each round."""
     samples = [sample(SampleKind.COLD, 1, 4000, 250)]
     for number in range(1, ROUNDS + 1):
         slower = 1 + noise * (-1) ** number

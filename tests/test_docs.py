@@ -213,7 +213,7 @@ def test_each_parameter_is_documented() -> None:
 
 
 def test_the_picture_is_fresh() -> None:
-    """`python tests/make_picture.py` in `.venv` draws it anew."""
+    """`python tests/make_picture.py` in `.venv` draws it again."""
     for path, drawn in make_picture.pictures().items():
         assert path.read_text() == drawn, path
 

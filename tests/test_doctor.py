@@ -1,4 +1,4 @@
-"""`doctor`: every lack has its remedy, on this machine and in a stack."""
+"""`doctor`: each missing need has a remedy, on this machine and in a stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public door for a fifth language: a stranger's folder and template, judged by `verify`."""
+"""A fifth language: `verify` judges a folder and a template outside of the checkout."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """Outside of the checkout, as a stranger's would be; with vectors of its own choice."""
+    """A folder outside of the checkout, with a few vectors of its own."""
     shutil.copytree(FIFTH, tmp_path / "fifth")
     for name in (*IMPLEMENTED, *LACKING):
         shutil.copytree(VECTORS / name, tmp_path / "vectors" / name)
@@ -57,7 +57,7 @@ def verify(folder: Path, *more: str) -> tuple[int, list[str], list[str]]:
 
 
 def told(lines: Sequence[str]) -> dict[str, str]:
-    """Failed vector -> the clause that it is told under."""
+    """Failed vector -> the clause that the report names for it."""
     failed, clause = {}, ""
     for line in lines:
         if re.fullmatch(r"  [A-Z]\d+", line):

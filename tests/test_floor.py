@@ -1,4 +1,4 @@
-"""The floor: it moves the day's texts, all of them, and is a row that others are divided by."""
+"""The floor: it moves all texts of the day, and the other rows are divided by its row."""
 
 from __future__ import annotations
 

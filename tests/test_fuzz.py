@@ -1,4 +1,4 @@
-"""The differential fuzzer: it reaches every outcome, catches who disagrees, repeats by its seed."""
+"""The differential fuzzer: it reaches every outcome, finds disagreements, repeats by its seed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def drops_minus_of_zero(body: bytes) -> tuple[bytes, ...]:
 
 
 def ignores_the_trailer(body: bytes) -> tuple[bytes, ...]:
-    """Takes the first member's text whatever stands in its last eight bytes."""
+    """Returns the first member's text without a check of its last eight bytes."""
     try:
         return by_the_oracle(body)
     except BadSourceError as bad:

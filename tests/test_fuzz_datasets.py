@@ -1,4 +1,4 @@
-"""The fuzzer of datasets: its model agrees with the vectors, and it catches who does not."""
+"""The fuzzer of datasets: its model agrees with the vectors, and it finds disagreements."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_every_setting_comes() -> None:
 
 
 def asks_the_model(case: Case) -> bool:
-    """Whether a vector is about what the model knows: no faults, plain triggers, two buckets."""
+    """Whether the model covers a vector: no faults, plain triggers, two buckets."""
     buckets = {"SRC_BUCKET": SOURCE_BUCKET, "DST_BUCKET": DESTINATION_BUCKET}
     if case.faults or case.clauses[0][0] in "STEOP":
         return False

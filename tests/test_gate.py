@@ -119,7 +119,7 @@ def test_what_can_not_be_judged_is_an_error(now: Comparison, reason: str) -> Non
 
 @dataclass
 class SlowedMachine(FakeMachine):
-    """Java takes so many times as long as the others' 200 ms."""
+    """A machine on which Java takes a multiple of the others' 200 ms."""
 
     slowed: float = 1
 

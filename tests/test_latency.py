@@ -1,4 +1,4 @@
-"""The longer way to S3: what it takes for a latency, and that answers come later by it."""
+"""The latency to S3: its notation, and the delay of answers."""
 
 from __future__ import annotations
 

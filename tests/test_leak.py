@@ -1,4 +1,4 @@
-"""A function that keeps what it should let go of is seen in the memory column."""
+"""The memory column shows a function that leaks memory."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Leaky:
 
 
 class Nothing:
-    """A destination that any output matches."""
+    """A destination that accepts any output."""
 
     def clear(self) -> None:
         pass

@@ -1,4 +1,4 @@
-"""The Node runtime loop against the contract of the Runtime API, played by a fake of it."""
+"""The Node runtime loop with a fake Runtime API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page: what it shows, that it needs nothing else, and that a browser has no complaint."""
+"""The HTML page: its content, its independence of other files, and its validity in a browser."""
 
 from __future__ import annotations
 

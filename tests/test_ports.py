@@ -1,4 +1,4 @@
-"""Ports that no other process takes between their choice and their use."""
+"""Free ports: no other process takes one between its choice and its use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the files at the root and in .github say of the repository is true of it."""
+"""The statements of the files at the root and in .github about the repository are true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that was broken off goes on from what it kept, and only from a run of the same things."""
+"""An interrupted run can be resumed from its export, but only with the same settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals cover, noise is not ranked, a slowdown is, and the warnings say what is amiss."""
+"""Intervals cover the true value, noise gets no ranks, a slowdown does, and warnings appear."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def noisy(seed: int, median: float, spread: float = 0.03) -> dict[int, float]:
 
 
 def drifting(times: dict[int, float]) -> dict[int, float]:
-    """The machine slows down to a third while it measures."""
+    """Times on a machine that slows down to a third during the measurement."""
     return {number: time * (1 + number / 15) for number, time in times.items()}
 
 

@@ -1,4 +1,4 @@
-"""Sweeps: which rows there are, what each function gets, and that they are measured together."""
+"""Sweeps: their rows, the variables of each function, and the common rounds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.targets.interface import Latency, Limits, Target
 
 @dataclass
 class Sweep(FakeMachine):
-    """Remembers the environment of every sandbox and the proxies that were open."""
+    """A machine that records the variables of each sandbox and the open proxies."""
 
     environments: list[tuple[str, str, str]] = field(default_factory=list)
     asked: list[tuple[int | None, Limits | None]] = field(default_factory=list)

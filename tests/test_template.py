@@ -1,4 +1,4 @@
-"""What the harness reads of a SAM template."""
+"""The reading of a SAM template."""
 
 import os
 import subprocess

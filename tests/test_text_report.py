@@ -1,4 +1,4 @@
-"""Markdown and CSV, and reports that are made again from an export."""
+"""Reports as Markdown and CSV, and reports from an export."""
 
 from __future__ import annotations
 

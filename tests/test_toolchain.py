@@ -1,4 +1,4 @@
-"""Finding and making the programs outside Python."""
+"""The search for programs of the machine, and the builds of the pinned tools."""
 
 import os
 import re

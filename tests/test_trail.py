@@ -1,4 +1,4 @@
-"""What `trail` finds odd in a trail: a hand-made tree in which each oddity was counted."""
+"""The command `trail` on a hand-made folder with a known number of each oddity."""
 
 from __future__ import annotations
 

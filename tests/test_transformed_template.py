@@ -1,4 +1,4 @@
-"""What the linters can't know of the template: rights, queues, schedule, alarms, partitions."""
+"""Properties of the template that no linter checks: rights, queues, schedule, alarms."""
 
 from __future__ import annotations
 
