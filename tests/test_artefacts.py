@@ -168,7 +168,7 @@ def test_lambdas_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert problem == "5,010 bytes unzipped: Lambda allows 5,000"
 
 
-def test_what_is_not_built_or_not_known_is_a_problem(tmp_path: Path) -> None:
+def test_a_missing_build_and_an_unknown_runtime_are_problems(tmp_path: Path) -> None:
     assert problems(GO, tmp_path / "no", "arm64") == [
         f"{tmp_path}/no is not a folder: run sam build"
     ]
@@ -176,7 +176,9 @@ def test_what_is_not_built_or_not_known_is_a_problem(tmp_path: Path) -> None:
     assert problem.startswith("runtime ruby3.4 has no check")
 
 
-def test_the_door_for_a_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_checks_a_build_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A build folder has a template and, behind a symbolic link as SAM makes it, the code."""
     package(tmp_path / "cache", bootstrap=elf(X86_64))
     (tmp_path / "AnyFunction").symlink_to(tmp_path / "cache")

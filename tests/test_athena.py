@@ -159,7 +159,7 @@ def test_nested_values_are_read_by_the_second_query(database: duckdb.DuckDBPyCon
     assert rows == [(f"{user}/0", *service, 3), (f"{user}/1", *service, 2)]
 
 
-def test_what_is_to_be_filled_in_stands_where_the_file_says() -> None:
+def test_placeholders_stand_where_the_file_says() -> None:
     statements = SQL[SQL.index("CREATE") :]
     assert len(re.findall("DESTINATION_BUCKET/DESTINATION_PREFIX/", statements)) == 2
     assert statements.count("DESTINATION") == 4

@@ -171,7 +171,7 @@ def test_what_can_not_be_filled_is_told(
     assert words in capsys.readouterr().err
 
 
-def test_what_failed_for_good_is_reported_and_put_back(
+def test_dead_letters_are_reported_and_put_back(
     aws: FakeAws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for body in ('{"year": 2023, "month": 12, "day": 30}', "no JSON"):

@@ -47,7 +47,7 @@ def modelled(of: Row) -> Cost:
     return found
 
 
-def test_the_slope_is_between_the_sizes_and_leaves_out_what_is_fixed() -> None:
+def test_the_slope_between_two_sizes_leaves_out_the_fixed_time() -> None:
     found = modelled(row())
     assert found.ms_per_source.estimate == pytest.approx(PER_SOURCE_MS)
     assert found.fixed_ms == pytest.approx(FIXED_MS)
@@ -98,7 +98,7 @@ def without(kind: SampleKind) -> Row:
     ],
     ids=["one size", "no warm", "no limits", "no latency", "skipped"],
 )
-def test_what_was_not_measured_for_it_has_no_cost(of: Row) -> None:
+def test_a_row_without_the_needed_samples_has_no_cost(of: Row) -> None:
     assert cost(of, run(of)) is None
     assert cost_table(run(of)).rows == []
     assert "Cost on AWS" not in markdown(run(of))

@@ -98,7 +98,7 @@ def test_the_queue_leads_to_the_active_language(stack: Deployment) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_was_uploaded_is_what_was_built(
+def test_the_uploaded_package_is_the_built_one(
     stack: Deployment, unpacked: dict[str, Artefact], language: str
 ) -> None:
     def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -113,7 +113,7 @@ def test_what_was_uploaded_is_what_was_built(
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("case", ["chunks-across-sources", "trigger-sqs-scheduler"])
-def test_what_was_uploaded_passes_a_vector(
+def test_the_uploaded_package_passes_a_vector(
     stack: Deployment, unpacked: dict[str, Artefact], s3: ScriptedS3, language: str, case: str
 ) -> None:
     settings = variables(stack, language)

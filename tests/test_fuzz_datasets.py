@@ -151,7 +151,7 @@ def run(keep: Path, rounds: int, seed: int = 1, **faults: Change) -> DatasetTall
         return fuzz_datasets(s3, functions, seed, keep, go_on, print)
 
 
-def test_who_does_as_the_model_gives_no_disagreement(tmp_path: Path) -> None:
+def test_an_implementation_like_the_model_gives_no_disagreement(tmp_path: Path) -> None:
     tally = run(tmp_path / "keep", 3, one=faithful, two=faithful)
     assert (tally.rounds, len(tally.drafts)) == (3, 0), tally.drafts
     assert tally.datasets >= 250
@@ -172,7 +172,7 @@ def test_every_answer_comes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "fault", [reads_digests, skips_an_account, forgets_the_manifest, closes_late]
 )
-def test_a_fault_is_caught_made_small_and_can_be_run_again(fault: Change, tmp_path: Path) -> None:
+def test_a_fault_is_found_shrunk_and_can_be_run_again(fault: Change, tmp_path: Path) -> None:
     tally = run(tmp_path, 6, good=faithful, wrong=fault)
     assert tally.drafts
     for draft, title in tally.drafts.items():
@@ -216,7 +216,7 @@ def asks_the_model(case: Case) -> bool:
     )
 
 
-def test_the_model_says_what_the_vectors_say() -> None:
+def test_the_model_agrees_with_the_vectors() -> None:
     cases = [case for case in load_cases() if asks_the_model(case)]
     assert len(cases) > 130
     wrong = []

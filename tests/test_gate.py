@@ -112,7 +112,7 @@ def test_each_variant_is_judged_by_its_own_floor() -> None:
         (replace(BASELINE, fixture={"sources": 10}), "another day"),
     ],
 )
-def test_what_can_not_be_judged_is_an_error(now: Comparison, reason: str) -> None:
+def test_runs_that_can_not_be_judged_are_an_error(now: Comparison, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         list(judge_slowdown(BASELINE, now, 1.15))
 

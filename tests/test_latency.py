@@ -33,7 +33,7 @@ def test_forms_of_a_latency(text: str, latency: Latency) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "20", "20s", "-5ms", "20ms+5ms", "1.5ms", "20ms+-21ms"])
-def test_what_is_no_latency_is_refused(text: str) -> None:
+def test_a_wrong_latency_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="latency"):
         parse_latency(text)
 

@@ -70,7 +70,7 @@ def test_the_newest_version_is_that_of_each_language() -> None:
     assert in_pom("version") == newest
 
 
-def test_what_is_not_released_stands_first() -> None:
+def test_unreleased_changes_stand_first() -> None:
     headings = re.findall(r"^## (.*)$", CHANGELOG, re.MULTILINE)
 
     assert headings[0] == "[Unreleased]"

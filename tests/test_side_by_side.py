@@ -95,7 +95,7 @@ def test_every_report_shows_the_growth() -> None:
     assert "different days" not in side_by_side_markdown(alone)
 
 
-def test_what_has_no_warm_samples_is_one_dash() -> None:
+def test_a_row_without_warm_samples_is_one_dash() -> None:
     rows = tuple(
         replace(row, samples=tuple(each for each in row.samples if each.kind is SampleKind.COLD))
         for row in COMPARISON.rows

@@ -197,7 +197,7 @@ def test_the_days_are_listed_without_a_day(
     assert "1 in no day's folder" in out
 
 
-def test_what_is_zero_is_in_the_export_and_not_on_the_screen(
+def test_counts_of_zero_are_in_the_export_and_not_on_the_screen(
     dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ("trail", "--source", str(dataset), "--day", "2024-02-08")
@@ -233,7 +233,7 @@ def test_a_day_that_the_trail_lacks_is_wrong_usage(
     assert main(["trail", "--source", str(dataset / "none")]) == 2
 
 
-def test_a_comparison_of_a_source_tells_what_was_odd(
+def test_a_comparison_of_a_source_lists_its_oddities(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / SINGLE / "a.json.gz"
