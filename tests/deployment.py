@@ -68,7 +68,7 @@ class Deployment:
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
-    # ---- what is there ----
+    # ---- the deployed stack ----
 
     def outputs(self) -> dict[str, str]:
         (stack,) = self.aws.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 BASELINE = Path(__file__).with_name("baseline.json")
-#: What is measured for the baseline, and what is measured to be judged by it.
+#: The flags of the baseline's run, which are also those of a run that is compared with it.
 COMPARE = (
     *("compare", "--objects", "100", "--cold", "0", "--rerun", "0", "--warm", "8"),
     *("--languages", "python,go", "--clients", "sdk"),

@@ -55,7 +55,7 @@ def test_days_are_the_triggers_of_the_contract(
     assert main(asked) == 0  # all of it is in the ledger
     assert len(events(aws)) == 4
     assert "4 messages, 4 of them sent before" in capsys.readouterr().out
-    assert main([*asked, "--force"]) == 0  # not what was sent before
+    assert main([*asked, "--force"]) == 0  # a task with force is another task
     assert [each["force"] for each in events(aws)[4:]] == [True] * 4
 
 

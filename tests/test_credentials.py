@@ -63,7 +63,7 @@ class KeyService:
         }
 
     def accepts(self, key: str, token: str) -> bool:
-        # the answer tells whole seconds: a little grace for what was cut off
+        # the answer has whole seconds, so the rounding needs a little grace
         return time.monotonic() < self.given.get((key, token), 0.0)
 
 

@@ -34,7 +34,7 @@ from harness.verify.vectors.log_checks import PHASES
 pytestmark = pytest.mark.slow
 
 Change = Callable[[DatasetModel], None]
-#: Settings that the model knows; a vector with others asks for what it does not tell.
+#: Settings that the model knows; it does not cover vectors with others.
 KNOWN = {"SRC_PREFIX", "DST_PREFIX", "CHUNK_BYTES", "MAX_SOURCE_BYTES", "CONCURRENCY", "GZIP_LEVEL"}
 MEMBERS = {"year", "month", "day", "account", "force"}
 

@@ -29,7 +29,7 @@ def file(*records: str) -> bytes:
     return ('{"Records":[' + ",".join(records) + "]}").encode()
 
 
-# key -> body; what is odd in it stands beside it
+# key -> body; a comment beside it names its oddity
 TREE: Mapping[str, bytes] = {
     f"{SINGLE}a-normal.json.gz": gzip.compress(file(record(1), record(2))),
     f"{SINGLE}b-redelivered.json.gz": gzip.compress(
@@ -170,7 +170,7 @@ def test_the_sizes_of_the_day(oddities: Oddities) -> None:
     assert oddities.small_sources == len(stored)
     records = oddities.records_per_source
     assert (records.sum, records.median, records.p95, records.max) == (29, 3, 7, 7)
-    # all but what is cut and what is too large; zero bytes inflate to zero
+    # all except the cut body and the too large one; zero bytes inflate to zero bytes
     assert oddities.inflated_bytes.max > 5000
     assert oddities.to_json()["small_share"] == 1.0
 

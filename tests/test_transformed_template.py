@@ -108,7 +108,7 @@ def test_no_right_is_for_everything() -> None:
     for role in roles.values():
         for actions, where, _ in statements(role).values():
             assert "*" not in str(actions)
-            # a star ends what begins with a prefix or a log group's folder
+            # a star may only follow a prefix or a log group's folder
             assert re.fullmatch(r"[^*]*(/\*)?", where) if isinstance(where, str) else where
 
 

@@ -14,7 +14,7 @@ from harness.model import UsageError
 from harness.verify.vectors.cases import VECTORS, build_body, load_cases
 
 SPEC = Path(__file__).parent.parent / "SPEC.md"
-# proved elsewhere: what no single vector can show
+# clauses that no single vector can show; other tests prove them
 ELSEWHERE = {
     "S16": "test_credentials.py",
     "P3": "test_bounds.py",

@@ -75,7 +75,7 @@ def from_folder(folder: Path) -> Read:
 
 
 def describe(found: Sequence[DayStatus]) -> Iterator[str]:
-    """The lines that a person reads: sums, what was bad, and what is missing, in ranges."""
+    """The report: sums, days with bad sources, and ranges of missing days."""
     published = [each for each in found if each.counts is not None]
     yield f"{len(published):,} of {len(found):,} published"
     sums = {name: sum((each.counts or {}).get(name, 0) for each in published) for name in _COUNTS}

@@ -54,7 +54,7 @@ class Mutant:
 class Outcome(NamedTuple):
     mutant: Mutant
     fate: Fate
-    by: str = ""  # the test or vector that killed it, or what was wrong with it
+    by: str = ""  # the test or vector that killed it, or the fault of the mutant itself
 
 
 class _Tools(NamedTuple):

@@ -178,7 +178,7 @@ def _fingerprint(lines: Iterable[bytes], form: Callable[[bytes], bytes]) -> tupl
 
 
 def _meaning(line: bytes) -> bytes:
-    """A line's JSON value in one canonical text; what is not JSON stands for itself."""
+    """A line's JSON value in one canonical text; a line that is not JSON stays as it is."""
     try:
         value = json.loads(line, parse_int=_number, parse_float=_number)
         return json.dumps(value, sort_keys=True).encode()

@@ -142,7 +142,7 @@ def _to_json(case: Case, title: str) -> dict[str, object]:
     for step in case.steps:
         expect = {name: value for name, value in asdict(step.expect).items() if value is not None}
         if step.expect.error is None:
-            del expect["published"]  # the result is what is published
+            del expect["published"]  # by default the published result is the returned one
         steps.append(
             {
                 "event": json.loads(step.payload),

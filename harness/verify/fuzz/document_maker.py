@@ -10,7 +10,7 @@ _NUMBERS = (
     *("0", "-0", "1", "-1", "0.0", "-0.0", "1.0", "1.50", "1e5", "1E+5", "1e-05", "0e0", "-0e-0"),
     *("9007199254740993", "18446744073709551616", "1e400", "-1E-400", "243.0", "1.688560107857E9"),
 )
-# what JSON parsers are known to let through
+# faults that some JSON parsers accept
 _NO_VALUES = (
     *("NaN", "Infinity", "-Infinity", "nan", "True", "None", "undefined", "nul", "nulll", ""),
     *("01", "-01", "-", "+1", ".5", "1.", "-.5", "1e", "1.e5", "1e+", "0x1F", "1_0", "1 2", "--1"),

@@ -16,7 +16,7 @@ Form = Callable[[bytes], bytes]
 
 _MOST_TRIES = 1500
 _SMALL = 8  # pieces of at most so many bytes are tried at every place
-#: The clause that a draft is filed under, by what the oracle says; the person decides.
+#: The clause of a draft, by the oracle's code. A person may choose another.
 _CLAUSES = {"TOO_LARGE": "R2", "BAD_GZIP": "R5", "BAD_JSON": "R6", "NO_RECORDS": "R8"}
 
 

@@ -91,7 +91,9 @@ class ArtefactDays:
             "deleted": 0,
         }
         if not same_json(invocation.result, want):
-            return Day(error=f"the result is {invocation.result}, what it left and logged {want}")
+            return Day(
+                error=f"the result is {invocation.result}, but the output and log say {want}"
+            )
         return Day(text, codes)
 
 
