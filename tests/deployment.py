@@ -68,7 +68,7 @@ class Deployment:
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
-    # ---- what is there ----
+    # ---- the deployed stack ----
 
     def outputs(self) -> dict[str, str]:
         (stack,) = self.aws.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
@@ -103,7 +103,7 @@ class Deployment:
         return schedule
 
     def downloaded(self, language: str, folder: Path) -> Artefact:
-        """What was uploaded for this language, unpacked as Lambda does."""
+        """The uploaded package of this language, unpacked as Lambda does."""
         artefact = self.artefacts[language]
         answer = self.aws.client("cloudformation").get_template(
             StackName=STACK, TemplateStage="Processed"
@@ -122,7 +122,7 @@ class Deployment:
 
 
 def scheduled_message(schedule: Mapping[str, Any], time: str) -> str:
-    """What EventBridge Scheduler puts into the queue at ``time``."""
+    """The message that EventBridge Scheduler puts into the queue at ``time``."""
     text: str = schedule["Target"]["Input"]
     message = text.replace("<aws.scheduler.scheduled-time>", time)
     assert json.loads(message)

@@ -1,7 +1,7 @@
 """An AWS in memory behind boto3's own clients.
 
-Requests are checked by botocore as ever, and every answer against the service's model, so that no
-field is made up. What is answered is this file's.
+botocore checks each request as usual. Each answer is checked against the service's model, so that
+no field is invented. The content of the answers is defined here.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class FakeFunction:
 
 @dataclass
 class FakeAws:
-    """``refuse`` maps an operation to what it is refused with; ``done`` has all that was asked."""
+    """``refuse`` maps an operation to its error code; ``done`` has all requests."""
 
     run: Callable[[Mapping[str, str], Mapping[str, Any], bool], Answer] | None = None
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)

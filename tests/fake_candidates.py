@@ -1,4 +1,4 @@
-"""Candidates in simulated time: each invocation moves a clock that nobody waits for."""
+"""Candidates in simulated time: each invocation moves a clock forward, without waiting."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RESULT: Mapping[str, object] = {"day": "2024-02-08", "records": 7}
 
 @dataclass
 class Stage:
-    """Everything that happens, in order, and the destination that all share."""
+    """The list of all events, in order, and the destination of all candidates."""
 
     done: list[str] = field(default_factory=list)
     now_ms: float = 0

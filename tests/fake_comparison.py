@@ -1,4 +1,4 @@
-"""A comparison with one row of each verdict, as every report has to show it."""
+"""A comparison with one row of each verdict, for the tests of the reports."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ COMPARISON = Comparison(
 
 
 def _swept(of: Row, variant: Variant, factor: float) -> Row:
-    """With halves, where there is a latency, that take 60 % of the time."""
+    """A swept row. With a latency it has samples of the half day, at 60 % of the time."""
     memory_mb = variant.memory_mb or 1769
     samples = tuple(
         replace(each, duration_ms=each.duration_ms * factor)

@@ -78,7 +78,7 @@ type Spoil = Callable[[list[bytes]], list[bytes]]
 
 @dataclass
 class FakeMachine:
-    """What the target stands on; tests set what goes wrong and read what was done."""
+    """The machine behind the fake target. Tests set its faults and read its actions."""
 
     languages: Sequence[str] = LANGUAGES
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -162,7 +162,7 @@ class FakeMachine:
 
 
 class FakeSandbox:
-    """Aggregates with the slow oracle's reading."""
+    """A sandbox that aggregates by the slow oracle."""
 
     def __init__(
         self, machine: FakeMachine, language: str, env: Mapping[str, str], enforcement: Enforcement
@@ -228,7 +228,7 @@ class FakeSandbox:
         return result
 
     def _print_anew(self, day: str, records: Sequence[bytes]) -> dict[str, object]:
-        """One object with other texts of the same values, as a program that parses leaves it."""
+        """One object with the same values in another text, as after a JSON parser and printer."""
         text = b"".join(json.dumps(json.loads(each)).encode() + b"\n" for each in records)
         bucket = self._machine.store.buckets[self._env["DST_BUCKET"]]
         bucket[f"{day}/000001.ndjson.gz"] = gzip.compress(text)

@@ -1,7 +1,7 @@
-"""ministack on loopback: an AWS that takes a stack, keeps what was uploaded, and proves no more.
+"""ministack on loopback: an AWS that accepts a stack and stores its packages.
 
-It accepts nearly anything and its own invocations are no evidence: what is deployed there has to be
-looked at, and run elsewhere.
+It accepts nearly everything, and its own invocations prove nothing. So tests inspect the deployed
+stack, and run its functions elsewhere.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _START_TIMEOUT_S = 120
 
 
 class LocalAws:
-    """A context manager around one ministack, all of whose files go with it."""
+    """A context manager around one ministack. Leaving it deletes all files of ministack."""
 
     def __init__(self) -> None:
         (self._port,) = free_ports(1)
@@ -68,7 +68,7 @@ class LocalAws:
 
     @property
     def addresses(self) -> set[str]:
-        """Where it listens."""
+        """The addresses at which it listens."""
         assert self._process is not None
         connections = psutil.Process(self._process.pid).net_connections()
         return {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}

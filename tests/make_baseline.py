@@ -1,7 +1,7 @@
-"""Writes tests/baseline.json anew: ``.venv/bin/python tests/make_baseline.py``.
+"""Writes tests/baseline.json again: ``.venv/bin/python tests/make_baseline.py``.
 
-Kept is what the gate reads: the warm durations by round, and the day. Of the machine only what
-tells of a ratio is left.
+The file has only the values that the gate reads: the warm durations by round, and the day. Of the
+machine it has only the facts on which a ratio depends.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 BASELINE = Path(__file__).with_name("baseline.json")
-#: What is measured for the baseline, and what is measured to be judged by it.
+#: The flags of the baseline's run, which are also those of a run that is compared with it.
 COMPARE = (
     *("compare", "--objects", "100", "--cold", "0", "--rerun", "0", "--warm", "8"),
     *("--languages", "python,go", "--clients", "sdk"),

@@ -40,7 +40,7 @@ def rows_of(export: Export) -> Iterator[Mapping[str, Any]]:
 
 
 def readme_table(export: Export) -> str:
-    """The rows and what was measured, as README.md shows them."""
+    """The table of README.md: the rows and their values."""
     return "".join(
         [
             f"| {' | '.join(README_HEADINGS)} |\n",
@@ -83,7 +83,7 @@ def describe(export: Export) -> str:
 
 
 def backfill_table(export: Export) -> str:
-    """How long the whole dataset takes at the rate of each row."""
+    """The time for the whole dataset at the rate of each row."""
     limit = CONCURRENCY / GET_S
     lines = [
         f"| row | measured, sources/s | at {GET_S * 1000:.0f} ms | the dataset | a day |\n",
@@ -122,7 +122,7 @@ def with_block(text: str, made: str) -> str:
 
 
 def blocks(path: Path) -> dict[Path, str]:
-    """Each document and its block, as the export demands them."""
+    """Each document and its block, made from the export."""
     export = json.loads(path.read_text())
     return {
         README: readme_table(export),

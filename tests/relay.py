@@ -1,4 +1,4 @@
-"""Lambda's side of a queue, played: from a real queue to a sandbox, by SQS's rules.
+"""Simulates Lambda's side of a queue: messages of a real queue go to a sandbox, by SQS's rules.
 
 A message whose invocation succeeds is deleted. One whose invocation fails stays, hidden until its
 visibility time-out, and is received again until the queue's redrive policy moves it.
@@ -24,9 +24,9 @@ class Relay:
     function: Function
 
     def deliver(self) -> Invocation | None:
-        """Receive, invoke, delete on success; ``None`` when no message is to be had.
+        """Receive a message, invoke, and delete it on success; ``None`` without a message.
 
-        After a failure the visibility time-out is let pass at once.
+        After a failure the message becomes visible again at once.
         """
         answer = self.sqs.receive_message(
             QueueUrl=self.queue_url, MaxNumberOfMessages=1, AttributeNames=["All"]
@@ -42,7 +42,7 @@ class Relay:
         return None
 
     def drain(self) -> list[Invocation]:
-        """Deliver until the queue gives nothing more."""
+        """Deliver until the queue is empty."""
         invocations = []
         while (invocation := self.deliver()) is not None:
             invocations.append(invocation)

@@ -1,4 +1,4 @@
-"""What CloudFormation gets to see: SAM's own transform of ``template.yaml``, and its conditions."""
+"""The template that CloudFormation gets: SAM's transform of ``template.yaml``, with conditions."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def transformed() -> dict[str, Any]:
 def deployed(**given: object) -> dict[str, Any]:
     """Logical id -> type and properties of what these parameters deploy.
 
-    Conditions, ``Fn::If``, mappings and references to parameters are worked out; what only AWS can
-    know (``Fn::GetAtt``, references to resources) stays as it is.
+    It evaluates conditions, ``Fn::If``, mappings and references to parameters. Values that only AWS
+    knows (``Fn::GetAtt``, references to resources) stay as they are.
     """
     whole = transformed()
     resolver = _Resolver(whole, parameters(**given))

@@ -1,4 +1,4 @@
-"""What is built is fit for Lambda, and what is not fit is refused with the file's name."""
+"""The built packages can run on Lambda; the check refuses others and names the file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PT_INTERP, SHT_SYMTAB, SHT_STRTAB = 3, 2, 3
 
 
 def elf(machine: int, *, interpreter: bool = False, symbols: bool = False) -> bytes:
-    """The smallest file that says this much: headers, one segment, three sections."""
+    """A minimal ELF file with these properties: headers, one segment, three sections."""
     names = b"\0.symtab\0.shstrtab\0"
     at_names = 64 + 56
     at_sections = at_names + len(names)
@@ -79,7 +79,7 @@ def test_what_sam_build_made_is_not_fit_for_the_other_architecture(artefact: Art
         (elf(X86_64), "bootstrap is for x86_64, the function for arm64"),
         (elf(243), "bootstrap is for EM_RISCV, the function for arm64"),
         (elf(ARM64, interpreter=True), "bootstrap needs this machine's C library"),
-        (elf(ARM64, symbols=True), "bootstrap holds symbols"),
+        (elf(ARM64, symbols=True), "bootstrap contains symbols"),
         (elf(ARM64)[:70], "bootstrap: damaged ELF"),
     ],
 )
@@ -117,7 +117,7 @@ def test_a_script_may_be_a_bootstrap_if_it_can_be_executed(tmp_path: Path) -> No
         ),
         (
             {"app__main_dot_py": HANDLER, "app__x_dot_pyc": MAGIC_NUMBER + b"\0\0\0\0"},
-            "app/x.pyc is a left-over",
+            "app/x.pyc is useless",
         ),
         ({"app__main_dot_py": HANDLER, "app__x_dot_pyc": MAGIC_NUMBER + b"\1\0\0\0"}, None),
         (
@@ -162,20 +162,24 @@ def test_lambdas_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     package(tmp_path, bootstrap=b"#!/bin/sh\n" + bytes(5000))
     monkeypatch.setattr(artefacts, "ZIP_BYTES", 10)
     (problem,) = problems(GO, tmp_path, "arm64")
-    assert problem.endswith("bytes zipped: Lambda takes 10 in a direct upload")
+    assert problem.endswith("bytes zipped: Lambda allows 10 in a direct upload")
     monkeypatch.setattr(artefacts, "UNZIPPED_BYTES", 5000)
     (problem,) = problems(GO, tmp_path, "arm64")
-    assert problem == "5,010 bytes unzipped: Lambda takes 5,000"
+    assert problem == "5,010 bytes unzipped: Lambda allows 5,000"
 
 
-def test_what_is_not_built_or_not_known_is_a_problem(tmp_path: Path) -> None:
-    assert problems(GO, tmp_path / "no", "arm64") == [f"{tmp_path}/no is no folder: run sam build"]
+def test_a_missing_build_and_an_unknown_runtime_are_problems(tmp_path: Path) -> None:
+    assert problems(GO, tmp_path / "no", "arm64") == [
+        f"{tmp_path}/no is not a folder: run sam build"
+    ]
     (problem,) = problems(function("ruby3.4", "x"), package(tmp_path, x=b""), "arm64")
-    assert problem.startswith("runtime ruby3.4: no check knows it")
+    assert problem.startswith("runtime ruby3.4 has no check")
 
 
-def test_the_door_for_a_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A build folder is a template whose code lies beside it, behind a link as SAM leaves it."""
+def test_the_command_checks_a_build_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A build folder has a template and, behind a symbolic link as SAM makes it, the code."""
     package(tmp_path / "cache", bootstrap=elf(X86_64))
     (tmp_path / "AnyFunction").symlink_to(tmp_path / "cache")
     (tmp_path / "template.yaml").write_text(

@@ -52,7 +52,7 @@ def record(number: int, refused: bool) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """What a function leaves of two days, as files: chunks, manifests, and one hidden chunk."""
+    """A function's output of two days, as files: chunks, manifests, and one hidden chunk."""
     artefact = built("go")
     assert isinstance(artefact, Artefact), artefact
     folder = tmp_path_factory.mktemp("dataset")
@@ -88,7 +88,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def locations() -> Iterator[tuple[tuple[int, ...], str]]:
-    """Partition values and where the template says that they lie; years are cut short."""
+    """Partition values and their places by the template, for a few years only."""
     ranges: dict[str, Sequence[int]] = {}
     for name in PARTITIONS:
         assert PROPERTIES[f"projection.{name}.type"] == "integer"
@@ -159,7 +159,7 @@ def test_nested_values_are_read_by_the_second_query(database: duckdb.DuckDBPyCon
     assert rows == [(f"{user}/0", *service, 3), (f"{user}/1", *service, 2)]
 
 
-def test_what_is_to_be_filled_in_stands_where_the_file_says() -> None:
+def test_placeholders_stand_where_the_file_says() -> None:
     statements = SQL[SQL.index("CREATE") :]
     assert len(re.findall("DESTINATION_BUCKET/DESTINATION_PREFIX/", statements)) == 2
     assert statements.count("DESTINATION") == 4

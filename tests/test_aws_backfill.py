@@ -1,4 +1,4 @@
-"""Days on the queue, what failed of them, and which are published."""
+"""The commands ``backfill``, ``redrive`` and ``status``, with a fake AWS."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def events(aws: FakeAws, queue: str = QUEUE) -> list[Mapping[str, Any]]:
 
 
 def backfill(aws: FakeAws, ledger: Path, most: int = 1000, **more: Any) -> Backfill:
-    """One whose queue is taken from, two messages at a time, whenever it sleeps."""
+    """A backfill whose queue loses two messages whenever the backfill sleeps."""
 
     def sleep(_: float) -> None:
         del aws.queues[QUEUE][:2]
@@ -55,7 +55,7 @@ def test_days_are_the_triggers_of_the_contract(
     assert main(asked) == 0  # all of it is in the ledger
     assert len(events(aws)) == 4
     assert "4 messages, 4 of them sent before" in capsys.readouterr().out
-    assert main([*asked, "--force"]) == 0  # not what was sent before
+    assert main([*asked, "--force"]) == 0  # a task with force is another task
     assert [each["force"] for each in events(aws)[4:]] == [True] * 4
 
 
@@ -145,7 +145,7 @@ def test_a_ledger_of_another_queue_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is the ledger of other"):
         open_ledger(file, QUEUE)
     file.write_text("{}\n")
-    with pytest.raises(UsageError, match="line 1, is no entry"):
+    with pytest.raises(UsageError, match="line 1, is not a ledger's entry"):
         open_ledger(file, QUEUE)
 
 
@@ -171,7 +171,7 @@ def test_what_can_not_be_filled_is_told(
     assert words in capsys.readouterr().err
 
 
-def test_what_failed_for_good_is_reported_and_put_back(
+def test_dead_letters_are_reported_and_put_back(
     aws: FakeAws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for body in ('{"year": 2023, "month": 12, "day": 30}', "no JSON"):

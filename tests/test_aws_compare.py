@@ -1,4 +1,4 @@
-"""`compare --target aws`: what is asked of AWS, what is made of its answers, and what is left."""
+"""`compare --target aws`: its requests to AWS, its use of the answers, and its cleaning up."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FEW = {"cold": 1, "warm": 1, "rerun": 1}
 
 
 def aggregated(aws: FakeAws, variables: Mapping[str, str], event: Mapping[str, Any]) -> object:
-    """What an implementation would make of the objects in memory."""
+    """The output of an implementation for the objects in memory."""
     day = f"{event['year']:04d}/{event['month']:02d}/{event['day']:02d}"
     pattern = rf"{variables['SRC_PREFIX']}AWSLogs/\d{{12}}/CloudTrail/[^/]+/{day}/.+"
     keys = sorted(key for _, key in aws.objects if re.fullmatch(pattern, key))
@@ -105,7 +105,7 @@ def compared(
 
 
 def state(aws: FakeAws) -> object:
-    """What a comparison must leave as it was."""
+    """The state of AWS that a comparison must not change."""
     return (
         sorted(aws.objects),
         {name: (each.latest, each.versions, each.aliases) for name, each in aws.functions.items()},
@@ -150,7 +150,7 @@ def test_it_invokes_its_own_aliases_and_leaves_nothing(aws: FakeAws, tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_function_gets_is_the_deployed_environment_but_for_the_places(
+def test_a_function_gets_the_deployed_environment_except_the_places(
     aws: FakeAws, tmp_path: Path
 ) -> None:
     compared(aws, tmp_path, memory_mb=(512,))
@@ -241,7 +241,7 @@ def test_a_version_is_known_before_anything_can_interrupt(
     assert snapshot(aws) == before
 
 
-def test_what_could_not_be_undone_is_tried_again_by_the_next(aws: FakeAws, tmp_path: Path) -> None:
+def test_the_next_run_undoes_what_one_could_not(aws: FakeAws, tmp_path: Path) -> None:
     before = snapshot(aws)
     aws.refuse["DeleteAlias"] = Refused("ServiceException", "not now")
     with pytest.raises(HarnessError, match="some changes could not be undone"):
@@ -288,7 +288,7 @@ def test_a_wrong_output_is_no_match(aws: FakeAws, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_how_a_function_fails_is_told_apart(
+def test_kinds_of_failure_are_distinguished(
     aws: FakeAws, tmp_path: Path, error: str, used: float, kind: str
 ) -> None:
     line = report_line(duration=1, billed=2, size=1769, used=used, init=3)
@@ -357,7 +357,7 @@ def test_an_unusable_stack_is_told(aws: FakeAws, status: str, words: str) -> Non
         read_stack(aws.clients(), "other")
 
 
-def test_what_only_the_emulator_can_do_is_refused(aws: FakeAws, tmp_path: Path) -> None:
+def test_flags_of_the_emulator_are_refused_on_aws(aws: FakeAws, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="need the local target"):
         compared(aws, tmp_path, limits=None)
 

@@ -1,7 +1,7 @@
 """`compare --target aws` over real functions: the emulator behind the invoke call, S3 on loopback.
 
-Only the control plane is made up (`fake_aws`). What Lambda's log would hold is what the function
-printed here, with a REPORT line in AWS's form.
+Only the control plane is fake (`fake_aws`). Lambda's log is the function's output here, with a
+REPORT line in AWS's form.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PLACES = ("SRC_BUCKET", "SRC_PREFIX", "DST_BUCKET", "DST_PREFIX")
 
 
 class EmulatedFunction:
-    """A sandbox for each published version, told apart by its variables."""
+    """A sandbox for each published version; its variables identify it."""
 
     def __init__(self, artefact: Artefact, s3: Mapping[str, str], stack: ExitStack) -> None:
         self._artefact = artefact

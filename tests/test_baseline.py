@@ -1,4 +1,4 @@
-"""The gate and the memory column over real functions: who got worse is named, and nobody else."""
+"""The gate and the memory column with real functions: only the worse language is named."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PYTHON = IMPLEMENTATIONS["python"]
 
 
 def target(folder: Path, variants: Mapping[str, str]) -> Target:
-    """The real ones, but that languages of ``variants`` are Python with that handler of ours."""
+    """The real target, but languages of ``variants`` are Python functions with these handlers."""
     real = cli._local_target(None)
 
     def build(

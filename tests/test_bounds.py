@@ -1,4 +1,4 @@
-"""P2 to P5: what a run may hold at once, seen from outside."""
+"""P2 to P5: the bounds of memory and of requests ahead, observed from outside."""
 
 from __future__ import annotations
 
@@ -118,8 +118,8 @@ def test_folders_are_listed_at_most_ten_pages_ahead(artefact: Artefact, s3: Scri
     assert day_pages_while_the_first_source_stalls(artefact, s3, sources, page=1000) <= 11
 
 
-def test_what_is_left_of_large_sources_is_small(artefact: Artefact, s3: ScriptedS3) -> None:
-    """P3: no source stays inflated because a few bytes of it wait to be written."""
+def test_rests_of_large_sources_take_little_memory(artefact: Artefact, s3: ScriptedS3) -> None:
+    """P3: a few bytes that wait to be written do not keep the whole inflated source in memory."""
     padding = b" " * (100 * MIB)
     body = Stored(gzip.compress(b'{"Records":[{}' + padding + b"]}", 1), None, "gzip")
     sources = {f"{FOLDER}/{number:03d}.json.gz": body for number in range(12)}

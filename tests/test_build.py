@@ -1,4 +1,4 @@
-"""When the harness builds, what it reports and what it makes of a failure; SAM is played."""
+"""The builds of the harness, their reports and their failures, with a fake SAM."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Error: JavaMavenWorkflow:MavenBuild - Maven Failed:
 
 
 class Sam:
-    """Counts its builds; copies nothing but a fixed artefact, fails for what it is told to."""
+    """A fake SAM: it counts its builds, copies a fixed artefact, and fails on demand."""
 
     def __init__(self) -> None:
         self.built: list[str] = []

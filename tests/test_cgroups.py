@@ -1,4 +1,4 @@
-"""Control groups: those of this machine, and those of others by the files they would have."""
+"""Control groups: those of this machine, and those of other machines by fake files."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_group_that_may_not_be_made_is_a_reason_and_leaves_nothing(
     assert not list(tmp_path.glob("rosetta-*"))
 
 
-def test_a_scope_is_asked_of_the_users_systemd_and_its_absence_is_told(
+def test_a_scope_needs_the_users_systemd_and_its_absence_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     systemd_run = tmp_path / "systemd-run"
@@ -152,7 +152,7 @@ def test_where_the_groups_of_a_process_are_is_read_from_its_mounts() -> None:
 
 
 @pytest.mark.skipif(cgroup_probe.find_kind()[0] is None, reason=str(cgroup_probe.find_kind()[1]))
-def test_what_a_killed_run_left_behind_goes_with_the_next() -> None:
+def test_the_next_run_removes_groups_of_a_killed_one() -> None:
     script = (
         "import time; from harness.targets.local import limits\n"
         "with limits.limited(128): print('made', flush=True); time.sleep(60)"

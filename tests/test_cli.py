@@ -1,4 +1,4 @@
-"""The command as a user meets it: exit codes, what goes where, and what is left behind."""
+"""The command line: exit codes, the use of stdout and stderr, and clean ends."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_wrong_usage_starts_nothing(
     assert machine.done == []
 
 
-def test_a_folder_of_one_s_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_day_from_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "AWSLogs/111122223333/CloudTrail/us-east-1/2023/07/10"
     folder.mkdir(parents=True)
     (folder / "a.json").write_text('{"Records": [{"n": 1.0},\n {}]}')
@@ -178,7 +178,7 @@ def test_doctor_names_each_remedy(capsys: pytest.CaptureFixture[str]) -> None:
     assert "install mvn" in out
 
 
-def test_another_system_is_told_so_in_one_sentence(
+def test_another_operating_system_gets_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Darwin")

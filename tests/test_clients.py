@@ -1,4 +1,4 @@
-"""S3_CLIENT as a dimension of every command: which clients there are, and what each gets."""
+"""S3_CLIENT in every command: the known clients, and the variables that each function gets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FEW = ("--objects", "20", "--languages", "go,java", "--cold", "1", "--warm", "1"
 
 @dataclass
 class TwoClients(FakeMachine):
-    """Its template allows both clients; remembers what each sandbox was told."""
+    """A machine whose template allows both clients; it records each sandbox's variables."""
 
     told: set[tuple[str, str]] = field(default_factory=set)
 

@@ -46,7 +46,7 @@ def check(table: str, exported: dict[str, object], **output: int) -> None:
         assert [sample["kind"] for sample in row["samples"]] == ["cold", "warm", "rerun"]
         assert all(sample["peak_rss_bytes"] > 0 for sample in row["samples"])
         assert row["language"] in table
-        # what can be limited here has to be
+        # a machine that can limit functions has to do it
         assert row["enforcement"]["mechanism"] == support()[0]
 
 

@@ -1,4 +1,4 @@
-"""What of a package is the project's own: by its files, its bundle and its symbols."""
+"""The project's own share of a package: by its files, its bundle and its symbols."""
 
 from __future__ import annotations
 

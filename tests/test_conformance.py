@@ -1,4 +1,4 @@
-"""`verify`: the public door to the judge, run on a real artefact."""
+"""The command `verify` on a real artefact."""
 
 from __future__ import annotations
 
@@ -45,6 +45,6 @@ def test_no_matching_case_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> 
     assert "no vector has an id that matches nothing-like-it" in capsys.readouterr().err
 
 
-def test_what_is_not_ready_says_why() -> None:
+def test_an_unready_implementation_says_why() -> None:
     done = Conformance("java", 0, (), "no JDK 25: install it")
     assert list(describe(done)) == ["java: not judged: no JDK 25: install it"]

@@ -1,4 +1,4 @@
-"""The cost model by hand-made samples, and that nothing has a cost that was not measured for it."""
+"""The cost model with hand-made samples. A row without the needed samples has no cost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def sample(kind: SampleKind, number: int, duration: float, init: float | None = 
 
 
 def row(memory_mb: int | None = None, mechanism: str | None = "cgroup v2", noise: float = 0) -> Row:
-    """2,000 sources and 1,000 on a machine that is slower in each round, by turns."""
+    """Samples of 2,000 and 1,000 sources by turns, on a machine that gets slower each round."""
     samples = [sample(SampleKind.COLD, 1, 4000, 250)]
     for number in range(1, ROUNDS + 1):
         slower = 1 + noise * (-1) ** number
@@ -47,7 +47,7 @@ def modelled(of: Row) -> Cost:
     return found
 
 
-def test_the_slope_is_between_the_sizes_and_leaves_out_what_is_fixed() -> None:
+def test_the_slope_between_two_sizes_leaves_out_the_fixed_time() -> None:
     found = modelled(row())
     assert found.ms_per_source.estimate == pytest.approx(PER_SOURCE_MS)
     assert found.fixed_ms == pytest.approx(FIXED_MS)
@@ -98,7 +98,7 @@ def without(kind: SampleKind) -> Row:
     ],
     ids=["one size", "no warm", "no limits", "no latency", "skipped"],
 )
-def test_what_was_not_measured_for_it_has_no_cost(of: Row) -> None:
+def test_a_row_without_the_needed_samples_has_no_cost(of: Row) -> None:
     assert cost(of, run(of)) is None
     assert cost_table(run(of)).rows == []
     assert "Cost on AWS" not in markdown(run(of))

@@ -63,7 +63,7 @@ class KeyService:
         }
 
     def accepts(self, key: str, token: str) -> bool:
-        # the answer tells whole seconds: a little grace for what was cut off
+        # the answer has whole seconds, so the rounding needs a little grace
         return time.monotonic() < self.given.get((key, token), 0.0)
 
 
@@ -115,7 +115,7 @@ def test_keys_that_expire_within_the_run_are_renewed(
 
 
 @pytest.mark.parametrize("broken", ["down", "refused", "none at all"])
-def test_credentials_that_are_not_to_be_had_fail_every_attempt(
+def test_missing_credentials_fail_every_attempt(
     artefact: Artefact, s3: ScriptedS3, keys: KeyService, broken: str
 ) -> None:
     """E5, S16: a key id without its secret is no pair; the relative address has no say."""

@@ -1,7 +1,7 @@
-"""``sam deploy`` of what was built to a local AWS: created, changed, run from there, deleted.
+"""``sam deploy`` to a local AWS: a stack is created, changed, run and deleted.
 
-What is proved: the commands, the template's wiring, that what is uploaded is what was built, and
-what a message on the queue leads to. What is not: rights, quotas, SnapStart, the schedule's firing.
+This proves the commands, the connections in the template, the uploaded packages, and the way of a
+message from the queue. It does not prove rights, quotas, SnapStart or the firing of the schedule.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def test_the_queue_leads_to_the_active_language(stack: Deployment) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_was_uploaded_is_what_was_built(
+def test_the_uploaded_package_is_the_built_one(
     stack: Deployment, unpacked: dict[str, Artefact], language: str
 ) -> None:
     def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -113,7 +113,7 @@ def test_what_was_uploaded_is_what_was_built(
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("case", ["chunks-across-sources", "trigger-sqs-scheduler"])
-def test_what_was_uploaded_passes_a_vector(
+def test_the_uploaded_package_passes_a_vector(
     stack: Deployment, unpacked: dict[str, Artefact], s3: ScriptedS3, language: str, case: str
 ) -> None:
     settings = variables(stack, language)
@@ -124,7 +124,7 @@ def test_what_was_uploaded_passes_a_vector(
 
 @pytest.fixture
 def relay(stack: Deployment, unpacked: dict[str, Artefact], s3: ScriptedS3) -> Iterator[Relay]:
-    """From the deployed queue to whichever function the mapping names."""
+    """A relay from the deployed queue to the function that the mapping names."""
     (mapping,) = stack.mappings()
     names = {stack.function_name(each): each for each in LANGUAGES}
     language = names[mapping["FunctionArn"].split(":")[-2]]

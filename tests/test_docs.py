@@ -67,7 +67,7 @@ def test_a_step_is_found_by_its_name(step: str, language: str) -> None:
     assert any(step in path.name.lower() and is_test(path) for path in files)
 
 
-# -- what a reader meets --
+# -- lines, paths and links --
 
 
 def test_the_readme_is_short() -> None:
@@ -213,7 +213,7 @@ def test_each_parameter_is_documented() -> None:
 
 
 def test_the_picture_is_fresh() -> None:
-    """`python tests/make_picture.py` in `.venv` draws it anew."""
+    """`python tests/make_picture.py` in `.venv` draws it again."""
     for path, drawn in make_picture.pictures().items():
         assert path.read_text() == drawn, path
 

@@ -1,4 +1,4 @@
-"""`doctor`: every lack has its remedy, on this machine and in a stack."""
+"""`doctor`: each missing need has a remedy, on this machine and in a stack."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_machine_that_has_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert "this machine\n  ok       ports" in capsys.readouterr().out
 
 
-def test_what_a_machine_lacks_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_need_of_the_machine_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: int) -> list[int]:
         raise PermissionError("not you")
 

@@ -1,4 +1,4 @@
-"""The public door for a fifth language: a stranger's folder and template, judged by `verify`."""
+"""A fifth language: `verify` judges a folder and a template outside of the checkout."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """Outside of the checkout, as a stranger's would be; with vectors of its own choice."""
+    """A folder outside of the checkout, with a few vectors of its own."""
     shutil.copytree(FIFTH, tmp_path / "fifth")
     for name in (*IMPLEMENTED, *LACKING):
         shutil.copytree(VECTORS / name, tmp_path / "vectors" / name)
@@ -57,7 +57,7 @@ def verify(folder: Path, *more: str) -> tuple[int, list[str], list[str]]:
 
 
 def told(lines: Sequence[str]) -> dict[str, str]:
-    """Failed vector -> the clause that it is told under."""
+    """Failed vector -> the clause that the report names for it."""
     failed, clause = {}, ""
     for line in lines:
         if re.fullmatch(r"  [A-Z]\d+", line):
@@ -67,7 +67,7 @@ def told(lines: Sequence[str]) -> dict[str, str]:
     return failed
 
 
-def test_what_it_lacks_is_told_by_clause_and_the_rest_passes(folder: Path) -> None:
+def test_its_gaps_are_reported_by_clause_and_the_rest_passes(folder: Path) -> None:
     code, out, err = verify(folder)
     assert err[0] == "building fifth with sam build"
     assert (code, out[0]) == (1, "fifth sdk: 6 of 11 vectors pass"), out
@@ -76,12 +76,12 @@ def test_what_it_lacks_is_told_by_clause_and_the_rest_passes(folder: Path) -> No
     assert out[-1] == "  fifth sdk passes: C 0 of 1, L 0 of 1, S 3 of 5, T 3 of 4"
 
 
-def test_what_it_has_passes(folder: Path) -> None:
+def test_its_implemented_part_passes(folder: Path) -> None:
     code, out, _ = verify(folder, "--case", "settings-[!er]*", "--languages", "fifth")
     assert (code, out) == (0, ["fifth sdk: 3 of 3 vectors pass"])
 
 
-def test_a_fault_in_what_it_has_is_found(folder: Path) -> None:
+def test_a_fault_in_its_implemented_part_is_found(folder: Path) -> None:
     bootstrap = folder / "fifth/bootstrap.py"
     bootstrap.write_text(bootstrap.read_text().replace("1000 <= value", "999 <= value"))
     code, out, _ = verify(folder, "--case", "trigger-[sy]*")
@@ -95,7 +95,7 @@ def test_a_fault_in_what_it_has_is_found(folder: Path) -> None:
         (("while True:", "while os.wait3(0):"), ("exit status 1", "ChildProcessError")),
     ],
 )
-def test_what_does_not_start_is_no_pass(
+def test_a_function_that_does_not_start_fails(
     folder: Path, change: tuple[str, str], reasons: Sequence[str]
 ) -> None:
     bootstrap = folder / "fifth/bootstrap.py"
@@ -106,7 +106,7 @@ def test_what_does_not_start_is_no_pass(
     assert all(any(reason in line for line in out) for reason in reasons), out
 
 
-def test_what_can_t_be_executed_does_not_start(folder: Path) -> None:
+def test_a_file_that_is_not_executable_does_not_start(folder: Path) -> None:
     makefile = folder / "fifth/Makefile"
     makefile.write_text(makefile.read_text().replace("chmod +x", "chmod -x"))
     code, out, _ = verify(folder)
@@ -115,7 +115,7 @@ def test_what_can_t_be_executed_does_not_start(folder: Path) -> None:
     assert "permission denied" in out[0]
 
 
-def test_what_does_not_build_is_no_pass(folder: Path) -> None:
+def test_a_function_that_does_not_build_fails(folder: Path) -> None:
     makefile = folder / "fifth/Makefile"
     makefile.write_text(makefile.read_text().replace("cat bootstrap.py", "cat absent.py"))
     code, out, _ = verify(folder)

@@ -51,7 +51,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     assert sources(RECIPE) != sources(replace(RECIPE, seed=4))
 
 
-def test_what_was_generated_is_what_the_oracle_reads() -> None:
+def test_the_oracle_reads_the_generated_records() -> None:
     for staged in sources(replace(RECIPE, organisation=True)):
         assert read_records(staged.body) == staged.records, staged.key
 
@@ -86,7 +86,7 @@ def test_neighbours_are_readable_but_not_of_the_day() -> None:
         assert not re.search("/CloudTrail/[^/]+/2024/02/08/", staged.key)
 
 
-def test_the_day_holds_what_tempts_a_json_library() -> None:
+def test_the_day_has_forms_that_json_libraries_change() -> None:
     day = sources(Recipe(objects=1500))
     bodies = [s.body if s.content_encoding is None else gzip.decompress(s.body) for s in day]
     text = b"\n".join(bodies)
@@ -173,7 +173,7 @@ def test_the_oracle_takes_texts_as_they_are(body: bytes, texts: list[bytes]) -> 
         (gzip.compress(b" " * 2000, mtime=0), "TOO_LARGE"),
     ],
 )
-def test_the_oracle_names_what_a_source_breaks(body: bytes, code: str) -> None:
+def test_the_oracle_names_the_code_of_a_bad_source(body: bytes, code: str) -> None:
     limit = 1000 if code == "TOO_LARGE" else 1 << 27
     with pytest.raises(BadSourceError, match=code):
         read_records(body, limit)
@@ -217,7 +217,7 @@ def test_a_folder_without_the_day_names_the_days_that_exist(put: Put, tmp_path: 
         source_day(tmp_path, DAY)
 
 
-def test_a_folder_without_a_trail_names_what_was_looked_for(tmp_path: Path) -> None:
+def test_a_folder_without_a_trail_is_refused_by_the_missing_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no folder AWSLogs in or below"):
         source_day(tmp_path, DAY)
 

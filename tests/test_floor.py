@@ -1,4 +1,4 @@
-"""The floor: it moves the day's texts, all of them, and is a row that others are divided by."""
+"""The floor: it moves all texts of the day, and the other rows are divided by its row."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_every_text_that_inflates_is_moved_in_key_order(
     assert len(chunks) == 3
     assert all(len(each) >= 2000 for each in chunks[:-1])
     assert all(len(each) < 2000 + 5000 for each in chunks)
-    # and what a language has to write is another thing
+    # the output of a language is another one
     assert "chunk" in str(staged_day.judge(invocation).reason)
 
 

@@ -1,4 +1,4 @@
-"""The differential fuzzer: it reaches every outcome, catches who disagrees, repeats by its seed."""
+"""The differential fuzzer: it reaches every outcome, finds disagreements, repeats by its seed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def drops_minus_of_zero(body: bytes) -> tuple[bytes, ...]:
 
 
 def ignores_the_trailer(body: bytes) -> tuple[bytes, ...]:
-    """Takes the first member's text whatever stands in its last eight bytes."""
+    """Returns the first member's text without a check of its last eight bytes."""
     try:
         return by_the_oracle(body)
     except BadSourceError as bad:
@@ -121,7 +121,7 @@ def test_too_large_and_damaged_may_be_either() -> None:
     assert truth(one_too_many[:-8] + bytes(8)).codes == ("BAD_GZIP", "TOO_LARGE")
 
 
-def test_who_agrees_with_the_oracle_gives_no_disagreement(tmp_path: Path) -> None:
+def test_a_subject_that_agrees_with_the_oracle_gives_no_disagreement(tmp_path: Path) -> None:
     tally = run(tmp_path / "keep", 2, one=subject(by_the_oracle), two=subject(by_the_oracle))
     assert (tally.rounds, tally.cases, tally.disagreements) == (2, 600, 0)
     assert sum(tally.by_code.values()) == 600
@@ -160,7 +160,7 @@ def test_a_fault_of_gzip_stays_gzip(tmp_path: Path) -> None:
         assert subject(ignores_the_trailer)([body_of(draft)]).kind != "BAD_GZIP"
 
 
-def test_who_fails_is_told_with_the_body_that_fails_it(tmp_path: Path) -> None:
+def test_a_failing_subject_is_reported_with_its_body(tmp_path: Path) -> None:
     def fragile(bodies: Sequence[bytes], /) -> Day:
         if any(b"\\ud800" in body for body in bodies):
             return Day(error="INTERNAL: see the log")
@@ -179,7 +179,7 @@ def test_the_same_mistake_of_all_is_a_disagreement(tmp_path: Path) -> None:
     assert all(title.startswith("one, two: ") for title in tally.drafts.values())
 
 
-def test_what_shows_in_company_only_is_told(tmp_path: Path) -> None:
+def test_a_difference_of_several_bodies_together_is_reported(tmp_path: Path) -> None:
     def forgetful(bodies: Sequence[bytes], /) -> Day:
         day = subject(by_the_oracle)(bodies)
         return Day(day.text[:-1], day.codes) if len(bodies) == 300 else day
@@ -192,7 +192,7 @@ def test_what_shows_in_company_only_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_a_draft_is_no_vector_before_somebody_decides(tmp_path: Path) -> None:
+def test_a_draft_is_no_vector_before_a_person_decides(tmp_path: Path) -> None:
     tally = run(tmp_path, 4, lax=subject(accepts_constants))
     with pytest.raises(UsageError, match="'expect' is a required property"):
         load_cases(tmp_path)

@@ -1,4 +1,4 @@
-"""The fuzzer of datasets: its model agrees with the vectors, and it catches who does not."""
+"""The fuzzer of datasets: its model agrees with the vectors, and it finds disagreements."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from harness.verify.vectors.log_checks import PHASES
 pytestmark = pytest.mark.slow
 
 Change = Callable[[DatasetModel], None]
-#: Settings that the model knows; a vector with others asks for what it does not tell.
+#: Settings that the model knows; it does not cover vectors with others.
 KNOWN = {"SRC_PREFIX", "DST_PREFIX", "CHUNK_BYTES", "MAX_SOURCE_BYTES", "CONCURRENCY", "GZIP_LEVEL"}
 MEMBERS = {"year", "month", "day", "account", "force"}
 
@@ -151,7 +151,7 @@ def run(keep: Path, rounds: int, seed: int = 1, **faults: Change) -> DatasetTall
         return fuzz_datasets(s3, functions, seed, keep, go_on, print)
 
 
-def test_who_does_as_the_model_gives_no_disagreement(tmp_path: Path) -> None:
+def test_an_implementation_like_the_model_gives_no_disagreement(tmp_path: Path) -> None:
     tally = run(tmp_path / "keep", 3, one=faithful, two=faithful)
     assert (tally.rounds, len(tally.drafts)) == (3, 0), tally.drafts
     assert tally.datasets >= 250
@@ -172,7 +172,7 @@ def test_every_answer_comes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "fault", [reads_digests, skips_an_account, forgets_the_manifest, closes_late]
 )
-def test_a_fault_is_caught_made_small_and_can_be_run_again(fault: Change, tmp_path: Path) -> None:
+def test_a_fault_is_found_shrunk_and_can_be_run_again(fault: Change, tmp_path: Path) -> None:
     tally = run(tmp_path, 6, good=faithful, wrong=fault)
     assert tally.drafts
     for draft, title in tally.drafts.items():
@@ -204,7 +204,7 @@ def test_every_setting_comes() -> None:
 
 
 def asks_the_model(case: Case) -> bool:
-    """Whether a vector is about what the model knows: no faults, plain triggers, two buckets."""
+    """Whether the model covers a vector: no faults, plain triggers, two buckets."""
     buckets = {"SRC_BUCKET": SOURCE_BUCKET, "DST_BUCKET": DESTINATION_BUCKET}
     if case.faults or case.clauses[0][0] in "STEOP":
         return False
@@ -216,7 +216,7 @@ def asks_the_model(case: Case) -> bool:
     )
 
 
-def test_the_model_says_what_the_vectors_say() -> None:
+def test_the_model_agrees_with_the_vectors() -> None:
     cases = [case for case in load_cases() if asks_the_model(case)]
     assert len(cases) > 130
     wrong = []

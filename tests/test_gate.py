@@ -112,14 +112,14 @@ def test_each_variant_is_judged_by_its_own_floor() -> None:
         (replace(BASELINE, fixture={"sources": 10}), "another day"),
     ],
 )
-def test_what_can_not_be_judged_is_an_error(now: Comparison, reason: str) -> None:
+def test_runs_that_can_not_be_judged_are_an_error(now: Comparison, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         list(judge_slowdown(BASELINE, now, 1.15))
 
 
 @dataclass
 class SlowedMachine(FakeMachine):
-    """Java takes so many times as long as the others' 200 ms."""
+    """A machine on which Java takes a multiple of the others' 200 ms."""
 
     slowed: float = 1
 

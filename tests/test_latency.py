@@ -1,4 +1,4 @@
-"""The longer way to S3: what it takes for a latency, and that answers come later by it."""
+"""The latency to S3: its notation, and the delay of answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_forms_of_a_latency(text: str, latency: Latency) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "20", "20s", "-5ms", "20ms+5ms", "1.5ms", "20ms+-21ms"])
-def test_what_is_no_latency_is_refused(text: str) -> None:
+def test_a_wrong_latency_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="latency"):
         parse_latency(text)
 

@@ -1,4 +1,4 @@
-"""A function that keeps what it should let go of is seen in the memory column."""
+"""The memory column shows a function that leaks memory."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Leaky:
 
 
 class Nothing:
-    """A destination that any output matches."""
+    """A destination that accepts any output."""
 
     def clear(self) -> None:
         pass
@@ -75,6 +75,6 @@ def test_a_leak_shows_in_the_memory_column(tmp_path: Path) -> None:
         peak = summarise_row(row, {"sources": 1, "source_bytes": 1}).peak_rss_bytes
         assert peak is not None
         peaks[name] = peak / 2**20
-    # two invocations warmed it up; of the steady one each holds what it has at a time
+    # two invocations warmed it up; the steady function keeps the memory of one invocation
     kept_before_the_last = (2 + WARM - 1) * LEAKED_MIB
     assert peaks["leaky"] - peaks["steady"] == pytest.approx(kept_before_the_last, rel=0.2)

@@ -71,7 +71,7 @@ def artefact(tmp_path: Path) -> Artefact:
 
 @pytest.fixture
 def limited_artefact(artefact: Artefact) -> Artefact:
-    """Skips where no limit can be set, and fails there with CI_LIMITS=required."""
+    """Skips on a machine without limits, and fails there with CI_LIMITS=required."""
     mechanism, reason = limits.support()
     if mechanism is None:
         message = f"no limits on this machine: {reason}"

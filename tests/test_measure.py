@@ -1,4 +1,4 @@
-"""The order of invocations and what becomes of those that fail, in simulated time."""
+"""The order of invocations, and the handling of failed ones, in simulated time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The judge judged: the mutants are well formed, and the check of them tells dead from alive."""
+"""The mutants are well formed, and their check tells killed mutants from living ones."""
 
 from __future__ import annotations
 

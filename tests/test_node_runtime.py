@@ -1,4 +1,4 @@
-"""The Node runtime loop against the contract of the Runtime API, played by a fake of it."""
+"""The Node runtime loop with a fake Runtime API."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_an_error_of_the_handler_is_posted_and_the_loop_goes_on(
     ("thrown", "kind", "message"),
     [("'text'", "string", "text"), ("undefined", "undefined", "undefined")],
 )
-def test_what_is_thrown_need_not_be_an_error(
+def test_a_handler_may_throw_any_value(
     api: RuntimeApi, start: Start, thrown: str, kind: str, message: str
 ) -> None:
     start(f"export const handle = () => {{ throw {thrown}; }};")
@@ -225,7 +225,7 @@ def test_an_event_that_is_not_json_is_an_error(api: RuntimeApi, start: Start) ->
         ("setTimeout(() => { throw new Error('lost'); }); await new Promise(() => {});", 129),
     ],
 )
-def test_what_no_handler_caught_is_posted_and_ends_the_process(
+def test_an_uncaught_error_is_posted_and_ends_the_process(
     api: RuntimeApi, start: Start, body: str, code: int
 ) -> None:
     process = start(f"export const handle = async () => {{ {body} }};")

@@ -1,4 +1,4 @@
-"""The page: what it shows, that it needs nothing else, and that a browser has no complaint."""
+"""The HTML page: its content, its independence of other files, and its validity in a browser."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_texts_from_outside_are_escaped() -> None:
     assert "&lt;img src=x onerror=alert(1)&gt; &amp; more" in page
 
 
-def test_what_was_not_measured_has_no_plot() -> None:
+def test_values_that_were_not_measured_have_no_plot() -> None:
     bare = replace(COMPARISON, rows=COMPARISON.rows[3:], again=None)
     read = Reader(render_page(bare))
     assert read.images == []

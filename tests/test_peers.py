@@ -1,4 +1,4 @@
-"""Peers: another tool's output is judged by its records' values, and its row stands in no rank."""
+"""Peers: another tool's output is judged by its records' values, and its row has no rank."""
 
 from __future__ import annotations
 

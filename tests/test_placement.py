@@ -1,4 +1,4 @@
-"""Which cores a function and its server run on."""
+"""The cores of a function and of its S3 server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ports that no other process takes between their choice and their use."""
+"""Free ports: no other process takes one between its choice and its use."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_each_process_has_its_own() -> None:
     assert not mine & {*others}
 
 
-def test_none_left_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lack_of_ports_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "_is_free", lambda _port: False)
     with pytest.raises(NotReady, match="no port is free"):
         free_ports(1)

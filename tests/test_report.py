@@ -136,7 +136,7 @@ def sized(memory_mb: int, *durations: float) -> Row:
     return replace(of, samples=eight(*durations), variant=variant, enforcement=held)
 
 
-def test_a_sweep_names_the_best_memory_and_leaves_out_what_had_no_core_of_its_own() -> None:
+def test_a_sweep_names_the_best_memory_without_rows_that_shared_cores() -> None:
     rows = (sized(512, *[900] * 8), sized(1769, *[300] * 8), sized(3008, *[250] * 8))
     text = rendered(comparison=replace(COMPARISON, rows=rows, again=None))
     assert "go sdk: cheapest at 512 MB (0.450 GB-s), fastest at 1,769 MB (300 ms)\n" in text
@@ -144,7 +144,7 @@ def test_a_sweep_names_the_best_memory_and_leaves_out_what_had_no_core_of_its_ow
     assert "shared it with the S3 server: go sdk 3008 MB" in text
 
 
-def test_what_is_not_limited_says_so_above_and_in_the_row() -> None:
+def test_missing_limits_are_reported_above_and_in_the_row() -> None:
     free = Enforcement(1769, 1.0, None, "no control group can be made")
     rows = tuple(replace(row, enforcement=free) for row in COMPARISON.rows[:2])
     text = rendered(comparison=replace(COMPARISON, rows=rows))

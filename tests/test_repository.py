@@ -1,4 +1,4 @@
-"""What the files at the root and in .github say of the repository is true of it."""
+"""The statements of the files at the root and in .github about the repository are true."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_newest_version_is_that_of_each_language() -> None:
     assert in_pom("version") == newest
 
 
-def test_what_is_not_released_stands_first() -> None:
+def test_unreleased_changes_stand_first() -> None:
     headings = re.findall(r"^## (.*)$", CHANGELOG, re.MULTILINE)
 
     assert headings[0] == "[Unreleased]"

@@ -1,4 +1,4 @@
-"""A run that was broken off goes on from what it kept, and only from a run of the same things."""
+"""An interrupted run can be resumed from its export, but only with the same settings."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def earlier_samples(of: Measured, rounds: int) -> EarlierSamples:
     )
 
 
-def test_what_was_had_is_not_measured_again_and_the_order_is_the_same() -> None:
+def test_earlier_samples_are_kept_and_the_order_is_the_same() -> None:
     plan = Plan({}, cold=2, warm=9, rerun=1)
     whole_stage, whole = measured(plan)
     stage, rest = measured(plan, earlier_samples(whole, 5))
@@ -205,7 +205,7 @@ def test_another_commit_or_package_is_refused(
     assert "package of java sdk was 1500001 bytes zipped" in capsys.readouterr().err
 
 
-def test_what_did_not_match_stays_as_it_was(tmp_path: Path) -> None:
+def test_a_row_without_samples_stays_as_it_was(tmp_path: Path) -> None:
     file = tmp_path / "export"
     spoiled = FakeMachine(spoil={"java": lambda records: records[:-1]})
     assert run(file, "--warm", "2", machine=spoiled) == 1

@@ -1,4 +1,4 @@
-"""What Lambda's managed runtimes are started with, by memory size."""
+"""The options of Lambda's managed runtimes, by memory size."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def connect(server: S3Server, secret: str) -> S3Client:
     )
 
 
-def test_what_is_put_is_a_file_and_is_got_again(server: S3Server, s3: S3Client) -> None:
+def test_a_put_object_is_a_file_and_is_read_again(server: S3Server, s3: S3Client) -> None:
     server.bucket_path("put")
 
     s3.put_object(Bucket="put", Key="a/b c.gz", Body=b"\x1f\x8b", ContentType="application/gzip")

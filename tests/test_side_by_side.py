@@ -1,4 +1,4 @@
-"""Several comparisons beside each other, and how their rows grow with the day."""
+"""Several comparisons side by side, and the growth of their rows with the day."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from harness.report.terminal_report import render_side_by_side
 
 
 def sized(sources: int, times: float, memory: float) -> Comparison:
-    """The comparison as if its day had so many sources, and its cold samples took more."""
+    """The comparison with another number of sources, and slower cold samples."""
 
     def larger(row: Row) -> Row:
         return replace(
@@ -95,7 +95,7 @@ def test_every_report_shows_the_growth() -> None:
     assert "different days" not in side_by_side_markdown(alone)
 
 
-def test_what_has_no_warm_samples_is_one_dash() -> None:
+def test_a_row_without_warm_samples_is_one_dash() -> None:
     rows = tuple(
         replace(row, samples=tuple(each for each in row.samples if each.kind is SampleKind.COLD))
         for row in COMPARISON.rows

@@ -1,4 +1,4 @@
-"""Intervals cover, noise is not ranked, a slowdown is, and the warnings say what is amiss."""
+"""Intervals cover the true value, noise gets no ranks, a slowdown does, and warnings appear."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def noisy(seed: int, median: float, spread: float = 0.03) -> dict[int, float]:
 
 
 def drifting(times: dict[int, float]) -> dict[int, float]:
-    """The machine slows down to a third while it measures."""
+    """Times on a machine that slows down to a third during the measurement."""
     return {number: time * (1 + number / 15) for number, time in times.items()}
 
 
@@ -174,7 +174,7 @@ def test_the_machine_and_the_checkout_are_told() -> None:
     assert {Code.ONE_CORE, Code.DIRTY_CHECKOUT} <= found
 
 
-def test_limits_that_are_not_there_or_not_whole_are_told() -> None:
+def test_missing_and_partial_limits_are_reported() -> None:
     of = comparison(9, a=100)
 
     def held(vcpus: float, mechanism: str | None) -> set[str]:
@@ -186,7 +186,7 @@ def test_limits_that_are_not_there_or_not_whole_are_told() -> None:
     assert held(1.7, "cgroup v2") == {Code.CONTENDED}
 
 
-def test_what_the_limits_can_not_hold_is_told() -> None:
+def test_the_gaps_of_the_limits_are_reported() -> None:
     of = comparison(9, a=100)
 
     def held(**facts: Any) -> set[str]:
@@ -222,7 +222,7 @@ def test_other_work_on_the_machine_is_told() -> None:
         ("python3.13", None, False),
     ],
 )
-def test_another_runtime_than_the_template_s_is_told(
+def test_another_runtime_than_the_template_s_is_reported(
     runtime: str, version: str | None, differs: bool
 ) -> None:
     of = comparison(9, a=100)
@@ -238,7 +238,7 @@ def test_memory_that_was_not_measured_is_told() -> None:
     assert found == {Code.MEMORY_NOT_MEASURED}
 
 
-def test_a_peak_of_more_than_the_invocation_is_told() -> None:
+def test_a_peak_since_the_start_is_reported() -> None:
     of = comparison(9, a=100)
     samples = tuple(replace(each, peak_since=PeakSince.START) for each in of.rows[0].samples)
     assert codes(replace(of, rows=(replace(of.rows[0], samples=samples),))) == {

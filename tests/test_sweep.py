@@ -1,4 +1,4 @@
-"""Sweeps: which rows there are, what each function gets, and that they are measured together."""
+"""Sweeps: their rows, the variables of each function, and the common rounds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.targets.interface import Latency, Limits, Target
 
 @dataclass
 class Sweep(FakeMachine):
-    """Remembers the environment of every sandbox and the proxies that were open."""
+    """A machine that records the variables of each sandbox and the open proxies."""
 
     environments: list[tuple[str, str, str]] = field(default_factory=list)
     asked: list[tuple[int | None, Limits | None]] = field(default_factory=list)
@@ -74,7 +74,7 @@ def test_every_combination_is_a_row(tmp_path: Path) -> None:
     assert kinds == [["warm", "rerun"]] * 4 + [["warm", "rerun", "half"]] * 4
 
 
-def test_functions_get_what_is_swept(tmp_path: Path) -> None:
+def test_functions_get_the_swept_values(tmp_path: Path) -> None:
     sweep = Sweep()
     compare(sweep, tmp_path, "--concurrency", "1,4", "--s3-latency", "0ms,20ms+-5ms")
     direct, late = "http://127.0.0.1:1", "http://127.0.0.1:4242"
@@ -158,7 +158,7 @@ def test_a_value_given_twice_is_one_row(tmp_path: Path) -> None:
         (("--memory", "512", "--no-limits"), "leave out --no-limits"),
     ],
 )
-def test_what_can_not_be_swept_is_refused(
+def test_a_wrong_value_of_a_sweep_is_refused(
     arguments: tuple[str, ...], reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["compare", *arguments], FakeMachine().target()) == 2

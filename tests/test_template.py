@@ -1,4 +1,4 @@
-"""What the harness reads of a SAM template."""
+"""The reading of a SAM template."""
 
 import os
 import subprocess
@@ -82,7 +82,7 @@ def test_a_functions_own_setting_wins_and_parameters_become_text(tmp_path: Path)
         ("Resources:", "Resources: [", "not a SAM template"),
     ],
 )
-def test_what_is_missing_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+def test_a_missing_property_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
     path = write(tmp_path, SMALL.replace(old, new))
 
     with pytest.raises(HarnessError, match=message):

@@ -1,4 +1,4 @@
-"""Markdown and CSV, and reports that are made again from an export."""
+"""Reports as Markdown and CSV, and reports from an export."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_an_export_is_read_as_it_was(export: Path) -> None:
     assert read_export(export) == COMPARISON
 
 
-def test_an_export_of_schema_2_is_read_without_what_it_lacks(export: Path) -> None:
+def test_an_export_of_schema_2_is_read(export: Path) -> None:
     old = json.loads(export.read_text())
     old["schema"] = 2
     for result in old["results"]:
@@ -114,7 +114,9 @@ def test_two_exports_stand_side_by_side(
         ('{"schema": 2}', "is damaged: Object missing required field `environment`"),
     ],
 )
-def test_what_is_no_export_is_refused(text: str | None, reason: str, tmp_path: Path) -> None:
+def test_another_file_than_an_export_is_refused(
+    text: str | None, reason: str, tmp_path: Path
+) -> None:
     file = tmp_path / "no.json"
     if text is not None:
         file.write_text(text)

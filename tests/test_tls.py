@@ -1,4 +1,4 @@
-"""Every artefact over TLS, as S3 speaks on AWS: with a certificate that it trusts, and without."""
+"""Every artefact over TLS, as on AWS: with a certificate that it trusts, and with another."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EVENT = CASE.steps[0].payload
 
 
 class TlsS3(ScriptedS3):
-    """The same behind a certificate for ``localhost``."""
+    """The scripted S3 behind a certificate for ``localhost``."""
 
     def __init__(self, authority: trustme.CA) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ def s3(authority: trustme.CA) -> Iterator[TlsS3]:
 
 @pytest.fixture
 def trusting(artefact: Artefact, authority: trustme.CA, tmp_path: Path) -> Mapping[str, str]:
-    """The variables by which a runtime trusts one authority more."""
+    """The variables that make a runtime trust one more authority."""
     name = artefact.implementation.name
     if name == "python light":
         pytest.skip("awscrt takes authorities from the system only; its unit tests have TLS")

@@ -1,4 +1,4 @@
-"""Finding and making the programs outside Python."""
+"""The search for programs of the machine, and the builds of the pinned tools."""
 
 import os
 import re
@@ -101,7 +101,7 @@ def test_an_unknown_runtime_is_a_finding() -> None:
     assert not check(implementation("ruby3.4"))[-1].ok
 
 
-def test_another_system_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_operating_system_gets_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.system", lambda: "Darwin")
 
     with pytest.raises(NotReady, match="needs Linux"):

@@ -1,4 +1,4 @@
-"""What `trail` finds odd in a trail: a hand-made tree in which each oddity was counted."""
+"""The command `trail` on a hand-made folder with a known number of each oddity."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def file(*records: str) -> bytes:
     return ('{"Records":[' + ",".join(records) + "]}").encode()
 
 
-# key -> body; what is odd in it stands beside it
+# key -> body; a comment beside it names its oddity
 TREE: Mapping[str, bytes] = {
     f"{SINGLE}a-normal.json.gz": gzip.compress(file(record(1), record(2))),
     f"{SINGLE}b-redelivered.json.gz": gzip.compress(
@@ -170,7 +170,7 @@ def test_the_sizes_of_the_day(oddities: Oddities) -> None:
     assert oddities.small_sources == len(stored)
     records = oddities.records_per_source
     assert (records.sum, records.median, records.p95, records.max) == (29, 3, 7, 7)
-    # all but what is cut and what is too large; zero bytes inflate to zero
+    # all except the cut body and the too large one; zero bytes inflate to zero bytes
     assert oddities.inflated_bytes.max > 5000
     assert oddities.to_json()["small_share"] == 1.0
 
@@ -197,7 +197,7 @@ def test_the_days_are_listed_without_a_day(
     assert "1 in no day's folder" in out
 
 
-def test_what_is_zero_is_in_the_export_and_not_on_the_screen(
+def test_counts_of_zero_are_in_the_export_and_not_on_the_screen(
     dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ("trail", "--source", str(dataset), "--day", "2024-02-08")
@@ -233,7 +233,7 @@ def test_a_day_that_the_trail_lacks_is_wrong_usage(
     assert main(["trail", "--source", str(dataset / "none")]) == 2
 
 
-def test_a_comparison_of_a_source_tells_what_was_odd(
+def test_a_comparison_of_a_source_lists_its_oddities(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / SINGLE / "a.json.gz"

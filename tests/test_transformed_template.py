@@ -1,4 +1,4 @@
-"""What the linters can't know of the template: rights, queues, schedule, alarms, partitions."""
+"""Properties of the template that no linter checks: rights, queues, schedule, alarms."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def statements(role: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("region", ["eu-central-1", "cn-north-1", "us-gov-west-1"])
-def test_cfn_lint_finds_nothing_in_what_sam_makes_of_it(region: str, tmp_path: Path) -> None:
+def test_cfn_lint_finds_nothing_after_sam_s_transform(region: str, tmp_path: Path) -> None:
     """A run for each partition: one for several regions takes many times as long."""
     path = tmp_path / "transformed.json"
     path.write_text(json.dumps(transformed(), default=str))
@@ -108,7 +108,7 @@ def test_no_right_is_for_everything() -> None:
     for role in roles.values():
         for actions, where, _ in statements(role).values():
             assert "*" not in str(actions)
-            # a star ends what begins with a prefix or a log group's folder
+            # a star may only follow a prefix or a log group's folder
             assert re.fullmatch(r"[^*]*(/\*)?", where) if isinstance(where, str) else where
 
 
@@ -143,7 +143,7 @@ def test_both_queues_keep_messages_for_fourteen_days_and_failures_end_in_the_sec
     }
 
 
-def test_without_an_active_language_nobody_queues_and_nobody_takes() -> None:
+def test_without_an_active_language_no_message_is_sent_or_taken() -> None:
     kinds = {each["Type"] for each in deployed(ActiveLanguage="none").values()}
     assert not kinds & {"AWS::Lambda::EventSourceMapping", "AWS::Scheduler::Schedule"}
     assert "ScheduleRole" not in deployed(ActiveLanguage="none")
@@ -174,7 +174,7 @@ def test_the_schedule_queues_the_day_before_every_day() -> None:
     }
 
 
-def test_a_version_is_told_every_parameter_of_its_function_and_nothing_else() -> None:
+def test_a_version_depends_on_exactly_the_parameters_of_its_function() -> None:
     """Else the alias would keep old settings, or a version be published that nothing asks for."""
     resources = transformed()["Resources"]
     names = set(parameters())

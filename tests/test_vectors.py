@@ -1,4 +1,4 @@
-"""The vectors as data: well formed, filed under clauses that exist, every clause covered."""
+"""The vectors as data: well formed, under existing clauses, with every clause covered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.model import UsageError
 from harness.verify.vectors.cases import VECTORS, build_body, load_cases
 
 SPEC = Path(__file__).parent.parent / "SPEC.md"
-# proved elsewhere: what no single vector can show
+# clauses that no single vector can show; other tests prove them
 ELSEWHERE = {
     "S16": "test_credentials.py",
     "P3": "test_bounds.py",
@@ -42,7 +42,7 @@ def test_clauses_proved_elsewhere_are_named_there() -> None:
 
 
 def test_results_agree_with_expected_chunks() -> None:
-    """A vector that contradicts itself would blame the implementations."""
+    """A vector that contradicts itself would fail a correct implementation."""
     for case in load_cases():
         last = case.steps[-1].expect.published
         chunks = [

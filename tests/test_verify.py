@@ -1,4 +1,4 @@
-"""The judge has to fail what is wrong: each test is one way to be wrong."""
+"""The judge of outputs finds each kind of wrong output: one test for each kind."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def lines(*records: bytes) -> bytes:
 
 
 def written(expected: ExpectedDay) -> dict[str, bytes]:
-    """A destination as it should be."""
+    """A correct destination."""
     objects = {chunk.key: packed(b"".join(chunk.lines())) for chunk in expected.chunks}
     return {**objects, MANIFEST: json.dumps(expected.manifest()).encode()}
 

@@ -14,19 +14,19 @@ _LEAST_FREE_BYTES = 5 << 30  # the tools, their caches and the builds take about
 
 
 def check_machine() -> Iterator[Finding]:
-    """Ports, limits and disk; the toolchains are ``harness.toolchain.check``'s."""
+    """Check ports, limits and disk. ``harness.toolchain.check`` checks the toolchains."""
     try:
         free_ports(2)
-        yield Finding("ports", True, "127.0.0.1 can be listened on")
+        yield Finding("ports", True, "servers can listen on 127.0.0.1")
     except (NotReady, OSError) as error:
         remedy = "let this user open ports above 1023 on 127.0.0.1"
-        yield Finding("ports", False, f"127.0.0.1 can't be listened on: {error}", remedy)
+        yield Finding("ports", False, f"no server can listen on 127.0.0.1: {error}", remedy)
     kind, reason = find_kind()
     if kind is not None:
         yield Finding("limits", True, f"Lambda's share of CPU and memory by {kind}")
     else:
-        remedy = "run compare as root or in a systemd user session, or take --no-limits"
-        yield Finding("limits", False, f"nothing can hold a function to its size: {reason}", remedy)
+        remedy = "run compare as root or in a systemd user session, or use --no-limits"
+        yield Finding("limits", False, f"no control group can limit a function: {reason}", remedy)
     free = shutil.disk_usage(ROOT).free
     detail = f"{free / 2**30:.0f} GiB are free at {ROOT}"
     if free >= _LEAST_FREE_BYTES:

@@ -1,4 +1,4 @@
-"""What an ELF file says of the machine it is for and of how it was linked."""
+"""Reads the architecture and the linking of an ELF file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ARCHITECTURES = {"EM_X86_64": "x86_64", "EM_AARCH64": "arm64"}
 
 @dataclass(frozen=True, slots=True)
 class Elf:
-    """``architecture`` is as the template names it, or the ELF name of any other machine."""
+    """``architecture`` is the template's name of the machine, or else its ELF name."""
 
     architecture: str
     is_static: bool
@@ -21,7 +21,7 @@ class Elf:
 
 
 def read_elf(path: Path) -> Elf | None:
-    """``None`` if the file is not ELF; raises ``ValueError`` if it only begins like it."""
+    """``None`` if the file is not ELF. Raises ``ValueError`` for a damaged ELF file."""
     with path.open("rb") as file:
         if file.read(4) != b"\x7fELF":
             return None

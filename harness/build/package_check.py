@@ -1,7 +1,7 @@
-"""Whether what ``sam build`` made will run on Lambda: found out before it is uploaded.
+"""Checks that the packages of ``sam build`` can run on Lambda, before they are uploaded.
 
 ``python -m harness.build.package_check [FOLDER] [ARCHITECTURE]`` checks every function of a build
-folder (default: ``.aws-sam/build`` for ``arm64``). Exit code 1 if one has a problem.
+folder (default: ``.aws-sam/build`` for ``arm64``). The exit code is 1 if one has a problem.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from harness.build.template import load_implementations
 from harness.model import HarnessError, Implementation, UsageError
 from harness.terminal import to_stderr
 
-# Lambda's quotas for a deployment package: uploaded directly, and unpacked
+# Lambda's quotas for a deployment package: of a direct upload, and unzipped
 ZIP_BYTES = 50 * 1024 * 1024
 UNZIPPED_BYTES = 250 * 1024 * 1024
 
 _ARCHITECTURES = ("arm64", "x86_64")
-# what tests and tools leave; a library's own module may be called test
+# files of tests and tools; a module of a library may have the name test
 _UNWANTED = re.compile(r"(^|/)(tests|\.pytest_cache|\.mypy_cache|\.ruff_cache|\.git)/")
 _OUR_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-_CLASS_OF_JAVA_0 = 44  # a class file's version is Java's and this
+_CLASS_OF_JAVA_0 = 44  # the version of a class file is Java's version plus 44
 
 
 def problems(implementation: Implementation, folder: Path, architecture: str) -> list[str]:
-    """All that is wrong with ``folder`` as this function's package; empty when nothing is.
+    """The problems of ``folder`` as this function's package; empty if there are none.
 
     ``architecture`` is ``arm64`` or ``x86_64``. Each problem names its file.
     """
     if not folder.is_dir():
-        return [f"{folder} is no folder: run sam build"]
+        return [f"{folder} is not a folder: run sam build"]
     # a cached build is a symbolic link
     files = _files(folder.resolve())
     return [
@@ -57,9 +57,9 @@ def _files(folder: Path) -> dict[str, Path]:
 def _size_problems(folder: Path, files: Mapping[str, Path]) -> Iterator[str]:
     unzipped = sum(path.stat().st_size for path in files.values())
     if unzipped > UNZIPPED_BYTES:
-        yield f"{unzipped:,} bytes unzipped: Lambda takes {UNZIPPED_BYTES:,}"
+        yield f"{unzipped:,} bytes unzipped: Lambda allows {UNZIPPED_BYTES:,}"
     elif (size := zipped(folder).getbuffer().nbytes) > ZIP_BYTES:
-        yield f"{size:,} bytes zipped: Lambda takes {ZIP_BYTES:,} in a direct upload"
+        yield f"{size:,} bytes zipped: Lambda allows {ZIP_BYTES:,} in a direct upload"
 
 
 def _native_problems(files: Mapping[str, Path], architecture: str) -> Iterator[str]:
@@ -82,7 +82,7 @@ def _runtime_problems(implementation: Implementation, files: Mapping[str, Path])
         if runtime.startswith(prefix):
             yield from check(implementation.handler, runtime.removeprefix(prefix), files)
             return
-    yield f"runtime {runtime}: no check knows it: add it to harness/build/package_check.py"
+    yield f"runtime {runtime} has no check: add one to harness/build/package_check.py"
 
 
 # ---- one check for each kind of runtime ----
@@ -96,7 +96,7 @@ def _python(handler: str, version: str, files: Mapping[str, Path]) -> Iterator[s
     tag = f"cpython-{version.replace('.', '')}-"
     for name in files:
         if name.endswith(".so") and "cpython-" in name and tag not in name:
-            yield f"{name} is not for Python {version}: it has to have {tag} in its name"
+            yield f"{name} is not for Python {version}, whose files have {tag} in their names"
         elif name.endswith(".pyc"):
             yield from _bytecode(name, files[name], version)
 
@@ -107,7 +107,7 @@ def _bytecode(name: str, path: Path, version: str) -> Iterator[str]:
     if version == _OUR_PYTHON and magic != importlib.util.MAGIC_NUMBER:
         yield f"{name} is compiled for another Python than {version}"
     elif not flags or not flags[0] & 1:
-        yield f"{name} is a left-over: it goes by its source's time, which a package does not keep"
+        yield f"{name} is useless: it depends on its source's time, which a package does not keep"
 
 
 def _functions(source: Path) -> set[str]:
@@ -128,9 +128,9 @@ def _java(handler: str, version: str, files: Mapping[str, Path]) -> Iterator[str
 
 
 def _class_heads(files: Mapping[str, Path]) -> Iterator[tuple[str, bytes]]:
-    """The first 8 bytes of each class, those in jars included.
+    """The first 8 bytes of each class, also in jars.
 
-    Not of multi-release jars' other versions, which an older runtime passes over.
+    It leaves out the other versions in multi-release jars, because an older runtime ignores them.
     """
     for name, path in files.items():
         if name.endswith(".class"):
@@ -163,12 +163,12 @@ def _provided(_handler: str, _version: str, files: Mapping[str, Path]) -> Iterat
     try:
         elf = read_elf(bootstrap)
     except ValueError:
-        return  # told already
+        return  # _native_problems reports it
     remedy = "export CGO_ENABLED=0 and GOFLAGS, as docs/deploy.md says"
     if elf is not None and not elf.is_static:
         yield f"bootstrap needs this machine's C library: {remedy}"
     if elf is not None and not elf.is_stripped:
-        yield f"bootstrap holds symbols, twice its size: {remedy}"
+        yield f"bootstrap contains symbols, which double its size: {remedy}"
 
 
 _CHECKS: Mapping[str, Callable[[str, str, Mapping[str, Path]], Iterator[str]]] = {

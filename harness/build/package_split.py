@@ -1,8 +1,8 @@
-"""What a package is made of: the project's own code, and all else that has to be shipped with it.
+"""Splits the size of a package into the project's own code and its dependencies.
 
-Read off the artefact wherever its files tell; a bundle and a linked binary are made once more with
-the tool's own account of it. What no tool can tell is ``None``: the share in the zip of one file,
-which is compressed as a whole.
+Where the files of the artefact are separate, their paths decide. A bundle and a linked binary are
+built again with the tool's list of parts. A part has no share of a zip in which one file holds
+everything; that share is ``None``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def own_share(
 ) -> Own | None:
     """The part of the artefact in ``folder``, zipped in ``archive``, that is the project's.
 
-    ``environment`` is what it was built with. Failures are no failures of the build: ``None``.
+    ``environment`` is that of the build. A failure here gives ``None`` and does not fail the build.
     """
     runtime = implementation.runtime
     try:
@@ -49,7 +49,7 @@ def own_share(
 
 
 def _of_files(folder: Path, archive: IO[bytes], is_own: Callable[[str], bool]) -> Own:
-    """By path, as in the zip."""
+    """By the paths in the zip."""
     with ZipFile(archive) as opened:
         own = [entry for entry in opened.infolist() if is_own(entry.filename)]
     return Own(
@@ -59,7 +59,7 @@ def _of_files(folder: Path, archive: IO[bytes], is_own: Callable[[str], bool]) -
 
 
 def _of_bundle(implementation: Implementation, folder: Path) -> Own | None:
-    """By esbuild's metafile, if what it describes is the artefact to the byte."""
+    """By esbuild's metafile, if its bundle has the same bytes as the artefact."""
     if "EntryPoints" not in implementation.build_properties:
         return None
     with tempfile.TemporaryDirectory(prefix="bundle-") as name:
@@ -83,7 +83,7 @@ def _of_bundle(implementation: Implementation, folder: Path) -> Own | None:
 
 
 def _esbuild_arguments(properties: Mapping[str, object], work: Path, made: Path) -> list[str]:
-    """As SAM calls it."""
+    """The arguments that SAM gives to esbuild."""
     from aws_lambda_builders.workflows.nodejs_npm_esbuild.esbuild import EsbuildCommandBuilder
 
     config = {_snake(name): value for name, value in properties.items()}
@@ -108,7 +108,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
 
 
 def _of_binary(code: Path, environment: Mapping[str, str]) -> Own:
-    """By the linker's symbols, which the shipped binary has no more."""
+    """By the linker's symbols, which the shipped binary lacks."""
     go = programs.find_go()
     module = (code / "go.mod").read_text().split()[1]
     flags = re.sub(r" '?-ldflags=[^']*'?", "", environment["GOFLAGS"])

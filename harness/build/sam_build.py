@@ -1,9 +1,7 @@
-"""``sam build`` for each implementation, each in a folder of its own under ``.build/``.
+"""Runs ``sam build`` for each implementation, each in its own folder under ``.build/``.
 
-One build per function, so that one language's failure is that language's only, and apart
-from ``.aws-sam/``, which belongs to the user's own builds and deployments.
-
-``python -m harness.build [LANGUAGE...]`` builds the named ones (all, if none is named).
+Each function has its own build, so that a failure concerns one language only. The folder is not
+``.aws-sam/``, which belongs to the user's own builds and deployments.
 """
 
 from __future__ import annotations
@@ -31,14 +29,14 @@ from harness.toolchain.paths import ROOT
 
 BUILDS = ROOT / ".build/sam"
 
-# what builds and editors leave in a code folder
+# folders in a code folder that are not sources
 _LEFTOVERS = frozenset({"node_modules", "target", "__pycache__"})
 
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _NOISE = ("[INFO]", "Experimental features are", "Visit the docs page", "Build Failed")
 _SAM_DEBUG = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ \| ")
 
-# GOFLAGS: static and stripped, as one would deploy it; SAM's template can't say so
+# GOFLAGS: a static and stripped binary, as for a deployment; SAM's template can't set it
 _BUILD_ENVIRONMENT = {
     "SAM_CLI_TELEMETRY": "0",
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -54,8 +52,8 @@ def build(
 ) -> dict[str, Artefact | NotReady]:
     """language -> its artefact, or the reason why there is none.
 
-    ``template`` is where the functions are from. Rebuilds only what changed since its last
-    build. Raises ``NotReady`` itself only when nothing at all can be built on this machine.
+    ``template`` defines the functions. An unchanged function is not built again. Raises
+    ``NotReady`` only if this machine can build none of them.
     """
     origin = _Origin(template, programs.host_architecture())
     built: dict[str, Artefact | NotReady] = {}
@@ -74,7 +72,7 @@ class _Origin:
 
 
 def builds_of(template: Path) -> Path:
-    """Where a template's builds are: another's languages may have the names of the project's."""
+    """The folder of a template's builds. Templates may use the same names of languages."""
     if template == TEMPLATE:
         return BUILDS
     name = hashlib.sha256(str(template).encode()).hexdigest()[:8]
@@ -97,13 +95,13 @@ def _build_one(implementation: Implementation, origin: _Origin, progress: Progre
             progress(f"building {language} with sam build")
             record.unlink(missing_ok=True)
             folder = _sam_build(implementation, origin, work)
-            progress(f"taking stock of {language}'s package")
+            progress(f"measuring the package of {language}")
             archive = zipped(folder)
             own = own_share(implementation, folder, archive, _BUILD_ENVIRONMENT)
             size = archive.getbuffer().nbytes
             made = _Record(key, str(folder), size, _size(folder), own)
             record.write_bytes(msgspec.json.encode(made))
-    # what the runtime needs is fetched now, so that its lack is this language's failure too
+    # installs the runtime's tools now, so that their failure fails this language only
     folder = Path(made.folder)
     runtime_command(implementation, folder, implementation.memory_mb, progress)
     version = runtime_version(implementation, folder)
@@ -115,7 +113,7 @@ def _sam_build(implementation: Implementation, origin: _Origin, work: Path) -> P
     environment = {
         **os.environ,
         **_BUILD_ENVIRONMENT,
-        "ARCHITECTURE": origin.architecture,  # for a Makefile, which SAM tells nothing
+        "ARCHITECTURE": origin.architecture,  # for a Makefile, which does not get it from SAM
         "MAVEN_OPTS": maven,
         # python/src/Makefile takes uv from PATH
         "PATH": f"{programs.find_uv().parent}:{os.environ.get('PATH', os.defpath)}",
@@ -129,21 +127,21 @@ def _sam_build(implementation: Implementation, origin: _Origin, work: Path) -> P
                 *("--parameter-overrides", f"Architecture={origin.architecture}"),
                 *("--build-dir", work / "build"),
                 *("--cached", "--cache-dir", work / "cache"),
-                "--debug",  # without it SAM hides what Maven and Go said of their failure
+                "--debug",  # without it SAM hides the error messages of Maven and Go
             ],
             "sam build",
-            cwd=work,  # SAM leaves an .aws-sam there
+            cwd=work,  # SAM makes an .aws-sam there
             env=environment,
             reason=_reason,
         )
     except NotReady as error:
         raise NotReady(f"{implementation.language}: {error}") from error
-    # a cached build leaves a symbolic link here
+    # a cached build is a symbolic link
     return (work / "build" / implementation.function).resolve()
 
 
 def _reason(output: str) -> str:
-    """What the language's own tool said, out of SAM's debugging output."""
+    """The messages of the language's own tool in SAM's debugging output."""
     kept = []
     in_traceback = False
     for line in _COLOUR.sub("", output).splitlines():
@@ -160,7 +158,7 @@ def _reason(output: str) -> str:
 
 
 class _Record(msgspec.Struct, frozen=True):
-    """What a build made, and the hash of what it was made from."""
+    """The results of a build, and the hash of its inputs."""
 
     key: str
     folder: str

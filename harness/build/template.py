@@ -1,4 +1,4 @@
-"""The implementations, read from ``template.yaml``, which is their only list."""
+"""Reads the implementations from ``template.yaml``, which is their only list."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from harness.toolchain.paths import ROOT
 TEMPLATE = ROOT / "template.yaml"
 
 _FUNCTION = "AWS::Serverless::Function"
-# where the data lies is the target's to say
+# the target decides the places of the data
 _GIVEN_BY_TARGET = frozenset({"SRC_BUCKET", "SRC_PREFIX", "DST_BUCKET", "DST_PREFIX"})
 
 
 def load_implementations(path: Path = TEMPLATE) -> tuple[Implementation, ...]:
-    """Every function of the template in its order, globals merged, parameters at defaults.
+    """Every function of the template, in its order, with the globals and the parameters' defaults.
 
-    Raises ``HarnessError`` if the template can't be read or a function lacks something.
+    Raises ``HarnessError`` if the template can't be read or a function lacks a property.
     """
     # imported here: SAM's modules take a second, and only this function needs them
     from samcli.yamlhelper import yaml_parse
@@ -35,7 +35,7 @@ def load_implementations(path: Path = TEMPLATE) -> tuple[Implementation, ...]:
         }
     except OSError as error:
         raise HarnessError(f"{path} can't be read: {error.strerror}") from error
-    except Exception as error:  # YAML's and SAM's parsers raise what they like
+    except Exception as error:  # YAML's and SAM's parsers document no exceptions
         raise HarnessError(f"{path} is not a SAM template: {error}") from error
     return tuple(
         _implementation(
@@ -93,7 +93,7 @@ class _Values:
         return str(value)
 
     def choices(self, mapping: Mapping[str, Any], key: str) -> tuple[str, ...]:
-        """What the parameter behind ``key`` allows; else only what stands there, or ``sdk``."""
+        """The allowed values of the parameter behind ``key``, or its one value; default ``sdk``."""
         value = mapping.get(key, "sdk")
         if isinstance(value, Mapping) and list(value) == ["Ref"]:
             allowed = self._parameters.get(value["Ref"], {}).get("AllowedValues")

@@ -17,8 +17,8 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "mutants",
         help="check that the vectors find faults",
-        description="Put one fault at a time into a copy of an implementation, and run the "
-        "vectors on it. The vectors pass the check if they fail for every such mutant.",
+        description="Put one fault at a time into a copy of an implementation, and run its tests "
+        "and the vectors on it. The check passes if every such mutant fails one of them.",
     )
     add_languages(parser)
     parser.add_argument(

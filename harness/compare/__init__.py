@@ -1,1 +1,1 @@
-"""Measures the implementations against each other: what runs, in which order."""
+"""Measures the implementations against each other: the rows, and the order of invocations."""

@@ -14,7 +14,14 @@ from datetime import date
 from harness.build.choice import choose, choose_clients
 from harness.compare.request import Request, half_day, make_plan
 from harness.compare.resume import require_same, samples_to_go_on_from
-from harness.compare.schedule import COUNTED, Measured, Outcome, Plan, run_plan
+from harness.compare.schedule import (
+    COUNTED,
+    EarlierSamples,
+    Measured,
+    Outcome,
+    Plan,
+    run_plan,
+)
 from harness.compare.staged_day import ArtefactCandidate, StagedDay, staged
 from harness.fixtures.recipe import make_day
 from harness.fixtures.sources import source_day
@@ -76,26 +83,7 @@ def compare(
         return run.comparison(Measured(), {})
     placement = target.place()
     with staged(target, days, settings, placement, progress) as staged_day:
-        fixture = _describe_fixture(request, staged_day.expected)
-        if earlier is not None:
-            require_same(earlier, run.comparison(Measured(), fixture))
-        usable = [each for each in each_client if each.language in artefacts]
-        runnable = [artefacts[each.language].with_client(each.client) for each in usable]
-        with _candidates(request, runnable, staged_day, target, placement) as candidates:
-            measured = run_plan(
-                plan,
-                [
-                    each
-                    for each in candidates
-                    if earlier_samples is None or each.name in earlier_samples.samples
-                ],
-                staged_day,
-                progress,
-                time.monotonic,
-                earlier_samples,
-                lambda so_far: keep(run.comparison(so_far, fixture)),
-            )
-    return run.comparison(measured, fixture)
+        return _measure(run, target, staged_day, placement, earlier_samples, progress, keep)
 
 
 def _build(
@@ -169,6 +157,37 @@ class _Run:
             _again(measured),
             measured.interrupted,
         )
+
+
+def _measure(
+    run: _Run,
+    target: Target,
+    staged_day: StagedDay,
+    placement: Placement,
+    earlier_samples: EarlierSamples | None,
+    progress: Progress,
+    keep: Callable[[Comparison], None],
+) -> Comparison:
+    fixture = _describe_fixture(run.request, staged_day.expected)
+    if run.earlier is not None:
+        require_same(run.earlier, run.comparison(Measured(), fixture))
+    usable = [each for each in run.implementations if each.language in run.artefacts]
+    runnable = [run.artefacts[each.language].with_client(each.client) for each in usable]
+    with _candidates(run.request, runnable, staged_day, target, placement) as candidates:
+        measured = run_plan(
+            run.plan,
+            [
+                each
+                for each in candidates
+                if earlier_samples is None or each.name in earlier_samples.samples
+            ],
+            staged_day,
+            progress,
+            time.monotonic,
+            earlier_samples,
+            lambda so_far: keep(run.comparison(so_far, fixture)),
+        )
+    return run.comparison(measured, fixture)
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Watches and feeds a deployed stack: backfill, redrive, status, health."""
+"""Operates a deployed stack: backfill, redrive, status and health."""

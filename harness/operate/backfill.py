@@ -1,8 +1,8 @@
-"""Days of the past on the queue: each a message, aggregated as many at a time as the mapping lets.
+"""Sends days of the past to the queue, one message each.
 
-At most ``most_queued`` messages stand in the queue (visible and in flight), by default what the
-mapping's maximum concurrency takes in a day: a queue that is never long can be stopped, and none of
-its messages gets old.
+The event source mapping decides how many are aggregated at the same time. At most ``most_queued``
+messages are in the queue (visible and in flight), by default as many as the mapping surely takes in
+a day. So the backfill can be stopped, and no message expires.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from harness.targets.aws.session import Clients, explained
 from harness.targets.aws.stack import Stack
 from harness.terminal import Progress
 
-_BATCH = 10  # SQS takes no more
+_BATCH = 10  # the most that SQS accepts
 _POLL_S = 10.0
-_QUIET_POLLS = 3  # SQS's counts are approximate: a queue is empty when it says so this often
+_QUIET_POLLS = 3  # SQS's counts are approximate: a queue is empty after so many counts of 0
 
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """Messages of a queue, as SQS counts them approximately."""
+    """The approximate numbers of messages that SQS reports for a queue."""
 
     waiting: int
     in_flight: int
@@ -39,19 +39,19 @@ class Depth:
 
 
 def days_between(first: date, last: date) -> list[date]:
-    """Both included, in order."""
+    """All days from ``first`` to ``last``, inclusive."""
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 def tasks_for(
     days: Sequence[date], accounts: Sequence[str] | None, *, force: bool = False
 ) -> list[Task]:
-    """Days, or days times accounts."""
+    """A task for each day, or for each account of each day."""
     return [Task(day, account, force) for day in days for account in accounts or (None,)]
 
 
 def list_accounts(clients: Clients, stack: Stack) -> list[str]:
-    """The accounts whose trails stand in the source bucket, of both layouts."""
+    """The accounts with a trail in the source bucket, in both layouts."""
     bucket, root = stack.output("SourceBucket"), f"{stack.outputs.get('SourcePrefix', '')}AWSLogs/"
     names = _subfolders(clients, bucket, root)
     organisations = [name for name in names if name.startswith("o-")]
@@ -62,7 +62,7 @@ def list_accounts(clients: Clients, stack: Stack) -> list[str]:
         found = {*names, *(name for each in members for name in each)}
     accounts = sorted(name for name in found if len(name) == 12 and name.isdecimal())
     if not accounts:
-        raise HarnessError(f"s3://{bucket}/{root} has no account folder: is SourcePrefix right?")
+        raise HarnessError(f"s3://{bucket}/{root} has no account folder: check SourcePrefix")
     return accounts
 
 
@@ -76,7 +76,7 @@ def depth(clients: Clients, queue: str) -> Depth:
 
 @dataclass(slots=True)
 class Backfill:
-    """``sleep`` and ``now`` are how tests pass the time."""
+    """Sends tasks to a queue and waits for their end. Tests pass another ``sleep`` and ``now``."""
 
     clients: Clients
     queue: str
@@ -87,7 +87,7 @@ class Backfill:
     now: Callable[[], float] = time.monotonic
 
     def send(self, tasks: Sequence[Task]) -> int:
-        """Send what was not sent yet, as the queue has room; how many that were."""
+        """Send the unsent tasks while the queue has room, and return their number."""
         left = [task for task in tasks if task not in self.ledger.sent]
         begin = self.now()
         for batch in _batches(left):

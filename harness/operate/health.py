@@ -1,4 +1,4 @@
-"""What keeps a stack from being used from here, with the remedy; it only reads."""
+"""Checks whether a deployed stack can be used from here, and names remedies. It only reads."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ _SEE = "see the message"
 def check_stack(
     name: str, region: str | None, template: Sequence[Implementation]
 ) -> Iterator[Finding]:
-    """Credentials, region, stack, functions, buckets and queues, as far as each lets the next be
-    looked at.
-    """
+    """Check credentials, region, stack, functions, buckets and queues, as far as possible."""
     try:
         clients = open_clients(region)
         with explained("sts:GetCallerIdentity", "credentials"):
@@ -36,7 +34,7 @@ def check_stack(
     try:
         found = read_deployed(clients, stack, template)
         names = ", ".join(each.implementation.language for each in found)
-        yield Finding("functions", True, f"{names}: the alias runs what $LATEST is")
+        yield Finding("functions", True, f"{names}: the alias has the settings of $LATEST")
     except HarnessError as error:
         yield _failed("functions", error)
     for output in ("SourceBucket", "DestinationBucket"):
@@ -67,7 +65,7 @@ def _queue(clients: Clients, stack: Stack, output: str) -> Finding:
     except HarnessError as error:
         return _failed(output, error)
     if output == "DeadLetterQueueUrl" and found.all:
-        remedy = f"python -m harness redrive --stack {stack.name} --dry-run shows them"
+        remedy = f"python -m harness redrive --stack {stack.name} --dry-run lists them"
         return Finding(output, False, f"{found.all:,} days failed for good", remedy)
     return Finding(output, True, f"{found.waiting:,} waiting, {found.in_flight:,} in flight")
 

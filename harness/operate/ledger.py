@@ -1,4 +1,4 @@
-"""What a backfill has sent, in a file that survives it: one JSON object per line."""
+"""The record of the messages that a backfill sent: a file with one JSON object per line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.model import UsageError
 
 @dataclass(frozen=True, slots=True, order=True)
 class Task:
-    """A message: a day, or an account's part of one; sent again only if it is to be forced now."""
+    """A message: a day, or an account's part of one. With ``force`` it is another task."""
 
     day: date
     account: str | None = None
@@ -38,8 +38,8 @@ class Task:
 
 @dataclass(slots=True)
 class Ledger:
-    """Tasks that were sent. Appended to after each batch, so that a killed backfill sends at most
-    one batch twice, which the functions bear (W9).
+    """The sent tasks. Each batch is appended, so that a killed backfill sends at most one batch
+    twice, which is harmless (W9).
     """
 
     file: Path
@@ -60,7 +60,7 @@ class Ledger:
 
 
 def open_ledger(file: Path, queue: str) -> Ledger:
-    """The ledger of a queue, new or gone on with; ``UsageError`` for one of another queue."""
+    """Open or create the ledger of a queue. Raises ``UsageError`` for one of another queue."""
     ledger = Ledger(file, queue)
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -73,10 +73,10 @@ def open_ledger(file: Path, queue: str) -> Ledger:
             task = Task(date.fromisoformat(entry["day"]), entry["account"], entry["force"])
             of = entry["queue"]
         except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{file}, line {number}, is no entry of a ledger: {error}") from error
+            raise UsageError(f"{file}, line {number}, is not a ledger's entry: {error}") from error
         if of != queue:
             raise UsageError(f"{file} is the ledger of {of}: give another --ledger")
         ledger.sent.add(task)
-    if broken:  # the last write was cut off: its batch is sent again
+    if broken:  # the last write is incomplete: its batch is sent again
         file.write_text(f"{complete}\n" if complete else "")
     return ledger

@@ -1,4 +1,4 @@
-"""What failed for good: shown from the dead-letter queue, and put back on the queue."""
+"""Lists the messages of the dead-letter queue, and puts them back into the queue."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.targets.aws.session import Clients, explained
 
 _AT_ONCE = 10
-_LOOK_S = 30  # how long a message that was looked at stays hidden from the next look
+_LOOK_S = 30  # a message that was read stays hidden for this time
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class Failed:
             day = f"{event['year']:04d}-{event['month']:02d}-{event['day']:02d}"
             return f"{day} {event.get('account', '')}".rstrip()
         except (ValueError, KeyError, TypeError):
-            return self.body  # a schedule's, or what somebody sent by hand
+            return self.body  # a schedule's event, or a message that was sent by hand
 
 
 def look(clients: Clients, queue: str) -> Iterator[Failed]:
-    """Each message of the dead-letter queue, once; they are hidden for half a minute meanwhile."""
+    """Each message of the dead-letter queue, once. SQS hides them for half a minute then."""
     seen: set[str] = set()
     while True:
         with explained("sqs:ReceiveMessage", f"queue {queue}"):
@@ -49,9 +49,9 @@ def look(clients: Clients, queue: str) -> Iterator[Failed]:
 
 
 def redrive(clients: Clients, failed: Failed, dead_letters: str, queue: str) -> None:
-    """Put one message back: it is sent before it is deleted, so that it is never lost.
+    """Put one message back. It is sent before it is deleted, so that it can't get lost.
 
-    Not by StartMessageMoveTask: that moves in the background, and tells of no single message.
+    StartMessageMoveTask works in the background and reports no single message, so it does not fit.
     """
     with explained("sqs:SendMessage", f"queue {queue}"):
         clients.sqs.send_message(QueueUrl=queue, MessageBody=failed.body)

@@ -1,4 +1,4 @@
-"""Which days are published and what the runs found, from the manifests (SPEC W6)."""
+"""Reads from the manifests (SPEC W6) which days are published, and their counts."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ Read = Callable[[str], bytes | None]
 
 @dataclass(frozen=True, slots=True)
 class DayStatus:
-    """One day, or an account's part of it: counts of its manifest, ``None`` where it is missing.
+    """One day, or an account's part of it, with the counts of its manifest.
 
-    ``broken`` says what is wrong with a manifest that can't be read.
+    ``counts`` is ``None`` if there is no readable manifest. ``broken`` describes the fault of an
+    unreadable one.
     """
 
     day: date
@@ -74,7 +75,7 @@ def from_folder(folder: Path) -> Read:
 
 
 def describe(found: Sequence[DayStatus]) -> Iterator[str]:
-    """The lines that a person reads: sums, what was bad, and what is missing, in ranges."""
+    """The report: sums, days with bad sources, and ranges of missing days."""
     published = [each for each in found if each.counts is not None]
     yield f"{len(published):,} of {len(found):,} published"
     sums = {name: sum((each.counts or {}).get(name, 0) for each in published) for name in _COUNTS}

@@ -1,4 +1,4 @@
-"""The tools that an implementation needs on this machine; nothing is built or fetched."""
+"""Checks the tools that an implementation needs on this machine. It installs nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.toolchain.tools import base_python
 
 
 def check(implementation: Implementation) -> list[Finding]:
-    """What the local target needs for this implementation; nothing is built or fetched."""
+    """The needs of the local target for this implementation, found or missing."""
     runtime = implementation.runtime
     common = [
         _finding("machine", host_architecture),
@@ -39,7 +39,7 @@ def check(implementation: Implementation) -> list[Finding]:
     if runtime.startswith("nodejs"):
         return [*common, _finding("npm", find_npm)]
     if runtime.startswith("provided"):
-        return common  # the build says what its language needs; Go is there already
+        return common  # the build reports other needs of the language; Go is in common
     remedy = (
         "use provided.al2023, or add it to harness/targets/local/runtimes.py and "
         "harness/toolchain/check.py"

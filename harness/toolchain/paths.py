@@ -1,4 +1,4 @@
-"""Where the repository, the locks of the pinned tools and the tools made from them are."""
+"""The folders of the repository, of the tools' locks, and of the tools themselves."""
 
 from __future__ import annotations
 

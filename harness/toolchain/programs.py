@@ -1,4 +1,4 @@
-"""Programs that the machine has: how they are found and how they are run.
+"""Finds and runs programs of this machine.
 
 Each ``find_`` function returns a path that exists or raises ``NotReady`` with the program's name
 and a remedy.
@@ -27,8 +27,8 @@ def host_architecture() -> str:
     names = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
     if platform.system() != "Linux" or machine not in names:
         raise NotReady(
-            f"the emulator needs Linux on x86_64 or arm64, this is {platform.system()} on "
-            f"{machine}: run it in a Linux machine or container"
+            f"the emulator needs Linux on x86_64 or arm64, but this is {platform.system()} on "
+            f"{machine}: use a machine or container with Linux"
         )
     return names[machine]
 
@@ -45,7 +45,7 @@ def find_go() -> Path:
     """A Go that can build the modules of this repository."""
     remedy = f"install Go {_go_wanted()} or newer"
     go = find_program("go", remedy)
-    # asked inside a module: a Go that is too old says so, or fetches the right one
+    # inside a module, a Go that is too old fails, or downloads the right one
     answer = subprocess.run(
         [go, "env", "GOVERSION"], cwd=SOURCES / "s3", capture_output=True, text=True, check=False
     )
@@ -118,7 +118,7 @@ def run(
 ) -> str:
     """Run a program to its end and return its output.
 
-    Raises ``NotReady`` if it fails, with what ``reason`` makes of its output.
+    Raises ``NotReady`` if it fails. ``reason`` extracts the message from the output.
     """
     done = subprocess.run(
         command,

@@ -1,7 +1,7 @@
-"""The pinned tools: each is made once into ``.tools/`` from its lock in ``tools/``.
+"""The pinned tools: each is built once into ``.tools/`` from its lock in ``tools/``.
 
-A tool is kept under a name with the lock's hash: a changed lock makes it anew, an unchanged one
-costs a ``stat``. Each function returns a path that exists or raises ``NotReady``.
+The name of a tool's folder contains the hash of its lock, so that a tool is built again only after
+a change of its lock. Each function returns a path that exists or raises ``NotReady``.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ def find_node(major: int = 24, progress: Progress = to_stderr) -> Path:
 def s3_server_binary(progress: Progress = to_stderr) -> Path:
     """versitygw, built from the Go module in ``tools/s3``."""
     package = "github.com/versity/versitygw/cmd/versitygw"
-    what = "the S3 server versitygw: two to five minutes, this once"
+    what = "the S3 server versitygw (once, two to five minutes)"
     return _go_tool("s3", "versitygw", package, what, progress)
 
 
 def toxiproxy_binary(progress: Progress = to_stderr) -> Path:
     """toxiproxy's server, built from the Go module in ``tools/toxiproxy``."""
     package = "github.com/Shopify/toxiproxy/v2/cmd/server"
-    return _go_tool("toxiproxy", "toxiproxy", package, "toxiproxy, this once", progress)
+    return _go_tool("toxiproxy", "toxiproxy", package, "toxiproxy (once)", progress)
 
 
 def _go_tool(folder_name: str, name: str, package: str, what: str, progress: Progress) -> Path:
@@ -88,14 +88,14 @@ def _go_tool(folder_name: str, name: str, package: str, what: str, progress: Pro
 
 
 def rie_binary() -> Path:
-    """The Lambda Runtime Interface Emulator that aws-sam-cli carries, made executable."""
+    """An executable copy of the Lambda Runtime Interface Emulator in aws-sam-cli."""
     architecture = host_architecture()
     spec = importlib.util.find_spec("samcli")
     if spec is None or spec.origin is None:
         raise NotReady("aws-sam-cli is not in this environment: run make setup")
     carried = Path(spec.origin).parent / f"local/rapid/aws-lambda-rie-{architecture}"
     if not carried.exists():
-        raise NotReady(f"this aws-sam-cli carries no {carried.name}: run make setup")
+        raise NotReady(f"aws-sam-cli does not contain {carried.name}: run make setup")
 
     def make(folder: Path) -> None:
         shutil.copy(carried, folder / "aws-lambda-rie")
@@ -127,31 +127,31 @@ def java_ric_jars(progress: Progress = to_stderr) -> Path:
 
 
 def python_for_runtime(version: str, progress: Progress = to_stderr) -> Path:
-    """An interpreter ``version`` ("3.13") with nothing but Lambda's runtime interface client.
+    """An interpreter of ``version`` ("3.13") with Lambda's runtime interface client only.
 
-    It is apart from ``.venv`` so that a function sees its artefact's libraries only.
+    It is not that of ``.venv``, so that a function can import its artefact's libraries only.
     """
     return _python("python-ric", version, f"making the Python {version} runtime", progress)
 
 
-#: The runtimes of what runs beside the languages, and what is fetched for each.
-COMPANIONS = {"floor": "the floor's parts", "duckdb": "DuckDB and its extension for S3"}
+#: The runtime of each companion, and the words for its dependencies.
+COMPANIONS = {"floor": "the libraries of the floor", "duckdb": "DuckDB and its extension for S3"}
 
 
 def companion_python(runtime: str, progress: Progress = to_stderr) -> Path:
-    """An interpreter with Lambda's runtime interface client and the parts of a companion."""
+    """An interpreter with Lambda's runtime interface client and a companion's dependencies."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     return _python(runtime, version, f"fetching {COMPANIONS[runtime]}", progress)
 
 
 def ministack_python(progress: Progress = to_stderr) -> Path:
-    """An interpreter with ministack, which plays AWS for the tests of the deployment."""
+    """An interpreter with ministack, which simulates AWS in the tests of the deployment."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     return _python("ministack", version, "fetching ministack, a local CloudFormation", progress)
 
 
 def _python(name: str, version: str, what: str, progress: Progress) -> Path:
-    """An interpreter with what ``tools/<name>/requirements.txt`` locks."""
+    """An interpreter with the packages that ``tools/<name>/requirements.txt`` locks."""
     lock = SOURCES / name / "requirements.txt"
     base = base_python(version)
 

@@ -1,8 +1,8 @@
-"""The judge judged: faults put into copies of the implementations must be found.
+"""Checks the vectors: they must find faults that are put into copies of the implementations.
 
-A mutant is one wrong text in one file of one language, listed in ``tests/mutants/``. The
-language's own run of the vectors meets it first, then the language's other tests; what
-both let pass is built and judged like any implementation.
+A mutant is one wrong text in one file of one language, listed in ``tests/mutants/``. First the
+language's own run of the vectors may find it, then the language's other tests. A mutant that passes
+both is built and judged like any implementation.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """``find`` stands exactly once in ``file``, a path below the language's folder."""
+    """One fault. ``find`` occurs exactly once in ``file``, a path below the language's folder."""
 
     language: str
     id: str
@@ -54,7 +54,7 @@ class Mutant:
 class Outcome(NamedTuple):
     mutant: Mutant
     fate: Fate
-    by: str = ""  # the test or vector that killed it, or what was wrong with it
+    by: str = ""  # the test or vector that killed it, or the fault of the mutant itself
 
 
 class _Tools(NamedTuple):
@@ -64,7 +64,7 @@ class _Tools(NamedTuple):
 
 
 def load_mutants(languages: Sequence[str] = (), folder: Path = MUTANTS) -> list[Mutant]:
-    """The mutants of these languages, or of all; raise ``UsageError`` for a language without."""
+    """The mutants of these languages, or of all. Raises ``UsageError`` for one without mutants."""
     files = {file.stem: file for file in sorted(folder.glob("*.toml"))}
     if unknown := [name for name in languages if name not in files]:
         raise UsageError(f"no mutants for {', '.join(unknown)}; there are for {', '.join(files)}")
@@ -76,7 +76,7 @@ def load_mutants(languages: Sequence[str] = (), folder: Path = MUTANTS) -> list[
 
 
 def mutated(mutant: Mutant) -> str:
-    """The file's text with the fault in it; raise ``UsageError`` unless it has one place."""
+    """The file's text with the fault. Raises ``UsageError`` unless its place is unique."""
     text = (path := ROOT / mutant.language / mutant.file).read_text()
     if (places := text.count(mutant.find)) != 1:
         raise UsageError(f"{mutant.id}: its text stands {places} times in {path}, not once")
@@ -84,9 +84,9 @@ def mutated(mutant: Mutant) -> str:
 
 
 def run_mutants(mutants: Iterable[Mutant], judged: bool = True) -> Iterator[Outcome]:
-    """Try one mutant after the other; without ``judged`` a language's own tests decide.
+    """Try one mutant after the other. Without ``judged`` only a language's own tests decide.
 
-    Raises ``HarnessError`` where the tests fail without any fault: they would kill all.
+    Raises ``HarnessError`` if the tests fail without a fault, because they would kill all mutants.
     """
     sound: set[str] = set()
     for mutant in mutants:
@@ -113,7 +113,7 @@ def describe(outcome: Outcome) -> str:
 
 @contextmanager
 def _checkout(mutant: Mutant) -> Iterator[Path]:
-    """A small checkout that holds the mutated language; what can be shared is linked."""
+    """A small checkout with the mutated language and links to the shared folders."""
     with TemporaryDirectory(prefix=f"mutant-{mutant.language}-") as folder:
         root = Path(folder)
         original, code = ROOT / mutant.language, root / mutant.language
@@ -143,7 +143,7 @@ def _by_own_tests(mutant: Mutant, root: Path) -> Outcome:
 
 
 def _by_judge(mutant: Mutant, root: Path) -> Outcome:
-    """Build the mutant and judge it by every vector, real requests included."""
+    """Build the mutant and judge it by every vector, with real requests."""
     shutil.copytree(ROOT / "harness", root / "harness")
     (root / mutant.language / "node_modules").unlink(missing_ok=True)  # the build makes its own
     verify = (sys.executable, "-m", "harness", "verify", "--languages", mutant.language)

@@ -1,7 +1,7 @@
-"""The judge of outputs: same bytes or not, and if not, what kind of difference it is.
+"""The judge of outputs: it compares bytes, and classifies a difference.
 
-It knows lines, JSON and gzip, nothing of aggregation. Chunks are streamed line by line, so
-that one of any size needs the memory of its longest record.
+It knows lines, JSON and gzip, but nothing of aggregation. It reads chunks line by line, so that a
+chunk of any size needs only the memory of its longest record.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BEFORE, _AFTER = 24, 48
 
 
 class Agreement(StrEnum):
-    """The highest level on which two outputs that differ still agree."""
+    """The highest level on which two different outputs agree."""
 
     RECORDS = "the same records, in another order or cut otherwise"
     VALUES = "the same JSON values, in another text"
@@ -32,8 +32,10 @@ class Agreement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The first difference. Line and column count from 1, the column in bytes; both are
-    ``None`` where the object as a whole is at fault. Texts are escaped and cut around it.
+    """The first difference.
+
+    Line and column count from 1, the column in bytes. Both are ``None`` if the object as a whole is
+    wrong. The texts are escaped parts around the difference.
     """
 
     key: str
@@ -62,7 +64,7 @@ def _shown(text: str | None) -> str:
 def verify_destination(expected: ExpectedDay, objects: Mapping[str, bytes]) -> Difference | None:
     """Judge the whole destination: ``objects`` maps each key to its stored bytes.
 
-    Checks the published chunks, then the manifest (W6), then that nothing else is left.
+    It checks the published chunks, then the manifest (W6), then that no other object is left.
     """
     prefix = expected.day_prefix
     published = [
@@ -80,9 +82,9 @@ def verify_destination(expected: ExpectedDay, objects: Mapping[str, bytes]) -> D
 
 
 def verify(expected: Sequence[Chunk], actual: Sequence[Chunk]) -> Difference | None:
-    """The first difference between two lists of chunks, ``None`` when all bytes are the same.
+    """The first difference between two lists of chunks, or ``None`` if all bytes are the same.
 
-    Whatever differs is a difference; the agreement only says how far the outputs part.
+    Every different byte counts. The agreement only classifies the difference.
     """
     for want, got in zip_longest(expected, actual):
         found = _compare(want, got)
@@ -99,7 +101,7 @@ def _with_agreement(
     try:
         agreement = _agreement(expected, actual)
     except UnreadableChunkError as fault:
-        what = f"{found.what}; how far is unknown, a chunk can't be decompressed: {fault}"
+        what = f"{found.what}; its kind is unknown, because a chunk can't be inflated: {fault}"
         return replace(found, what=what, agreement=None)
     return replace(found, agreement=agreement)
 
@@ -176,7 +178,7 @@ def _fingerprint(lines: Iterable[bytes], form: Callable[[bytes], bytes]) -> tupl
 
 
 def _meaning(line: bytes) -> bytes:
-    """A line's JSON value in one canonical text; what is not JSON stands for itself."""
+    """A line's JSON value in one canonical text; a line that is not JSON stays as it is."""
     try:
         value = json.loads(line, parse_int=_number, parse_float=_number)
         return json.dumps(value, sort_keys=True).encode()

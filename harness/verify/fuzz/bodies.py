@@ -1,8 +1,8 @@
 """Differential fuzzing: the same bodies for every implementation and a slow oracle.
 
-A round is one day of many bodies and costs each implementation one invocation. Each has to say
-of every body what the oracle says: so they agree with each other, and equal mistakes of all are
-found as well. What differs is looked for, shrunk alone in its own day, and drafted as a vector.
+A round is one day of many bodies, which takes one invocation of each implementation. Each must give
+the oracle's result for every body, so that even an equal mistake of all is found. A body with
+another result is isolated, shrunk in a day of its own, and drafted as a vector.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _MOST_DRAFTS_OF_A_KIND = 3
 
 @dataclass(slots=True)
 class Tally:
-    """What came of a run. ``by_code`` counts by what the oracle says.
+    """The result of a run. ``by_code`` counts the bodies by the oracle's code.
 
-    ``drafts`` are the kept folders and their titles; ``in_company`` tells of days that differ
-    though none of their bodies does alone.
+    ``drafts`` are the kept folders and their titles. ``in_company`` describes days that differ,
+    although none of their bodies differs alone.
     """
 
     rounds: int = 0
@@ -84,7 +84,7 @@ def fuzz(
 
 
 def describe(tally: Tally, seed: int, seconds: float) -> Iterator[str]:
-    """The lines that a person reads."""
+    """The report as lines."""
     pace = round(tally.cases * 60 / seconds)
     yield f"seed {seed}: {tally.cases} cases in {tally.rounds} rounds, {pace} cases per minute"
     yield ", ".join(f"{code} {count}" for code, count in sorted(tally.by_code.items()))
@@ -96,7 +96,7 @@ def describe(tally: Tally, seed: int, seconds: float) -> Iterator[str]:
 def _culprits(
     subject: Subject, day: Day, bodies: Sequence[bytes], truths: Sequence[Truth]
 ) -> list[bytes]:
-    """The bodies that differ alone: those with a wrong code, else one that halving finds."""
+    """The bodies that differ alone: those with a wrong code, else one found by bisection."""
     suspects = [bodies[place] for place in wrong_places(day, truths)]
     while not suspects and len(bodies) > 1:
         half = len(bodies) // 2
@@ -107,7 +107,7 @@ def _culprits(
 
 
 class _Drafter:
-    """Keeps a few drafts of each kind of disagreement: the same fault comes in every round."""
+    """Keeps a few drafts of each kind of disagreement, because a fault occurs in every round."""
 
     def __init__(self, subjects: Mapping[str, Subject], keep: Path, progress: Progress) -> None:
         self.drafts: dict[Path, str] = {}
@@ -140,7 +140,7 @@ class _Drafter:
         self.drafts[draft] = title
 
     def _title(self, body: bytes) -> str:
-        """Who says what, as ``go: BAD_JSON; python, java, oracle: 1 records, ...``."""
+        """The results of all, such as ``go: BAD_JSON; python, java, oracle: 1 records, ...``."""
         expected = truth(body)
         voices: dict[str, list[str]] = {}
         for language, subject in self._subjects.items():

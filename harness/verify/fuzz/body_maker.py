@@ -1,9 +1,8 @@
 """Bodies for the fuzzer: documents of the grammar as bytes, damaged, sized and compressed.
 
-A seeded ``random.Random`` makes them, not hypothesis: a seed has to give the same round on every
-machine and with every version of a library, a case is shrunk alone and by other means than it
-was made (a day of its own costs an invocation), and bodies of the size of ``MAX_SOURCE_BYTES``
-are beyond what a strategy of hypothesis may draw.
+A seeded ``random.Random`` makes them and not hypothesis, for three reasons. A seed must give the
+same round on every machine and with every version of a library. A case is shrunk alone, in a day
+that takes one invocation. And hypothesis can't draw bodies of the size of ``MAX_SOURCE_BYTES``.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ _BOMB_BYTES = 3_000_000
 
 
 class Bodies:
-    """``body()`` gives one more body for sources of at most ``limit`` bytes, from ``rng`` alone."""
+    """Makes bodies for sources of at most ``limit`` bytes, from ``rng`` alone."""
 
     def __init__(self, rng: Random, limit: int) -> None:
         self._rng = rng
@@ -56,7 +55,7 @@ class Bodies:
         self._earlier: list[bytes] = [b'{"Records":[{}]}']
 
     def body(self) -> bytes:
-        """Plain or gzip, whole or damaged; each third or so is readable."""
+        """One body: plain or gzip, valid or damaged. About a third are readable."""
         rng = self._rng
         text = self._documents.document().encode()
         if rng.random() < 0.03:
@@ -98,7 +97,7 @@ class Bodies:
                 return text[:at] + piece + text[at:]
 
     def _padded(self, text: bytes) -> bytes:
-        """Grown to a size where a buffer or the limit ends."""
+        """Make the text so large that it meets the end of a buffer or the limit."""
         rng = self._rng
         size = rng.choice((self._limit, rng.choice(_EDGES))) + rng.randint(-3, 3)
         room = size - len(text)
@@ -169,7 +168,7 @@ class Bodies:
                 return self._mutated_once(body)
 
     def _flipped(self, body: bytes, at: int) -> bytes:
-        """One bit turned; what is no more gzip at the first two bytes is a plain body."""
+        """Flip one bit. A body without gzip's first two bytes is then a plain one."""
         if not 0 <= at < len(body):
             return body
         turned = body[at] ^ (1 << self._rng.randrange(8))

@@ -1,7 +1,7 @@
 """Datasets for the fuzzer: keys, days, accounts, earlier output and settings, in a few runs each.
 
-``dataset_model`` says what a run must do, and the vectors' judge compares. So a dataset is a
-vector that hypothesis draws and, when an implementation fails it, makes small.
+``dataset_model`` computes the expected output, and the vectors' judge compares. So a dataset is a
+vector that hypothesis draws, and shrinks if an implementation fails it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _EARLIER = (
         "_-1234567.ndjson.gz",
         "_a b-000003.ndjson.gz",
     ),
-    # strangers: nobody may touch these
+    # objects of others, which no run may change
     *("0000001.ndjson.gz", "00001.ndjson.gz", "000001.ndjson.gz.gz", "x000001.ndjson.gz"),
     *(
         "_old-00001.ndjson.gz",
@@ -60,7 +60,7 @@ _EARLIER = (
 
 @dataclass(frozen=True, slots=True)
 class Scenery:
-    """What stays the same for a round of datasets: a new environment is a new sandbox."""
+    """The common settings of a round of datasets. New settings would need a new sandbox."""
 
     limits: Limits
     concurrency: int
@@ -81,7 +81,7 @@ class Scenery:
 
 
 def draw_scenery(rng: Random) -> Scenery:
-    """The settings of a round, and how many entries S3 puts on a page."""
+    """The settings of a round, and the number of entries on a page of S3's listing."""
     limits = Limits(
         rng.choice(("", "", "a/", "AWSLogs/", "trail é +%/")),
         rng.choice(("", "", "out/", "AWS Logs/é+/")),
@@ -143,7 +143,7 @@ def _zipped(key: str, text: bytes) -> bytes:
 
 
 def _keys(source_prefix: str) -> st.SearchStrategy[str]:
-    """Keys of sources, more often than not; else of something that stands beside them."""
+    """Keys, most of them of sources, the others of objects beside the sources."""
     account = _mostly(_ACCOUNTS, _NO_ACCOUNTS)
     owner = st.one_of(
         account,
@@ -186,8 +186,9 @@ def _earlier_keys(destination_prefix: str) -> st.SearchStrategy[str]:
 
 
 def _bodies() -> st.SearchStrategy[bytes]:
-    """Records whose sizes meet the borders of chunks, and now and then what the fuzzer of bodies
-    makes; nothing that may be one fault or the other.
+    """Bodies with records whose sizes meet the borders of chunks, and some of ``body_maker``.
+
+    None of them allows more than one fault.
     """
     record = st.one_of(
         st.integers(0, 60).map(lambda size: b'{"a":"%s"}' % (b"x" * size)),

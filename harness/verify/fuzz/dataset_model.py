@@ -1,7 +1,7 @@
-"""What SPEC.md makes of a whole dataset, by the plainest means: one pattern, one sort, one loop.
+"""Computes the output for a whole dataset by SPEC.md in a simple way: one pattern, sort and loop.
 
-It works on a dictionary of objects, holds everything in memory and shares no code with the
-implementations; bodies are read by the slow oracle.
+It works on a dictionary of objects in memory and shares no code with the implementations. The slow
+oracle reads the bodies.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Run:
 
     @property
     def folder(self) -> str:
-        """The day as it stands in keys, with its slash."""
+        """The day as in keys, with a final slash."""
         return f"{self.year:04d}/{self.month:02d}/{self.day:02d}/"
 
     def event(self) -> dict[str, object]:
@@ -46,7 +46,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The settings that decide what a run leaves."""
+    """The settings on which a run's output depends."""
 
     source_prefix: str = ""
     destination_prefix: str = ""
@@ -56,8 +56,9 @@ class Limits:
 
 @dataclass(slots=True)
 class DatasetModel:
-    """Both buckets. ``destination`` maps keys to inflated texts and is changed by every run;
-    ``manifested`` has, by day prefix, the counts that its manifest holds.
+    """Both buckets. ``destination`` maps keys to inflated texts; every run changes it.
+
+    ``manifested`` maps each day prefix to the counts in its manifest.
     """
 
     limits: Limits
@@ -66,7 +67,7 @@ class DatasetModel:
     manifested: dict[str, Mapping[str, float]] = field(default_factory=dict)
 
     def run(self, run: Run) -> Expectation:
-        """One invocation: what it answers; the model's destination is then as it left it."""
+        """Run one invocation: return its answer, and change the model's destination."""
         account = _ACCOUNT if run.account is None else run.account
         region = re.escape(f"{self.limits.source_prefix}AWSLogs/") + (
             rf"(?:o-[a-z0-9]+/)?{account}/CloudTrail/[^/]*/"
@@ -128,7 +129,7 @@ class DatasetModel:
         return Expectation(None if failed else result, error, result, log, 0, prefix)
 
     def _refusal(self, prefix: str, readable: int) -> str | None:
-        """W2 and W3: why nothing may be published."""
+        """The reason by W2 and W3 why nothing may be published, or ``None``."""
         key = f"{prefix}_manifest.json"
         before = self.manifested.get(prefix)
         if before is None and key not in self.destination:
@@ -179,5 +180,5 @@ def _escaped(key: str) -> str:
 
 
 def stored(objects: Mapping[str, bytes]) -> dict[str, Stored]:
-    """Objects as a scene holds them."""
+    """The objects in the form of a scene."""
     return {key: Stored(body) for key, body in objects.items()}

@@ -27,8 +27,8 @@ ROUND = 100
 
 @dataclass(slots=True)
 class DatasetTally:
-    """What came of a run. ``by_code`` counts runs by their answer; ``drafts`` are kept folders
-    and what is wrong in them.
+    """The result of a run. ``by_code`` counts runs by their answer. ``drafts`` are the kept folders
+    and their faults.
     """
 
     rounds: int = 0
@@ -62,8 +62,9 @@ def fuzz_datasets(
     progress: Progress,
     size: int = ROUND,
 ) -> DatasetTally:
-    """Run rounds as long as ``go_on(number of the next)`` holds: ``size`` datasets with the same
-    settings. The first disagreement ends its round; made small, it is kept in ``keep``.
+    """Run rounds of ``size`` datasets with common settings while ``go_on(number of the next)``.
+
+    The first disagreement ends its round; it is shrunk and written to ``keep``.
     """
     tally = DatasetTally()
     while go_on(tally.rounds):
@@ -116,7 +117,7 @@ def _round(
 
 
 def describe_datasets(tally: DatasetTally, seed: int, seconds: float) -> Iterator[str]:
-    """The lines that a person reads."""
+    """The report as lines."""
     pace = round(tally.runs * 60 / seconds)
     yield f"seed {seed}: {tally.runs} runs over {tally.datasets} datasets, {pace} runs per minute"
     yield ", ".join(f"{code} {count}" for code, count in sorted(tally.by_code.items()))
@@ -125,8 +126,9 @@ def describe_datasets(tally: DatasetTally, seed: int, seconds: float) -> Iterato
 
 
 def _write(folder: Path, case: Case, title: str) -> Path:
-    """The dataset as a vector that `verify --vectors` runs again. The expectation is the model's:
-    who adopts it decides first who is right.
+    """Write the dataset as a vector for `verify --vectors`.
+
+    The expected values are the model's. Check them by SPEC.md before you adopt the vector.
     """
     text = json.dumps(_to_json(case, title), indent=2)
     draft = folder / f"fuzz-dataset-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
@@ -140,7 +142,7 @@ def _to_json(case: Case, title: str) -> dict[str, object]:
     for step in case.steps:
         expect = {name: value for name, value in asdict(step.expect).items() if value is not None}
         if step.expect.error is None:
-            del expect["published"]  # the result is what is published
+            del expect["published"]  # by default the published result is the returned one
         steps.append(
             {
                 "event": json.loads(step.payload),

@@ -1,4 +1,4 @@
-"""Texts of CloudTrail files from a grammar of all that RFC 8259 allows, and a step further."""
+"""Makes texts of CloudTrail files from the grammar of RFC 8259, and some that break it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NUMBERS = (
     *("0", "-0", "1", "-1", "0.0", "-0.0", "1.0", "1.50", "1e5", "1E+5", "1e-05", "0e0", "-0e-0"),
     *("9007199254740993", "18446744073709551616", "1e400", "-1E-400", "243.0", "1.688560107857E9"),
 )
-# what JSON parsers are known to let through
+# faults that some JSON parsers accept
 _NO_VALUES = (
     *("NaN", "Infinity", "-Infinity", "nan", "True", "None", "undefined", "nul", "nulll", ""),
     *("01", "-01", "-", "+1", ".5", "1.", "-.5", "1e", "1.e5", "1e+", "0x1F", "1_0", "1 2", "--1"),
@@ -76,7 +76,7 @@ _PIECES = (
 
 
 class Documents:
-    """``document()`` gives one more text; most are readable, the others break R6, R7 or R8."""
+    """Makes texts. Most are readable, the others break R6, R7 or R8."""
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng
@@ -124,7 +124,7 @@ class Documents:
         return f'"{name}"{self._space()}:{self._space()}{value}'
 
     def _value(self, level: int) -> str:
-        """A value; ``level`` is how deep the array or object is in which it stands."""
+        """A value in an array or object at depth ``level``."""
         rng = self._rng
         kind = rng.random()
         if kind < 0.008:
@@ -153,7 +153,7 @@ class Documents:
         return self._string()[1:-1]
 
     def _deep(self, levels: int) -> str:
-        """Arrays and objects in one another; it adds exactly so many levels."""
+        """Nested arrays and objects of exactly so many levels."""
         arrays = self._rng.choice((0.0, 0.5, 1.0))
         opened = ["[" if self._rng.random() < arrays else '{"":' for _ in range(levels - 1)]
         closed = ["]" if each == "[" else "}" for each in reversed(opened)]

@@ -1,4 +1,4 @@
-"""The slow oracle's voice in the fuzzer's comparison."""
+"""The results of the slow oracle, for the fuzzer's comparison."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN_BYTES = 60
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What the oracle says of one body: its records with their LF, or the codes it may get."""
+    """The oracle's result for one body: its records with their LF, or the allowed codes."""
 
     text: bytes
     codes: tuple[str, ...] = ()
@@ -32,9 +32,9 @@ class Truth:
 
 
 def truth(body: bytes) -> Truth:
-    """The oracle's voice; of a body both too large and damaged it allows either, as SPEC.md does.
+    """The oracle's result. For a body that is too large and damaged both codes are allowed (SPEC).
 
-    What the listing shows to be too large is that only: no request may look for damage.
+    A body whose listed size is too large has that code only, because it may not be requested.
     """
     try:
         return Truth(b"".join(each + b"\n" for each in read_records(body, MAX_SOURCE_BYTES)))
@@ -52,7 +52,7 @@ def truth(body: bytes) -> Truth:
 
 
 def before_fault(body: bytes) -> bytes:
-    """What a gzip body inflates to before its first fault, or until it is too large."""
+    """The inflated text of a gzip body before its first fault, or until it is too large."""
     text = bytearray()
     while body and len(text) <= MAX_SOURCE_BYTES:
         member = zlib.decompressobj(wbits=31)
@@ -69,14 +69,14 @@ def before_fault(body: bytes) -> bytes:
 
 
 def differs(day: Day, truths: Sequence[Truth]) -> bool:
-    """Whether a day of these bodies is not as the oracle says."""
+    """Whether the result for a day of these bodies differs from the oracle's."""
     if day.error is not None or wrong_places(day, truths):
         return True
     return day.text != b"".join(each.text for each in truths)
 
 
 def wrong_places(day: Day, truths: Sequence[Truth]) -> list[int]:
-    """Where the codes differ; nothing is known of a day that failed."""
+    """The places of the bodies whose codes differ; empty for a day that failed."""
     if day.error is not None:
         return []
     return [at for at, each in enumerate(truths) if not each.allows(day.codes.get(at))]

@@ -1,4 +1,4 @@
-"""Makes a body small that still shows a disagreement, and drafts a vector from it."""
+"""Shrinks a body that shows a disagreement, and drafts a vector from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Form = Callable[[bytes], bytes]
 
 _MOST_TRIES = 1500
 _SMALL = 8  # pieces of at most so many bytes are tried at every place
-#: The clause that a draft is filed under, by what the oracle says; the person decides.
+#: The clause of a draft, by the oracle's code. A person may choose another.
 _CLAUSES = {"TOO_LARGE": "R2", "BAD_GZIP": "R5", "BAD_JSON": "R6", "NO_RECORDS": "R8"}
 
 
@@ -45,8 +45,8 @@ _FORMS: tuple[Form, ...] = (
 def shrink(body: bytes, shows: Shows) -> bytes:
     """A smaller body for which ``shows`` still holds; ``body`` itself if there is none.
 
-    What shows as plain text becomes so, what shows in one common member too, with a common fault
-    if need be: a checksum would stand against leaving out bytes of the member itself.
+    If the disagreement also shows with plain text, or with one common gzip member (perhaps with a
+    common fault), that form is used: in other members a checksum would prevent shorter ones.
     """
     tries = 0
 
@@ -67,7 +67,7 @@ def shrink(body: bytes, shows: Shows) -> bytes:
 
 
 def _without_pieces(body: bytes, shows: Shows) -> bytes:
-    """Delta debugging: leave out ever smaller pieces, then pairs of brackets, until none goes."""
+    """Delta debugging: remove smaller and smaller pieces, then pairs of brackets, until no more."""
     size = len(body) // 2
     while size > _SMALL:
         body = _without(body, size, size, shows)
@@ -83,7 +83,7 @@ def _without_pieces(body: bytes, shows: Shows) -> bytes:
 
 
 def _without(body: bytes, size: int, step: int, shows: Shows) -> bytes:
-    """The body less as many pieces of ``size`` bytes as can go."""
+    """The body without as many pieces of ``size`` bytes as possible."""
     at = 0
     while at < len(body):
         candidate = body[:at] + body[at + size :]
@@ -95,7 +95,7 @@ def _without(body: bytes, size: int, step: int, shows: Shows) -> bytes:
 
 
 def _unwrapped(body: bytes) -> Iterator[bytes]:
-    """The body less a bracket or quote and its partner: neither can go alone."""
+    """The body without a pair of brackets or quotes, which can only be removed together."""
     opened: list[int] = []
     quote: int | None = None
     for at, byte in enumerate(body):
@@ -115,7 +115,7 @@ def _unwrapped(body: bytes) -> Iterator[bytes]:
 def write_draft(
     folder: Path, body: bytes, key: str, settings: Mapping[str, str], title: str, code: str
 ) -> Path:
-    """A vector's folder without ``expect``: no vector until a person has said what is right."""
+    """Write a vector's folder without ``expect``, which a person has to add by SPEC.md."""
     draft = folder / f"fuzz-{hashlib.sha256(body).hexdigest()[:12]}"
     draft.mkdir(parents=True, exist_ok=True)
     year, month, day = (int(part) for part in key.split("/")[-4:-1])

@@ -27,10 +27,10 @@ _TIMEOUT_S = 120
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What one invocation made of its bodies.
+    """The result of one invocation for its bodies.
 
-    ``codes`` has the codes of the bad ones by their place, ``text`` is the records of all the
-    others. ``error`` says why there is nothing to compare, else it is ``None``.
+    ``codes`` maps the places of the bad bodies to their codes, ``text`` has the records of all
+    others. ``error`` says why there is no result, or is ``None``.
     """
 
     text: bytes = b""
@@ -39,7 +39,7 @@ class Day:
 
     @property
     def kind(self) -> str:
-        """In a word, what a day of one body says of it."""
+        """The result for a day of one body, in a word."""
         return "fails" if self.error is not None else self.codes.get(0, READABLE)
 
 
@@ -50,7 +50,7 @@ class Subject(Protocol):
 
 
 class ArtefactDays:
-    """A built artefact as a subject; a failed invocation costs it its sandbox."""
+    """A built artefact as a subject. After a failed invocation it gets a new sandbox."""
 
     def __init__(self, s3: ScriptedS3, pool: SandboxPool) -> None:
         self._s3 = s3
@@ -91,7 +91,9 @@ class ArtefactDays:
             "deleted": 0,
         }
         if not same_json(invocation.result, want):
-            return Day(error=f"the result is {invocation.result}, what it left and logged {want}")
+            return Day(
+                error=f"the result is {invocation.result}, but the output and log say {want}"
+            )
         return Day(text, codes)
 
 

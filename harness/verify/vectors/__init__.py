@@ -1,1 +1,1 @@
-"""The test vectors, the judge that reads their outcome, and what it checks."""
+"""The test vectors, and the judge with its checks."""

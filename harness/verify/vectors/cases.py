@@ -25,7 +25,7 @@ DESTINATION_BUCKET = "destination-bucket"
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a step must end in. ``published`` is the result that the manifest must hold."""
+    """The expected end of a step. ``published`` is the expected result in the manifest."""
 
     result: Mapping[str, Any] | None
     error: str | None
@@ -62,7 +62,7 @@ class Case:
 
 
 def load_cases(folder: Path = VECTORS, glob: str = "*") -> tuple[Case, ...]:
-    """Every vector whose id matches ``glob``, in the order of ids; a broken one is a UsageError."""
+    """Every vector whose id matches ``glob``, in the order of ids. Raises ``UsageError``."""
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder of vectors")
     names = sorted(path.name for path in folder.iterdir() if path.is_dir())

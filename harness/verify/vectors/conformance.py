@@ -1,4 +1,4 @@
-"""Which vectors an implementation passes, told clause by clause."""
+"""Runs the vectors on the implementations, and reports failures by clause."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EMULATORS_LINE = re.compile(r"\(rapid\) |^(?:START|END|REPORT) RequestId: |^\s*
 
 @dataclass(frozen=True, slots=True)
 class Conformance:
-    """One implementation with one client: how many vectors were judged, and what was wrong.
+    """One implementation with one client: the number of judged vectors, and the failed ones.
 
     ``not_ready`` says why none was judged, else it is ``None``. ``families`` counts the judged
     ones by the letter of their first clause.
@@ -55,15 +55,16 @@ def conformance(
                     progress(f"{name}: {case.id} ({number} of {len(cases)})")
                     problems = judge(case, s3, functions)
                     if problems:
-                        functions.stop()  # the next case shall not suffer from this one
+                        functions.stop()  # so that a failed case does not disturb the next one
                         failed.append((case, tuple(problems)))
             yield Conformance(name, len(cases), tuple(failed), families=families)
 
 
 def _start_fault(functions: SandboxPool, s3: ScriptedS3) -> str | None:
-    """Why the function can't be asked at all; one that starts answers S14 here, or what it likes.
+    """The reason why the function can't start, or ``None``.
 
-    Asked once, before the vectors: otherwise each of them would tell the same story.
+    It is checked once before the vectors; otherwise each of them would report the same fault. A
+    function that starts may give any answer here, because its settings are missing (S14).
     """
     sandbox = functions(s3.env(), _START_S)
     invocation = sandbox.invoke(b"{}")
@@ -83,7 +84,7 @@ def _family(case: Case) -> str:
 
 
 def describe(conformance: Conformance) -> Iterator[str]:
-    """The lines that a person reads: a count, the failed vectors by clause, a count by family."""
+    """The report: a count, the failed vectors by clause, and counts by family of clauses."""
     if conformance.not_ready is not None:
         yield f"{conformance.name}: not judged: {conformance.not_ready}"
         return

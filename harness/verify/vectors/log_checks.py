@@ -1,4 +1,4 @@
-"""What the log lines of an invocation tell: clauses O2 to O4 and B4, checked in every vector."""
+"""Checks the log lines of every invocation by clauses O2 to O4 and B4."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PHASES = ("list", "get", "decode", "compress", "put", "publish")
 
 
 def check_log(step: Step, invocation: Invocation) -> Iterator[str]:
-    """The problems of a log; it may be empty if ``LOG_LEVEL`` is above all it would hold."""
+    """The problems of a log. It may be empty if ``LOG_LEVEL`` is above that of all its lines."""
     level = step.settings.get("LOG_LEVEL") or "INFO"
     allowed = LEVELS[LEVELS.index(level) :] if level in LEVELS else LEVELS
     for line in invocation.log:

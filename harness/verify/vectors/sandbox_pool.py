@@ -1,7 +1,7 @@
-"""Sandboxes kept between invocations, one for each environment that a vector asks for.
+"""Keeps sandboxes between invocations, one for each environment of a vector.
 
-A vector needs a sandbox with its settings; most share the default ones. Keeping them also shows
-what an invocation leaves behind for the next.
+A vector needs a sandbox with its settings; most share the default ones. A kept sandbox also shows
+whether an invocation disturbs the next one.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class SandboxPool:
         sandbox = LocalSandbox(self._artefact, env, timeout_s=timeout_s)
         sandbox.start()
         if timeout_s is not None:
-            sandbox.invoke(_NO_TRIGGER)  # the vector's time is the run's, not the runtime's start
+            sandbox.invoke(_NO_TRIGGER)  # so that the vector's time is without the runtime's start
         self._running[key] = sandbox
         return sandbox
 
