@@ -1,5 +1,5 @@
-// Step: claim (SPEC.md W11 to W13): one run at a time may work at a day. The claim is an object in the
-// destination, which S3 puts, replaces and deletes on conditions only.
+// Step: claim (SPEC.md W11 to W13): one run at a time may work at a day. The claim is an object in
+// the destination, which S3 puts, replaces and deletes on conditions only.
 
 import { AggregationError, escapeKey } from './errors.js';
 import { dayPrefix } from './trigger.js';

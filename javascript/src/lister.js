@@ -1,5 +1,5 @@
-// Step: lister (SPEC.md L1 to L7, P4): finds accounts, organisations and regions, then lists the day's
-// sources, page by page.
+// Step: lister (SPEC.md L1 to L7, P4): finds accounts, organisations and regions, then lists the
+// day's sources, page by page.
 
 import { AggregationError, escapeKey, handled } from './errors.js';
 

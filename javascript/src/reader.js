@@ -27,29 +27,20 @@ const WINDOW_BYTES = 64 * 1024 * 1024;
  */
 export async function* readSources(listing, { store, config, journal }) {
   const pages = await journal.wait(listing);
-  /** @type {{size: number, page: number, fetched: Promise<Fetched>}[]} */
-  const window = [];
-  let windowBytes = 0;
+  const window = new Window(config.concurrency);
   /** @type {ListedObject[]} the rest of the page that was taken last */
   let listed = [];
   let taken = 0;
   /** @type {Promise<void> | null} */
   let taking = null;
 
-  const hasRoom = (/** @type {number} */ size) =>
-    window.length === 0 ||
-    (window.length < config.concurrency && windowBytes + size <= WINDOW_BYTES);
   const fill = () => {
-    for (let next = listed[0]; next && hasRoom(next.size); next = listed[0]) {
+    for (let next = listed[0]; next && window.hasRoom(next.size); next = listed[0]) {
       listed.shift();
-      window.push({
-        size: next.size,
-        page: taken,
-        fetched: fetchBody(next, store, config, journal),
-      });
-      windowBytes += next.size;
+      const fetched = fetchBody(next, store, config, journal);
+      window.push({ size: next.size, page: taken, fetched });
     }
-    pages.begin(window[0]?.page ?? taken);
+    pages.begin(window.first?.page ?? taken);
     if (listed.length === 0 && pages.canTake) taking ??= handled(takePage());
   };
   const takePage = async () => {
@@ -61,14 +52,47 @@ export async function* readSources(listing, { store, config, journal }) {
 
   for (;;) {
     fill();
-    const [first] = window;
-    if (first) {
-      yield await journal.wait(first.fetched);
-      // It has kept its place while the consumer worked on it.
-      window.shift();
-      windowBytes -= first.size;
+    if (window.first) {
+      yield await journal.wait(window.first.fetched);
+      window.shift(); // it has kept its place while the consumer worked on it
     } else if (taking) await journal.wait(taking);
     else return;
+  }
+}
+
+/**
+ * P2: the sources that are requested and not yet read, in order.
+ * @typedef {{size: number, page: number, fetched: Promise<Fetched>}} Requested
+ */
+class Window {
+  /** @type {Requested[]} */
+  #sources = [];
+  #bytes = 0;
+  #most;
+
+  /** @param {number} most sources at a time */
+  constructor(most) {
+    this.#most = most;
+  }
+
+  get first() {
+    return this.#sources[0];
+  }
+
+  /** @param {number} size in bytes, as listed */
+  hasRoom(size) {
+    const { length } = this.#sources;
+    return length === 0 || (length < this.#most && this.#bytes + size <= WINDOW_BYTES);
+  }
+
+  /** @param {Requested} source */
+  push(source) {
+    this.#sources.push(source);
+    this.#bytes += source.size;
+  }
+
+  shift() {
+    this.#bytes -= this.#sources.shift()?.size ?? 0;
   }
 }
 

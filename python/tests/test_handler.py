@@ -3,6 +3,7 @@ import importlib
 import json
 import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from memory_store import (
@@ -52,7 +53,8 @@ def test_result_and_log(capsys: pytest.CaptureFixture[str]) -> None:
     }
     assert (chunk["level"], chunk["records"], chunk["bytes"]) == ("DEBUG", 2, 16)
     assert (end["event"], end["error"], end["result"]) == ("end", None, result)
-    counts = {name: phase["count"] for name, phase in end["phases"].items()}  # type: ignore[attr-defined]
+    phases: Any = end["phases"]
+    counts = {name: phase["count"] for name, phase in phases.items()}
     assert counts == {"list": 3, "get": 2, "decode": 2, "compress": 1, "put": 1, "publish": 1}
 
 

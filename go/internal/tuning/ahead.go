@@ -38,9 +38,6 @@ func Ahead[P any](
 		}()
 		l := &listing[P]{
 			list: list, group: group, room: semaphore.NewWeighted(int64(ahead) + 1),
-			// Of the ahead+1 pages that have room, ahead-2 can stand in the queue, one waits to
-			// be queued and one is held by the consumer. One is left for the next page of the
-			// folder that is being read, so that no wait goes round in a circle.
 			queue: make(chan (<-chan listed[P]), ahead-2),
 		}
 		group.Go(func() error { return l.start(ctx, folders) })
@@ -68,6 +65,9 @@ func Ahead[P any](
 	}
 }
 
+// Of the ahead+1 pages that have room, ahead-2 can stand in the queue, one waits to be queued and
+// one is held by the consumer. One is left for the next page of the folder that is being read, so
+// that no wait goes round in a circle.
 type listing[P any] struct {
 	list  List[P]
 	group *errgroup.Group

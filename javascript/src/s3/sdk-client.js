@@ -1,7 +1,7 @@
 // S12 `sdk`: AWS's SDK by its documented options, one attempt a call.
 // Differs from E5 in two cases. The SDK starts a socketTimeout of 6 s or more only 3 s after the
-// request has begun: a put without an answer, or a body that falls silent in that time, ends after up
-// to 13 s, not 10. And the SDK takes a root element of any name for a listing (L8).
+// request has begun: a put without an answer, or a body that falls silent in that time, ends after
+// up to 13 s, not 10. And the SDK takes a root element of any name for a listing (L8).
 
 import {
   CopyObjectCommand,
