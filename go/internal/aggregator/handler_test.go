@@ -95,11 +95,15 @@ func TestInvokeRunsOutOfTime(t *testing.T) {
 			}
 			return nil
 		}
+		began := time.Now()
 		ctx, cancel := context.WithTimeout(testContext(t), time.Minute)
 		defer cancel()
 		_, err := handler.Invoke(ctx, []byte(testEvent))
 		if err == nil || err.Error() != "OUT_OF_TIME: 2 sources read" || ctx.Err() != nil {
 			t.Errorf("error is %v, the invocation's own %v", err, ctx.Err())
+		}
+		if took := time.Since(began); took != 54*time.Second { // a tenth is kept
+			t.Errorf("the run took %v", took)
 		}
 		if len(store.buckets[testDestination]) > 0 {
 			t.Error("something was written")
