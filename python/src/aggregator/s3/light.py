@@ -45,7 +45,7 @@ class LightStore:
         answer = await self._http.send("GET", bucket, _path(key), limit=limit)
         if answer.too_large and answer.status == 200:
             raise BadSourceError("TOO_LARGE")
-        if answer.status == 404 and _error_code(answer) == "NoSuchKey":
+        if _is_missing(answer):
             raise BadSourceError("MISSING")
         if answer.status == 403 and _error_code(answer) == "InvalidObjectState":
             raise BadSourceError("ARCHIVED")
@@ -53,7 +53,7 @@ class LightStore:
 
     async def get_tagged(self, bucket: str, key: str, limit: int) -> Tagged | None:
         answer = await self._http.send("GET", bucket, _path(key), limit=limit)
-        if answer.status == 404 and _error_code(answer) == "NoSuchKey":
+        if _is_missing(answer):
             return None
         return Tagged(_accepted(answer), _etag(answer))
 
@@ -111,6 +111,10 @@ def _accepted(answer: Answer) -> bytes:
     if not 200 <= answer.status < 300:
         raise refusal(answer.status, _error_code(answer))
     return answer.body
+
+
+def _is_missing(answer: Answer) -> bool:
+    return answer.status == 404 and _error_code(answer) == "NoSuchKey"
 
 
 def _etag(answer: Answer) -> str:
