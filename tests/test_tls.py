@@ -91,5 +91,5 @@ def test_a_server_that_is_not_trusted_gets_no_request(artefact: Artefact, s3: Tl
     with LocalSandbox(artefact, {name: value for name, value in env.items() if value}) as sandbox:
         invocation = sandbox.invoke(EVENT)
     assert invocation.error is not None
-    assert invocation.error.startswith("S3_ERROR: list ")
+    assert invocation.error.startswith("S3_ERROR: put ")
     assert s3.take_requests() == ([], 0)
