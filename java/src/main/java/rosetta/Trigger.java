@@ -69,7 +69,7 @@ final class Trigger {
   }
 
   private static Map<?, ?> trigger(byte[] text) {
-    if (!(object(text) instanceof Map<?, ?> event)) {
+    if (!(json(text) instanceof Map<?, ?> event)) {
       throw invalid("event", "expected a JSON object");
     }
     refuseForeign(event);
@@ -80,16 +80,16 @@ final class Trigger {
         && records.size() == 1
         && records.getFirst() instanceof Map<?, ?> message
         && message.get("body") instanceof String body
-        && object(body.getBytes(StandardCharsets.UTF_8)) instanceof Map<?, ?> trigger) {
+        && json(body.getBytes(StandardCharsets.UTF_8)) instanceof Map<?, ?> trigger) {
       refuseForeign(trigger);
       return trigger;
     }
     throw invalid("Records", "expected exactly one record whose body is a JSON object");
   }
 
-  private static Map<?, ?> object(byte[] text) {
+  private static Object json(byte[] text) {
     try {
-      return Json.parse(text) instanceof Map<?, ?> members ? members : null;
+      return Json.parse(text);
     } catch (IOException e) {
       return null;
     }

@@ -87,7 +87,7 @@ public final class Sandbox {
       Callable<T> work, Instant limit, CompletableFuture<? extends RuntimeException> failed)
       throws InterruptedException {
     CompletableFuture<T> outcome = new CompletableFuture<>();
-    failed.thenAccept(outcome::completeExceptionally);
+    CompletableFuture<Void> unused = failed.thenAccept(outcome::completeExceptionally);
     kept.tasks().execute(() -> complete(outcome, work));
     long mostMs = Duration.between(Instant.now(), limit).toMillis();
     try {
