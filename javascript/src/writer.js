@@ -22,7 +22,6 @@ import { GatheredLines } from './tuning/gathered-lines.js';
  */
 
 const LF = 10;
-const OUTPUT_BYTES = 128 * 1024;
 
 export class Writer {
   /** @type {Chunk[]} */
@@ -107,7 +106,7 @@ class OpenChunk {
     this.#journal = journal;
     this.#compressed = compressed;
     compressed.clear();
-    this.#gzip = zlib.createGzip({ level, chunkSize: OUTPUT_BYTES });
+    this.#gzip = zlib.createGzip({ level });
     this.#gzip.on('data', (piece) => compressed.append(piece));
   }
 

@@ -1,7 +1,7 @@
 // Skip on first reading. Holds the compressed bytes of a chunk in one piece that grows where it
 // stands (SPEC.md P5), and serves the next chunk.
 // Plain version: a list of pieces, joined by Buffer.concat, which holds the chunk twice.
-// Gain: a peak of 149 MiB instead of 156 with 20,000 sources (docs/performance/javascript.md).
+// Gain: a peak of 148 MiB instead of 160 with 20,000 sources (docs/performance/javascript.md).
 
 /** Reserved addresses, not memory: more than any chunk can become. */
 const MOST_BYTES = 2 ** 31;
