@@ -325,7 +325,7 @@ for (const s3Client of CLIENTS) {
       const body = bodies[/** @type {'list'} */ (operation)] ?? '';
       /** @type {number[]} */
       const arrivedMs = [];
-      const idleMs = 400;
+      const idleMs = 600;
       const { store, log } = await open(
         t,
         async (_, response) => {
