@@ -127,7 +127,7 @@ def test_missing_credentials_fail_every_attempt(
         env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"http://127.0.0.1:{port}/keys"
     with LocalSandbox(artefact, env) as sandbox:
         invocation = sandbox.invoke(EVENT)
-    assert invocation.error == "S3_ERROR: list AWSLogs/"
+    assert invocation.error == "S3_ERROR: put 2024/02/08/_claim.json"
     retries = [line["attempt"] for line in invocation.log if line["event"] == "retry"]
     assert retries == [1, 2, 3, 4]
     assert s3.take_requests() == ([], 0)
@@ -148,6 +148,6 @@ def test_expired_keys_end_the_run_without_another_attempt(
     s3.accepts = lambda _key, _token: False
     s3.begin(day())
     with LocalSandbox(artefact, environment(artefact, s3)) as sandbox:
-        assert sandbox.invoke(EVENT).error == "S3_ERROR: list AWSLogs/"
+        assert sandbox.invoke(EVENT).error == "S3_ERROR: put 2024/02/08/_claim.json"
     requests, _ = s3.take_requests()
     assert len(requests) == 1
