@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -105,9 +106,14 @@ def rie_binary() -> Path:
     return _made("rie", _hash(version, architecture), make) / "aws-lambda-rie"
 
 
+#: The native library in the folder of ``java_ric_jars``.
+JAVA_RIC_LIBRARY = "libaws-lambda-jni.so"
+
+
 def java_ric_jars(progress: Progress = to_stderr) -> Path:
-    """The folder with the jars of the Java runtime interface client."""
+    """The folder with the jars of the Java runtime interface client, and its native library."""
     pom = SOURCES / "java-ric/pom.xml"
+    architecture = host_architecture()
 
     def make(folder: Path) -> None:
         maven = find_maven()
@@ -122,8 +128,15 @@ def java_ric_jars(progress: Progress = to_stderr) -> Path:
             ],
             "Maven",
         )
+        # The client would unpack it to one place for all sandboxes, and two that start at the same
+        # time would crash each other.
+        (jar,) = folder.glob("aws-lambda-java-runtime-interface-client-*.jar")
+        named = {"x86_64": "x86_64", "arm64": "aarch_64"}[architecture]
+        with zipfile.ZipFile(jar) as archive:
+            content = archive.read(f"jni/libaws-lambda-jni.linux-{named}.so")
+        (folder / JAVA_RIC_LIBRARY).write_bytes(content)
 
-    return _made("java-ric", _hash(pom), make)
+    return _made("java-ric", _hash(pom, architecture), make)
 
 
 def python_for_runtime(version: str, progress: Progress = to_stderr) -> Path:

@@ -15,6 +15,7 @@ from harness.targets.local import runtime_flags
 from harness.terminal import Progress, to_stderr
 from harness.toolchain import programs, tools
 
+_JAVA_RIC_PROPERTY = "com.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI"
 _NODE_LOOP = Path(__file__).parent / "node_runtime.mjs"
 
 
@@ -39,6 +40,7 @@ def runtime_command(
         return [
             programs.find_jdk(major) / "bin/java",
             *options,
+            f"-D{_JAVA_RIC_PROPERTY}={jars / tools.JAVA_RIC_LIBRARY}",
             *("-cp", f"{folder}:{folder}/lib/*:{jars}/*"),
             "com.amazonaws.services.lambda.runtime.api.client.AWSLambda",
             handler,

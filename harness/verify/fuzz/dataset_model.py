@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from harness.fixtures.chunks import CHUNK_NAME, HIDDEN_CHUNK_NAME
 from harness.fixtures.sources import BadSourceError, read_records
@@ -68,6 +69,10 @@ class DatasetModel:
 
     def run(self, run: Run) -> Expectation:
         """Run one invocation: return its answer, and change the model's destination."""
+        claim = f"{self._prefix(run)}_claim.json"
+        if _is_live(self.destination.get(claim, b"")):
+            return _fails(f"BUSY: {_escaped(claim)}")
+        self.destination.pop(claim, None)
         account = _ACCOUNT if run.account is None else run.account
         region = re.escape(f"{self.limits.source_prefix}AWSLogs/") + (
             rf"(?:o-[a-z0-9]+/)?{account}/CloudTrail/[^/]*/"
@@ -102,8 +107,7 @@ class DatasetModel:
     def _publish(
         self, run: Run, sources: int, chunks: Sequence[bytes], bad: Mapping[str, str]
     ) -> Expectation:
-        owner = "" if run.account is None else f"{run.account}/"
-        prefix = f"{self.limits.destination_prefix}{owner}{run.folder}"
+        prefix = self._prefix(run)
         log = tuple(bad.items())
         if not run.force and (refusal := self._refusal(prefix, sources - len(bad))):
             return _fails(refusal, log)
@@ -143,12 +147,25 @@ class DatasetModel:
             f"FEWER_SOURCES: published {named}, readable {readable}" if named > readable else None
         )
 
+    def _prefix(self, run: Run) -> str:
+        owner = "" if run.account is None else f"{run.account}/"
+        return f"{self.limits.destination_prefix}{owner}{run.folder}"
+
     def _names(self, prefix: str, name: str) -> list[str]:
         return [
             key
             for key in self.destination
             if key.startswith(prefix) and re.fullmatch(name, key.removeprefix(prefix), re.DOTALL)
         ]
+
+
+def _is_live(claim: bytes) -> bool:
+    """W12: whether another run's claim has not expired."""
+    try:
+        expires = datetime.strptime(json.loads(claim)["expires"], "%Y-%m-%dT%H:%M:%S.%f%z")
+    except (ValueError, TypeError, KeyError):
+        return False
+    return expires > datetime.now(UTC)
 
 
 def _fails(error: str, bad: tuple[tuple[str, str], ...] = ()) -> Expectation:
