@@ -74,7 +74,7 @@ $(PARTS:%=check-%): check-%: .venv/made
 	@$(MAKE) --no-print-directory $(if $(filter harness,$*),test-quick,test-unit)-$*
 
 # The harness's tests come last: they copy the folders that the parts' own tests write to.
-test: .venv/made ## every check and every test: lint, types, test-unit ## 40 min
+test: .venv/made ## every check and every test: lint, types, test-unit ## 20 min
 	@$(call timed,test-parts test-unit-harness)
 test-parts:
 	@$(MAKE) --no-print-directory -k -j2 --output-sync=target \
@@ -83,7 +83,7 @@ test-parts:
 format: $(PARTS:%=format-%) ## rewrite the sources in each language's standard style * ## seconds
 lint: $(PARTS:%=lint-%) ## check style and correctness, rewrite nothing * ## 1 min
 types: $(PARTS:%=types-%) ## check types, by type checker or compiler * ## 30 s
-test-unit: $(PARTS:%=test-unit-%) ## run each part's tests * ## 40 min, a language 1 min
+test-unit: $(PARTS:%=test-unit-%) ## run each part's tests * ## 20 min, a language 1 min
 
 build: $(LANGUAGES:%=build-%) ## make the artefacts for this machine with `sam build` * ## 2 min
 build-%: .venv/made

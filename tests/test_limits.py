@@ -259,6 +259,6 @@ def test_the_quota_is_in_proportion_to_the_memory(memory_mb: int, quota: int) ->
 @pytest.mark.usefixtures("limited_artefact")
 def test_a_share_above_the_cores_is_told() -> None:
     with limited(3538, cores=1) as found:
-        assert found.enforcement.reason == "3,538 MB are 2.00 vCPUs, and the function may use 1"
+        assert found.enforcement.reason == "3,538 MB are 2.00 vCPUs, but the function may use 1"
     with limited(1769, cores=1) as found:
         assert found.enforcement.reason is None
