@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
+import threading
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,7 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ResponseStreamingError
 
 from harness.targets.local.s3server import S3Server
-from harness.verify.scripted_s3.scene import Fault, Stored
+from harness.verify.scripted_s3.scene import Fault, Request, Stored
 from harness.verify.scripted_s3.server import ScriptedS3
 
 if TYPE_CHECKING:
@@ -201,3 +204,26 @@ def test_a_lost_answer_is_to_a_request_that_was_carried_out(
     with pytest.raises(ConnectionClosedError):
         scripted.put_object(Bucket=BUCKET, Key="a", Body=b"four")
     assert s3.objects(BUCKET)["a"].body == b"four"
+
+
+def test_a_request_belongs_to_the_step_in_which_it_came(s3: ScriptedS3, scripted: S3Client) -> None:
+    s3.begin({BUCKET: {"a": Stored(b"a"), "b": Stored(b"b")}})
+    came, go_on = threading.Event(), threading.Event()
+
+    @contextmanager
+    def hold(_access_key: str, request: Request) -> Iterator[None]:
+        if request.key == "a":
+            came.set()
+            assert go_on.wait(10)
+        yield
+
+    s3.hold = hold
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(scripted.get_object, Bucket=BUCKET, Key="a")
+        assert came.wait(10)
+        assert s3.take_requests() == ([], 1)
+        scripted.get_object(Bucket=BUCKET, Key="b")
+        go_on.set()
+        waiting.result()
+    requests, most = s3.take_requests()
+    assert ([r.key for r in requests], most) == (["b"], 2)

@@ -82,9 +82,11 @@ class Handler(BaseHTTPRequestHandler):
         with scene.lock:
             scene.in_flight += 1
             scene.most_in_flight = max(scene.most_in_flight, scene.in_flight)
+            scene.arrived.notify_all()
         self.fault: Fault | None = None
         self.given_back = False
         self.answering = scene
+        self.log = scene.requests  # of the step in which the request came, not of its answer's
         try:
             self._route(method, scene)
             self.wfile.flush()
@@ -112,6 +114,8 @@ class Handler(BaseHTTPRequestHandler):
         self, scene: Scene, request: Request, query: Mapping[str, str], body: bytes
     ) -> None:
         self.fault = fault = scene.fault(request.operation, request.key)
+        if fault and fault.beside:
+            scene.wait_for(fault.beside)
         if refusal := self._refusal(fault):
             return self._refuse(*refusal)
         if fault and fault.kind == "reset":
@@ -342,7 +346,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _log(self, status: int | None) -> None:
         with self.answering.lock:
-            self.answering.requests.append(replace(self.request_seen, status=status))
+            self.log.append(replace(self.request_seen, status=status))
 
     def _hang_up(self) -> None:
         self.close_connection = True

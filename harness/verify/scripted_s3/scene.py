@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Condition, Lock
 
 DEFAULT_PAGE = 1000
+_PATIENCE_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Fault:
     ``key`` may hold ``{request_id}``, which stands for any text without a slash. Either ``status``
     and ``code`` (an S3 error answer) or ``kind`` is given; ``tests/README.md`` explains the kinds.
     ``at`` belongs to the kind ``cut``: how many bytes of the answer are sent, from its end if
-    negative; ``body`` stands for all before the body.
+    negative; ``body`` stands for all before the body. The answer waits until ``beside`` other
+    requests are in flight.
     """
 
     operation: str
@@ -36,6 +38,7 @@ class Fault:
     kind: str | None = None
     times: int | None = None
     at: int | str = 0
+    beside: int = 0
 
     def matches(self, operation: str, key: str) -> bool:
         pattern = "[^/]+".join(re.escape(part) for part in self.key.split("{request_id}"))
@@ -71,6 +74,15 @@ class Scene:
     in_flight: int = 0
     most_in_flight: int = 0
     lock: Lock = field(default_factory=Lock)
+    arrived: Condition = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.arrived = Condition(self.lock)
+
+    def wait_for(self, others: int) -> None:
+        """Return when ``others`` requests beside the caller's are in flight, or after 10 s."""
+        with self.lock:
+            self.arrived.wait_for(lambda: self.in_flight > others, timeout=_PATIENCE_S)
 
     def fault(self, operation: str, key: str) -> Fault | None:
         """The fault that this attempt meets, and counts it."""

@@ -83,10 +83,10 @@ class ScriptedS3:
             return dict(self.scene.buckets.get(bucket, {}))
 
     def take_requests(self) -> tuple[list[Request], int]:
-        """The requests since the last call in the order of their answers; the most in flight."""
+        """The requests that came since the last call, as they were answered; the most in flight."""
         scene = self.scene
         with scene.lock:
             requests, scene.requests = scene.requests, []
             most, scene.most_in_flight = scene.most_in_flight, scene.in_flight
             scene.failed.clear()
-            return requests, most
+            return list(requests), most  # an answer that is still due goes to no list
