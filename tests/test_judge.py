@@ -6,9 +6,9 @@ import contextlib
 import gzip
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 import pytest
@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from harness.model import Invocation
+from harness.verify.scripted_s3.scene import Stored
 from harness.verify.scripted_s3.server import ScriptedS3
 from harness.verify.vectors.cases import DESTINATION_BUCKET, Case, load_cases
 from harness.verify.vectors.judge import Function, judge
@@ -53,6 +54,7 @@ class Script:
     claim_text: str | None = None
     releases: bool = True
     release_condition: bool = True
+    checksum: Literal["when_supported", "when_required"] = "when_supported"
 
 
 class Actor:
@@ -66,7 +68,7 @@ class Actor:
             region_name="us-east-1",
             aws_access_key_id="test",
             aws_secret_access_key="test",
-            config=Config(request_checksum_calculation="when_required"),
+            config=Config(request_checksum_calculation=script.checksum),
         )
 
     def put(self, key: str, body: bytes, content_type: str) -> None:
@@ -200,7 +202,6 @@ WRONG: dict[str, tuple[Callable[[], Script], str]] = {
     ),
     "swapped chunks": (lambda: Script(texts=[TEXTS[1], TEXTS[0], TEXTS[2]]), "differs"),
     "doubled line": (lambda: Script(texts=[TEXTS[0] * 2, *TEXTS[1:]]), "differs: line 2"),
-    "copies upwards": (lambda: Script(copies=[1, 2, 3]), "W4: chunk 2 copied after 1"),
     "missing copy": (lambda: Script(copies=[3, 1]), "000002.ndjson.gz is missing"),
     "delete of a fresh chunk": (
         lambda: Script(deletes=[f"{DAY}000003.ndjson.gz"]),
@@ -241,6 +242,10 @@ WRONG: dict[str, tuple[Callable[[], Script], str]] = {
         lambda: Script(release_condition=False),
         "W13: '2024/02/08/_claim.json' deleted without a condition",
     ),
+    "no checksum": (
+        lambda: Script(checksum="when_required"),
+        "W14: '2024/02/08/_manifest.json' put without a checksum",
+    ),
     "another request": (lambda: Script(heads=1), "E5: requests that no clause asks for: HEAD"),
     "six attempts": (lambda: Script(gets=6), "E5: 6 attempts to get"),
     "boolean for a number": (lambda: Script(answer={"bad": False}), 'result is {"day"'),
@@ -273,3 +278,21 @@ WRONG: dict[str, tuple[Callable[[], Script], str]] = {
 def test_a_fault_is_named(name: str, case: Case, s3: ScriptedS3) -> None:
     make, expected = WRONG[name]
     assert expected in problems(make(), case, s3)
+
+
+@pytest.mark.parametrize(
+    ("published", "copies", "problem"),
+    [
+        ("", [1, 2, 3], ""),
+        ("1", [2, 3, 1], ""),
+        ("123", [3, 2, 1], ""),
+        ("123", [1, 2, 3], "W4: chunk 2 copied after 1"),
+        ("12", [2, 3, 1], "W4: chunk 3 copied after 2"),
+    ],
+)
+def test_new_chunks_come_first_then_replaced_ones_downwards(
+    published: str, copies: list[int], problem: str, case: Case, s3: ScriptedS3
+) -> None:
+    there = {f"{DAY}{int(n):06d}.ndjson.gz": Stored(gzip.compress(b"", mtime=0)) for n in published}
+    found = problems(Script(copies=copies), replace(case, destination=there), s3)
+    assert found.partition("\n")[0] == (problem and f"step 1: {problem}")

@@ -16,7 +16,11 @@ from harness.verify.vectors.cases import VECTORS, build_body, load_cases
 SPEC = Path(__file__).parent.parent / "SPEC.md"
 # clauses that no single vector can show; other tests prove them
 ELSEWHERE = {
+    "E9": "test_freeze.py",
+    "E10": "test_limits.py",
     "S16": "test_credentials.py",
+    "S19": "test_tls.py",
+    "S20": "test_tls.py",
     "P3": "test_bounds.py",
     "P5": "test_bounds.py",
 }

@@ -33,7 +33,10 @@ def explore(start: World, rules: Rules) -> Exploration:
     queue = deque([start])
     while queue:
         world = queue.popleft()
-        if broken := next(broken_promises(world, rules), None):
+        broken = next(broken_promises(world, rules), None)
+        if broken is None and not start.expiring and _missing(world):
+            broken = "where sources only grow, a reader misses no record that was visible"
+        if broken:
             return Exploration(
                 len(came_from), Violation(broken, world, _schedule(came_from, world))
             )
@@ -53,7 +56,7 @@ def broken_promises(world: World, rules: Rules) -> Iterator[str]:
     """The promises that ``world`` breaks; they are made for a world at rest."""
     if not world.at_rest or not any(run.step is Step.DONE for run in world.runs):
         return
-    if missing := (world.once_visible & world.sources) - world.visible:
+    if missing := _missing(world):
         yield f"no record is gone that was visible and is in the sources: {sorted(missing)}"
     if world.manifest is None or set(enumerate(world.manifest, 1)) != world.published:
         yield "the manifest names exactly the chunks that are there"
@@ -62,6 +65,11 @@ def broken_promises(world: World, rules: Rules) -> Iterator[str]:
         yield "a repeated run succeeds"
     elif exact.published != set(enumerate(sorted(world.sources), 1)):
         yield "a repeated run ends in the exact content"
+
+
+def _missing(world: World) -> frozenset[int]:
+    """The records that were visible and are in the sources, and that a reader misses now."""
+    return (world.once_visible & world.sources) - world.visible
 
 
 def _after_one_more_run(world: World, rules: Rules) -> World | None:

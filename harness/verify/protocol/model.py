@@ -20,6 +20,14 @@ from enum import StrEnum
 type Record = int
 
 
+class Copying(StrEnum):
+    """The order of the copies to published chunks."""
+
+    NEW_FIRST = "new numbers in any order, then the others downwards"
+    DOWNWARDS = "all downwards"
+    ANY = "all in any order"
+
+
 class Claiming(StrEnum):
     """The moment at which a run claims the day."""
 
@@ -34,6 +42,7 @@ class Rules:
 
     claiming: Claiming = Claiming.BEFORE_LISTING
     conditional_release: bool = True
+    copying: Copying = Copying.NEW_FIRST
     clocks_agree: bool = True
 
 
@@ -47,11 +56,10 @@ class Step(StrEnum):
     LIST_SECOND = "list, second page"
     HIDE = "put a hidden chunk"
     READ_MANIFEST = "get the manifest"
+    FIND_CHUNKS = "list the chunks"
     COPY = "copy to a published chunk"
-    FIND_SURPLUS = "list the published chunks"
     DELETE_SURPLUS = "delete a published chunk"
     PUT_MANIFEST = "put the manifest"
-    FIND_HIDDEN = "list the hidden chunks"
     DELETE_HIDDEN = "delete a hidden chunk"
     RELEASE = "claim: delete"
     WAITING = "the message is in the queue"
@@ -78,8 +86,11 @@ class Run:
     attempt: int = 0
     step: Step = Step.WAITING
     listing: tuple[Record, ...] = ()
-    place: int = 0  # chunks hidden or copied so far
-    todo: tuple[object, ...] = ()  # the answer of the last listing of chunks
+    place: int = 0  # chunks hidden so far
+    new: frozenset[int] = frozenset()  # numbers still to copy that nobody has published
+    replacing: tuple[int, ...] = ()  # numbers still to copy to published chunks, highest first
+    surplus: tuple[int, ...] = ()  # published chunks to delete
+    hidden: tuple[object, ...] = ()  # hidden chunks to delete
     seen_claim: Owner | None = None
     ending: Step = Step.DONE  # where the run goes when it has released the day
 
@@ -135,12 +146,12 @@ def successors(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
     for run in world.runs:
         if run.step in AT_REST:
             continue
-        name = f"run {run.message}.{run.attempt}: {run.step}"
-        after = _seen(_request(world, run, rules))
-        yield name, after
-        if run.step in _WRITES and world.lost_answers:
-            repeated = _put_back(replace(after, lost_answers=world.lost_answers - 1), run)
-            yield f"{name}, the answer gets lost", repeated
+        for request, next_world in _requests(world, run, rules):
+            name, after = f"run {run.message}.{run.attempt}: {request}", _seen(next_world)
+            yield name, after
+            if run.step in _WRITES and world.lost_answers:
+                repeated = _put_back(replace(after, lost_answers=world.lost_answers - 1), run)
+                yield f"{name}, the answer gets lost", repeated
         if run.running and world.crashes:
             yield (
                 f"run {run.message}.{run.attempt} dies",
@@ -181,6 +192,15 @@ def _end(world: World, run: Run, rules: Rules, ending: Step) -> World:
     return _fail(world, run) if ending is Step.WAITING else _go(world, run, ending)
 
 
+def _requests(world: World, run: Run, rules: Rules) -> Iterator[tuple[str, World]]:
+    """Each request that ``run`` may make now, with the world after its answer."""
+    if run.step is not Step.COPY:
+        yield run.step, _request(world, run, rules)
+        return
+    for number in sorted(run.new) or run.replacing[:1]:
+        yield f"{run.step} {number}", _copy(world, run, number, rules)
+
+
 def _request(world: World, run: Run, rules: Rules) -> World:
     """The world after the next request of ``run`` and its answer."""
     match run.step:
@@ -202,8 +222,7 @@ def _request(world: World, run: Run, rules: Rules) -> World:
         case Step.READ_MANIFEST:
             if world.manifest is not None and len(world.manifest) > len(run.listing):
                 return _end(world, run, rules, Step.REFUSED)
-            step = Step.COPY if run.listing else Step.FIND_SURPLUS
-            return _go(world, run, step, place=len(run.listing))
+            return _go(world, run, Step.FIND_CHUNKS)
         case _:
             return _publishing_request(world, run, rules)
 
@@ -256,31 +275,57 @@ def _claimed(world: World, run: Run, rules: Rules) -> World:
 
 def _publishing_request(world: World, run: Run, rules: Rules) -> World:
     match run.step:
-        case Step.COPY:
-            record = run.listing[run.place - 1]
-            if (run.id, run.place, record) not in world.hidden:
-                return _end(world, run, rules, Step.WAITING)  # S3_ERROR: copy
-            others = frozenset(chunk for chunk in world.published if chunk[0] != run.place)
-            after = replace(world, published=others | {(run.place, record)})
-            step = Step.COPY if run.place > 1 else Step.FIND_SURPLUS
-            return _go(after, run, step, place=run.place - 1)
-        case Step.FIND_SURPLUS:
-            surplus = sorted(number for number, _ in world.published if number > len(run.listing))
-            step = Step.DELETE_SURPLUS if surplus else Step.PUT_MANIFEST
-            return _go(world, run, step, todo=tuple(surplus))
+        case Step.FIND_CHUNKS:
+            return _after_copying(world, _with_chunks(world, run, rules.copying))
         case Step.DELETE_SURPLUS:
-            kept = frozenset(chunk for chunk in world.published if chunk[0] != run.todo[0])
-            step = Step.DELETE_SURPLUS if run.todo[1:] else Step.PUT_MANIFEST
-            return _go(replace(world, published=kept), run, step, todo=run.todo[1:])
+            kept = frozenset(chunk for chunk in world.published if chunk[0] != run.surplus[0])
+            after = replace(world, published=kept)
+            return _after_copying(after, replace(run, surplus=run.surplus[1:]))
         case Step.PUT_MANIFEST:
-            return _go(replace(world, manifest=run.listing), run, Step.FIND_HIDDEN)
-        case Step.FIND_HIDDEN:
-            found = tuple(sorted(world.hidden))
-            if not found:
-                return _end(world, run, rules, Step.DONE)
-            return _go(world, run, Step.DELETE_HIDDEN, todo=found)
+            after = replace(world, manifest=run.listing)
+            if not run.hidden:
+                return _end(after, run, rules, Step.DONE)
+            return _go(after, run, Step.DELETE_HIDDEN)
         case _:  # DELETE_HIDDEN
-            after = replace(world, hidden=world.hidden - {run.todo[0]})
-            if not run.todo[1:]:
-                return _end(after, replace(run, todo=()), rules, Step.DONE)
-            return _go(after, run, Step.DELETE_HIDDEN, todo=run.todo[1:])
+            after = replace(world, hidden=world.hidden - {run.hidden[0]})
+            left = replace(run, hidden=run.hidden[1:])
+            if not left.hidden:
+                return _end(after, left, rules, Step.DONE)
+            return _go(after, left, Step.DELETE_HIDDEN)
+
+
+def _with_chunks(world: World, run: Run, copying: Copying) -> Run:
+    """The run with the work that a listing of the chunks gives it."""
+    there = {number for number, _ in world.published}
+    wanted = range(len(run.listing), 0, -1)
+    match copying:
+        case Copying.NEW_FIRST:
+            new = frozenset(wanted) - there
+        case Copying.DOWNWARDS:
+            new = frozenset()
+        case Copying.ANY:
+            new = frozenset(wanted)
+    return replace(
+        run,
+        new=new,
+        replacing=tuple(number for number in wanted if number not in new),
+        surplus=tuple(sorted(number for number in there if number > len(run.listing))),
+        hidden=tuple(sorted(world.hidden)),
+    )
+
+
+def _copy(world: World, run: Run, number: int, rules: Rules) -> World:
+    record = run.listing[number - 1]
+    if (run.id, number, record) not in world.hidden:
+        return _end(world, run, rules, Step.WAITING)  # S3_ERROR: copy
+    others = frozenset(chunk for chunk in world.published if chunk[0] != number)
+    left = tuple(other for other in run.replacing if other != number)
+    after = replace(world, published=others | {(number, record)})
+    return _after_copying(after, replace(run, new=run.new - {number}, replacing=left))
+
+
+def _after_copying(world: World, run: Run) -> World:
+    """The world in which ``run`` goes on with the first work that it has left."""
+    if run.new or run.replacing:
+        return _go(world, run, Step.COPY)
+    return _go(world, run, Step.DELETE_SURPLUS if run.surplus else Step.PUT_MANIFEST)

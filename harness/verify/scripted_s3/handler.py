@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from hashlib import md5
+from hashlib import md5, sha1, sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from typing import Any, Protocol
 from urllib.parse import parse_qs, quote, quote_plus, unquote, unquote_plus, urlsplit
 from xml.sax.saxutils import escape
+from zlib import crc32
 
 from harness.verify.scripted_s3.scene import Fault, Request, Scene, Stored
 
@@ -80,6 +81,7 @@ class Handler(BaseHTTPRequestHandler):
     def _serve(self, method: str) -> None:
         scene = self.s3.scene
         with scene.lock:
+            scene.arrivals += 1
             scene.in_flight += 1
             scene.most_in_flight = max(scene.most_in_flight, scene.in_flight)
             scene.arrived.notify_all()
@@ -104,6 +106,7 @@ class Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(url.query, True).items()}
         body = self._read_body()
+        self.code = ""
         self.request_seen = request = self._identify(method, url.path, query, body)
         found = re.search(r"Credential=([^/]+)/", self.headers.get("authorization", ""))
         self.access_key = found[1] if found else ""
@@ -116,11 +119,13 @@ class Handler(BaseHTTPRequestHandler):
         self.fault = fault = scene.fault(request.operation, request.key)
         if fault and fault.beside:
             scene.wait_for(fault.beside)
-        if refusal := self._refusal(fault):
+        if refusal := self._refusal(fault, body):
             return self._refuse(*refusal)
         if fault and fault.kind == "reset":
             self._log(None)
             return self._hang_up()
+        if fault and fault.kind == "forbidden-page":
+            return self._answer(403, b"Forbidden", {"Content-Type": "text/plain"})
         if fault and fault.kind == "other":
             return self._answer(200, b"<Other/>", {"Content-Type": "application/xml"})
         time.sleep(self.s3.delay_s)
@@ -154,25 +159,33 @@ class Handler(BaseHTTPRequestHandler):
         condition = next((f"{h}: {self.headers[h]}" for h in headers if h in self.headers), "")
         encoding = _stored_encoding(self.headers.get("content-encoding"))
         content_type = self.headers.get("content-type")
-        return Request(operation, bucket, key, detail, None, content_type, encoding, condition)
+        return Request(
+            operation, bucket, key, detail, None, content_type, encoding, condition, self.checksum[0]
+        )
 
-    def _refusal(self, fault: Fault | None) -> tuple[int, str] | None:
+    def _refusal(self, fault: Fault | None, body: bytes) -> tuple[int, str] | None:
         if not self.access_key:
             return 403, "AccessDenied"
         if not self.s3.accepts(self.access_key, self.headers.get("x-amz-security-token", "")):
             return 400, "ExpiredToken"
         if fault and fault.status is not None:
             return fault.status, fault.code or "Error"
+        name, value = self.checksum
+        if name and value != base64.b64encode(_CHECKSUMS[name](body)).decode():
+            return 400, "BadDigest"
         return None
 
     def _read_body(self) -> bytes:
         length = int(self.headers.get("content-length") or 0)
+        self.checksum = ("", "")
         if self.headers.get("expect", "").lower() == "100-continue" and length == 0:
             return b""
         body = self.rfile.read(length)
-        if not self.headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
-            return body
-        return b"".join(_aws_chunks(body))
+        trailers: Mapping[str, str] = {}
+        if self.headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
+            body, trailers = _unframed(body)
+        self.checksum = _checksum({**dict(self.headers.items()), **trailers})
+        return body
 
     def _list(self, objects: Mapping[str, Stored], query: Mapping[str, str]) -> None:
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
@@ -275,6 +288,7 @@ class Handler(BaseHTTPRequestHandler):
             f"<Message>scripted</Message><Resource>{quote(self.path)}</Resource>"
             "<RequestId>scripted</RequestId></Error>"
         )
+        self.code = code
         self._answer(status, body.encode(), {"Content-Type": "application/xml"})
 
     def _answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
@@ -294,6 +308,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(body)
                 self.wfile.flush()
                 return self._hang_up()
+            case "no-etag":
+                headers = {name: value for name, value in headers.items() if name != "ETag"}
             case "odd-header":
                 headers = {**headers, "x-amz-meta-note": "caf\xe9 \xff"}
         self._head(status, len(body), headers)
@@ -346,7 +362,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _log(self, status: int | None) -> None:
         with self.answering.lock:
-            self.log.append(replace(self.request_seen, status=status))
+            self.log.append(replace(self.request_seen, status=status, code=self.code))
 
     def _hang_up(self) -> None:
         self.close_connection = True
@@ -361,16 +377,35 @@ class Handler(BaseHTTPRequestHandler):
                 return
 
 
-def _aws_chunks(framed: bytes) -> Iterator[bytes]:
-    """The payload of an ``aws-chunked`` body: hex size, optional signature, CR LF, data, CR LF."""
-    at = 0
+def _unframed(framed: bytes) -> tuple[bytes, dict[str, str]]:
+    """The payload and the trailers of an ``aws-chunked`` body.
+
+    A chunk is its size in hex, an optional signature, CR LF, data, CR LF; the last one is empty.
+    """
+    parts, at = [], 0
     while True:
         end = framed.index(b"\r\n", at)
         size = int(framed[at:end].split(b";")[0], 16)
         if size == 0:
-            return
-        yield framed[end + 2 : end + 2 + size]
+            break
+        parts.append(framed[end + 2 : end + 2 + size])
         at = end + 2 + size + 2
+    lines = (line.decode().partition(":") for line in framed[end + 2 :].split(b"\r\n") if line)
+    return b"".join(parts), {name: value.strip() for name, _, value in lines}
+
+
+_CHECKSUMS: Mapping[str, Callable[[bytes], bytes]] = {
+    "content-md5": lambda body: md5(body, usedforsecurity=False).digest(),
+    "x-amz-checksum-crc32": lambda body: crc32(body).to_bytes(4),
+    "x-amz-checksum-sha1": lambda body: sha1(body, usedforsecurity=False).digest(),
+    "x-amz-checksum-sha256": lambda body: sha256(body).digest(),
+}
+
+
+def _checksum(headers: Mapping[str, str]) -> tuple[str, str]:
+    """The name and the value of the checksum in ``headers``; both are empty if there is none."""
+    found = ((n.lower(), v) for n, v in headers.items() if n.lower() in _CHECKSUMS)
+    return next(found, ("", ""))
 
 
 def _stored_encoding(header: str | None) -> str | None:

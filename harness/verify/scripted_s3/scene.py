@@ -51,6 +51,8 @@ class Request:
 
     ``detail`` is the token of a list, the source of a copy, the text of a claim that is put.
     ``condition`` is the header that a write depends on, as in ``If-Match: "etag"``, or empty.
+    ``checksum`` names the header or trailer with the body's checksum, or is empty. ``code`` is S3's,
+    of an answer that is an error.
     """
 
     operation: str
@@ -61,6 +63,8 @@ class Request:
     content_type: str | None
     content_encoding: str | None
     condition: str = ""
+    checksum: str = ""
+    code: str = ""
 
 
 @dataclass(slots=True)
@@ -71,6 +75,7 @@ class Scene:
     faults: tuple[Fault, ...]
     requests: list[Request] = field(default_factory=list)
     failed: Counter[tuple[Fault, str]] = field(default_factory=Counter)
+    arrivals: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
     lock: Lock = field(default_factory=Lock)
@@ -80,9 +85,10 @@ class Scene:
         self.arrived = Condition(self.lock)
 
     def wait_for(self, others: int) -> None:
-        """Return when ``others`` requests beside the caller's are in flight, or after 10 s."""
+        """Return when ``others`` requests have been in flight beside the caller's, or after 10 s."""
         with self.lock:
-            self.arrived.wait_for(lambda: self.in_flight > others, timeout=_PATIENCE_S)
+            missing = self.arrivals + others - (self.in_flight - 1)
+            self.arrived.wait_for(lambda: self.arrivals >= missing, timeout=_PATIENCE_S)
 
     def fault(self, operation: str, key: str) -> Fault | None:
         """The fault that this attempt meets, and counts it."""

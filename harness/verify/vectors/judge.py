@@ -69,6 +69,7 @@ def _run_step(
     for name, value in step.settings.items():
         if value is None:
             env.pop(name, None)
+    before = s3.objects(_bucket(case))
     invocation = functions(env, step.timeout_s).invoke(step.payload)
     requests, most_in_flight = s3.take_requests()
     request_id = next((str(line.get("request_id")) for line in invocation.log), "")
@@ -84,7 +85,7 @@ def _run_step(
         ]
         if hidden:
             yield f"W7: hidden chunks left: {hidden}"
-    yield from check_requests(step, requests, most_in_flight, request_id)
+    yield from check_requests(step, requests, most_in_flight, request_id, before.keys())
 
 
 def _day_prefix(step: Step) -> str:

@@ -1,6 +1,6 @@
 """The checks of an invocation's requests: the claim, the order of publishing, and the bounds.
 
-Clauses W1, W4 to W8, W11, W13, E5 and P1, checked in every vector.
+Clauses W1, W4 to W8, W11, W13, W14, E5 and P1, checked in every vector.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 
 from harness.fixtures.chunks import CHUNK_NAME
@@ -25,13 +25,20 @@ CLAIM_NAME = "_claim.json"
 
 
 def check_requests(
-    step: Step, requests: Sequence[Request], most_in_flight: int, request_id: str
+    step: Step,
+    requests: Sequence[Request],
+    most_in_flight: int,
+    request_id: str,
+    published: Collection[str],
 ) -> Iterator[str]:
+    """What is wrong with ``requests``; ``published`` are the keys that were there before them."""
     limit = step.settings.get("CONCURRENCY") or "16"
     if limit.isdigit() and most_in_flight > max(int(limit), 1):
         yield f"P1: {most_in_flight} requests in flight, at most {limit} may be"
     attempts = Counter(
-        (r.operation, r.bucket, r.key, r.detail if r.operation == "list" else "") for r in requests
+        (r.operation, r.bucket, r.key, r.detail if r.operation == "list" else "")
+        for r in requests
+        if r.code != "SlowDown"  # E8
     )
     for (operation, _, key, _), count in attempts.items():
         if count > (_MOST_OF_CLAIM if key.endswith(CLAIM_NAME) else 5):
@@ -44,8 +51,11 @@ def check_requests(
             if request.bucket == SOURCE_BUCKET and request.operation not in ("list", "get"):
                 yield f"W8: {request.operation} {request.key!r} in the source bucket"
     writes = [r for r in requests if r.operation in ("put", "copy", "delete")]
+    for put in requests:
+        if put.operation == "put" and not put.checksum:
+            yield f"W14: {put.key!r} put without a checksum"
     yield from _check_claim(requests, writes, request_id)
-    yield from _check_publishing([r for r in writes if not _is_claim(r)])
+    yield from _check_publishing([r for r in writes if not _is_claim(r)], published)
 
 
 def _is_claim(request: Request) -> bool:
@@ -94,9 +104,9 @@ def _check_claim_text(text: str, request_id: str) -> Iterator[str]:
 _EXPIRES = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"
 
 
-def _check_publishing(writes: Sequence[Request]) -> Iterator[str]:
+def _check_publishing(writes: Sequence[Request], published: Collection[str]) -> Iterator[str]:
     """W1 and the order of W4 to W7; a fault may end the sequence early, it can't change it."""
-    stage, lowest_copied, highest_kept = 0, None, 0
+    stage, lowest_replaced, highest_kept = 0, 0, 0
     for write in writes:
         name = write.key.rpartition("/")[2]
         chunk = re.fullmatch(rf"(?:_.*-)?({CHUNK_NAME})", name)
@@ -109,9 +119,10 @@ def _check_publishing(writes: Sequence[Request]) -> Iterator[str]:
                     yield f"W1: {name} put as {write.content_type} {write.content_encoding}"
             case "copy", False, True:
                 step, clause = 1, "W4"
-                if lowest_copied is not None and number > lowest_copied:
-                    yield f"W4: chunk {number} copied after {lowest_copied}"
-                lowest_copied = number
+                if lowest_replaced and (number > lowest_replaced or write.key not in published):
+                    yield f"W4: chunk {number} copied after {lowest_replaced}"
+                if write.key in published:
+                    lowest_replaced = number
                 highest_kept = max(highest_kept, number)
                 if not re.fullmatch(r".*/_[^/]*-" + re.escape(name), "/" + write.detail):
                     yield f"W4: {name} copied from {write.detail}"
