@@ -1,4 +1,4 @@
-"""P2 to P5: the bounds of memory and of requests ahead, observed from outside."""
+"""P2 to P5, E10: the bounds of memory and of requests ahead, observed from outside."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from harness.model import Artefact, Invocation
+from harness.targets.interface import Limits
+from harness.targets.local import limits
 from harness.targets.local.sandbox import LocalSandbox
 from harness.verify.scripted_s3.scene import Fault, Stored
 from harness.verify.scripted_s3.server import ScriptedS3
@@ -142,3 +144,28 @@ def test_one_large_record_is_not_built(artefact: Artefact, s3: ScriptedS3) -> No
     assert invocation.error is None
     assert invocation.peak_rss_bytes is not None
     assert invocation.peak_rss_bytes < 1024 * MIB
+
+
+def test_after_memory_ran_out_the_next_day_has_a_new_sandbox(
+    artefact: Artefact, s3: ScriptedS3
+) -> None:
+    """E10: one day needs more memory than there is; the next one succeeds all the same."""
+    if limits.support()[0] is None:
+        pytest.skip(f"no limits on this machine: {limits.support()[1]}")
+    large = gzip.compress(b'{"Records":[{"a":"' + b"x" * (500 * MIB) + b'"}]}', 1)
+    small = f"{FOLDER.removesuffix('08')}09/a.json"
+    days = {f"{FOLDER}/a.json.gz": Stored(large, None, "gzip"), small: EMPTY}
+    s3.begin({SOURCE_BUCKET: days, DESTINATION_BUCKET: {}})
+    env = {
+        **s3.env(),
+        "SRC_BUCKET": SOURCE_BUCKET,
+        "DST_BUCKET": DESTINATION_BUCKET,
+        "MAX_SOURCE_BYTES": str(512 * MIB),
+        **artefact.implementation.choice,
+    }
+    with LocalSandbox(artefact, env, memory_mb=256, limits=Limits()) as sandbox:
+        failed = sandbox.invoke(EVENT)
+        after = sandbox.invoke({**EVENT, "day": 9})
+    assert failed.failure is not None, failed
+    assert after.error is None
+    assert after.cold

@@ -42,9 +42,14 @@ def promise_broken(exploration: Exploration) -> str:
         (World(runs=THREE, sources=frozenset({1}), crashes=1, lost_answers=1), 10_000),
     ],
     ids=[
-        "two", "two, faults", "two, crashes", "two, published", "two, earlier source", "three",
+        "two",
+        "two, faults",
+        "two, crashes",
+        "two, published",
+        "two, earlier source",
+        "three",
         "three, faults",
-    ],  # fmt: skip
+    ],
 )
 def test_the_contracts_protocol_keeps_every_promise(start: World, at_least: int) -> None:
     exploration = explore(start, Rules())

@@ -1,18 +1,20 @@
-"""Every artefact over TLS, as on AWS: with a certificate that it trusts, and with another."""
+"""Every artefact over TLS, as on AWS: with an authority that it trusts, another, or a proxy."""
 
 from __future__ import annotations
 
+import select
+import socket
 import ssl
-import subprocess
+import threading
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 import pytest
 import trustme
 
 from harness.model import Artefact
 from harness.targets.local.sandbox import LocalSandbox
-from harness.toolchain.programs import find_jdk
 from harness.verify.scripted_s3.server import ScriptedS3
 from harness.verify.vectors.cases import SOURCE_BUCKET, load_cases
 from harness.verify.vectors.judge import judge
@@ -52,37 +54,86 @@ def s3(authority: trustme.CA) -> Iterator[TlsS3]:
         yield server
 
 
-@pytest.fixture
-def trusting(artefact: Artefact, authority: trustme.CA, tmp_path: Path) -> Mapping[str, str]:
-    """The variables that make a runtime trust one more authority."""
-    name = artefact.implementation.name
-    if name == "python light":
-        pytest.skip("awscrt takes authorities from the system only; its unit tests have TLS")
-    pem = tmp_path / "authority.pem"
+@pytest.fixture(scope="module")
+def bundle(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """S17: the variable that makes a function trust this authority, and no other."""
+    pem = tmp_path_factory.mktemp("authority") / "authority.pem"
     authority.cert_pem.write_to_path(str(pem))
-    if not name.startswith("java "):
-        return {
-            variable: str(pem)
-            for variable in ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
-        }
-    store, secret = tmp_path / "authority.p12", "of-no-worth"
-    subprocess.run(
-        [
-            *(find_jdk(25) / "bin/keytool", "-importcert", "-noprompt", "-alias", "ca"),
-            *("-file", pem, "-keystore", store, "-storetype", "PKCS12", "-storepass", secret),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    options = {"trustStore": store, "trustStorePassword": secret, "trustStoreType": "PKCS12"}
-    given = " ".join(f"-Djavax.net.ssl.{option}={value}" for option, value in options.items())
-    return {"JAVA_TOOL_OPTIONS": given}
+    return {"AWS_CA_BUNDLE": str(pem)}
 
 
-def test_a_day_over_tls(artefact: Artefact, s3: TlsS3, trusting: Mapping[str, str]) -> None:
+@dataclass
+class Proxy:
+    """Connects its clients to where they ask (CONNECT), and remembers it."""
+
+    asked: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self.listener.accept()
+                threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+
+    def _serve(self, near: socket.socket) -> None:
+        with near, suppress(OSError):
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += near.recv(1)
+            method, target, _ = head.decode().split(" ", 2)
+            self.asked.append(f"{method} {target}")
+            host, _, port = target.rpartition(":")
+            with socket.create_connection((host, int(port))) as far:
+                near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                while True:
+                    for ready in select.select([near, far], [], [])[0]:
+                        piece = ready.recv(1 << 16)
+                        if not piece:
+                            return
+                        (far if ready is near else near).sendall(piece)
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    proxy = Proxy()
+    yield proxy
+    proxy.listener.shutdown(socket.SHUT_RDWR)
+    proxy.listener.close()
+
+
+def problems_of_a_day(artefact: Artefact, s3: TlsS3, more: Mapping[str, str]) -> list[str]:
     with SandboxPool(artefact) as functions:
-        problems = judge(CASE, s3, lambda env, timeout_s: functions({**env, **trusting}, timeout_s))
-    assert not problems, "\n".join(problems)
+        return judge(CASE, s3, lambda env, timeout_s: functions({**env, **more}, timeout_s))
+
+
+def test_a_day_over_tls(artefact: Artefact, s3: TlsS3, bundle: Mapping[str, str]) -> None:
+    assert not problems_of_a_day(artefact, s3, bundle)
+
+
+@pytest.mark.parametrize("no_proxy", ["", "calhost,example.com"])
+def test_a_proxy_is_used(  # S18, S19, S20
+    artefact: Artefact, s3: TlsS3, bundle: Mapping[str, str], proxy: Proxy, no_proxy: str
+) -> None:
+    more = {**bundle, "HTTPS_PROXY": proxy.url, "NO_PROXY": no_proxy}
+    assert not problems_of_a_day(artefact, s3, more)
+    port = s3.endpoint.rpartition(":")[2]
+    assert set(proxy.asked) == {f"CONNECT localhost:{port}"}
+
+
+@pytest.mark.parametrize("no_proxy", ["example.com , .LocalHost", "*"])
+def test_hosts_that_need_no_proxy(
+    artefact: Artefact, s3: TlsS3, bundle: Mapping[str, str], proxy: Proxy, no_proxy: str
+) -> None:
+    more = {**bundle, "HTTPS_PROXY": proxy.url, "NO_PROXY": no_proxy}
+    assert not problems_of_a_day(artefact, s3, more)
+    assert proxy.asked == []
 
 
 def test_a_server_that_is_not_trusted_gets_no_request(artefact: Artefact, s3: TlsS3) -> None:

@@ -17,7 +17,7 @@ SPEC = Path(__file__).parent.parent / "SPEC.md"
 # clauses that no single vector can show; other tests prove them
 ELSEWHERE = {
     "E9": "test_freeze.py",
-    "E10": "test_limits.py",
+    "E10": "test_bounds.py",
     "S16": "test_credentials.py",
     "S19": "test_tls.py",
     "S20": "test_tls.py",

@@ -9,7 +9,7 @@ import select
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from hashlib import md5, sha1, sha256
@@ -159,8 +159,9 @@ class Handler(BaseHTTPRequestHandler):
         condition = next((f"{h}: {self.headers[h]}" for h in headers if h in self.headers), "")
         encoding = _stored_encoding(self.headers.get("content-encoding"))
         content_type = self.headers.get("content-type")
+        checksum = self.checksum[0]
         return Request(
-            operation, bucket, key, detail, None, content_type, encoding, condition, self.checksum[0]
+            operation, bucket, key, detail, None, content_type, encoding, condition, checksum
         )
 
     def _refusal(self, fault: Fault | None, body: bytes) -> tuple[int, str] | None:

@@ -51,8 +51,8 @@ class Request:
 
     ``detail`` is the token of a list, the source of a copy, the text of a claim that is put.
     ``condition`` is the header that a write depends on, as in ``If-Match: "etag"``, or empty.
-    ``checksum`` names the header or trailer with the body's checksum, or is empty. ``code`` is S3's,
-    of an answer that is an error.
+    ``checksum`` names the header or trailer with the body's checksum, or is empty. ``code`` is the
+    one in an answer that is an error.
     """
 
     operation: str
@@ -85,7 +85,7 @@ class Scene:
         self.arrived = Condition(self.lock)
 
     def wait_for(self, others: int) -> None:
-        """Return when ``others`` requests have been in flight beside the caller's, or after 10 s."""
+        """Return when ``others`` requests have been in flight beside this one, or after 10 s."""
         with self.lock:
             missing = self.arrivals + others - (self.in_flight - 1)
             self.arrived.wait_for(lambda: self.arrivals >= missing, timeout=_PATIENCE_S)
