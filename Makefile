@@ -39,6 +39,7 @@ help: ## explain the verbs
 	@echo "  make compare ARGS='--objects 500 --languages go,java'"
 	@echo "  make mutants ARGS='--languages go --sample 5'      some of the faults"
 	@echo "  make fuzz SECONDS=600 ARGS='--seed 1'"
+	@echo "  make drills ARGS='--languages go --kinds kill,cuts'"
 
 setup: .venv/made ## make .venv and the tools in .tools ## minutes, at first
 	@$(BIN)/python -m harness.toolchain
@@ -54,7 +55,7 @@ SECONDS ?= 60
 fuzz: .venv/made ## look for bodies and days on which the languages disagree ## SECONDS (60)
 	@$(BIN)/python -m harness fuzz --seconds $(SECONDS) $(ARGS)
 
-drills: .venv/made ## run one day several times at once, in orders of a seed ## 20 min
+drills: .venv/made ## disturb the languages on purpose, and count broken promises ## 30 min
 	@$(BIN)/python -m harness drills $(ARGS)
 
 # A part's steps come one after the other: lint-java and test-unit-java write to the same folder.

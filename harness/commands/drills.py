@@ -1,75 +1,146 @@
-"""``drills``: run one day several times at once, in orders that a seed decides."""
+"""``drills``: disturb the implementations on purpose, and count the broken promises."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from harness.commands.arguments import add_choice, positive
+from harness.commands.arguments import add_choice, count, names, positive
 from harness.commands.exits import DIFFERENT, OK
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from harness.commands.arguments import Commands
     from harness.model import Artefact
     from harness.targets.interface import Target
-    from harness.verify.protocol.trials import Outcome
+    from harness.terminal import Progress
+    from harness.verify.drills.drill import Kind, Outcome
 
-#: The title of a column, the number of runs, and whether one of them is killed.
-_DRILLS = (("two runs", 2, False), ("two, one killed", 2, True), ("three runs", 3, False))
+    type Outcomes = Mapping[str, Mapping[str, Sequence[Outcome]]]
 
 
 def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "drills",
-        help="run one day several times at once",
-        description="Start several runs of one day. The scripted S3 holds each request, and lets "
-        "one go at a time, in an order that a seed decides. Print how many trials lost or doubled "
-        "a record, or left a wrong manifest.",
+        help="disturb the implementations on purpose, and count",
+        description="Kill runs, start several at once, break off S3's answers, send hostile "
+        "bodies. Print how many trials of each fault broke a promise of SPEC.md, for each client.",
     )
     parser.add_argument(
-        "--seeds",
-        type=positive,
-        default=25,
-        metavar="N",
-        help="try N orders of each kind; default 25",
+        "--kinds", type=names, default=(), metavar="A,B", help="only these faults; default: all"
+    )
+    parser.add_argument(
+        "--trials", type=positive, metavar="N", help="N trials of each; default: see docs"
+    )
+    parser.add_argument(
+        "--seed", type=count, default=0, metavar="S", help="begin with this seed; default 0"
+    )
+    parser.add_argument(
+        "--jobs", type=positive, metavar="N", help="drills at the same time; default: the cores"
     )
     add_choice(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, target: Target) -> int:
-    from tabulate import tabulate
-
     from harness.build.choice import by_client, choose, choose_clients
     from harness.model import Artefact, NotReady
     from harness.terminal import progress_on
 
+    kinds = _choose_kinds(arguments.kinds)
     chosen = choose(target.load(), arguments.languages)
     each_client = choose_clients(chosen, arguments.clients)
-    rows, broken = [], []
     with progress_on(sys.stderr) as progress:
         made = by_client(each_client, target.build(chosen, progress))
-        for name, artefact in made.items():
-            if not isinstance(artefact, Artefact):
-                raise NotReady(f"{name}: {artefact}")
-            row = {"client": name}
-            for title, runs, kill in _DRILLS:
-                progress(f"{name}: {title}")
-                outcomes = _outcomes(artefact, runs, arguments.seeds, kill=kill)
-                faulty = [outcome for outcome in outcomes if outcome.problems]
-                row[title] = f"{len(faulty)} of {len(outcomes)}"
-                broken += [f"{name}, {title}: {outcome}" for outcome in faulty]
-            rows.append(row)
-    print("Trials that broke a promise of SPEC.md:\n")
-    print(tabulate(rows, headers="keys"))
+        artefacts = {name: each for name, each in made.items() if isinstance(each, Artefact)}
+        if missing := [f"{name}: {each}" for name, each in made.items() if name not in artefacts]:
+            raise NotReady("\n".join(missing))
+        found = _run_all(arguments, kinds, artefacts, progress)
+    print(_table(found))
+    broken = _broken(found)
     for line in broken:
         print(line, file=sys.stderr)
     return DIFFERENT if broken else OK
 
 
-def _outcomes(artefact: Artefact, runs: int, seeds: int, *, kill: bool) -> list[Outcome]:
-    from harness.verify.protocol.trials import CHANGES, Trials
+def _choose_kinds(asked: Sequence[str]) -> list[Kind]:
+    from harness.model import UsageError
+    from harness.verify.drills.kinds import KINDS
 
-    with Trials(artefact, runs) as trials:
-        return [trials.run(seed, change, kill=kill) for seed in range(seeds) for change in CHANGES]
+    known = [kind.name for kind in KINDS]
+    if unknown := [name for name in asked if name not in known]:
+        raise UsageError(f"unknown kind {', '.join(unknown)}; known are {', '.join(known)}")
+    return [kind for kind in KINDS if not asked or kind.name in asked]
+
+
+def _run_all(
+    arguments: argparse.Namespace,
+    kinds: Sequence[Kind],
+    artefacts: Mapping[str, Artefact],
+    progress: Progress,
+) -> Outcomes:
+    """kind -> client -> the outcomes. An interruption ends each drill after its trial."""
+    from harness.verify.drills.drill import run_trials
+
+    over = threading.Event()
+
+    def drill(kind: Kind, name: str, artefact: Artefact) -> Sequence[Outcome]:
+        progress(f"{name}: {kind.name}")
+        trials = arguments.trials or kind.trials
+        return run_trials(kind, artefact, trials, arguments.seed, lambda: not over.is_set())
+
+    threads = ThreadPoolExecutor(arguments.jobs or len(os.sched_getaffinity(0)))
+    try:
+        running: dict[str, dict[str, Future[Sequence[Outcome]]]] = {
+            kind.name: {
+                name: threads.submit(drill, kind, name, artefact)
+                for name, artefact in artefacts.items()
+            }
+            for kind in kinds
+        }
+        return {
+            kind: {name: future.result() for name, future in clients.items()}
+            for kind, clients in running.items()
+        }
+    finally:
+        over.set()
+        threads.shutdown(cancel_futures=True)
+
+
+def _table(found: Outcomes) -> str:
+    from tabulate import tabulate
+
+    from harness.verify.drills.kinds import KINDS
+
+    rows = []
+    for kind, clients in found.items():
+        cells = {
+            name: f"{sum(bool(each.problems) for each in outcomes)} of {len(outcomes)}"
+            for name, outcomes in clients.items()
+        }
+        rows.append({"fault": kind, **cells})
+    faults = "\n".join(f"{k.name}: {k.about}" for k in KINDS if k.name in found)
+    table = tabulate(rows, headers="keys", disable_numparse=True)
+    return f"Trials that broke a promise of SPEC.md, of all trials:\n\n{table}\n\n{faults}"
+
+
+def _broken(found: Outcomes) -> list[str]:
+    """Each broken promise, and how to break it again."""
+    lines = []
+    for kind, clients in found.items():
+        for name, outcomes in clients.items():
+            language, client = name.split(" ")
+            for outcome in outcomes:
+                if outcome.problems:
+                    again = (
+                        f"python -m harness drills --languages {language} --clients {client} "
+                        f"--kinds {kind} --seed {outcome.seed} --trials 1"
+                    )
+                    what = "\n  ".join(outcome.problems)
+                    lines.append(f"{name}, {kind}: {outcome.note}\n  {what}\n  {again}")
+    return lines

@@ -6,26 +6,15 @@ connections have the same delay. Bandwidth is not limited.
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-import requests
-
-from harness.model import NotReady, UsageError
+from harness.model import UsageError
 from harness.targets.interface import Latency
-from harness.targets.local import processes
-from harness.targets.local.loopback import open_session
-from harness.targets.local.ports import free_ports
-from harness.toolchain import tools
+from harness.targets.local.toxiproxy import Toxic, proxied
 
 _FORM = re.compile(r"(\d+)ms(?:(?:\+-|±)(\d+)ms)?")
-_START_TIMEOUT_S = 20
-_TIMEOUT_S = 5
 
 
 def parse_latency(text: str) -> Latency:
@@ -45,41 +34,7 @@ def delayed(port: int, latency: Latency) -> Iterator[int]:
 
     The calling thread must outlive the context. Raises ``NotReady`` if the proxy does not start.
     """
-    binary = tools.toxiproxy_binary()
-    api, listen = free_ports(2)
-    with tempfile.TemporaryDirectory(prefix="toxiproxy-") as folder:
-        log = Path(folder) / "log"
-        with log.open("wb") as output:
-            process = processes.start(
-                [binary, "-host", "127.0.0.1", "-port", str(api)],
-                cwd=Path(folder),
-                env={"PATH": os.defpath, "HOME": folder, "LOG_LEVEL": "error"},
-                output=output,
-            )
-        try:
-            _set_up(process, api, listen, port, latency, log)
-            yield listen
-        finally:
-            processes.stop(process)
-
-
-def _set_up(
-    process: subprocess.Popen[bytes], api: int, listen: int, port: int, latency: Latency, log: Path
-) -> None:
-    if not processes.wait_until(lambda: _asks(api, "GET", "/version"), process, _START_TIMEOUT_S):
-        raise NotReady(f"toxiproxy did not start: {log.read_text()[-2000:]}")
-    proxy = {"name": "s3", "listen": f"127.0.0.1:{listen}", "upstream": f"127.0.0.1:{port}"}
     late = {"latency": latency.latency_ms, "jitter": latency.jitter_ms}
-    toxic = {"name": "late", "type": "latency", "stream": "downstream", "attributes": late}
-    for path, body in (("/proxies", proxy), ("/proxies/s3/toxics", toxic)):
-        if not _asks(api, "POST", path, body):
-            raise NotReady(f"toxiproxy refused {path}: {log.read_text()[-2000:]}")
-
-
-def _asks(api: int, method: str, path: str, body: object = None) -> bool:
-    with open_session() as session:
-        try:
-            url = f"http://127.0.0.1:{api}{path}"
-            return session.request(method, url, json=body, timeout=_TIMEOUT_S).status_code < 300
-        except requests.RequestException:
-            return False
+    with proxied(port) as proxy:
+        proxy.add(Toxic("latency", "downstream", late))
+        yield proxy.port

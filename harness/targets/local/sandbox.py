@@ -197,6 +197,10 @@ class LocalSandbox:
     def thaw(self) -> None:
         self._runtime.resume()
 
+    def runtime_pids(self) -> list[int]:
+        """The processes of the runtime; none before the first invocation."""
+        return self._runtime.pids()
+
     def output_tail(self) -> str:
         """The last lines of the output of the emulator and the function."""
         if self._scratch is None or not self._output.exists():

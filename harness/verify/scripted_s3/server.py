@@ -50,8 +50,12 @@ class ScriptedS3:
         self._thread.join()
 
     @property
+    def port(self) -> int:
+        return self._server.server_port
+
+    @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self.port}"
 
     def env(self) -> dict[str, str]:
         """The variables that point a function here."""

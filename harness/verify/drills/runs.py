@@ -14,21 +14,18 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from typing import Self
 
 from harness.fixtures.chunks import CHUNK_NAME
 from harness.model import Artefact, HarnessError, Invocation
 from harness.targets.local.sandbox import LocalSandbox
+from harness.verify.drills.drill import Outcome, Trial
+from harness.verify.drills.small_day import CLAIM, FOLDER, PREFIX, expired
 from harness.verify.scripted_s3.scene import Request, Stored
 from harness.verify.scripted_s3.server import ScriptedS3, at_once
 from harness.verify.vectors.cases import DESTINATION_BUCKET, SOURCE_BUCKET
-from harness.verify.vectors.request_checks import CLAIM_NAME
 
 _EVENT = b'{"year": 2024, "month": 2, "day": 8}'
-_FOLDER = "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08/"
-_PREFIX = "2024/02/08/"
-_CLAIM = f"{_PREFIX}{CLAIM_NAME}"
 _PATIENCE_S = 60.0
 
 #: How a trial changes the sources while the runs work: what is there, what comes, what goes.
@@ -88,21 +85,17 @@ class Gate:
             self._changed.notify_all()
 
 
-@dataclass(slots=True)
-class Outcome:
-    """``errors`` has the error of each run, or ``None``; ``problems`` the promises broken."""
-
-    seed: int
-    change: str
-    errors: list[str | None] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+@contextmanager
+def runs(artefact: Artefact, count: int, *, kill: bool = False) -> Iterator[Trial]:
+    """``count`` runs at the same time; with ``kill`` one of them dies before a request."""
+    with _Runs(artefact, count, kill=kill) as trials:
+        yield trials.trial
 
 
-class Trials:
-    """``with Trials(artefact, runs=2) as trials: trials.run(seed, "grown")``."""
-
-    def __init__(self, artefact: Artefact, runs: int) -> None:
+class _Runs:
+    def __init__(self, artefact: Artefact, runs: int, *, kill: bool) -> None:
         self._artefact = artefact
+        self._with_kill = kill
         self._keys = [f"run-{number}" for number in range(1, runs + 1)]
         self._sandboxes: dict[str, LocalSandbox] = {}
         self._resources = ExitStack()
@@ -128,10 +121,10 @@ class Trials:
         sandbox.start()
         return sandbox
 
-    def run(self, seed: int, change: str, *, kill: bool = False) -> Outcome:
-        """One trial. With ``kill`` one of the runs dies before one of its requests."""
-        rng = random.Random(f"{seed} {change} {kill}")
-        outcome = Outcome(seed, change)
+    def trial(self, seed: int) -> Outcome:
+        change = list(CHANGES)[seed % len(CHANGES)]
+        rng = random.Random(f"{seed} {self._with_kill}")
+        outcome = Outcome(seed)
         there, coming, going = CHANGES[change]
         self._s3.begin({SOURCE_BUCKET: _sources(there), DESTINATION_BUCKET: {}})
         if rng.random() < 0.5:  # half of the trials begin with a published day
@@ -140,10 +133,11 @@ class Trials:
             *(lambda name=name: self._change(add=name) for name in coming),
             *(lambda name=name: self._change(remove=name) for name in going),
         ]
-        self._interleave(rng, outcome, events, kill=kill)
+        errors = self._interleave(rng, events)
+        outcome.note = f"{change}, runs end with {errors}"
         for event in events:  # what had no turn
             event()
-        self._check_rest(outcome)
+        outcome.problems += self._problems_at_rest(errors)
         self._let_claims_expire()
         last = self._sandboxes[self._keys[0]].invoke(_EVENT.replace(b"}", b', "force": true}'))
         if last.error is not None:
@@ -152,14 +146,8 @@ class Trials:
             outcome.problems.append(f"a repeated run leaves {self._visible()}")
         return outcome
 
-    def _interleave(
-        self,
-        rng: random.Random,
-        outcome: Outcome,
-        events: list[Callable[[], None]],
-        *,
-        kill: bool,
-    ) -> None:
+    def _interleave(self, rng: random.Random, events: list[Callable[[], None]]) -> list[str | None]:
+        """Let the runs go on until all have ended; the error of each run, or ``None``."""
         gate = Gate()
         self._s3.hold = gate.hold
         runs = {
@@ -169,22 +157,22 @@ class Trials:
         for run in runs.values():
             run.add_done_callback(gate.notice)
         seen: set[str] = set(self._visible())
-        victim = rng.choice(self._keys) if kill else None
+        victim = rng.choice(self._keys) if self._with_kill else None
+        killed = set[str]()
         while waiting := gate.wait_for_all(runs):
             if events and rng.random() < 0.1:
                 events.pop(rng.randrange(len(events)))()
             key = rng.choice(waiting)
             if key == victim and rng.random() < 0.15:
                 self._kill(key, runs, gate)
+                killed.add(key)
                 victim = None
                 continue
             gate.let_go(key)
             seen |= set(self._visible())
         self._s3.hold = at_once
         self._seen = seen
-        for run in runs.values():
-            error = "killed" if run.exception() else run.result().error
-            outcome.errors.append(error)
+        return ["killed" if key in killed else run.result().error for key, run in runs.items()]
 
     def _kill(self, key: str, runs: Mapping[str, Future[Invocation]], gate: Gate) -> None:
         self._sandboxes[key].stop()
@@ -192,31 +180,30 @@ class Trials:
         runs[key].exception()  # waits until the invocation has noticed
         self._sandboxes[key] = self._start(key)
 
-    def _check_rest(self, outcome: Outcome) -> None:
-        """The promises at rest; a run that failed will come back, so then more may be missing."""
-        for error in outcome.errors:
+    def _problems_at_rest(self, errors: Sequence[str | None]) -> Iterator[str]:
+        """A run that failed will come back, so then more may be missing."""
+        for error in errors:
             code = (error or "").partition(":")[0]
             if code not in ("", "killed", "BUSY", "FEWER_SOURCES", "BAD_SOURCES"):
-                outcome.problems.append(f"a run fails with {error}")
-        if "killed" in outcome.errors or None not in outcome.errors:
+                yield f"a run fails with {error}"
+        if "killed" in errors or None not in errors:
             return
         visible = self._visible()
         if missing := (self._seen & set(self._source_records())) - set(visible):
-            outcome.problems.append(f"gone: {sorted(missing)}")
+            yield f"gone: {sorted(missing)}"
         if self._manifest() != self._published():
-            outcome.problems.append(f"the manifest names {self._manifest()}")
+            yield f"the manifest names {self._manifest()}"
         hidden = [key for key in self._destination() if "/_" in key and "_manifest" not in key]
         if hidden:
-            outcome.problems.append(f"left: {hidden}")
+            yield f"left: {hidden}"
 
     def _change(self, add: str = "", remove: str = "") -> None:
         self._s3.change(SOURCE_BUCKET, _sources(add), list(_sources(remove)))
 
     def _let_claims_expire(self) -> None:
         """A run that was killed has left its claim; the trial does not wait for minutes."""
-        if _CLAIM in self._destination():
-            old = json.dumps({"run": "killed", "expires": "2024-02-09T00:00:00.000Z"})
-            self._s3.change(DESTINATION_BUCKET, {_CLAIM: Stored(old.encode())})
+        if claim := self._destination().get(CLAIM):
+            self._s3.change(DESTINATION_BUCKET, {CLAIM: expired(claim)})
 
     def _destination(self) -> dict[str, Stored]:
         return self._s3.objects(DESTINATION_BUCKET)
@@ -225,11 +212,11 @@ class Trials:
         return [
             (key, gzip.decompress(stored.body).count(b"\n"))
             for key, stored in sorted(self._destination().items())
-            if re.fullmatch(re.escape(_PREFIX) + CHUNK_NAME, key)
+            if re.fullmatch(re.escape(PREFIX) + CHUNK_NAME, key)
         ]
 
     def _manifest(self) -> list[tuple[str, int]]:
-        manifest = json.loads(self._destination()[f"{_PREFIX}_manifest.json"].body)
+        manifest = json.loads(self._destination()[f"{PREFIX}_manifest.json"].body)
         return [(chunk["key"], chunk["records"]) for chunk in manifest["chunks"]]
 
     def _visible(self) -> list[str]:
@@ -247,6 +234,6 @@ def _record(name: str) -> str:
 
 def _sources(names: Sequence[str]) -> dict[str, Stored]:
     return {
-        f"{_FOLDER}{name}.json": Stored(f'{{"Records":[{_record(name)}]}}'.encode())
+        f"{FOLDER}{name}.json": Stored(f'{{"Records":[{_record(name)}]}}'.encode())
         for name in names
     }

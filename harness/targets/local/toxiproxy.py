@@ -1,0 +1,100 @@
+"""toxiproxy between a function and an S3 server: it delays, cuts and throttles connections."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from harness.model import NotReady
+from harness.targets.local import processes
+from harness.targets.local.loopback import open_session
+from harness.targets.local.ports import free_ports
+from harness.toolchain import tools
+
+_START_TIMEOUT_S = 20
+_TIMEOUT_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Toxic:
+    """A fault of connections, as toxiproxy names it.
+
+    ``stream`` is ``downstream`` for answers and ``upstream`` for requests. ``toxicity`` is the
+    share of connections that have the fault.
+    """
+
+    kind: str
+    stream: str
+    attributes: Mapping[str, int]
+    toxicity: float = 1.0
+
+
+class Proxy:
+    """A running proxy: it listens on ``port`` of the loopback address."""
+
+    def __init__(self, api: int, port: int, log: Path) -> None:
+        self.port = port
+        self._api = api
+        self._log = log
+
+    def add(self, toxic: Toxic) -> None:
+        """Raises ``NotReady`` if toxiproxy refuses it."""
+        body = {
+            "type": toxic.kind,
+            "stream": toxic.stream,
+            "attributes": toxic.attributes,
+            "toxicity": toxic.toxicity,
+        }
+        self._post("/proxies/s3/toxics", body)
+
+    def clear(self) -> None:
+        """Remove all toxics; connections stay open."""
+        self._post("/reset", None)
+
+    def _post(self, path: str, body: object) -> None:
+        if not _asks(self._api, "POST", path, body):
+            raise NotReady(f"toxiproxy refused {path}: {self._log.read_text()[-2000:]}")
+
+
+@contextmanager
+def proxied(port: int) -> Iterator[Proxy]:
+    """A proxy without toxics before ``port``, until the context ends.
+
+    The calling thread must outlive the context. Raises ``NotReady`` if the proxy does not start.
+    """
+    binary = tools.toxiproxy_binary()
+    api, listen = free_ports(2)
+    with tempfile.TemporaryDirectory(prefix="toxiproxy-") as folder:
+        log = Path(folder) / "log"
+        with log.open("wb") as output:
+            process = processes.start(
+                [binary, "-host", "127.0.0.1", "-port", str(api)],
+                cwd=Path(folder),
+                env={"PATH": os.defpath, "HOME": folder, "LOG_LEVEL": "error"},
+                output=output,
+            )
+        try:
+            asks = lambda: _asks(api, "GET", "/version")  # noqa: E731
+            if not processes.wait_until(asks, process, _START_TIMEOUT_S):
+                raise NotReady(f"toxiproxy did not start: {log.read_text()[-2000:]}")
+            proxy = Proxy(api, listen, log)
+            addresses = {"listen": f"127.0.0.1:{listen}", "upstream": f"127.0.0.1:{port}"}
+            proxy._post("/proxies", {"name": "s3", **addresses})
+            yield proxy
+        finally:
+            processes.stop(process)
+
+
+def _asks(api: int, method: str, path: str, body: object = None) -> bool:
+    with open_session() as session:
+        try:
+            url = f"http://127.0.0.1:{api}{path}"
+            return session.request(method, url, json=body, timeout=_TIMEOUT_S).status_code < 300
+        except requests.RequestException:
+            return False

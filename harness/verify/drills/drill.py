@@ -1,0 +1,72 @@
+"""The shape of every drill: a fault of a seed, one trial for each seed, and the promises broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from harness.model import Artefact, HarnessError
+
+#: A drill may try this many seeds for each trial that counts.
+_MOST_SEEDS = 3
+
+
+@dataclass(slots=True)
+class Outcome:
+    """One trial. ``problems`` are the promises that it broke, ``note`` says what was done.
+
+    ``counts`` is ``False`` if the fault came too late to disturb anything.
+    """
+
+    seed: int
+    problems: list[str] = field(default_factory=list)
+    note: str = ""
+    counts: bool = True
+
+
+#: Runs the trial of a seed.
+Trial = Callable[[int], Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of fault. ``start`` makes its servers and sandboxes, which its trials share.
+
+    ``trials`` is how many ``make drills`` runs for each client.
+    """
+
+    name: str
+    about: str
+    trials: int
+    start: Callable[[Artefact], AbstractContextManager[Trial]]
+
+
+def run_trials(
+    kind: Kind,
+    artefact: Artefact,
+    trials: int,
+    first_seed: int = 0,
+    go_on: Callable[[], bool] = lambda: True,
+) -> list[Outcome]:
+    """The outcomes that count, of ``trials`` seeds from the first on.
+
+    Seeds whose fault came too late are replaced by further ones. After a broken promise the drill
+    starts anew, so that one trial does not disturb the next.
+    """
+    outcomes: list[Outcome] = []
+    seeds = iter(range(first_seed, first_seed + _MOST_SEEDS * trials))
+    seed = next(seeds, None)
+    while seed is not None and len(outcomes) < trials and go_on():
+        with kind.start(artefact) as trial:
+            clean = True
+            while clean and seed is not None and len(outcomes) < trials and go_on():
+                try:
+                    outcome = trial(seed)
+                except HarnessError as error:
+                    outcome = Outcome(seed, [str(error)])
+                if outcome.counts or outcome.problems:
+                    outcomes.append(outcome)
+                clean = not outcome.problems
+                seed = next(seeds, None)
+    return outcomes
