@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from fake_aws import DEAD_LETTERS, FakeAws, Refused
+from fake_aws import NOT_SENT, FakeAws, Refused
 from fake_machine import FakeMachine
 
 from harness.build.doctor import check_machine
@@ -50,7 +50,8 @@ def test_a_stack_in_order(aws: FakeAws) -> None:
     assert all(each.ok for each in found), found
     names = [each.name for each in found]
     assert names[:3] == ["credentials", "stack", "functions"]
-    assert names[3:] == ["SourceBucket", "DestinationBucket", "QueueUrl", "DeadLetterQueueUrl"]
+    queues = ["QueueUrl", "DeadLetterQueueUrl", "ScheduleDeadLetterQueueUrl"]
+    assert names[3:] == ["SourceBucket", "DestinationBucket", *queues]
     changing = ("Put", "Delete", "Update", "Publish", "Send", "Invoke")
     assert not [name for name, _ in aws.done if name.startswith(changing)]
 
@@ -60,7 +61,15 @@ def behind(aws: FakeAws) -> None:
 
 
 def dead(aws: FakeAws) -> None:
-    aws._sqs_SendMessage(DEAD_LETTERS, "{}")
+    aws.add_dead_letter("{}")
+
+
+def not_sent(aws: FakeAws) -> None:
+    aws.add_dead_letter("{}", NOT_SENT)
+
+
+def old_queue(aws: FakeAws) -> None:
+    aws.outputs["QueueUrl"] = "https://sqs.eu-central-1.amazonaws.com/1/days"
 
 
 def refused(operation: str, code: str) -> Callable[[FakeAws], None]:
@@ -78,6 +87,8 @@ def refused(operation: str, code: str) -> Callable[[FakeAws], None]:
         (behind, "functions", "Deploy the stack again"),
         (refused("HeadBucket", "403"), "SourceBucket", "give yourself s3:ListBucket"),
         (dead, "DeadLetterQueueUrl", "redrive --stack rosetta"),
+        (not_sent, "ScheduleDeadLetterQueueUrl", "redrive --stack rosetta"),
+        (old_queue, "QueueUrl", "docs/deploy.md, section Update"),
     ],
 )
 def test_each_fault_of_a_stack_has_its_remedy(

@@ -117,7 +117,7 @@ def test_only_the_scheduler_of_this_account_may_queue_a_day() -> None:
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-    queues = [{"Fn::GetAtt": [name, "Arn"]} for name in ("DayQueue", "DayDeadLetterQueue")]
+    queues = [{"Fn::GetAtt": [name, "Arn"]} for name in ("DayQueue", "ScheduleDeadLetterQueue")]
     assert statements(role) == {"SendDay": ("sqs:SendMessage", queues, None)}
 
 
@@ -133,14 +133,33 @@ def test_a_failed_message_is_hidden_for_six_timeouts_and_slowness_is_four_fifths
         assert alarm["Threshold"] == timeout * 1000 * 4 / 5
 
 
-def test_both_queues_keep_messages_for_fourteen_days_and_failures_end_in_the_second() -> None:
-    queues = of_type(deployed(), "SQS::Queue")
+def test_all_queues_keep_messages_for_fourteen_days_and_failures_end_in_the_second() -> None:
+    queues = of_type(deployed(ActiveLanguage="none"), "SQS::Queue")
+    assert set(queues) == {"DayQueue", "DayDeadLetterQueue", "ScheduleDeadLetterQueue"}
     assert {each["MessageRetentionPeriod"] for each in queues.values()} == {14 * 24 * 3600}
     assert all(each["SqsManagedSseEnabled"] is True for each in queues.values())
     assert queues["DayQueue"]["RedrivePolicy"] == {
         "deadLetterTargetArn": {"Fn::GetAtt": ["DayDeadLetterQueue", "Arn"]},
         "maxReceiveCount": 5,
     }
+
+
+def test_the_queue_is_fifo_and_drops_no_message_for_its_content() -> None:
+    queues = of_type(deployed(), "SQS::Queue")
+    # EventBridge Scheduler supports no FIFO queue for its own dead letters
+    assert {name for name, each in queues.items() if each.get("FifoQueue")} == {
+        "DayQueue",
+        "DayDeadLetterQueue",
+    }
+    for each in queues.values():
+        assert "ContentBasedDeduplication" not in each
+        assert "QueueName" not in each  # CloudFormation ends the names in .fifo
+
+
+def test_a_queue_that_an_update_replaces_keeps_its_messages() -> None:
+    for name in of_type(deployed(), "SQS::Queue"):
+        queue = transformed()["Resources"][name]
+        assert (queue["UpdateReplacePolicy"], queue["DeletionPolicy"]) == ("Retain", "Delete")
 
 
 def test_without_an_active_language_no_message_is_sent_or_taken() -> None:
@@ -165,12 +184,17 @@ def test_the_schedule_queues_the_day_before_every_day() -> None:
     assert re.fullmatch(r"cron\(\d+ \d+ \* \* \? \*\)", schedule["ScheduleExpression"])
     assert schedule["ScheduleExpressionTimezone"] == "UTC"
     target = schedule["Target"]
-    assert target["Arn"] == {"Fn::GetAtt": ["DayQueue", "Arn"]}
-    assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DayDeadLetterQueue", "Arn"]}
+    assert target["Arn"] == "arn:${AWS::Partition}:scheduler:::aws-sdk:sqs:sendMessage"
+    assert "SqsParameters" not in target
+    assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["ScheduleDeadLetterQueue", "Arn"]}
     # T2; the service puts the time in
-    assert json.loads(target["Input"]) == {
-        "source": "aws.scheduler",
-        "time": "<aws.scheduler.scheduled-time>",
+    time = "<aws.scheduler.scheduled-time>"
+    request = json.loads(target["Input"])
+    assert json.loads(request.pop("MessageBody")) == {"source": "aws.scheduler", "time": time}
+    assert request == {
+        "QueueUrl": "${DayQueue}",
+        "MessageGroupId": time,
+        "MessageDeduplicationId": time,
     }
 
 
@@ -208,7 +232,7 @@ def test_a_versions_description_has_room_for_long_names() -> None:
 
 
 @pytest.mark.parametrize("topic", ["", TOPIC])
-def test_every_function_and_both_queues_have_alarms(topic: str) -> None:
+def test_every_function_and_all_queues_have_alarms(topic: str) -> None:
     alarms = of_type(deployed(AlarmTopicArn=topic), "CloudWatch::Alarm")
     watched = {
         (each["MetricName"], json.dumps(each["Dimensions"][0]["Value"])) for each in alarms.values()
@@ -219,9 +243,9 @@ def test_every_function_and_both_queues_have_alarms(topic: str) -> None:
             for metric in ("Errors", "Duration")
             for function in FUNCTIONS.values()
         ),
-        (
-            "ApproximateNumberOfMessagesVisible",
-            '{"Fn::GetAtt": ["DayDeadLetterQueue", "QueueName"]}',
+        *(
+            ("ApproximateNumberOfMessagesVisible", json.dumps({"Fn::GetAtt": [name, "QueueName"]}))
+            for name in ("DayDeadLetterQueue", "ScheduleDeadLetterQueue")
         ),
         ("ApproximateAgeOfOldestMessage", '{"Fn::GetAtt": ["DayQueue", "QueueName"]}'),
     }
@@ -229,10 +253,11 @@ def test_every_function_and_both_queues_have_alarms(topic: str) -> None:
         assert alarm.get("AlarmActions", []) == ([topic] if topic else [])
 
 
-def test_the_dashboard_shows_every_function_and_both_queues() -> None:
+def test_the_dashboard_shows_every_function_and_all_queues() -> None:
     body = json.loads(deployed()["Dashboard"]["DashboardBody"])
     text = json.dumps(body)
-    for each in (*FUNCTIONS.values(), "DayQueue.QueueName", "DayDeadLetterQueue.QueueName"):
+    queues = ("DayQueue", "DayDeadLetterQueue", "ScheduleDeadLetterQueue")
+    for each in (*FUNCTIONS.values(), *(f"{name}.QueueName" for name in queues)):
         assert f"${{{each}}}" in text
     for function in FUNCTIONS.values():
         assert f"SOURCE '${{{function.replace('Function', 'LogGroup')}}}'" in text

@@ -7,7 +7,6 @@ a day. So the backfill can be stopped, and no message expires.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from typing import Any
 
 from harness.model import HarnessError
 from harness.operate.ledger import Ledger, Task
+from harness.operate.messages import message
 from harness.targets.aws.session import Clients, explained
 from harness.targets.aws.stack import Stack
 from harness.terminal import Progress
@@ -114,10 +114,7 @@ class Backfill:
         return found
 
     def _send(self, batch: Sequence[Task]) -> None:
-        entries = [
-            {"Id": str(number), "MessageBody": json.dumps(task.event())}
-            for number, task in enumerate(batch)
-        ]
+        entries = [{"Id": str(number), **message(task)} for number, task in enumerate(batch)]
         while entries:
             with explained("sqs:SendMessage", f"queue {self.queue}"):
                 answer = self.clients.sqs.send_message_batch(QueueUrl=self.queue, Entries=entries)
