@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from harness.build.sam_build import build
 from harness.build.template import load_implementations
 from harness.model import Artefact, HarnessError, Implementation
-from harness.terminal import to_stderr
+from harness.targets.local.leftovers import clear_abandoned, clear_own
+from harness.terminal import interruptible, to_stderr
 
 
 def main(languages: Sequence[str]) -> int:
@@ -29,7 +30,12 @@ def main(languages: Sequence[str]) -> int:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(sys.argv[1:]))
+        with interruptible():
+            clear_abandoned()
+            sys.exit(main(sys.argv[1:]))
     except HarnessError as error:
         to_stderr(str(error))
         sys.exit(2)
+    except KeyboardInterrupt:
+        clear_own()
+        sys.exit(130)

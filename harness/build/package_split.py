@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +19,7 @@ from typing import IO, Any
 from zipfile import ZipFile
 
 from harness.model import Implementation, NotReady, Own
+from harness.scratch import scratch
 from harness.toolchain import programs
 
 _CODE_AND_CONSTANTS = frozenset("TtRr")  # of `go tool nm`; the other kinds fill no file
@@ -62,15 +62,15 @@ def _of_bundle(implementation: Implementation, folder: Path) -> Own | None:
     """By esbuild's metafile, if its bundle has the same bytes as the artefact."""
     if "EntryPoints" not in implementation.build_properties:
         return None
-    with tempfile.TemporaryDirectory(prefix="bundle-") as name:
-        work = Path(name) / "code"
+    with scratch("bundle") as place:
+        work = place / "code"
         shutil.copytree(
             implementation.code, work, ignore=shutil.ignore_patterns("node_modules", ".*")
         )
         npm = programs.find_npm()
         quiet = ("--ignore-scripts", "--no-audit", "--no-fund")
         programs.run([npm, "ci", *quiet], "npm ci", cwd=work)
-        made, meta = Path(name) / "made", Path(name) / "meta.json"
+        made, meta = place / "made", place / "meta.json"
         command = _esbuild_arguments(implementation.build_properties, work, made)
         esbuild = work / "node_modules/.bin/esbuild"
         programs.run([esbuild, *command, f"--metafile={meta}"], "esbuild", cwd=work)
@@ -112,8 +112,8 @@ def _of_binary(code: Path, environment: Mapping[str, str]) -> Own:
     go = programs.find_go()
     module = (code / "go.mod").read_text().split()[1]
     flags = re.sub(r" '?-ldflags=[^']*'?", "", environment["GOFLAGS"])
-    with tempfile.TemporaryDirectory(prefix="linked-") as name:
-        binary = Path(name) / "bootstrap"
+    with scratch("linked") as folder:
+        binary = folder / "bootstrap"
         env = {**os.environ, **environment, "GOFLAGS": flags}
         programs.run([go, "build", "-trimpath", "-o", binary, "."], "go build", cwd=code, env=env)
         symbols = programs.run([go, "tool", "nm", "-size", binary], "go tool nm", cwd=code)

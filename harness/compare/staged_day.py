@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from harness.compare.floor.expected import ExpectedTexts
@@ -23,6 +21,7 @@ from harness.model import (
     Verdict,
     VerdictKind,
 )
+from harness.scratch import scratch
 from harness.targets.interface import VCPU_MB, Latency, Limits, Placement, Sandbox, Store, Target
 from harness.targets.local.placement import pinned
 from harness.terminal import Progress
@@ -124,7 +123,7 @@ def staged(
     chunk_bytes = int(settings["CHUNK_BYTES"])
     progress("starting the S3 server")
     with (
-        TemporaryDirectory(prefix="expected-") as folder,
+        scratch("expected") as folder,
         pinned(placement.others),
         target.serve(placement.others) as store,
     ):
@@ -141,11 +140,11 @@ def staged(
 
         first, *others = days
         limit = int(settings["MAX_SOURCE_BYTES"])
-        with ExpectedTexts(Path(folder) / "texts", first, chunk_bytes, limit) as texts:
-            day_folder = Path(folder) / "day"
+        with ExpectedTexts(folder / "texts", first, chunk_bytes, limit) as texts:
+            day_folder = folder / "day"
             expected = stage(days[first], put_first, day_folder, first, chunk_bytes, prefix)
         half = [
-            stage(days[day], put, Path(folder) / day.isoformat(), day, chunk_bytes, prefix)
+            stage(days[day], put, folder / day.isoformat(), day, chunk_bytes, prefix)
             for day in others
         ]
         env = {**_PLACES, **store.env()}

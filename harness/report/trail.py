@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import IO
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from harness.fixtures.staging import SMALL_BYTES
 from harness.fixtures.survey import KINDS, Oddities, Spread
 from harness.fixtures.trail import Trail, TrailDay
+from harness.terminal import Console
 
 _WIDTH = 100
 _LAYOUTS = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import requests
 
 from harness.model import NotReady, UsageError
+from harness.scratch import scratch
 from harness.targets.interface import Latency
 from harness.targets.local import processes
 from harness.targets.local.loopback import open_session
@@ -47,13 +47,18 @@ def delayed(port: int, latency: Latency) -> Iterator[int]:
     """
     binary = tools.toxiproxy_binary()
     api, listen = free_ports(2)
-    with tempfile.TemporaryDirectory(prefix="toxiproxy-") as folder:
-        log = Path(folder) / "log"
+    with scratch("toxiproxy") as folder:
+        log = folder / "log"
         with log.open("wb") as output:
             process = processes.start(
                 [binary, "-host", "127.0.0.1", "-port", str(api)],
-                cwd=Path(folder),
-                env={"PATH": os.defpath, "HOME": folder, "LOG_LEVEL": "error"},
+                cwd=folder,
+                env={
+                    "PATH": os.defpath,
+                    "HOME": str(folder),
+                    "TMPDIR": str(folder),
+                    "LOG_LEVEL": "error",
+                },
                 output=output,
             )
         try:

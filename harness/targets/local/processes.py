@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,9 +11,7 @@ from typing import IO
 
 import psutil
 
-_PR_SET_PDEATHSIG = 1
-# loaded before any fork: the child may only make calls there
-_prctl = ctypes.CDLL(None, use_errno=True).prctl
+from harness.scratch import dies_with_parent
 
 
 def start(
@@ -33,12 +29,10 @@ def start(
     ``join`` may only make system calls. The kernel kills the child when the calling thread ends,
     so that thread must outlive the child.
     """
-    parent = os.getpid()
+    die_with_parent = dies_with_parent()
 
     def prepare() -> None:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # the parent died before the call above
-            os._exit(1)
+        die_with_parent()
         if cores is not None:
             os.sched_setaffinity(0, cores)
         if join is not None:

@@ -20,6 +20,7 @@ from typing import Self
 import requests
 
 from harness.model import HarnessError, NotReady
+from harness.scratch import make_folder, remove_folder
 from harness.targets.local import processes
 from harness.targets.local.loopback import open_session
 from harness.targets.local.ports import free_ports
@@ -58,7 +59,7 @@ class S3Server:
     def start(self) -> None:
         """Start the server and wait for an answer. Raises ``NotReady`` if it does not start."""
         binary = tools.s3_server_binary()
-        self._work = Path(tempfile.mkdtemp(prefix="s3-"))
+        self._work = make_folder("s3")
         try:
             self.data.mkdir(parents=True, exist_ok=True)
             _require_attributes(self.data)
@@ -81,6 +82,7 @@ class S3Server:
                         "ROOT_SECRET_KEY": self.secret_key,
                         "PATH": os.defpath,
                         "HOME": str(self._work),
+                        "TMPDIR": str(self._work),
                     },
                     output=output,
                     cores=self._cores,
@@ -97,7 +99,7 @@ class S3Server:
             processes.stop(self._process)
             self._process = None
         if self._work is not None:
-            shutil.rmtree(self._work, ignore_errors=True)
+            remove_folder(self._work)
             self._work = None
 
     @property

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -32,6 +30,7 @@ from harness.model import (
     NotReady,
     UsageError,
 )
+from harness.scratch import make_folder, remove_folder
 from harness.targets.interface import Limits
 from harness.targets.local import processes
 from harness.targets.local.emulator_output import Answer, is_end, read_answer, read_output
@@ -98,7 +97,7 @@ class LocalSandbox:
         """Start the emulator. Raises ``NotReady`` if it does not listen in time."""
         emulator = tools.rie_binary()
         command = runtime_command(self._implementation, self._folder, self._memory_mb)
-        self._scratch = Path(tempfile.mkdtemp(prefix="sandbox-"))
+        self._scratch = make_folder("sandbox")
         self._port, runtime_port = free_ports(2)
         try:
             if self._asked is not None:
@@ -135,7 +134,7 @@ class LocalSandbox:
             self._process = None
         self._held.close()
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            remove_folder(self._scratch)
             self._scratch = None
 
     def invoke(self, event: object) -> Invocation:
