@@ -70,6 +70,8 @@ def test_days_are_the_triggers_of_the_contract(
 def test_accounts_of_both_layouts_are_found(aws: FakeAws, tmp_path: Path) -> None:
     for folder in ("111122223333", "o-ab/444455556666", "o-ab/x", "1", "o-cd/111122223333"):
         aws.objects["trails", f"log/AWSLogs/{folder}/CloudTrail/eu-west-1/a"] = b""
+    for other in ("777788889999/Config", "o-ab/777788889999/elasticloadbalancing"):
+        aws.objects["trails", f"log/AWSLogs/{other}/eu-west-1/a"] = b""
     stack = read_stack(aws.clients(), "rosetta")
     assert list_accounts(aws.clients(), stack) == ["111122223333", "444455556666"]
     command = ("backfill", "--stack", "rosetta", "--from", "2024-02-29", "--to", "2024-02-29")
@@ -87,7 +89,7 @@ def test_a_day_that_is_sent_again_at_once_is_not_dropped(aws: FakeAws, tmp_path:
 
 
 def test_a_bucket_without_accounts_is_told(aws: FakeAws) -> None:
-    with pytest.raises(HarnessError, match="s3://trails/log/AWSLogs/ has no account folder"):
+    with pytest.raises(HarnessError, match="s3://trails/log/AWSLogs/ has no account with a trail"):
         list_accounts(aws.clients(), read_stack(aws.clients(), "rosetta"))
 
 

@@ -233,11 +233,12 @@ def test_a_versions_description_has_room_for_long_names() -> None:
 
 @pytest.mark.parametrize("topic", ["", TOPIC])
 def test_every_function_and_all_queues_have_alarms(topic: str) -> None:
-    alarms = of_type(deployed(AlarmTopicArn=topic), "CloudWatch::Alarm")
+    alarms = of_type(deployed(ActiveLanguage="go", AlarmTopicArn=topic), "CloudWatch::Alarm")
     watched = {
         (each["MetricName"], json.dumps(each["Dimensions"][0]["Value"])) for each in alarms.values()
     }
     assert watched == {
+        ("NumberOfMessagesDeleted", '{"Fn::GetAtt": ["DayQueue", "QueueName"]}'),
         *(
             (metric, json.dumps({"Ref": function}))
             for metric in ("Errors", "Duration")
@@ -251,6 +252,28 @@ def test_every_function_and_all_queues_have_alarms(topic: str) -> None:
     }
     for alarm in alarms.values():
         assert alarm.get("AlarmActions", []) == ([topic] if topic else [])
+
+
+def test_the_alarms_of_functions_see_late_points_and_the_alias_only() -> None:
+    """A point has the time at which its invocation began, and comes when it has ended."""
+    for function in FUNCTIONS.values():
+        for kind in ("Errors", "Duration"):
+            alarm = deployed()[function.replace("Function", f"{kind}Alarm")]
+            assert alarm["Dimensions"] == [
+                {"Name": "FunctionName", "Value": {"Ref": function}},
+                {"Name": "Resource", "Value": f"${{{function}}}:live"},
+            ]
+            seen_s = alarm["Period"] * alarm["EvaluationPeriods"]
+            assert seen_s >= 2 * int(parameters(Timeout=900)["Timeout"])
+            assert alarm["DatapointsToAlarm"] == 1
+
+
+def test_a_day_that_nobody_sends_is_told() -> None:
+    assert "NoDayAlarm" not in deployed(ActiveLanguage="none")
+    alarm = deployed(ActiveLanguage="go")["NoDayAlarm"]
+    assert (alarm["Period"] * alarm["EvaluationPeriods"], alarm["Threshold"]) == (26 * 3600, 1)
+    assert alarm["ComparisonOperator"] == "LessThanThreshold"
+    assert alarm["TreatMissingData"] == "breaching"
 
 
 def test_the_dashboard_shows_every_function_and_all_queues() -> None:
