@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from harness.build import sam_build as module
-from harness.build.sam_build import build
+from harness.build.sam_build import build, package_zip
 from harness.model import Artefact, Implementation, NotReady
 
 SAM_OUTPUT = """\
@@ -33,6 +34,7 @@ class Sam:
     def __init__(self) -> None:
         self.built: list[str] = []
         self.failing: set[str] = set()
+        self.content = b"x" * 1000
 
     def __call__(self, implementation: Implementation, _: object, work: Path) -> Path:
         self.built.append(implementation.language)
@@ -40,7 +42,8 @@ class Sam:
             raise NotReady(f"{implementation.language}: no")
         folder = work / "build"
         folder.mkdir(exist_ok=True)
-        (folder / "bootstrap").write_bytes(b"x" * 1000)
+        (folder / "bootstrap").write_bytes(self.content)
+        (folder / "bootstrap").chmod(0o755)
         return folder
 
 
@@ -110,3 +113,21 @@ def test_the_reason_is_the_languages_own_words() -> None:
         "[ERROR] Handler.java:[1,2] ';' expected\n"
         "Error: JavaMavenWorkflow:MavenBuild - Maven Failed:"
     )
+
+
+def test_a_wrong_package_never_leaves_the_build(tmp_path: Path, sam: Sam) -> None:
+    wrong = implementation(tmp_path, "b")
+    sam.content = b"\x7fELF, damaged"
+    assert "bootstrap: damaged ELF" in str(build([wrong], quiet)["b"])
+    assert not package_zip(wrong).exists()
+    # a failed check is not remembered as a success
+    assert isinstance(build([wrong], quiet)["b"], NotReady)
+
+
+def test_the_zip_has_no_times_and_keeps_what_can_be_executed(tmp_path: Path, sam: Sam) -> None:
+    made = implementation(tmp_path, "b")
+    assert isinstance(build([made], quiet)["b"], Artefact)
+    with zipfile.ZipFile(package_zip(made)) as archive:
+        (entry,) = archive.infolist()
+    assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+    assert entry.external_attr >> 16 == 0o100755

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from harness.build.sam_build import build
+from harness.build.sam_build import build, package_zip
 from harness.build.template import load_implementations
 from harness.model import Artefact, HarnessError, Implementation
 from harness.targets.local.leftovers import clear_abandoned, clear_own
@@ -22,10 +24,16 @@ def main(languages: Sequence[str]) -> int:
         if isinstance(made, Artefact):
             sizes = f"{made.unzipped_bytes:,} bytes, {made.zip_bytes:,} zipped"
             print(f"{language}: {made.folder} ({sizes})")
+            print(f"  SHA-256 of the zip: {digest(package_zip(known[language]))}")
         else:
             ready = False
             to_stderr(str(made))
     return 0 if ready else 3
+
+
+def digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 if __name__ == "__main__":

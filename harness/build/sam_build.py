@@ -7,17 +7,17 @@ Each function has its own build, so that a failure concerns one language only. T
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import re
 import sys
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from harness.build.archive import size_of, zipped
+from harness.build.package_check import problems
 from harness.build.package_split import own_share
 from harness.build.template import TEMPLATE
 from harness.model import Artefact, Implementation, NotReady, Own
@@ -36,12 +36,9 @@ _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _NOISE = ("[INFO]", "Experimental features are", "Visit the docs page", "Build Failed")
 _SAM_DEBUG = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ \| ")
 
-# GOFLAGS: a static and stripped binary, as for a deployment; SAM's template can't set it
 _BUILD_ENVIRONMENT = {
     "SAM_CLI_TELEMETRY": "0",
     "AWS_DEFAULT_REGION": "us-east-1",
-    "CGO_ENABLED": "0",
-    "GOFLAGS": "-buildvcs=false -tags=lambda.norpc '-ldflags=-s -w'",
 }
 
 
@@ -79,6 +76,11 @@ def builds_of(template: Path) -> Path:
     return BUILDS.with_name(f"{BUILDS.name}-{name}")
 
 
+def package_zip(implementation: Implementation, template: Path = TEMPLATE) -> Path:
+    """The package of the last build, as one file."""
+    return builds_of(template) / implementation.language / "package.zip"
+
+
 def _build_one(implementation: Implementation, origin: _Origin, progress: Progress) -> Artefact:
     language = implementation.language
     for finding in check(implementation):
@@ -95,11 +97,15 @@ def _build_one(implementation: Implementation, origin: _Origin, progress: Progre
             progress(f"building {language} with sam build")
             record.unlink(missing_ok=True)
             folder = _sam_build(implementation, origin, work)
-            progress(f"measuring the package of {language}")
+            progress(f"checking and measuring the package of {language}")
+            if wrong := problems(implementation, folder, origin.architecture):
+                raise NotReady(f"{language}: {folder} is no good package:\n{'\n'.join(wrong)}")
             archive = zipped(folder)
-            own = own_share(implementation, folder, archive, _BUILD_ENVIRONMENT)
+            package = package_zip(implementation, origin.template)
+            package.write_bytes(archive.getbuffer())
+            own = own_share(implementation, folder, archive)
             size = archive.getbuffer().nbytes
-            made = _Record(key, str(folder), size, _size(folder), own)
+            made = _Record(key, str(folder), str(package), size, size_of(folder), own)
             record.write_bytes(msgspec.json.encode(made))
     # installs the runtime's tools now, so that their failure fails this language only
     folder = Path(made.folder)
@@ -162,6 +168,7 @@ class _Record(msgspec.Struct, frozen=True):
 
     key: str
     folder: str
+    package: str
     zip_bytes: int
     unzipped_bytes: int
     own: Own | None
@@ -172,7 +179,8 @@ def _read_record(file: Path, key: str) -> _Record | None:
         record = msgspec.json.decode(file.read_bytes(), type=_Record)
     except (OSError, msgspec.DecodeError):
         return None
-    return record if record.key == key and Path(record.folder).is_dir() else None
+    is_there = Path(record.folder).is_dir() and Path(record.package).is_file()
+    return record if record.key == key and is_there else None
 
 
 def _content_hash(implementation: Implementation, origin: _Origin) -> str:
@@ -193,24 +201,3 @@ def _sources(folder: Path) -> Iterator[Path]:
             name for name in folders if name not in _LEFTOVERS and not name.startswith(".")
         )
         yield from (root / name for name in sorted(files))
-
-
-# ---- sizes ----
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in _files(folder))
-
-
-def zipped(folder: Path) -> io.BytesIO:
-    """The folder as a deployment package; the same files give the same bytes."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for path in _files(folder):
-            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix())
-            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
-    return buffer
