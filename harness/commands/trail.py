@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
 def _describe(arguments: argparse.Namespace) -> int:
     from harness.fixtures.survey import survey
     from harness.fixtures.trail import find_trail
-    from harness.report.trail import days_to_json, render_days, render_oddities
+    from harness.report.trail import days_to_json, not_files, render_days, render_oddities
     from harness.terminal import progress_on
 
     with progress_on(sys.stderr) as progress:
@@ -57,7 +57,11 @@ def _describe(arguments: argparse.Namespace) -> int:
     exported: dict[str, object] = {"schema": 1}
     if oddities is None:
         render_days(trail, sys.stdout)
-        exported |= {"days": days_to_json(trail), "elsewhere": trail.elsewhere}
+        exported |= {
+            "days": days_to_json(trail),
+            "elsewhere": trail.elsewhere,
+            "not_files": not_files(trail),
+        }
     else:
         render_oddities(oddities, sys.stdout)
         exported["oddities"] = oddities.to_json()

@@ -7,8 +7,10 @@ its file.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -19,7 +21,7 @@ from typing import Self
 
 import requests
 
-from harness.model import HarnessError, NotReady
+from harness.model import HarnessError, NotReady, UsageError
 from harness.scratch import make_folder, remove_folder
 from harness.targets.local import processes
 from harness.targets.local.loopback import open_session
@@ -29,6 +31,8 @@ from harness.toolchain import tools
 REGION = "us-east-1"
 _START_TIMEOUT_S = 30
 _HEALTH = "/health"
+#: Characters that XML 1.0 lacks. The server's listing has another character in their place.
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _SERVER_FOLDER = ".sgwtmp"  # the server's folder in each bucket for unfinished writes
 
 
@@ -140,19 +144,28 @@ class S3Server:
     def put_file(
         self, bucket: str, key: str, body: bytes, content_encoding: str | None = None
     ) -> None:
-        """Write one object. Raises ``HarnessError`` for a key that can't be a file's path."""
+        """Write one object. Raises ``UsageError`` for a key that the server would not list."""
         root = self.bucket_path(bucket)
         path = root / key
         if os.path.normpath(f"{root}/{key}") != f"{root}/{key}":
-            raise HarnessError(
-                f"the local S3 server can't store {key!r}: change the key to a plain path"
+            raise UsageError(f"the local S3 server can't store {key!r}: rename it to a plain path")
+        if _NOT_IN_XML.search(key):
+            raise UsageError(
+                f"the local S3 server can't list {key!r}: XML has no such character, rename the key"
             )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(body)
         except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
-            raise HarnessError(
-                f"the local S3 server can't store {key!r}: one key is a folder of the other"
+            raise UsageError(
+                f"the local S3 server can't store {key!r}: one key is a folder of the other; "
+                "rename one"
+            ) from error
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            raise UsageError(
+                f"the local S3 server can't store {key!r}: a file name has at most 255 bytes"
             ) from error
         etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
         os.setxattr(path, "user.etag", f'"{etag}"'.encode())
