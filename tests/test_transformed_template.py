@@ -62,6 +62,16 @@ def test_no_partition_is_written_down() -> None:
     assert not re.search(r"arn:aws|amazonaws\.com", resources)
 
 
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso-b"])
+def test_a_parameter_takes_an_arn_of_any_partition(partition: str) -> None:
+    key, topic = (each.replace("arn:aws:", f"arn:{partition}:") for each in (KEY, TOPIC))
+    given = {"SourceKmsKeyArn": key, "DestinationKmsKeyArn": key, "AlarmTopicArn": topic}
+    for name, arn in given.items():
+        pattern = template()["Parameters"][name]["AllowedPattern"]
+        assert re.search(pattern, arn)
+        assert not re.search(pattern, arn.replace(":kms:", ":s3:").replace(":sns:", ":sqs:"))
+
+
 def test_the_functions_may_do_what_the_contract_needs_and_no_more() -> None:
     rights = statements(deployed(SourcePrefix="org/", DestinationPrefix="day/")["FunctionRole"])
     assert rights == {
