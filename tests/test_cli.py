@@ -68,6 +68,17 @@ def test_a_mismatch_shows_the_first_difference(
     assert results["go"]["output"]["sources"] == 30
 
 
+def test_the_functions_own_words_come_before_the_difference(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = [{"event": "bad_source", "key": key, "code": "MISSING"} for key in ("AWSLogs/x", "y")]
+    machine = FakeMachine(spoil={"java": drop_one}, log={"java": told})
+    assert main(SMALL, machine.target()) == 1
+    out = capsys.readouterr().out
+    words = "the function could not read AWSLogs/x and 1 more: MISSING"
+    assert 0 < out.index(words) < out.index("the chunk ends too early")
+
+
 @pytest.mark.parametrize(
     ("settings", "code", "message"),
     [
