@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,31 +47,28 @@ def delayed(port: int, latency: Latency) -> Iterator[int]:
     binary = tools.toxiproxy_binary()
     api, listen = free_ports(2)
     with scratch("toxiproxy") as folder:
-        log = folder / "log"
-        with log.open("wb") as output:
-            process = processes.start(
-                [binary, "-host", "127.0.0.1", "-port", str(api)],
-                cwd=folder,
-                env={
-                    "PATH": os.defpath,
-                    "HOME": str(folder),
-                    "TMPDIR": str(folder),
-                    "LOG_LEVEL": "error",
-                },
-                output=output,
-            )
+        process = processes.start_server(
+            binary,
+            [binary, "-host", "127.0.0.1", "-port", str(api)],
+            lambda: _asks(api, "GET", "/version"),
+            cwd=folder,
+            env={
+                "PATH": os.defpath,
+                "HOME": str(folder),
+                "TMPDIR": str(folder),
+                "LOG_LEVEL": "error",
+            },
+            log=folder / "log",
+            timeout_s=_START_TIMEOUT_S,
+        )
         try:
-            _set_up(process, api, listen, port, latency, log)
+            _set_up(api, listen, port, latency, folder / "log")
             yield listen
         finally:
             processes.stop(process)
 
 
-def _set_up(
-    process: subprocess.Popen[bytes], api: int, listen: int, port: int, latency: Latency, log: Path
-) -> None:
-    if not processes.wait_until(lambda: _asks(api, "GET", "/version"), process, _START_TIMEOUT_S):
-        raise NotReady(f"toxiproxy did not start: {log.read_text()[-2000:]}")
+def _set_up(api: int, listen: int, port: int, latency: Latency, log: Path) -> None:
     proxy = {"name": "s3", "listen": f"127.0.0.1:{listen}", "upstream": f"127.0.0.1:{port}"}
     late = {"latency": latency.latency_ms, "jitter": latency.jitter_ms}
     toxic = {"name": "late", "type": "latency", "stream": "downstream", "attributes": late}

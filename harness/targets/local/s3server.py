@@ -68,31 +68,30 @@ class S3Server:
             self.data.mkdir(parents=True, exist_ok=True)
             _require_attributes(self.data)
             (self._port,) = free_ports(1)
-            log = self._work / "log"
-            with log.open("wb") as output:
-                self._process = processes.start(
-                    [
-                        binary,
-                        "--quiet",
-                        "--keep-alive",  # else each request needs a new connection
-                        *("--port", f"127.0.0.1:{self._port}"),
-                        *("--health", _HEALTH),
-                        *("--region", REGION),
-                        *("posix", self.data),
-                    ],
-                    cwd=self._work,
-                    env={
-                        "ROOT_ACCESS_KEY": self.access_key,
-                        "ROOT_SECRET_KEY": self.secret_key,
-                        "PATH": os.defpath,
-                        "HOME": str(self._work),
-                        "TMPDIR": str(self._work),
-                    },
-                    output=output,
-                    cores=self._cores,
-                )
-            if not processes.wait_until(self._healthy, self._process, _START_TIMEOUT_S):
-                raise NotReady(f"the S3 server did not start: {log.read_text()[-2000:]}")
+            self._process = processes.start_server(
+                binary,
+                [
+                    binary,
+                    "--quiet",
+                    "--keep-alive",  # else each request needs a new connection
+                    *("--port", f"127.0.0.1:{self._port}"),
+                    *("--health", _HEALTH),
+                    *("--region", REGION),
+                    *("posix", self.data),
+                ],
+                self._healthy,
+                cwd=self._work,
+                env={
+                    "ROOT_ACCESS_KEY": self.access_key,
+                    "ROOT_SECRET_KEY": self.secret_key,
+                    "PATH": os.defpath,
+                    "HOME": str(self._work),
+                    "TMPDIR": str(self._work),
+                },
+                log=self._work / "log",
+                timeout_s=_START_TIMEOUT_S,
+                cores=self._cores,
+            )
         except BaseException:
             self.stop()
             raise
