@@ -42,6 +42,10 @@ def owned_name(kind: str) -> str:
     return f"{_prefix()}{kind}-{secrets.token_hex(4)}"
 
 
+def is_owned(name: str) -> bool:
+    return _NAME.match(name) is not None
+
+
 def is_abandoned(name: str) -> bool:
     """Whether the owner that the name tells is dead. It is of this machine and pid namespace."""
     found = _NAME.match(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from fake_aws import NOT_SENT, FakeAws, Refused
@@ -22,7 +23,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
 
 
 def test_a_machine_that_has_all(capsys: pytest.CaptureFixture[str]) -> None:
-    assert {each.name for each in check_machine()} == {"ports", "limits", "disk"}
+    assert {each.name for each in check_machine()} == {"ports", "limits", "tools", "disk", "TMPDIR"}
     assert main(["doctor"], FakeMachine().target()) == 0
     assert "this machine\n  ok       ports" in capsys.readouterr().out
 
@@ -34,8 +35,10 @@ def test_a_missing_need_of_the_machine_has_a_remedy(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("harness.build.doctor.free_ports", refuse)
     monkeypatch.setattr("harness.build.doctor.find_kind", lambda: (None, "cgroup v1: read-only"))
     monkeypatch.setattr("harness.build.doctor._LEAST_FREE_BYTES", 1 << 60)
+    monkeypatch.setattr("harness.build.doctor._LEAST_TEMPORARY_BYTES", 1 << 60)
+    monkeypatch.setattr("harness.build.doctor.damaged_folders", lambda: [Path("/.tools/s3-1")])
     found = list(check_machine())
-    assert [each.ok for each in found] == [False, False, False]
+    assert [each.ok for each in found] == [False] * 5
     assert all(each.remedy for each in found)
     assert main(["doctor"], FakeMachine().target()) == 3
 
