@@ -43,7 +43,7 @@ def split_records(text: bytes) -> bytes | bytearray:
 
 
 def _is_utf8(text: bytes) -> bool:
-    """In pieces, because decoded text may be four times as large."""
+    """Decodes piece by piece: decoded text may take four bytes for each character."""
     if text.isascii():
         return True
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -91,7 +91,10 @@ def _values(text: bytes, opening: int, level: int) -> Iterator[tuple[int, int]]:
 
 
 def _value_end(text: bytes, start: int, level: int) -> int:
-    """Where a value inside ``level`` others ends; ``BAD_JSON`` when it is too deep (R7)."""
+    """Where a value ends; ``BAD_JSON`` when it is too deep (R7).
+
+    ``level`` is that of the array or object around it: the file's object has level 1.
+    """
     if scalar := _SCALAR.match(text, start):
         return scalar.end()
     depth = level
