@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -88,6 +92,57 @@ def test_only_what_changed_is_built_again(tmp_path: Path, sam: Sam) -> None:
     build(both, quiet)
 
     assert sam.built == ["b", "c", "c"]
+
+
+USER = """
+import sys
+from pathlib import Path
+from harness.build.sam_build import _hold
+_hold(Path(sys.argv[1]))
+print("held", flush=True)
+input()
+"""
+
+
+def test_a_build_leaves_the_package_that_another_run_uses(
+    tmp_path: Path, sam: Sam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = implementation(tmp_path, "b")
+
+    def changed(text: str) -> Path:
+        monkeypatch.setattr(module, "_held", {})  # as in a process of its own
+        (each.code / "main").write_text(text)
+        made = build([each], quiet)["b"]
+        assert isinstance(made, Artefact)
+        return made.folder
+
+    used = changed("used")
+    command = [sys.executable, "-c", USER, str(used)]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True) as user:
+        assert user.stdout is not None
+        assert user.stdout.readline() == "held\n"
+        for held in [*module._held.values()]:
+            os.close(held)
+        second = changed("second")
+        assert (used / "bootstrap").exists()
+        for held in [*module._held.values()]:
+            os.close(held)
+        user.communicate("\n")
+    third = changed("third")
+    assert len({used, second, third}) == 3
+    assert [folder.exists() for folder in (used, second, third)] == [False, False, True]
+
+
+def test_a_build_after_a_killed_one_trusts_no_cache(tmp_path: Path, sam: Sam) -> None:
+    each = implementation(tmp_path, "b")
+    work = module.BUILDS / "b"
+    (work / "cache").mkdir(parents=True)
+    build([each], quiet)
+    assert not (work / "cache").exists()
+    (work / "cache").mkdir()
+    (each.code / "main").write_text("2")
+    build([each], quiet)
+    assert (work / "cache").exists()
 
 
 def test_a_failure_is_of_its_language_only_and_is_tried_again(tmp_path: Path, sam: Sam) -> None:

@@ -6,9 +6,11 @@ Each function has its own build, so that a failure concerns one language only. T
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from harness.build.package_check import problems
 from harness.build.package_split import own_share
 from harness.build.template import TEMPLATE
 from harness.model import Artefact, Implementation, NotReady, Own
+from harness.scratch import is_abandoned, remove_folder, remove_folders, scratch
 from harness.targets.local.runtimes import runtime_command, runtime_version
 from harness.terminal import Progress, to_stderr
 from harness.toolchain import programs, tools
@@ -90,11 +93,14 @@ def _build_one(implementation: Implementation, origin: _Origin, progress: Progre
         raise NotReady(f"{language}: the code folder {implementation.code} does not exist")
     work = builds_of(origin.template) / language
     with tools.locked(work / "lock"):
+        remove_folders(is_abandoned, work)
         record = work / "record.json"
         key = _content_hash(implementation, origin)
         made = _read_record(record, key)
         if made is None:
             progress(f"building {language} with sam build")
+            if not record.exists():  # the last build failed or was killed: SAM trusts its cache
+                remove_folder(work / "cache")
             record.unlink(missing_ok=True)
             folder = _sam_build(implementation, origin, work)
             progress(f"checking and measuring the package of {language}")
@@ -104,9 +110,11 @@ def _build_one(implementation: Implementation, origin: _Origin, progress: Progre
             package = package_zip(implementation, origin.template)
             package.write_bytes(archive.getbuffer())
             own = own_share(implementation, folder, archive)
+            folder = _keep(folder, work, key)
             size = archive.getbuffer().nbytes
             made = _Record(key, str(folder), str(package), size, size_of(folder), own)
             record.write_bytes(msgspec.json.encode(made))
+        _hold(Path(made.folder))
     # installs the runtime's tools now, so that their failure fails this language only
     folder = Path(made.folder)
     runtime_command(implementation, folder, implementation.memory_mb, progress)
@@ -158,6 +166,38 @@ def _reason(output: str) -> str:
         elif line.strip() and not in_traceback and not line.startswith(_NOISE):
             kept.append(line)
     return programs.tail("\n".join(kept))
+
+
+# ---- packages that other runs use ----
+
+#: folder -> the descriptor that this process holds it by until its end
+_held: dict[Path, int] = {}
+
+
+def _keep(built: Path, work: Path, key: str) -> Path:
+    """A copy of the build that no later build changes; the copies that no run holds go."""
+    for each in work.glob("kept-*"):
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove_folder(each)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(descriptor)
+    kept = work / f"kept-{key[:16]}"
+    if not kept.exists():
+        with scratch("package", work) as unfinished:
+            shutil.copytree(built, unfinished / "package", symlinks=True)
+            (unfinished / "package").rename(kept)
+    return kept
+
+
+def _hold(folder: Path) -> None:
+    """Keep other runs from removing the folder until this process ends."""
+    if folder not in _held:
+        _held[folder] = os.open(folder, os.O_RDONLY)
+        fcntl.flock(_held[folder], fcntl.LOCK_SH)
 
 
 # ---- the record of the last build ----
