@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import platform
+import shutil
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,8 +26,10 @@ from harness.commands import (
     trail,
     verify,
 )
-from harness.commands.exits import DIFFERENT, INTERRUPTED, NOT_READY, USAGE, complain
+from harness.commands.exits import DIFFERENT, INTERRUPTED, NOT_READY, UNREAD, USAGE, complain
 from harness.model import HarnessError, NotReady, UsageError
+from harness.scratch import temporary
+from harness.toolchain.paths import ROOT
 
 if TYPE_CHECKING:
     from harness.targets.interface import Target
@@ -51,11 +57,39 @@ Results go to stdout, progress and error messages to stderr. Exit codes:
   2    the arguments are wrong
   3    a tool or a facility of the system is missing
   130  the command was interrupted
+  141  the reader of the output closed it, as in `| head`
 """
 
 
 def main(argv: Sequence[str], target: Target | None = None) -> int:
     """Run one command and return its exit code. Tests pass a ``target`` that starts nothing."""
+    if sys.stdout is None:
+        return complain("stdout is closed: redirect it to a file or to /dev/null", USAGE)
+    if sys.stderr is None:
+        _fill_streams()
+    try:
+        code = _run(argv, target)
+        sys.stdout.flush()  # here, because the interpreter itself would print a traceback
+    except BrokenPipeError:
+        _discard_output()
+        return UNREAD
+    return code
+
+
+def _fill_streams() -> None:
+    """Give the closed standard streams to /dev/null, so that no other file takes their place."""
+    while os.open(os.devnull, os.O_RDWR) < 2:
+        pass
+    sys.stderr = os.fdopen(2, "w")
+
+
+def _discard_output() -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(null, stream.fileno())
+
+
+def _run(argv: Sequence[str], target: Target | None) -> int:
     try:
         arguments = _parser().parse_args(argv)
     except SystemExit as end:  # argparse has printed its message
@@ -65,14 +99,17 @@ def main(argv: Sequence[str], target: Target | None = None) -> int:
             "the emulator needs Linux: use a machine or container with Linux, or WSL", NOT_READY
         )
     # imported here: the modules behind this one need Linux
+    from harness.targets.local.leftovers import clear_abandoned, clear_own
     from harness.terminal import interruptible
 
     try:
         with interruptible():
+            clear_abandoned()
             template = getattr(arguments, "template", None)
             run: Callable[[argparse.Namespace, Target], int] = arguments.run
             return run(arguments, target or _local_target(template))
     except KeyboardInterrupt:
+        clear_own()
         return complain("interrupted", INTERRUPTED)
     except UsageError as error:
         return complain(str(error), USAGE)
@@ -80,9 +117,21 @@ def main(argv: Sequence[str], target: Target | None = None) -> int:
         return complain(f"{error}\n`python -m harness doctor` checks all needs", NOT_READY)
     except HarnessError as error:
         return complain(str(error), DIFFERENT)
+    except BrokenPipeError:
+        raise
     except OSError as error:  # for example a full disk, or a folder without write permission
-        place = f"{error.filename}: " if error.filename else ""
-        return complain(f"{place}{error.strerror or error}", NOT_READY)
+        return complain(_explain(error), NOT_READY)
+
+
+def _explain(error: OSError) -> str:
+    words = f"{error.filename}: " if error.filename else ""
+    words += error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        # the error of a write has no path
+        places = {path.stat().st_dev: path for path in (ROOT, temporary())}.values()
+        free = (f"{path} has {shutil.disk_usage(path).free >> 20:,} MiB free" for path in places)
+        words += f"\n{', '.join(free)}: free space there, or set TMPDIR to a folder with more"
+    return words
 
 
 def _parser() -> argparse.ArgumentParser:

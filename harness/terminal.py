@@ -12,7 +12,7 @@ from types import FrameType
 from typing import IO
 
 import psutil
-from rich.console import Console
+import rich.console
 from rich.markup import escape
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -23,6 +23,13 @@ Progress = Callable[[str], None]
 
 def to_stderr(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
+
+
+class Console(rich.console.Console):
+    """rich's console, but a closed pipe is an error. rich would end the process with code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 @contextmanager
@@ -42,28 +49,40 @@ _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C, and end all descendants of this process after either.
+    """Treat SIGTERM and SIGHUP as Ctrl-C, and end all descendants of this process after each.
+
+    SIGHUP comes when the terminal is closed; under ``nohup`` it stays ignored. After the first
+    signal only Ctrl-C is obeyed, so that a second SIGHUP does not disturb the end.
 
     Context managers end the processes that they started. They do not know the children of those
     processes, such as those of a build. So after the signal this process adopts every descendant
     whose parent dies, and kills it at the end. Use it in the main thread only, and only where all
     children of the process belong to the command.
     """
-    signals = (signal.SIGINT, signal.SIGTERM)
-    previous = [signal.signal(each, _interrupt) for each in signals]
+    came: list[int] = []
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        for each in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
+    previous = [signal.signal(each, interrupt) for each in signals]
     try:
         yield
-    except KeyboardInterrupt:
-        _kill_descendants()
+    except Exception as error:
+        if came:  # such as an OSError, because a closed terminal takes no message
+            raise KeyboardInterrupt from error
         raise
     finally:
+        if came:
+            _kill_descendants()
         for each, handler in zip(signals, previous, strict=True):
             signal.signal(each, handler)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    raise KeyboardInterrupt
 
 
 def _kill_descendants() -> None:

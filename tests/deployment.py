@@ -121,9 +121,10 @@ class Deployment:
         return replace(artefact, folder=folder)
 
 
-def scheduled_message(schedule: Mapping[str, Any], time: str) -> str:
-    """The message that EventBridge Scheduler puts into the queue at ``time``."""
+def scheduled_message(schedule: Mapping[str, Any], time: str) -> dict[str, str]:
+    """The parameters of the SendMessage that EventBridge Scheduler makes at ``time``."""
+    assert schedule["Target"]["Arn"] == "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"
     text: str = schedule["Target"]["Input"]
-    message = text.replace("<aws.scheduler.scheduled-time>", time)
-    assert json.loads(message)
-    return message
+    request: dict[str, str] = json.loads(text.replace("<aws.scheduler.scheduled-time>", time))
+    assert json.loads(request["MessageBody"])
+    return request

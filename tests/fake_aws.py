@@ -24,7 +24,10 @@ from botocore.validate import ParamValidator
 from harness.targets.aws.session import Clients
 
 REGION = "eu-central-1"
-QUEUE, DEAD_LETTERS = (f"https://sqs.{REGION}.amazonaws.com/1/{name}" for name in ("days", "dead"))
+QUEUE, DEAD_LETTERS, NOT_SENT = (
+    f"https://sqs.{REGION}.amazonaws.com/1/{name}"
+    for name in ("days.fifo", "dead.fifo", "schedule-dead")
+)
 #: A function's answer: result or error, and the REPORT line of Lambda's documentation.
 Answer = tuple[object, str | None, str]
 _NAMES = {"python": "Python", "java": "Java", "javascript": "JavaScript", "go": "Go"}
@@ -61,9 +64,11 @@ class FakeAws:
     run: Callable[[Mapping[str, str], Mapping[str, Any], bool], Answer] | None = None
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     functions: dict[str, FakeFunction] = field(default_factory=dict)
-    queues: dict[str, list[dict[str, str]]] = field(
-        default_factory=lambda: {QUEUE: [], DEAD_LETTERS: []}
+    queues: dict[str, list[dict[str, Any]]] = field(
+        default_factory=lambda: {QUEUE: [], DEAD_LETTERS: [], NOT_SENT: []}
     )
+    sent_ids: set[str] = field(default_factory=set)  # as if five minutes never ended
+    hidden: set[str] = field(default_factory=set)  # messages that were received
     outputs: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, str] = field(
         default_factory=lambda: {"Architecture": "arm64", "MaximumConcurrency": "2"}
@@ -78,6 +83,7 @@ class FakeAws:
             **{f"{name}FunctionName": f"rosetta-{name}" for name in _NAMES.values()},
             "QueueUrl": QUEUE,
             "DeadLetterQueueUrl": DEAD_LETTERS,
+            "ScheduleDeadLetterQueueUrl": NOT_SENT,
             "ActiveLanguage": "go",
             "SourceBucket": "trails",
             "SourcePrefix": "log/",
@@ -96,6 +102,17 @@ class FakeAws:
                 self._client(service)
                 for service in ("cloudformation", "lambda", "lambda", "s3", "sqs", "sts")
             ),
+        )
+
+    def add_dead_letter(self, body: str, queue: str = DEAD_LETTERS, fired: str = "") -> None:
+        """``fired``: the attribute that EventBridge Scheduler gives to its dead letters."""
+        attribute = {"SCHEDULED_TIME": {"DataType": "String", "StringValue": fired}}
+        self.queues[queue].append(
+            {
+                "MessageId": f"{queue}-{len(self.queues[queue])}",
+                "Body": body,
+                "MessageAttributes": attribute if fired else {},
+            }
         )
 
     def asked(self, operation: str) -> list[Mapping[str, Any]]:
@@ -317,7 +334,8 @@ class FakeAws:
     ) -> dict[str, Any]:
         assert len(Entries) <= 10
         for each in Entries:
-            self._sqs_SendMessage(QueueUrl, each["MessageBody"])
+            message: dict[str, Any] = {k: value for k, value in each.items() if k != "Id"}
+            self._sqs_SendMessage(QueueUrl, **message)
         return {
             "Successful": [
                 {"Id": each["Id"], "MessageId": "m", "MD5OfMessageBody": "0"} for each in Entries
@@ -329,17 +347,62 @@ class FakeAws:
         self,
         QueueUrl: str,  # noqa: N803
         MessageBody: str,  # noqa: N803
+        MessageGroupId: str | None = None,  # noqa: N803
+        MessageDeduplicationId: str | None = None,  # noqa: N803
+        MessageAttributes: Mapping[str, Any] | None = None,  # noqa: N803
     ) -> dict[str, Any]:
+        if QueueUrl.endswith(".fifo"):
+            if not MessageGroupId or not MessageDeduplicationId:
+                raise Refused("InvalidParameterValue", "no message group or no deduplication id")
+            if MessageDeduplicationId in self.sent_ids:
+                return {"MessageId": "dropped"}
+            self.sent_ids.add(MessageDeduplicationId)
         number = f"{sum(map(len, self.queues.values()))}-{len(self.done)}-{MessageBody}"
-        self.queues[QueueUrl].append({"MessageId": number, "Body": MessageBody})
+        self.queues[QueueUrl].append(
+            {
+                "MessageId": number,
+                "Body": MessageBody,
+                "Attributes": {"MessageGroupId": MessageGroupId or ""},
+                "MessageAttributes": MessageAttributes or {},
+            }
+        )
         return {"MessageId": number}
 
-    def _sqs_ReceiveMessage(self, QueueUrl: str, **_: Any) -> dict[str, Any]:  # noqa: N802, N803
+    def _sqs_ReceiveMessage(  # noqa: N802
+        self,
+        QueueUrl: str,  # noqa: N803
+        MessageAttributeNames: list[str],  # noqa: N803
+        **_: Any,
+    ) -> dict[str, Any]:
+        """SQS gives no message attribute that was not asked for."""
+        shown = [each for each in self.queues[QueueUrl] if each["MessageId"] not in self.hidden]
+        self.hidden |= {each["MessageId"] for each in shown[:10]}
         return {
             "Messages": [
-                {**each, "ReceiptHandle": each["MessageId"]} for each in self.queues[QueueUrl][:10]
+                {
+                    "MessageId": each["MessageId"],
+                    "Body": each["Body"],
+                    "ReceiptHandle": each["MessageId"],
+                    "MessageAttributes": {
+                        name: value
+                        for name, value in each["MessageAttributes"].items()
+                        if name in MessageAttributeNames
+                    },
+                }
+                for each in shown[:10]
             ]
         }
+
+    def _sqs_ChangeMessageVisibilityBatch(  # noqa: N802
+        self,
+        QueueUrl: str,  # noqa: N803
+        Entries: list[dict[str, Any]],  # noqa: N803
+    ) -> dict[str, Any]:
+        assert QueueUrl in self.queues
+        assert len(Entries) <= 10
+        assert all(each["VisibilityTimeout"] == 0 for each in Entries)
+        self.hidden -= {each["ReceiptHandle"] for each in Entries}
+        return {"Successful": [{"Id": each["Id"]} for each in Entries], "Failed": []}
 
     def _sqs_DeleteMessage(self, QueueUrl: str, ReceiptHandle: str) -> None:  # noqa: N802, N803
         queue = self.queues[QueueUrl]

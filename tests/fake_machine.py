@@ -84,6 +84,7 @@ class FakeMachine:
     missing: Mapping[str, str] = field(default_factory=dict)
     unbuildable: Mapping[str, str] = field(default_factory=dict)
     spoil: Mapping[str, Spoil] = field(default_factory=dict)
+    log: Mapping[str, Sequence[Mapping[str, object]]] = field(default_factory=dict)
     interrupt_at: str | None = None
     may_limit: bool = True
     mechanism: str | None = "abacus"
@@ -186,10 +187,9 @@ class FakeSandbox:
         assert isinstance(event, dict)
         result = self._aggregate(f"{event['year']:04d}/{event['month']:02d}/{event['day']:02d}")
         end = {"event": "end", "phases": {"get": {"count": 3, "sum_ms": 5}}}
+        log = (*self._machine.log.get(self._language, ()), end)
         init = 100.0 if cold else None
-        return Invocation(
-            result, None, cold, init, 1000.0 if cold else 200.0, 150, 50 << 20, (end,)
-        )
+        return Invocation(result, None, cold, init, 1000.0 if cold else 200.0, 150, 50 << 20, log)
 
     def _aggregate(self, day: str) -> dict[str, object]:
         source = self._machine.store.buckets[self._env["SRC_BUCKET"]]

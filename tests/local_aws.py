@@ -18,6 +18,7 @@ from typing import Any, Self
 import boto3
 import psutil
 
+from harness.targets.aws.session import Clients
 from harness.targets.local import processes
 from harness.targets.local.ports import free_ports
 from harness.toolchain import tools
@@ -89,6 +90,10 @@ class LocalAws:
             aws_access_key_id="test",
             aws_secret_access_key="test",
         )
+
+    def clients(self) -> Clients:
+        services = ("cloudformation", "lambda", "lambda", "s3", "sqs", "sts")
+        return Clients(REGION, *(self.client(service) for service in services))
 
     @property
     def _log(self) -> Path:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_aws import DEAD_LETTERS, QUEUE, FakeAws, Refused
+from fake_aws import DEAD_LETTERS, NOT_SENT, QUEUE, FakeAws, Refused
 
 from harness.cli import main
 from harness.model import HarnessError, UsageError
 from harness.operate.backfill import Backfill, days_between, list_accounts, tasks_for
 from harness.operate.ledger import Task, open_ledger
+from harness.operate.messages import task_of
 from harness.targets.aws.stack import read_stack
+from harness.toolchain.paths import ROOT
 
 RANGE = ("--from", "2023-12-30", "--to", "2024-01-02")
 DAYS = days_between(date(2023, 12, 30), date(2024, 1, 2))
@@ -30,6 +33,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
 
 def events(aws: FakeAws, queue: str = QUEUE) -> list[Mapping[str, Any]]:
     return [json.loads(each["Body"]) for each in aws.queues[queue]]
+
+
+def groups(aws: FakeAws) -> list[str]:
+    return [each["Attributes"]["MessageGroupId"] for each in aws.queues[QUEUE]]
 
 
 def backfill(aws: FakeAws, ledger: Path, most: int = 1000, **more: Any) -> Backfill:
@@ -57,11 +64,14 @@ def test_days_are_the_triggers_of_the_contract(
     assert "4 messages, 4 of them sent before" in capsys.readouterr().out
     assert main([*asked, "--force"]) == 0  # a task with force is another task
     assert [each["force"] for each in events(aws)[4:]] == [True] * 4
+    assert groups(aws) == [str(day) for day in DAYS] * 2  # so SQS gives them one by one
 
 
 def test_accounts_of_both_layouts_are_found(aws: FakeAws, tmp_path: Path) -> None:
     for folder in ("111122223333", "o-ab/444455556666", "o-ab/x", "1", "o-cd/111122223333"):
         aws.objects["trails", f"log/AWSLogs/{folder}/CloudTrail/eu-west-1/a"] = b""
+    for other in ("777788889999/Config", "o-ab/777788889999/elasticloadbalancing"):
+        aws.objects["trails", f"log/AWSLogs/{other}/eu-west-1/a"] = b""
     stack = read_stack(aws.clients(), "rosetta")
     assert list_accounts(aws.clients(), stack) == ["111122223333", "444455556666"]
     command = ("backfill", "--stack", "rosetta", "--from", "2024-02-29", "--to", "2024-02-29")
@@ -69,10 +79,17 @@ def test_accounts_of_both_layouts_are_found(aws: FakeAws, tmp_path: Path) -> Non
     assert main([*command, *more]) == 0
     day = {"year": 2024, "month": 2, "day": 29, "force": True}
     assert events(aws) == [day | {"account": each} for each in ("111122223333", "444455556666")]
+    assert groups(aws) == ["2024-02-29/111122223333", "2024-02-29/444455556666"]
+
+
+def test_a_day_that_is_sent_again_at_once_is_not_dropped(aws: FakeAws, tmp_path: Path) -> None:
+    for ledger in ("first", "second"):
+        backfill(aws, tmp_path / ledger).send(tasks_for(DAYS, None))
+    assert len(events(aws)) == 2 * len(DAYS)
 
 
 def test_a_bucket_without_accounts_is_told(aws: FakeAws) -> None:
-    with pytest.raises(HarnessError, match="s3://trails/log/AWSLogs/ has no account folder"):
+    with pytest.raises(HarnessError, match="s3://trails/log/AWSLogs/ has no account with a trail"):
         list_accounts(aws.clients(), read_stack(aws.clients(), "rosetta"))
 
 
@@ -154,6 +171,7 @@ def test_a_ledger_of_another_queue_is_refused(tmp_path: Path) -> None:
     [
         ({"ActiveLanguage": "none"}, "has no active language"),
         ({"QueueUrl": None}, "has no output QueueUrl"),
+        ({"QueueUrl": "https://sqs/1/days"}, "has the queue of an older template"),
     ],
 )
 def test_what_can_not_be_filled_is_told(
@@ -174,32 +192,119 @@ def test_what_can_not_be_filled_is_told(
 def test_dead_letters_are_reported_and_put_back(
     aws: FakeAws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for body in ('{"year": 2023, "month": 12, "day": 30}', "no JSON"):
-        aws._sqs_SendMessage(DEAD_LETTERS, body)
+    for body in ('{"year": 2023, "month": 12, "day": 30, "x": 1}', "no JSON"):
+        aws.add_dead_letter(body)
     ledger = ("--ledger", str(tmp_path / "ledger"), "--no-wait")
     assert main(["backfill", "--stack", "rosetta", *RANGE, *ledger]) == 1
     out = capsys.readouterr().out
     assert "2 failed for good:\n2023-12-30\nno JSON\n" in out
     assert "redrive --stack rosetta" in out
-    aws.queues[QUEUE].clear()
-    assert main(["redrive", "--stack", "rosetta", "--dry-run"]) == 0
-    assert len(aws.queues[DEAD_LETTERS]) == 2
-    assert main(["redrive", "--stack", "rosetta"]) == 0
-    assert not aws.queues[DEAD_LETTERS]
-    assert [each["Body"] for each in aws.queues[QUEUE]] == [
-        '{"year": 2023, "month": 12, "day": 30}',
-        "no JSON",
+    assert len(events(aws)) == 4  # one of them is the day of the dead letter
+    assert main(["redrive", "--stack", "rosetta", "--dry-run"]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "2023-12-30",
+        "names no day: no JSON",
+        "1 can be put back",
+        "1 left in place: delete those that name no day by hand",
     ]
+    assert len(aws.queues[DEAD_LETTERS]) == 2
+    assert main(["redrive", "--stack", "rosetta"]) == 1
+    assert [each["Body"] for each in aws.queues[DEAD_LETTERS]] == ["no JSON"]
+    assert events(aws)[4:] == [{"year": 2023, "month": 12, "day": 30}]
+    assert groups(aws)[4:] == ["2023-12-30"]
+
+
+def test_days_that_the_schedule_could_not_send_are_put_back(
+    aws: FakeAws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The body is the request that failed. Nothing in it is needed, nor believed."""
+    for fired in ("2024-03-01T02:30:00Z", "2024-03-02T02:30:00.000Z"):
+        request = {"QueueUrl": QUEUE, "MessageBody": "<aws.scheduler.scheduled-time>"}
+        aws.add_dead_letter(json.dumps(request), NOT_SENT, fired)
+    assert main(["redrive", "--stack", "rosetta"]) == 0
+    assert capsys.readouterr().out == "2024-02-29\n2024-03-01\n2 put back\n"
+    assert events(aws) == [{"year": 2024, "month": m, "day": d} for m, d in ((2, 29), (3, 1))]
+    assert groups(aws) == ["2024-02-29", "2024-03-01"]
+    assert not aws.queues[NOT_SENT]
+
+
+def test_a_redrive_takes_all_messages_and_can_force_them(aws: FakeAws) -> None:
+    for number in range(25):
+        aws.add_dead_letter(json.dumps({"year": 2024, "month": 1, "day": 1 + number % 20}))
+    assert main(["redrive", "--stack", "rosetta", "--force"]) == 0
+    assert [each["force"] for each in events(aws)] == [True] * 25
+    assert not aws.queues[DEAD_LETTERS]
+
+
+def test_the_messages_of_another_queue_are_moved(aws: FakeAws) -> None:
+    old = "https://sqs.eu-central-1.amazonaws.com/1/old"
+    aws.queues[old] = []
+    aws.add_dead_letter('{"source": "aws.scheduler", "time": "2024-03-01T02:30:00Z"}', old)
+    aws.add_dead_letter('{"year": 2024, "month": 3, "day": 1, "account": "111122223333"}', old)
+    assert main(["redrive", "--stack", "rosetta", "--from-queue", old]) == 0
+    assert groups(aws) == ["2024-02-29", "2024-03-01/111122223333"]
+    assert not aws.queues[old]
+    assert main(["redrive", "--stack", "rosetta", "--from-queue", QUEUE]) == 2
+    assert len(events(aws)) == 2
 
 
 def test_a_redrive_that_can_not_send_loses_nothing(
     aws: FakeAws, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    aws._sqs_SendMessage(DEAD_LETTERS, "{}")
+    aws.add_dead_letter('{"year": 2024, "month": 3, "day": 1}')
     aws.refuse["SendMessage"] = Refused("AccessDenied")
     assert main(["redrive", "--stack", "rosetta"]) == 1
     assert len(aws.queues[DEAD_LETTERS]) == 1
     assert "give yourself sqs:SendMessage" in capsys.readouterr().err
+
+
+DAY = date(2024, 2, 29)
+
+
+@pytest.mark.parametrize(
+    ("body", "task"),
+    [
+        ('{"year": 2024, "month": 2, "day": 29}', Task(DAY)),
+        ('{"year": 2024.0, "month": 2e0, "day": 29, "other": []}', Task(DAY)),
+        ('{"year": 2024, "month": 2, "day": 29, "force": true}', Task(DAY, force=True)),
+        (
+            '{"year": 2024, "month": 2, "day": 29, "account": "012345678901"}',
+            Task(DAY, "012345678901"),
+        ),
+        ('{"source": "aws.scheduler", "time": "2024-03-01T00:00:00Z", "account": "1"}', Task(DAY)),
+        ('{"source": "aws.scheduler", "time": "<aws.scheduler.scheduled-time>"}', None),
+        ('{"source": "aws.scheduler", "time": "2024-03-01T00:00:00"}', None),
+        ('{"source": "aws.scheduler", "time": "1000-01-01T00:00:00Z"}', None),
+        ('{"source": "aws.scheduler", "time": "0001-01-01T00:00:00Z"}', None),
+        ('{"year": 2023, "month": 2, "day": 29}', None),
+        ('{"year": 999, "month": 2, "day": 28}', None),
+        ('{"year": 2024, "month": 2, "day": 28.5}', None),
+        ('{"year": 2024, "month": true, "day": 28}', None),
+        ('{"year": "2024", "month": 2, "day": 28}', None),
+        ('{"year": 1e400, "month": 2, "day": 28}', None),
+        ('{"year": 2024, "month": 2, "day": 28, "force": 1}', None),
+        ('{"year": 2024, "month": 2, "day": 28, "account": null}', None),
+        ('{"year": 2024, "month": 2, "day": 28, "account": 123456789012}', None),
+        ('[{"year": 2024, "month": 2, "day": 28}]', None),
+        ("", None),
+    ],
+)
+def test_a_message_names_its_day_as_the_contract_says(body: str, task: Task | None) -> None:
+    assert task_of(body) == task
+
+
+def test_the_rights_of_the_commands_are_told(aws: FakeAws, tmp_path: Path) -> None:
+    aws.objects["trails", "log/AWSLogs/111122223333/CloudTrail/eu-west-1/a"] = b""
+    aws.add_dead_letter('{"year": 2024, "month": 3, "day": 1}')
+    ledger = ("--ledger", str(tmp_path / "ledger"), "--no-wait", "--by-account")
+    main(["backfill", "--stack", "rosetta", *RANGE, *ledger])
+    main(["redrive", "--stack", "rosetta"])
+    main(["status", "--stack", "rosetta", *RANGE])
+    services = {"DescribeStacks": "cloudformation", "GetObject": "s3", "ListObjectsV2": "s3"}
+    used = {f"{services.get(name, 'sqs')}:{name.removesuffix('Batch')}" for name, _ in aws.done}
+    used = used - {"s3:ListObjectsV2"} | {"s3:ListBucket"}  # the right has another name
+    told = re.findall(r"`(\w+:\w+)`", (ROOT / "docs/backfill.md").read_text())
+    assert used == set(told)
 
 
 MANIFEST = {"sources": 10, "bad": 1, "records": 20, "bytes": 300, "chunks": 1}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from harness.build import sam_build as module
-from harness.build.sam_build import build
+from harness.build.sam_build import build, package_zip
 from harness.model import Artefact, Implementation, NotReady
 
 SAM_OUTPUT = """\
@@ -33,6 +38,7 @@ class Sam:
     def __init__(self) -> None:
         self.built: list[str] = []
         self.failing: set[str] = set()
+        self.content = b"x" * 1000
 
     def __call__(self, implementation: Implementation, _: object, work: Path) -> Path:
         self.built.append(implementation.language)
@@ -40,7 +46,8 @@ class Sam:
             raise NotReady(f"{implementation.language}: no")
         folder = work / "build"
         folder.mkdir(exist_ok=True)
-        (folder / "bootstrap").write_bytes(b"x" * 1000)
+        (folder / "bootstrap").write_bytes(self.content)
+        (folder / "bootstrap").chmod(0o755)
         return folder
 
 
@@ -87,6 +94,57 @@ def test_only_what_changed_is_built_again(tmp_path: Path, sam: Sam) -> None:
     assert sam.built == ["b", "c", "c"]
 
 
+USER = """
+import sys
+from pathlib import Path
+from harness.build.sam_build import _hold
+_hold(Path(sys.argv[1]))
+print("held", flush=True)
+input()
+"""
+
+
+def test_a_build_leaves_the_package_that_another_run_uses(
+    tmp_path: Path, sam: Sam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = implementation(tmp_path, "b")
+
+    def changed(text: str) -> Path:
+        monkeypatch.setattr(module, "_held", {})  # as in a process of its own
+        (each.code / "main").write_text(text)
+        made = build([each], quiet)["b"]
+        assert isinstance(made, Artefact)
+        return made.folder
+
+    used = changed("used")
+    command = [sys.executable, "-c", USER, str(used)]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True) as user:
+        assert user.stdout is not None
+        assert user.stdout.readline() == "held\n"
+        for held in [*module._held.values()]:
+            os.close(held)
+        second = changed("second")
+        assert (used / "bootstrap").exists()
+        for held in [*module._held.values()]:
+            os.close(held)
+        user.communicate("\n")
+    third = changed("third")
+    assert len({used, second, third}) == 3
+    assert [folder.exists() for folder in (used, second, third)] == [False, False, True]
+
+
+def test_a_build_after_a_killed_one_trusts_no_cache(tmp_path: Path, sam: Sam) -> None:
+    each = implementation(tmp_path, "b")
+    work = module.BUILDS / "b"
+    (work / "cache").mkdir(parents=True)
+    build([each], quiet)
+    assert not (work / "cache").exists()
+    (work / "cache").mkdir()
+    (each.code / "main").write_text("2")
+    build([each], quiet)
+    assert (work / "cache").exists()
+
+
 def test_a_failure_is_of_its_language_only_and_is_tried_again(tmp_path: Path, sam: Sam) -> None:
     both = [implementation(tmp_path, "b"), implementation(tmp_path, "c")]
     sam.failing = {"b"}
@@ -110,3 +168,21 @@ def test_the_reason_is_the_languages_own_words() -> None:
         "[ERROR] Handler.java:[1,2] ';' expected\n"
         "Error: JavaMavenWorkflow:MavenBuild - Maven Failed:"
     )
+
+
+def test_a_wrong_package_never_leaves_the_build(tmp_path: Path, sam: Sam) -> None:
+    wrong = implementation(tmp_path, "b")
+    sam.content = b"\x7fELF, damaged"
+    assert "bootstrap: damaged ELF" in str(build([wrong], quiet)["b"])
+    assert not package_zip(wrong).exists()
+    # a failed check is not remembered as a success
+    assert isinstance(build([wrong], quiet)["b"], NotReady)
+
+
+def test_the_zip_has_no_times_and_keeps_what_can_be_executed(tmp_path: Path, sam: Sam) -> None:
+    made = implementation(tmp_path, "b")
+    assert isinstance(build([made], quiet)["b"], Artefact)
+    with zipfile.ZipFile(package_zip(made)) as archive:
+        (entry,) = archive.infolist()
+    assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+    assert entry.external_attr >> 16 == 0o100755

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import pytest
 from fake_machine import FakeMachine, implementation
 
 from harness.cli import main
+from harness.commands.output_files import reserved
 
 ROOT = Path(__file__).parent.parent
 SMALL = ("compare", "--objects", "30", "--cold", "1", "--warm", "1")
@@ -64,6 +66,17 @@ def test_a_mismatch_shows_the_first_difference(
     assert results["java"]["samples"] == []
     assert len(results["go"]["samples"]) == 3
     assert results["go"]["output"]["sources"] == 30
+
+
+def test_the_functions_own_words_come_before_the_difference(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = [{"event": "bad_source", "key": key, "code": "MISSING"} for key in ("AWSLogs/x", "y")]
+    machine = FakeMachine(spoil={"java": drop_one}, log={"java": told})
+    assert main(SMALL, machine.target()) == 1
+    out = capsys.readouterr().out
+    words = "the function could not read AWSLogs/x and 1 more: MISSING"
+    assert 0 < out.index(words) < out.index("the chunk ends too early")
 
 
 @pytest.mark.parametrize(
@@ -209,7 +222,7 @@ SCRIPT = """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize("when", ["build", "invoke"])
 def test_an_interruption_leaves_nothing(when: str, sign: signal.Signals, tmp_path: Path) -> None:
     environment = {
@@ -266,4 +279,121 @@ def test_a_full_disk_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
 
     target = replace(FakeMachine().target(), build=full)
     assert main(SMALL, target) == 3
-    assert capsys.readouterr().err.endswith("somewhere: No space left on device\n")
+    *_, fault, remedy = capsys.readouterr().err.splitlines()
+    assert fault == "somewhere: No space left on device"
+    assert re.search(r"/\S+ has [\d,]+ MiB free: free space there, or set TMPDIR", remedy)
+
+
+def test_a_full_disk_costs_the_export_and_not_the_table(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *_: object, **__: object) -> Never:
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    export, page = tmp_path / "out.json", tmp_path / "page.md"
+    monkeypatch.setattr(Path, "write_text", full)
+    arguments = (*SMALL, "--export-json", str(export), "--markdown", str(page))
+    assert main(arguments, FakeMachine().target()) == 3
+    out, err = capsys.readouterr()
+    assert out.count(" match ") == 4
+    for file in (export, page):
+        assert f"{file} can't be written: the disk is full: free space there" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---- equal paths ----
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        (("--csv", "a", "--html", "a"), "are one file"),
+        (("--csv", "a", "--html", "folder/../a"), "are one file"),
+        (("--csv", "a", "--export-json", "link"), "are one file"),
+        (("--csv", "baseline.json", "--baseline", "baseline.json"), "would replace the input"),
+        (("--csv", "hard.json", "--baseline", "baseline.json"), "would replace the input"),
+        (("--html", "baseline.json", "--resume", "baseline.json"), "would replace the input"),
+        (("--csv", "AWSLogs/x", "--source", ".", "--day", "2024-02-08"), "among the sources"),
+        (("--csv", "x", "--source", "AWSLogs", "--day", "2024-02-08"), None),
+    ],
+)
+def test_equal_paths_are_refused_before_the_work(
+    given: tuple[str, ...],
+    complaint: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("folder", "AWSLogs"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "link").symlink_to("a")
+    (tmp_path / "baseline.json").write_text("{}")
+    (tmp_path / "hard.json").hardlink_to("baseline.json")
+    machine = FakeMachine()
+    assert main(("compare", *given), machine.target()) == 2
+    said = capsys.readouterr().err
+    assert (complaint or "has no AWSLogs/") in said
+    assert machine.done == []
+    assert (tmp_path / "baseline.json").read_text() == "{}"
+
+
+def test_a_report_does_not_replace_its_export(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export = tmp_path / "a.json"
+    export.write_bytes((ROOT / "tests/baseline.json").read_bytes())
+    assert main(("report", str(export), "--html", str(export)), FakeMachine().target()) == 2
+    assert "would replace the input" in capsys.readouterr().err
+    assert export.read_bytes() == (ROOT / "tests/baseline.json").read_bytes()
+
+
+def test_two_runs_do_not_write_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "out.json"
+    with reserved([file]):
+        assert main((*SMALL, "--export-json", str(file)), FakeMachine().target()) == 2
+    assert f"another run writes {file}: name another file" in capsys.readouterr().err
+    assert main((*SMALL, "--export-json", str(file)), FakeMachine().target()) == 0
+
+
+# ---- the end of the output ----
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("redirection", "code", "complaint"),
+    [
+        ("| true", 141, ""),
+        ("2>&1 >/dev/null | true", 0, ""),  # a report has no progress
+        (">&-", 2, "stdout is closed: redirect it to a file or to /dev/null\n"),
+        ("2>&- >/dev/null", 0, ""),
+        (">/dev/full", 3, "No space left on device"),
+    ],
+)
+def test_an_output_that_nobody_reads(redirection: str, code: int, complaint: str) -> None:
+    command = f'"{sys.executable}" -m harness report tests/baseline.json {redirection}'
+    done = subprocess.run(
+        ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+    assert bool(done.stderr) == bool(complaint)
+
+
+def test_a_temporary_folder_that_does_not_exist_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
+    assert main(SMALL, FakeMachine().target()) == 3
+    assert f"TMPDIR is {tmp_path / 'none'}, which is no writable" in capsys.readouterr().err
+
+
+def test_the_last_day_of_the_calendar() -> None:
+    assert main((*SMALL, "--day", "9999-12-31"), FakeMachine().target()) == 0

@@ -39,7 +39,7 @@ def test_python_s_own_are_the_names_of_its_code_folder(tmp_path: Path) -> None:
     (code / "app").mkdir(parents=True)
     (code / "one.py").touch()
     files = {"app/a.py": "a" * 50, "one.py": "b" * 7, "apples/c.py": NOISE, "boto3/app/d": NOISE}
-    own = own_share(implementation("python3.13", code), folder, packed(folder, files), {})
+    own = own_share(implementation("python3.13", code), folder, packed(folder, files))
     assert own is not None
     assert own.unzipped_bytes == 57
     assert own.zip_bytes is not None
@@ -49,7 +49,7 @@ def test_python_s_own_are_the_names_of_its_code_folder(tmp_path: Path) -> None:
 def test_java_s_own_are_all_but_the_jars(tmp_path: Path) -> None:
     files = {"app/A.class": "a" * 50, "lib/other.jar": NOISE}
     archive = packed(tmp_path, files)
-    own = own_share(implementation("java25", tmp_path), tmp_path, archive, {})
+    own = own_share(implementation("java25", tmp_path), tmp_path, archive)
     assert own is not None
     assert own.unzipped_bytes == 50
 
@@ -57,7 +57,7 @@ def test_java_s_own_are_all_but_the_jars(tmp_path: Path) -> None:
 @pytest.mark.parametrize("runtime", ["nodejs24.x", "provided.al2023", "ruby3.4"])
 def test_where_nothing_tells_there_is_no_figure(runtime: str, tmp_path: Path) -> None:
     archive = packed(tmp_path, {"bootstrap": NOISE})
-    assert own_share(implementation(runtime, tmp_path), tmp_path, archive, {}) is None
+    assert own_share(implementation(runtime, tmp_path), tmp_path, archive) is None
 
 
 @pytest.mark.parametrize("language", ["python", "java", "javascript", "go"])
@@ -84,4 +84,4 @@ def test_a_bundle_that_is_not_the_artefact_has_no_figure(tmp_path: Path) -> None
         artefact.implementation,
         build_properties={**artefact.implementation.build_properties, "Minify": False},
     )
-    assert own_share(other, artefact.folder, io.BytesIO(), {}) is None
+    assert own_share(other, artefact.folder, io.BytesIO()) is None

@@ -1,17 +1,20 @@
 """``sam deploy`` to a local AWS: a stack is created, changed, run and deleted.
 
 This proves the commands, the connections in the template, the uploaded packages, and the way of a
-message from the queue. It does not prove rights, quotas, SnapStart or the firing of the schedule.
+message from the queue. ministack's FIFO queue keeps groups and deduplication ids as AWS documents
+them. The test does not prove rights, quotas, SnapStart or the firing of the schedule.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from conftest import IMPLEMENTATIONS, built
 from deployment import Deployment, scheduled_message
 from local_aws import LocalAws
@@ -19,6 +22,9 @@ from relay import Relay
 from sam_transform import parameters
 
 from harness.model import Artefact
+from harness.operate.ledger import Task
+from harness.operate.messages import message
+from harness.operate.redrive import list_all, look, redrive
 from harness.targets.local.sandbox import LocalSandbox
 from harness.toolchain.programs import host_architecture
 from harness.verify.scripted_s3.scene import Fault, Stored
@@ -82,6 +88,8 @@ def test_a_function_is_deployed_as_the_template_says(stack: Deployment, language
 
 def test_the_queues_are_deployed_as_the_template_says(stack: Deployment) -> None:
     queue, dead = stack.queue("QueueUrl"), stack.queue("DeadLetterQueueUrl")
+    assert queue["FifoQueue"] == dead["FifoQueue"] == "true"
+    assert "FifoQueue" not in stack.queue("ScheduleDeadLetterQueueUrl")
     assert queue["VisibilityTimeout"] == str(6 * int(parameters()["Timeout"]))
     assert queue["MessageRetentionPeriod"] == dead["MessageRetentionPeriod"] == "1209600"
     policy = json.loads(queue["RedrivePolicy"])
@@ -94,7 +102,8 @@ def test_the_queue_leads_to_the_active_language(stack: Deployment) -> None:
     assert mapping["FunctionArn"].endswith(f":{stack.function_name(FIRST)}:live")
     assert mapping["BatchSize"] == 1
     assert int(mapping["ScalingConfig"]["MaximumConcurrency"]) == 5
-    assert stack.schedule()["Target"]["Arn"] == stack.queue("QueueUrl")["QueueArn"]
+    request = scheduled_message(stack.schedule(), "2024-02-08T02:30:00Z")
+    assert request["QueueUrl"] == stack.outputs()["QueueUrl"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -146,8 +155,8 @@ def left(stack: Deployment, output: str) -> int:
     return sum(int(attributes[name]) for name in names)
 
 
-def send(stack: Deployment, relay: Relay, body: str) -> None:
-    relay.sqs.send_message(QueueUrl=relay.queue_url, MessageBody=body)
+def send(stack: Deployment, relay: Relay, day: date) -> None:
+    relay.sqs.send_message(QueueUrl=relay.queue_url, **message(Task(day)))
     assert left(stack, "QueueUrl") == 1
 
 
@@ -155,7 +164,8 @@ def test_the_schedules_message_aggregates_the_day_before(
     stack: Deployment, relay: Relay, s3: ScriptedS3
 ) -> None:
     begin(s3)
-    send(stack, relay, scheduled_message(stack.schedule(), "2024-02-08T02:30:00Z"))
+    for _ in range(2):  # the scheduler may send twice: SQS drops the second
+        relay.sqs.send_message(**scheduled_message(stack.schedule(), "2024-02-08T02:30:00Z"))
     (invocation,) = relay.drain()
     assert invocation.error is None
     assert set(s3.objects(DESTINATION_BUCKET)) == {
@@ -167,23 +177,56 @@ def test_the_schedules_message_aggregates_the_day_before(
 
 def test_a_day_that_failed_is_tried_again(stack: Deployment, relay: Relay, s3: ScriptedS3) -> None:
     begin(s3, Fault("get", GOOD, status=503, code="SlowDown", times=5))
-    send(stack, relay, '{"year": 2024, "month": 2, "day": 7}')
+    send(stack, relay, date(2024, 2, 7))
     assert [each.error for each in relay.drain()] == [f"S3_ERROR: get {GOOD}", None]
     assert (left(stack, "QueueUrl"), left(stack, "DeadLetterQueueUrl")) == (0, 0)
 
 
-def test_a_day_that_keeps_failing_ends_among_the_dead_letters(
+def test_a_day_that_keeps_failing_ends_among_the_dead_letters_and_can_be_put_back(
     stack: Deployment, relay: Relay, s3: ScriptedS3
 ) -> None:
     begin(s3)
-    body = '{"year": 2024, "month": 2, "day": 9}'
-    send(stack, relay, body)
+    send(stack, relay, date(2024, 2, 9))
     errors = [each.error for each in relay.drain()]
     assert errors == [f"BAD_SOURCES: 1 of 1: {BAD} (BAD_JSON)"] * 5
     assert (left(stack, "QueueUrl"), left(stack, "DeadLetterQueueUrl")) == (0, 1)
-    url = stack.outputs()["DeadLetterQueueUrl"]
-    (message,) = relay.sqs.receive_message(QueueUrl=url)["Messages"]
-    assert message["Body"] == body
+    clients, url = stack.aws.clients(), stack.outputs()["DeadLetterQueueUrl"]
+    assert [str(each) for each in list_all(clients, url)] == ["2024-02-09"]
+    # at once: SQS still drops an id that it has seen in these five minutes
+    for letter in look(clients, url):
+        redrive(clients, letter, relay.queue_url, force=True)
+    assert [each.error for each in relay.drain()] == [None]
+    assert (left(stack, "QueueUrl"), left(stack, "DeadLetterQueueUrl")) == (0, 0)
+
+
+def test_no_day_is_handed_out_twice_at_a_time(stack: Deployment) -> None:
+    sqs, url = stack.aws.client("sqs"), stack.outputs()["QueueUrl"]
+
+    def receive() -> list[dict[str, Any]]:
+        answer = sqs.receive_message(QueueUrl=url, AttributeNames=["All"])
+        return list(answer.get("Messages", []))
+
+    day, account = Task(date(2024, 2, 7)), Task(date(2024, 2, 7), "111122223333")
+    for task in (day, day, account):
+        sqs.send_message(QueueUrl=url, **message(task))
+    first, second = receive() + receive()
+    groups = [each["Attributes"]["MessageGroupId"] for each in (first, second)]
+    assert groups == ["2024-02-07", "2024-02-07/111122223333"]
+    assert receive() == []
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=first["ReceiptHandle"])
+    (third,) = receive()
+    assert third["Attributes"]["MessageGroupId"] == "2024-02-07"
+    for each in (second, third):
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
+    assert left(stack, "QueueUrl") == 0
+
+
+@pytest.mark.parametrize("forgotten", ["MessageGroupId", "MessageDeduplicationId"])
+def test_a_message_without_its_ids_is_refused(stack: Deployment, forgotten: str) -> None:
+    request = message(Task(date(2024, 2, 7)))
+    del request[forgotten]
+    with pytest.raises(ClientError, match=r"MissingParameter|InvalidParameterValue"):
+        stack.aws.client("sqs").send_message(QueueUrl=stack.outputs()["QueueUrl"], **request)
 
 
 def settings_of(live: dict[str, Any]) -> tuple[object, ...]:

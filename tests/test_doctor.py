@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from fake_aws import DEAD_LETTERS, FakeAws, Refused
+from fake_aws import NOT_SENT, FakeAws, Refused
 from fake_machine import FakeMachine
 
 from harness.build.doctor import check_machine
@@ -22,7 +23,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
 
 
 def test_a_machine_that_has_all(capsys: pytest.CaptureFixture[str]) -> None:
-    assert {each.name for each in check_machine()} == {"ports", "limits", "disk"}
+    assert {each.name for each in check_machine()} == {"ports", "limits", "tools", "disk", "TMPDIR"}
     assert main(["doctor"], FakeMachine().target()) == 0
     assert "this machine\n  ok       ports" in capsys.readouterr().out
 
@@ -34,8 +35,10 @@ def test_a_missing_need_of_the_machine_has_a_remedy(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("harness.build.doctor.free_ports", refuse)
     monkeypatch.setattr("harness.build.doctor.find_kind", lambda: (None, "cgroup v1: read-only"))
     monkeypatch.setattr("harness.build.doctor._LEAST_FREE_BYTES", 1 << 60)
+    monkeypatch.setattr("harness.build.doctor._LEAST_TEMPORARY_BYTES", 1 << 60)
+    monkeypatch.setattr("harness.build.doctor.damaged_folders", lambda: [Path("/.tools/s3-1")])
     found = list(check_machine())
-    assert [each.ok for each in found] == [False, False, False]
+    assert [each.ok for each in found] == [False] * 5
     assert all(each.remedy for each in found)
     assert main(["doctor"], FakeMachine().target()) == 3
 
@@ -50,7 +53,8 @@ def test_a_stack_in_order(aws: FakeAws) -> None:
     assert all(each.ok for each in found), found
     names = [each.name for each in found]
     assert names[:3] == ["credentials", "stack", "functions"]
-    assert names[3:] == ["SourceBucket", "DestinationBucket", "QueueUrl", "DeadLetterQueueUrl"]
+    queues = ["QueueUrl", "DeadLetterQueueUrl", "ScheduleDeadLetterQueueUrl"]
+    assert names[3:] == ["SourceBucket", "DestinationBucket", *queues]
     changing = ("Put", "Delete", "Update", "Publish", "Send", "Invoke")
     assert not [name for name, _ in aws.done if name.startswith(changing)]
 
@@ -60,7 +64,15 @@ def behind(aws: FakeAws) -> None:
 
 
 def dead(aws: FakeAws) -> None:
-    aws._sqs_SendMessage(DEAD_LETTERS, "{}")
+    aws.add_dead_letter("{}")
+
+
+def not_sent(aws: FakeAws) -> None:
+    aws.add_dead_letter("{}", NOT_SENT)
+
+
+def old_queue(aws: FakeAws) -> None:
+    aws.outputs["QueueUrl"] = "https://sqs.eu-central-1.amazonaws.com/1/days"
 
 
 def refused(operation: str, code: str) -> Callable[[FakeAws], None]:
@@ -78,6 +90,8 @@ def refused(operation: str, code: str) -> Callable[[FakeAws], None]:
         (behind, "functions", "Deploy the stack again"),
         (refused("HeadBucket", "403"), "SourceBucket", "give yourself s3:ListBucket"),
         (dead, "DeadLetterQueueUrl", "redrive --stack rosetta"),
+        (not_sent, "ScheduleDeadLetterQueueUrl", "redrive --stack rosetta"),
+        (old_queue, "QueueUrl", "docs/deploy.md, section Update"),
     ],
 )
 def test_each_fault_of_a_stack_has_its_remedy(

@@ -17,6 +17,7 @@ from fake_comparison import COMPARISON, SWEEP
 
 from harness.model import Verdict, VerdictKind
 from harness.report.html_page.page import render_page
+from harness.report.json_export import read_export
 
 PAGE = render_page(COMPARISON)
 PLOTS = ("warm", "phases", "first", "memory", "package")
@@ -150,6 +151,11 @@ def test_texts_from_outside_are_escaped() -> None:
     page = render_page(replace(COMPARISON, rows=rows))
     assert "<img src=x" not in page
     assert "&lt;img src=x onerror=alert(1)&gt; &amp; more" in page
+
+
+def test_an_export_without_phases_has_its_page() -> None:
+    read = Reader(render_page(read_export(Path(__file__).parent / "baseline.json")))
+    assert "warm" in read.ids
 
 
 def test_values_that_were_not_measured_have_no_plot() -> None:

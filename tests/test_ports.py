@@ -53,6 +53,14 @@ def test_each_process_has_its_own() -> None:
     assert not mine & {*others}
 
 
+def test_a_block_that_others_use_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    (own,) = free_ports(1)
+    taken = range(own - own % 200, own - own % 200 + 200)
+    monkeypatch.setattr(ports, "_is_free", lambda port: port not in taken)
+    monkeypatch.setattr(ports, "_claimed", [*ports._claimed])
+    assert free_ports(1)[0] not in taken
+
+
 def test_a_lack_of_ports_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "_is_free", lambda _port: False)
     with pytest.raises(NotReady, match="no port is free"):

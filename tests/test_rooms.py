@@ -13,7 +13,8 @@ import pytest
 HARNESS = Path(__file__).parent.parent / "harness"
 #: From the ground up: a room imports from rooms on lower floors only.
 FLOORS: Sequence[Sequence[str]] = (
-    ("model", "terminal"),
+    ("model",),
+    ("scratch", "terminal"),
     ("toolchain",),
     ("fixtures",),
     ("targets",),

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.model import HarnessError
+from harness.model import UsageError
 from harness.targets.local.s3server import S3Server
 
 if TYPE_CHECKING:
@@ -94,12 +94,24 @@ def test_read_tree_takes_a_prefix(server: S3Server) -> None:
     assert list(server.read_tree("tree", "a/")) == ["a/1"]
 
 
-@pytest.mark.parametrize("key", ["../out", "/out", "a//b", "a/../b", "file/below"])
-def test_a_key_that_no_file_can_have_is_refused(server: S3Server, key: str) -> None:
+@pytest.mark.parametrize(
+    "key", ["../out", "/out", "a//b", "a/../b", "file/below", "a\x1b", "\uffff", "long" * 64]
+)
+def test_a_key_that_would_not_come_back_is_refused(server: S3Server, key: str) -> None:
     server.put_file("plain", "file", b"")
 
-    with pytest.raises(HarnessError, match="can't store"):
+    with pytest.raises(UsageError, match=r"can't (store|list)"):
         server.put_file("plain", key, b"")
+
+
+def test_odd_keys_are_listed_as_they_are(server: S3Server, s3: S3Client) -> None:
+    keys = ["a b", "a+b", "a%2Bb", "a&<b", "a\rb", "a\tb", "a\x7fb", "a\u2028b", "a\U0001ffffb"]
+    for key in keys:
+        server.put_file("odd", key, b"")
+
+    listed = s3.list_objects_v2(Bucket="odd")["Contents"]
+
+    assert [each["Key"] for each in listed] == sorted(keys)
 
 
 def test_a_wrong_secret_is_refused(server: S3Server) -> None:

@@ -53,6 +53,22 @@ def write(folder: Path, text: str = SMALL) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("own", "complaint"),
+    [
+        ("", "F has no Properties: give the function its own"),
+        ("Properties: [1]", "F has no Properties: give the function its own"),
+        ("Properties: {Environment: 7}", "F can't be read: .*: mend its Properties"),
+        ("Metadata: 7\n    Properties: {}", "F can't be read: .*: mend its Properties"),
+    ],
+)
+def test_a_function_that_is_none_is_named(own: str, complaint: str, tmp_path: Path) -> None:
+    text = f"Resources:\n  F:\n    Type: AWS::Serverless::Function\n    {own}\n"
+    path = write(tmp_path, text)
+    with pytest.raises(HarnessError, match=f"{path}: {complaint}"):
+        load_implementations(path)
+
+
 def test_functions_come_in_the_templates_order_with_globals_and_defaults(tmp_path: Path) -> None:
     slow, quick = load_implementations(write(tmp_path))
 

@@ -5,10 +5,13 @@ import re
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from harness.build.doctor import check_machine
 from harness.model import Implementation, NotReady
 from harness.toolchain import programs, tools
 from harness.toolchain.check import check
@@ -23,6 +26,7 @@ def implementation(runtime: str) -> Implementation:
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "made"
     monkeypatch.setattr(tools, "MADE", folder)
+    monkeypatch.setattr(tools, "_whole", set())
     return folder
 
 
@@ -33,11 +37,11 @@ def test_a_tool_is_made_once(made: Path) -> None:
         calls.append(folder)
         (folder / "tool").write_text("x")
 
-    first = tools._made("tool", "abc", make)
-    second = tools._made("tool", "abc", make)
+    first = tools._made("tool", "abc", make, "tool")
+    second = tools._made("tool", "abc", make, "tool")
 
-    assert first == second == made / "tool-abc"
-    assert (first / "tool").read_text() == "x"
+    assert first == second == made / "tool-abc/tool"
+    assert first.read_text() == "x"
     assert len(calls) == 1
 
 
@@ -46,8 +50,8 @@ def test_a_failed_making_leaves_nothing_that_looks_made(made: Path) -> None:
         (folder / "half").write_text("x")
         raise NotReady("no")
 
-    with pytest.raises(NotReady):
-        tools._made("tool", "abc", fail)
+    with pytest.raises(NotReady, match=f"no\nIt belongs into {made}/tool-abc: then run make setup"):
+        tools._made("tool", "abc", fail, "tool")
 
     assert [path.name for path in made.iterdir()] == ["tool.lock"]
 
@@ -57,15 +61,111 @@ def test_two_at_once_make_once(made: Path) -> None:
 
     def make(folder: Path) -> None:
         calls.append(folder)
+        (folder / "tool").write_text("x")
         time.sleep(0.1)
 
-    threads = [threading.Thread(target=tools._made, args=("tool", "abc", make)) for _ in range(4)]
+    threads = [
+        threading.Thread(target=tools._made, args=("tool", "abc", make, "tool")) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
     assert len(calls) == 1
+
+
+def empty(folder: Path) -> None:
+    for each in folder.iterdir():
+        each.unlink()
+
+
+def halve(folder: Path) -> None:
+    (folder / "tool").write_text("x" * 50)
+
+
+def lose_a_library(folder: Path) -> None:
+    (folder / "library").unlink()
+
+
+def replace_by_a_file(folder: Path) -> None:
+    empty(folder)
+    folder.rmdir()
+    folder.write_text("?")
+
+
+@pytest.mark.parametrize("damage", [empty, halve, lose_a_library, replace_by_a_file])
+def test_a_damaged_tool_is_made_again(
+    damage: Callable[[Path], None],
+    made: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def make(folder: Path) -> None:
+        (folder / "tool").write_text("x" * 100)
+        (folder / "library").write_text("y")
+
+    tool = tools._made("tool", "abc", make, "tool")
+    damage(tool.parent)
+    monkeypatch.setattr(tools, "_whole", set())  # as in the next run
+    is_folder = tool.parent.is_dir()
+    assert tools.damaged_folders() == ([tool.parent] if is_folder else [])
+    findings = [each for each in check_machine() if each.name == "tools"]
+    assert [each.ok for each in findings] == [not is_folder]
+
+    assert tools._made("tool", "abc", make, "tool").read_text() == "x" * 100
+
+    assert (tool.parent / "library").exists()
+    assert f"{tool.parent} was damaged and is made again" in capsys.readouterr().err
+    assert tools.damaged_folders() == []
+    assert {each.name for each in made.iterdir()} == {"tool-abc", "tool.lock"}
+
+
+def test_a_tool_of_an_earlier_version_is_kept(made: Path) -> None:
+    (made / "tool-abc").mkdir(parents=True)
+    (made / "tool-abc/tool").write_text("x")
+
+    def fail(_: Path) -> None:
+        raise AssertionError("it is there")
+
+    assert tools._made("tool", "abc", fail, "tool").read_text() == "x"
+    assert tools.damaged_folders() == []
+
+
+def test_a_lock_that_another_run_holds_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def hold() -> None:
+        with tools.locked(tmp_path / "lock"):
+            held.set()
+            time.sleep(0.3)
+
+    held = threading.Event()
+    other = threading.Thread(target=hold)
+    other.start()
+    held.wait()
+    begin = time.monotonic()
+    with tools.locked(tmp_path / "lock"):
+        waited = time.monotonic() - begin
+    other.join()
+    assert waited > 0.1
+    assert capsys.readouterr().err == f"waiting: another run works in {tmp_path}\n"
+
+
+@pytest.mark.parametrize("size", [None, 7])
+def test_an_emulator_that_is_absent_or_half_is_a_finding(
+    size: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = tmp_path / "rie"
+    if size is not None:
+        half.write_bytes(bytes(size))
+    name = f"samcli/local/rapid/aws-lambda-rie-{programs.host_architecture()}"
+    listed = SimpleNamespace(as_posix=lambda: name, size=100, locate=lambda: half)
+    monkeypatch.setattr("importlib.metadata.files", lambda _: [listed])
+    (finding,) = (each for each in check(implementation("provided.x")) if each.name == "emulator")
+    assert not finding.ok
+    assert finding.detail == f"{half} is absent or damaged"
+    assert finding.remedy == "remove .venv and run make setup"
 
 
 def test_a_failed_program_gives_its_last_words() -> None:

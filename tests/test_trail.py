@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Mapping
+import os
+import socket
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,7 +18,8 @@ from fake_machine import FakeMachine
 
 from harness.cli import main
 from harness.fixtures.survey import KINDS, Oddities, survey
-from harness.fixtures.trail import find_trail
+from harness.fixtures.trail import find_trail, read_body
+from harness.model import UsageError
 
 DAY = date(2024, 2, 8)
 SINGLE = "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08/"
@@ -266,3 +271,117 @@ def test_real_trails(real_logs: Path) -> None:
     assert odd("2023-07-10") == {}
     assert odd("2020-09-30") == {"zero_records": 1, "plain": 3, "broken_lines": 2}
     assert odd("2020-10-01") == {"plain": 1, "broken_lines": 2, "late": 3}
+
+
+# ---- nothing is left out in silence ----
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that another user can open, which pytest's own folders forbid."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """Be a user without rights; root may read everything."""
+    own = os.geteuid()
+    if own == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(own)
+
+
+def good(folder: Path) -> Path:
+    path = folder / SINGLE / "a.json.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(TREE[f"{SINGLE}a-normal.json.gz"])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("place", "mode"),
+    [
+        (ORGANISATION, 0o000),
+        (ORGANISATION, 0o444),  # the names can be read, the files can't
+        ("AWSLogs/notes/", 0o000),
+        ("beside/", 0o000),  # another AWSLogs may lie in it
+    ],
+)
+def test_a_folder_that_cannot_be_read_is_an_error(place: str, mode: int, open_folder: Path) -> None:
+    good(open_folder)
+    shut = open_folder / place
+    shut.mkdir(parents=True)
+    (shut / "b.json.gz").write_bytes(b"")
+    shut.chmod(mode)
+    refusal = f"{shut}.* can't be read: Permission denied: let this user read it"
+    try:
+        with without_rights(), pytest.raises(UsageError, match=refusal):
+            find_trail(open_folder)
+    finally:
+        shut.chmod(0o755)
+
+
+def socket_at(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        here = Path.cwd()
+        os.chdir(path.parent)  # an address has at most 107 bytes
+        try:
+            made.bind(path.name)
+        finally:
+            os.chdir(here)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (os.mkfifo, "a named pipe"),
+        (socket_at, "a socket"),
+        (lambda path: path.symlink_to("nowhere"), "a link that leads nowhere"),
+        (lambda path: path.symlink_to("/dev/null"), "a device"),
+    ],
+)
+def test_a_source_that_is_no_file_is_named(
+    make: Callable[[Path], None], kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = good(tmp_path).with_name("b.json.gz")
+    make(odd)
+    machine = FakeMachine()
+    source = ("--source", str(tmp_path))
+    for command in ("trail", "compare"):
+        assert main([command, *source, "--day", "2024-02-08"], machine.target()) == 2
+        assert f"{odd} is {kind}, and no file: remove it" in capsys.readouterr().err
+    assert machine.done == []
+    found = exported("trail", *source, file=tmp_path / "out.json")
+    assert found["not_files"] == {str(odd): kind}
+    assert f"{odd} is {kind}" in "".join(capsys.readouterr().out.split("\n"))
+
+
+def test_links(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = good(tmp_path / "trail")
+    kept = path.rename(tmp_path / "kept")
+    path.symlink_to(kept)
+    (found,) = find_trail(tmp_path).day(DAY).sources
+    assert read_body(found) == kept.read_bytes()
+
+    link = tmp_path / "trail" / ORGANISATION
+    link.parent.mkdir(parents=True)
+    link.symlink_to(path.parent)
+    assert main(["trail", "--source", str(tmp_path)]) == 2
+    assert f"{link} is a link to a folder: put a copy" in capsys.readouterr().err
+
+
+def test_each_entry_of_a_tree_is_counted_once(dataset: Path) -> None:
+    os.mkfifo(dataset / SINGLE / "pipe")
+    os.mkfifo(dataset / "AWSLogs/pipe")
+    trail = find_trail(dataset)
+    counted = trail.elsewhere + sum(
+        len(day.sources) + day.neighbours.total() + len(day.not_files)
+        for day in trail.days.values()
+    )
+    there = [path for path in (dataset / "AWSLogs").rglob("*") if not path.is_dir()]
+    assert counted == len(there)

@@ -62,6 +62,16 @@ def test_no_partition_is_written_down() -> None:
     assert not re.search(r"arn:aws|amazonaws\.com", resources)
 
 
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso-b"])
+def test_a_parameter_takes_an_arn_of_any_partition(partition: str) -> None:
+    key, topic = (each.replace("arn:aws:", f"arn:{partition}:") for each in (KEY, TOPIC))
+    given = {"SourceKmsKeyArn": key, "DestinationKmsKeyArn": key, "AlarmTopicArn": topic}
+    for name, arn in given.items():
+        pattern = template()["Parameters"][name]["AllowedPattern"]
+        assert re.search(pattern, arn)
+        assert not re.search(pattern, arn.replace(":kms:", ":s3:").replace(":sns:", ":sqs:"))
+
+
 def test_the_functions_may_do_what_the_contract_needs_and_no_more() -> None:
     rights = statements(deployed(SourcePrefix="org/", DestinationPrefix="day/")["FunctionRole"])
     assert rights == {
@@ -117,7 +127,7 @@ def test_only_the_scheduler_of_this_account_may_queue_a_day() -> None:
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-    queues = [{"Fn::GetAtt": [name, "Arn"]} for name in ("DayQueue", "DayDeadLetterQueue")]
+    queues = [{"Fn::GetAtt": [name, "Arn"]} for name in ("DayQueue", "ScheduleDeadLetterQueue")]
     assert statements(role) == {"SendDay": ("sqs:SendMessage", queues, None)}
 
 
@@ -133,14 +143,33 @@ def test_a_failed_message_is_hidden_for_six_timeouts_and_slowness_is_four_fifths
         assert alarm["Threshold"] == timeout * 1000 * 4 / 5
 
 
-def test_both_queues_keep_messages_for_fourteen_days_and_failures_end_in_the_second() -> None:
-    queues = of_type(deployed(), "SQS::Queue")
+def test_all_queues_keep_messages_for_fourteen_days_and_failures_end_in_the_second() -> None:
+    queues = of_type(deployed(ActiveLanguage="none"), "SQS::Queue")
+    assert set(queues) == {"DayQueue", "DayDeadLetterQueue", "ScheduleDeadLetterQueue"}
     assert {each["MessageRetentionPeriod"] for each in queues.values()} == {14 * 24 * 3600}
     assert all(each["SqsManagedSseEnabled"] is True for each in queues.values())
     assert queues["DayQueue"]["RedrivePolicy"] == {
         "deadLetterTargetArn": {"Fn::GetAtt": ["DayDeadLetterQueue", "Arn"]},
         "maxReceiveCount": 5,
     }
+
+
+def test_the_queue_is_fifo_and_drops_no_message_for_its_content() -> None:
+    queues = of_type(deployed(), "SQS::Queue")
+    # EventBridge Scheduler supports no FIFO queue for its own dead letters
+    assert {name for name, each in queues.items() if each.get("FifoQueue")} == {
+        "DayQueue",
+        "DayDeadLetterQueue",
+    }
+    for each in queues.values():
+        assert "ContentBasedDeduplication" not in each
+        assert "QueueName" not in each  # CloudFormation ends the names in .fifo
+
+
+def test_a_queue_that_an_update_replaces_keeps_its_messages() -> None:
+    for name in of_type(deployed(), "SQS::Queue"):
+        queue = transformed()["Resources"][name]
+        assert (queue["UpdateReplacePolicy"], queue["DeletionPolicy"]) == ("Retain", "Delete")
 
 
 def test_without_an_active_language_no_message_is_sent_or_taken() -> None:
@@ -165,12 +194,17 @@ def test_the_schedule_queues_the_day_before_every_day() -> None:
     assert re.fullmatch(r"cron\(\d+ \d+ \* \* \? \*\)", schedule["ScheduleExpression"])
     assert schedule["ScheduleExpressionTimezone"] == "UTC"
     target = schedule["Target"]
-    assert target["Arn"] == {"Fn::GetAtt": ["DayQueue", "Arn"]}
-    assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DayDeadLetterQueue", "Arn"]}
+    assert target["Arn"] == "arn:${AWS::Partition}:scheduler:::aws-sdk:sqs:sendMessage"
+    assert "SqsParameters" not in target
+    assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["ScheduleDeadLetterQueue", "Arn"]}
     # T2; the service puts the time in
-    assert json.loads(target["Input"]) == {
-        "source": "aws.scheduler",
-        "time": "<aws.scheduler.scheduled-time>",
+    time = "<aws.scheduler.scheduled-time>"
+    request = json.loads(target["Input"])
+    assert json.loads(request.pop("MessageBody")) == {"source": "aws.scheduler", "time": time}
+    assert request == {
+        "QueueUrl": "${DayQueue}",
+        "MessageGroupId": time,
+        "MessageDeduplicationId": time,
     }
 
 
@@ -208,20 +242,21 @@ def test_a_versions_description_has_room_for_long_names() -> None:
 
 
 @pytest.mark.parametrize("topic", ["", TOPIC])
-def test_every_function_and_both_queues_have_alarms(topic: str) -> None:
-    alarms = of_type(deployed(AlarmTopicArn=topic), "CloudWatch::Alarm")
+def test_every_function_and_all_queues_have_alarms(topic: str) -> None:
+    alarms = of_type(deployed(ActiveLanguage="go", AlarmTopicArn=topic), "CloudWatch::Alarm")
     watched = {
         (each["MetricName"], json.dumps(each["Dimensions"][0]["Value"])) for each in alarms.values()
     }
     assert watched == {
+        ("NumberOfMessagesDeleted", '{"Fn::GetAtt": ["DayQueue", "QueueName"]}'),
         *(
             (metric, json.dumps({"Ref": function}))
             for metric in ("Errors", "Duration")
             for function in FUNCTIONS.values()
         ),
-        (
-            "ApproximateNumberOfMessagesVisible",
-            '{"Fn::GetAtt": ["DayDeadLetterQueue", "QueueName"]}',
+        *(
+            ("ApproximateNumberOfMessagesVisible", json.dumps({"Fn::GetAtt": [name, "QueueName"]}))
+            for name in ("DayDeadLetterQueue", "ScheduleDeadLetterQueue")
         ),
         ("ApproximateAgeOfOldestMessage", '{"Fn::GetAtt": ["DayQueue", "QueueName"]}'),
     }
@@ -229,10 +264,33 @@ def test_every_function_and_both_queues_have_alarms(topic: str) -> None:
         assert alarm.get("AlarmActions", []) == ([topic] if topic else [])
 
 
-def test_the_dashboard_shows_every_function_and_both_queues() -> None:
+def test_the_alarms_of_functions_see_late_points_and_the_alias_only() -> None:
+    """A point has the time at which its invocation began, and comes when it has ended."""
+    for function in FUNCTIONS.values():
+        for kind in ("Errors", "Duration"):
+            alarm = deployed()[function.replace("Function", f"{kind}Alarm")]
+            assert alarm["Dimensions"] == [
+                {"Name": "FunctionName", "Value": {"Ref": function}},
+                {"Name": "Resource", "Value": f"${{{function}}}:live"},
+            ]
+            seen_s = alarm["Period"] * alarm["EvaluationPeriods"]
+            assert seen_s >= 2 * int(parameters(Timeout=900)["Timeout"])
+            assert alarm["DatapointsToAlarm"] == 1
+
+
+def test_a_day_that_nobody_sends_is_told() -> None:
+    assert "NoDayAlarm" not in deployed(ActiveLanguage="none")
+    alarm = deployed(ActiveLanguage="go")["NoDayAlarm"]
+    assert (alarm["Period"] * alarm["EvaluationPeriods"], alarm["Threshold"]) == (26 * 3600, 1)
+    assert alarm["ComparisonOperator"] == "LessThanThreshold"
+    assert alarm["TreatMissingData"] == "breaching"
+
+
+def test_the_dashboard_shows_every_function_and_all_queues() -> None:
     body = json.loads(deployed()["Dashboard"]["DashboardBody"])
     text = json.dumps(body)
-    for each in (*FUNCTIONS.values(), "DayQueue.QueueName", "DayDeadLetterQueue.QueueName"):
+    queues = ("DayQueue", "DayDeadLetterQueue", "ScheduleDeadLetterQueue")
+    for each in (*FUNCTIONS.values(), *(f"{name}.QueueName" for name in queues)):
         assert f"${{{each}}}" in text
     for function in FUNCTIONS.values():
         assert f"SOURCE '${{{function.replace('Function', 'LogGroup')}}}'" in text

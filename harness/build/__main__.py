@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from harness.build.sam_build import build
+from harness.build.sam_build import build, package_zip
 from harness.build.template import load_implementations
 from harness.model import Artefact, HarnessError, Implementation
-from harness.terminal import to_stderr
+from harness.targets.local.leftovers import clear_abandoned, clear_own
+from harness.terminal import interruptible, to_stderr
 
 
 def main(languages: Sequence[str]) -> int:
@@ -21,15 +24,26 @@ def main(languages: Sequence[str]) -> int:
         if isinstance(made, Artefact):
             sizes = f"{made.unzipped_bytes:,} bytes, {made.zip_bytes:,} zipped"
             print(f"{language}: {made.folder} ({sizes})")
+            print(f"  SHA-256 of the zip: {digest(package_zip(known[language]))}")
         else:
             ready = False
             to_stderr(str(made))
     return 0 if ready else 3
 
 
+def digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
 if __name__ == "__main__":
     try:
-        sys.exit(main(sys.argv[1:]))
+        with interruptible():
+            clear_abandoned()
+            sys.exit(main(sys.argv[1:]))
     except HarnessError as error:
         to_stderr(str(error))
         sys.exit(2)
+    except KeyboardInterrupt:
+        clear_own()
+        sys.exit(130)

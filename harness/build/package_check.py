@@ -15,8 +15,8 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from harness.build.archive import zipped
 from harness.build.elf import read_elf
-from harness.build.sam_build import zipped
 from harness.build.template import load_implementations
 from harness.model import HarnessError, Implementation, UsageError
 from harness.terminal import to_stderr
@@ -164,7 +164,7 @@ def _provided(_handler: str, _version: str, files: Mapping[str, Path]) -> Iterat
         elf = read_elf(bootstrap)
     except ValueError:
         return  # _native_problems reports it
-    remedy = "export CGO_ENABLED=0 and GOFLAGS, as docs/deploy.md says"
+    remedy = "build it as go/Makefile does"
     if elf is not None and not elf.is_static:
         yield f"bootstrap needs this machine's C library: {remedy}"
     if elf is not None and not elf.is_stripped:

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,17 +19,16 @@ from typing import IO, Any
 from zipfile import ZipFile
 
 from harness.model import Implementation, NotReady, Own
+from harness.scratch import scratch
 from harness.toolchain import programs
 
 _CODE_AND_CONSTANTS = frozenset("TtRr")  # of `go tool nm`; the other kinds fill no file
 
 
-def own_share(
-    implementation: Implementation, folder: Path, archive: IO[bytes], environment: Mapping[str, str]
-) -> Own | None:
+def own_share(implementation: Implementation, folder: Path, archive: IO[bytes]) -> Own | None:
     """The part of the artefact in ``folder``, zipped in ``archive``, that is the project's.
 
-    ``environment`` is that of the build. A failure here gives ``None`` and does not fail the build.
+    A failure here gives ``None`` and does not fail the build.
     """
     runtime = implementation.runtime
     try:
@@ -39,7 +37,7 @@ def own_share(
         if runtime.startswith("nodejs"):
             return _of_bundle(implementation, folder)
         if (implementation.code / "go.mod").exists():
-            return _of_binary(implementation.code, environment)
+            return _of_binary(implementation.code)
         if runtime.startswith("python"):
             names = {each.name for each in implementation.code.iterdir()}
             return _of_files(folder, archive, lambda name: name.split("/")[0] in names)
@@ -62,15 +60,15 @@ def _of_bundle(implementation: Implementation, folder: Path) -> Own | None:
     """By esbuild's metafile, if its bundle has the same bytes as the artefact."""
     if "EntryPoints" not in implementation.build_properties:
         return None
-    with tempfile.TemporaryDirectory(prefix="bundle-") as name:
-        work = Path(name) / "code"
+    with scratch("bundle") as place:
+        work = place / "code"
         shutil.copytree(
             implementation.code, work, ignore=shutil.ignore_patterns("node_modules", ".*")
         )
         npm = programs.find_npm()
         quiet = ("--ignore-scripts", "--no-audit", "--no-fund")
         programs.run([npm, "ci", *quiet], "npm ci", cwd=work)
-        made, meta = Path(name) / "made", Path(name) / "meta.json"
+        made, meta = place / "made", place / "meta.json"
         command = _esbuild_arguments(implementation.build_properties, work, made)
         esbuild = work / "node_modules/.bin/esbuild"
         programs.run([esbuild, *command, f"--metafile={meta}"], "esbuild", cwd=work)
@@ -107,14 +105,13 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {each.relative_to(folder).as_posix(): each.read_bytes() for each in files}
 
 
-def _of_binary(code: Path, environment: Mapping[str, str]) -> Own:
+def _of_binary(code: Path) -> Own:
     """By the linker's symbols, which the shipped binary lacks."""
     go = programs.find_go()
     module = (code / "go.mod").read_text().split()[1]
-    flags = re.sub(r" '?-ldflags=[^']*'?", "", environment["GOFLAGS"])
-    with tempfile.TemporaryDirectory(prefix="linked-") as name:
-        binary = Path(name) / "bootstrap"
-        env = {**os.environ, **environment, "GOFLAGS": flags}
+    with scratch("linked") as folder:
+        binary = folder / "bootstrap"
+        env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -tags=lambda.norpc"}
         programs.run([go, "build", "-trimpath", "-o", binary, "."], "go build", cwd=code, env=env)
         symbols = programs.run([go, "tool", "nm", "-size", binary], "go tool nm", cwd=code)
     return Own(sum(_own_symbols(symbols.splitlines(), module)), None)

@@ -6,21 +6,24 @@ Each function has its own build, so that a failure concerns one language only. T
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-import io
 import os
 import re
+import shutil
 import sys
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from harness.build.archive import size_of, zipped
+from harness.build.package_check import problems
 from harness.build.package_split import own_share
 from harness.build.template import TEMPLATE
 from harness.model import Artefact, Implementation, NotReady, Own
+from harness.scratch import is_abandoned, remove_folder, remove_folders, scratch
 from harness.targets.local.runtimes import runtime_command, runtime_version
 from harness.terminal import Progress, to_stderr
 from harness.toolchain import programs, tools
@@ -36,12 +39,9 @@ _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _NOISE = ("[INFO]", "Experimental features are", "Visit the docs page", "Build Failed")
 _SAM_DEBUG = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ \| ")
 
-# GOFLAGS: a static and stripped binary, as for a deployment; SAM's template can't set it
 _BUILD_ENVIRONMENT = {
     "SAM_CLI_TELEMETRY": "0",
     "AWS_DEFAULT_REGION": "us-east-1",
-    "CGO_ENABLED": "0",
-    "GOFLAGS": "-buildvcs=false -tags=lambda.norpc '-ldflags=-s -w'",
 }
 
 
@@ -79,6 +79,11 @@ def builds_of(template: Path) -> Path:
     return BUILDS.with_name(f"{BUILDS.name}-{name}")
 
 
+def package_zip(implementation: Implementation, template: Path = TEMPLATE) -> Path:
+    """The package of the last build, as one file."""
+    return builds_of(template) / implementation.language / "package.zip"
+
+
 def _build_one(implementation: Implementation, origin: _Origin, progress: Progress) -> Artefact:
     language = implementation.language
     for finding in check(implementation):
@@ -88,19 +93,28 @@ def _build_one(implementation: Implementation, origin: _Origin, progress: Progre
         raise NotReady(f"{language}: the code folder {implementation.code} does not exist")
     work = builds_of(origin.template) / language
     with tools.locked(work / "lock"):
+        remove_folders(is_abandoned, work)
         record = work / "record.json"
         key = _content_hash(implementation, origin)
         made = _read_record(record, key)
         if made is None:
             progress(f"building {language} with sam build")
+            if not record.exists():  # the last build failed or was killed: SAM trusts its cache
+                remove_folder(work / "cache")
             record.unlink(missing_ok=True)
             folder = _sam_build(implementation, origin, work)
-            progress(f"measuring the package of {language}")
+            progress(f"checking and measuring the package of {language}")
+            if wrong := problems(implementation, folder, origin.architecture):
+                raise NotReady(f"{language}: {folder} is no good package:\n{'\n'.join(wrong)}")
             archive = zipped(folder)
-            own = own_share(implementation, folder, archive, _BUILD_ENVIRONMENT)
+            package = package_zip(implementation, origin.template)
+            package.write_bytes(archive.getbuffer())
+            own = own_share(implementation, folder, archive)
+            folder = _keep(folder, work, key)
             size = archive.getbuffer().nbytes
-            made = _Record(key, str(folder), size, _size(folder), own)
+            made = _Record(key, str(folder), str(package), size, size_of(folder), own)
             record.write_bytes(msgspec.json.encode(made))
+        _hold(Path(made.folder))
     # installs the runtime's tools now, so that their failure fails this language only
     folder = Path(made.folder)
     runtime_command(implementation, folder, implementation.memory_mb, progress)
@@ -154,6 +168,38 @@ def _reason(output: str) -> str:
     return programs.tail("\n".join(kept))
 
 
+# ---- packages that other runs use ----
+
+#: folder -> the descriptor that this process holds it by until its end
+_held: dict[Path, int] = {}
+
+
+def _keep(built: Path, work: Path, key: str) -> Path:
+    """A copy of the build that no later build changes; the copies that no run holds go."""
+    for each in work.glob("kept-*"):
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove_folder(each)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(descriptor)
+    kept = work / f"kept-{key[:16]}"
+    if not kept.exists():
+        with scratch("package", work) as unfinished:
+            shutil.copytree(built, unfinished / "package", symlinks=True)
+            (unfinished / "package").rename(kept)
+    return kept
+
+
+def _hold(folder: Path) -> None:
+    """Keep other runs from removing the folder until this process ends."""
+    if folder not in _held:
+        _held[folder] = os.open(folder, os.O_RDONLY)
+        fcntl.flock(_held[folder], fcntl.LOCK_SH)
+
+
 # ---- the record of the last build ----
 
 
@@ -162,6 +208,7 @@ class _Record(msgspec.Struct, frozen=True):
 
     key: str
     folder: str
+    package: str
     zip_bytes: int
     unzipped_bytes: int
     own: Own | None
@@ -172,7 +219,8 @@ def _read_record(file: Path, key: str) -> _Record | None:
         record = msgspec.json.decode(file.read_bytes(), type=_Record)
     except (OSError, msgspec.DecodeError):
         return None
-    return record if record.key == key and Path(record.folder).is_dir() else None
+    is_there = Path(record.folder).is_dir() and Path(record.package).is_file()
+    return record if record.key == key and is_there else None
 
 
 def _content_hash(implementation: Implementation, origin: _Origin) -> str:
@@ -193,24 +241,3 @@ def _sources(folder: Path) -> Iterator[Path]:
             name for name in folders if name not in _LEFTOVERS and not name.startswith(".")
         )
         yield from (root / name for name in sorted(files))
-
-
-# ---- sizes ----
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in _files(folder))
-
-
-def zipped(folder: Path) -> io.BytesIO:
-    """The folder as a deployment package; the same files give the same bytes."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for path in _files(folder):
-            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix())
-            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
-    return buffer

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.model import HarnessError, Implementation
 from harness.toolchain.paths import ROOT
+
+if TYPE_CHECKING:
+    from samtranslator.plugins.globals.globals import Globals
 
 TEMPLATE = ROOT / "template.yaml"
 
@@ -31,22 +34,38 @@ def load_implementations(path: Path = TEMPLATE) -> tuple[Implementation, ...]:
         functions = {
             name: resource
             for name, resource in template["Resources"].items()
-            if resource["Type"] == _FUNCTION
+            if resource.get("Type") == _FUNCTION
         }
     except OSError as error:
         raise HarnessError(f"{path} can't be read: {error.strerror}") from error
     except Exception as error:  # YAML's and SAM's parsers document no exceptions
         raise HarnessError(f"{path} is not a SAM template: {error}") from error
     return tuple(
-        _implementation(
-            name,
-            resource.get("Metadata", {}),
-            shared.merge(_FUNCTION, resource["Properties"]),
-            _Values(f"{path.name}: {name}", template.get("Parameters", {})),
-            path.parent,
-        )
+        _function(path, name, resource, template.get("Parameters", {}), shared)
         for name, resource in functions.items()
     )
+
+
+def _function(
+    path: Path,
+    name: str,
+    resource: Mapping[str, Any],
+    parameters: Mapping[str, Mapping[str, Any]],
+    shared: Globals,
+) -> Implementation:
+    own = resource.get("Properties")
+    if not isinstance(own, dict):
+        raise HarnessError(f"{path}: {name} has no Properties: give the function its own")
+    try:
+        return _implementation(
+            name,
+            resource.get("Metadata", {}),
+            shared.merge(_FUNCTION, own),
+            _Values(f"{path}: {name}", parameters),
+            path.parent,
+        )
+    except (AttributeError, TypeError) as error:  # a list or nothing where a mapping belongs
+        raise HarnessError(f"{path}: {name} can't be read: {error}: mend its Properties") from error
 
 
 def _implementation(

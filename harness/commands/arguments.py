@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from harness.commands.output_files import write
 from harness.model import UsageError
 
 if TYPE_CHECKING:
@@ -158,7 +157,5 @@ def names(text: str) -> tuple[str, ...]:
     return names
 
 
-def export(value: Mapping[str, object], path: Path | None) -> None:
-    if path is None:
-        return
-    write(path, msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
+def as_json(value: Mapping[str, object]) -> str:
+    return msgspec.json.format(msgspec.json.encode(value)).decode() + "\n"

@@ -57,7 +57,8 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
     """Exit code 0: no message failed; 1: dead letters are left."""
     from harness.operate.backfill import Backfill, days_between, depth, list_accounts, tasks_for
     from harness.operate.ledger import open_ledger
-    from harness.operate.redrive import look
+    from harness.operate.messages import day_queue
+    from harness.operate.redrive import list_all
     from harness.targets.aws.session import open_clients
     from harness.targets.aws.stack import read_stack
     from harness.terminal import progress_on
@@ -66,7 +67,7 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
     days = days_between(*range_of(arguments))
     clients = open_clients(arguments.region)
     stack = read_stack(clients, arguments.stack)
-    queue, dead_letters = stack.output("QueueUrl"), stack.output("DeadLetterQueueUrl")
+    queue, dead_letters = day_queue(stack), stack.output("DeadLetterQueueUrl")
     if stack.output("ActiveLanguage") == "none":
         raise UsageError(
             f"stack {stack.name} has no active language, so no function would take the messages: "
@@ -94,7 +95,7 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
     print(f"{sent:,} sent")
     failed = depth(clients, dead_letters).all
     if failed:
-        print(f"{failed:,} failed for good:", *look(clients, dead_letters), sep="\n")
+        print(f"{failed:,} failed for good:", *list_all(clients, dead_letters), sep="\n")
         print(
             "the functions' logs name the causes; to try again: "
             f"python -m harness redrive --stack {stack.name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +15,9 @@ from harness.commands.arguments import (
     add_export,
     add_region,
     add_report_files,
+    as_json,
     count,
     day,
-    export,
     latencies,
     positive,
     positives,
@@ -25,8 +25,8 @@ from harness.commands.arguments import (
     switches,
 )
 from harness.commands.exits import DIFFERENT, INTERRUPTED, NOT_READY, OK, complain
-from harness.commands.output_files import require_writable
-from harness.commands.report import write_reports
+from harness.commands.output_files import is_same, reserved, write_each
+from harness.commands.report import Report, reports
 from harness.model import Comparison, Role, UsageError, VerdictKind
 
 if TYPE_CHECKING:
@@ -194,22 +194,34 @@ def _add_aws(group: Group) -> None:
 
 
 def run(arguments: argparse.Namespace, target: Target) -> int:
+    request = _request(arguments)
+    outputs = (arguments.export_json, arguments.html, arguments.markdown, arguments.csv)
+    with reserved(outputs, _inputs(arguments), arguments.source):
+        return _compare(request, arguments, target)
+
+
+def _inputs(arguments: argparse.Namespace) -> list[Path | None]:
+    """The files that no output may replace."""
+    inputs = [arguments.baseline, arguments.template]
+    export, resumed = arguments.export_json, arguments.resume
+    # the export of a resumed run contains the one that it goes on from
+    if export is None or resumed is None or not is_same(export, resumed):
+        inputs.append(resumed)
+    return inputs
+
+
+def _compare(request: Request, arguments: argparse.Namespace, target: Target) -> int:
     from harness.compare.orchestrate import compare
     from harness.report.json_export import read_export, to_json
     from harness.report.terminal_report import render
     from harness.report.trail import render_oddities
     from harness.terminal import progress_on
 
-    request = _request(arguments)
-    for file in (arguments.export_json, arguments.html, arguments.markdown, arguments.csv):
-        if file is not None:
-            require_writable(file)
     baseline = None if arguments.baseline is None else read_export(arguments.baseline)
     earlier = None if arguments.resume is None else read_export(arguments.resume)
 
     def keep(so_far: Comparison) -> None:  # so that a kill loses one round at most
-        if arguments.export_json is not None:
-            export(to_json(so_far), arguments.export_json)
+        write_each(_export(to_json(so_far), arguments))
 
     with _chosen_target(arguments, request, target) as chosen, progress_on(sys.stderr) as progress:
         comparison = compare(request, chosen, progress, keep, earlier)
@@ -218,8 +230,7 @@ def run(arguments: argparse.Namespace, target: Target) -> int:
     exported = to_json(comparison)
     if oddities is not None:
         exported["oddities"] = oddities.to_json()
-    export(exported, arguments.export_json)
-    write_reports(comparison, arguments)
+    code = write_each([*_export(exported, arguments), *reports(comparison, arguments)])
     render(comparison, sys.stdout)
     if oddities is not None:
         print()
@@ -227,10 +238,16 @@ def run(arguments: argparse.Namespace, target: Target) -> int:
     if comparison.interrupted:
         return complain("interrupted: the report above is of the samples until then", INTERRUPTED)
     return max(
+        code,
         _exit_code(comparison, required=bool(arguments.languages or arguments.require_all)),
         _exit_code_of_limits(comparison, may_limit=may_limit),
         _exit_code_against(baseline, comparison, arguments.max_slowdown),
     )
+
+
+def _export(exported: Mapping[str, object], arguments: argparse.Namespace) -> list[Report]:
+    file = arguments.export_json
+    return [] if file is None else [(file, lambda: as_json(exported))]
 
 
 def _request(arguments: argparse.Namespace) -> Request:

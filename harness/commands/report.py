@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands.arguments import add_report_files
-from harness.commands.exits import OK
-from harness.commands.output_files import write
+from harness.commands.output_files import reserved, write_each
 from harness.model import Comparison, UsageError
 
 if TYPE_CHECKING:
     from harness.commands.arguments import Commands
     from harness.report.side_by_side import SideBySide
     from harness.targets.interface import Target
+
+#: A file, and the function that makes its text.
+type Report = tuple[Path, Callable[[], str]]
 
 
 def add_parser(commands: Commands) -> None:
@@ -33,6 +36,12 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace, _: Target) -> int:
+    outputs = (arguments.html, arguments.markdown, arguments.csv)
+    with reserved(outputs, arguments.files):
+        return _show(arguments)
+
+
+def _show(arguments: argparse.Namespace) -> int:
     from harness.report.json_export import read_export
     from harness.report.terminal_report import render, render_side_by_side
 
@@ -42,35 +51,38 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
     if len(comparisons) > 1:
         if arguments.csv:
             raise UsageError("--csv writes the samples of one file: name one file only")
-        _write_side_by_side(comparisons, arguments)
+        code = write_each(_reports_side_by_side(comparisons, arguments))
         render_side_by_side(comparisons, sys.stdout)
-        return OK
+        return code
     (comparison,) = comparisons.values()
-    write_reports(comparison, arguments)
+    code = write_each(reports(comparison, arguments))
     render(comparison, sys.stdout)
-    return OK
+    return code
 
 
-def write_reports(comparison: Comparison, arguments: argparse.Namespace) -> None:
+def reports(comparison: Comparison, arguments: argparse.Namespace) -> Iterator[Report]:
+    """The reports that the arguments ask for."""
     if arguments.html is not None:
         from harness.report.html_page.page import render_page
 
-        write(arguments.html, render_page(comparison))
+        yield arguments.html, lambda: render_page(comparison)
     if arguments.markdown is not None or arguments.csv is not None:
         from harness.report.markdown import markdown, samples_csv
 
         if arguments.markdown is not None:
-            write(arguments.markdown, markdown(comparison))
+            yield arguments.markdown, lambda: markdown(comparison)
         if arguments.csv is not None:
-            write(arguments.csv, samples_csv(comparison))
+            yield arguments.csv, lambda: samples_csv(comparison)
 
 
-def _write_side_by_side(comparisons: SideBySide, arguments: argparse.Namespace) -> None:
+def _reports_side_by_side(
+    comparisons: SideBySide, arguments: argparse.Namespace
+) -> Iterator[Report]:
     if arguments.html is not None:
         from harness.report.html_page.page import render_side_by_side_page
 
-        write(arguments.html, render_side_by_side_page(comparisons))
+        yield arguments.html, lambda: render_side_by_side_page(comparisons)
     if arguments.markdown is not None:
         from harness.report.markdown import side_by_side_markdown
 
-        write(arguments.markdown, side_by_side_markdown(comparisons))
+        yield arguments.markdown, lambda: side_by_side_markdown(comparisons)

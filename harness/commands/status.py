@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.arguments import add_export, add_range, add_stack, export, range_of
+from harness.commands.arguments import add_export, add_range, add_stack, as_json, range_of
 from harness.commands.exits import DIFFERENT, OK
-from harness.commands.output_files import require_writable
+from harness.commands.output_files import reserved, write_each
 from harness.model import UsageError
 
 if TYPE_CHECKING:
@@ -39,14 +39,17 @@ def add_parser(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace, _: Target) -> int:
     """Exit code 0: all days are published; 1: a day is missing or broken."""
+    with reserved([arguments.export_json]):
+        return _status(arguments)
+
+
+def _status(arguments: argparse.Namespace) -> int:
     from harness.operate.backfill import days_between, list_accounts
     from harness.operate.status import describe, from_bucket, from_folder, read_status
     from harness.targets.aws.session import open_clients
     from harness.targets.aws.stack import read_stack
 
     days = days_between(*range_of(arguments))
-    if arguments.export_json is not None:
-        require_writable(arguments.export_json)
     accounts: list[str | None] = [None]
     if arguments.destination is not None:
         if arguments.stack is not None:
@@ -70,5 +73,6 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
     found = read_status(read, prefix, days, accounts)
     print(*describe(found), sep="\n")
     exported = {"schema": 1, "days": [each.to_json() for each in found]}
-    export(exported, arguments.export_json)
-    return OK if all(each.published for each in found) else DIFFERENT
+    file = arguments.export_json
+    code = write_each([] if file is None else [(file, lambda: as_json(exported))])
+    return code or (OK if all(each.published for each in found) else DIFFERENT)

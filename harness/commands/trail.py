@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.arguments import add_export, day, export
-from harness.commands.exits import OK
-from harness.commands.output_files import require_writable
+from harness.commands.arguments import add_export, as_json, day
+from harness.commands.output_files import reserved, write_each
 
 if TYPE_CHECKING:
     from harness.commands.arguments import Commands
@@ -38,13 +37,16 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace, _: Target) -> int:
+    with reserved([arguments.export_json], trail=arguments.source):
+        return _describe(arguments)
+
+
+def _describe(arguments: argparse.Namespace) -> int:
     from harness.fixtures.survey import survey
     from harness.fixtures.trail import find_trail
-    from harness.report.trail import days_to_json, render_days, render_oddities
+    from harness.report.trail import days_to_json, not_files, render_days, render_oddities
     from harness.terminal import progress_on
 
-    if arguments.export_json is not None:
-        require_writable(arguments.export_json)
     with progress_on(sys.stderr) as progress:
         progress(f"reading the keys of {arguments.source}")
         trail = find_trail(arguments.source)
@@ -55,9 +57,13 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
     exported: dict[str, object] = {"schema": 1}
     if oddities is None:
         render_days(trail, sys.stdout)
-        exported |= {"days": days_to_json(trail), "elsewhere": trail.elsewhere}
+        exported |= {
+            "days": days_to_json(trail),
+            "elsewhere": trail.elsewhere,
+            "not_files": not_files(trail),
+        }
     else:
         render_oddities(oddities, sys.stdout)
         exported["oddities"] = oddities.to_json()
-    export(exported, arguments.export_json)
-    return OK
+    file = arguments.export_json
+    return write_each([] if file is None else [(file, lambda: as_json(exported))])

@@ -6,10 +6,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from harness.compare.floor.expected import ExpectedTexts
@@ -23,6 +21,7 @@ from harness.model import (
     Verdict,
     VerdictKind,
 )
+from harness.scratch import scratch
 from harness.targets.interface import VCPU_MB, Latency, Limits, Placement, Sandbox, Store, Target
 from harness.targets.local.placement import pinned
 from harness.terminal import Progress
@@ -69,13 +68,16 @@ class StagedDay:
         if found not in self.judged:
             verdict = _judge_objects(expected, objects, role)
             if not verdict.accepts:
-                return verdict
+                return replace(
+                    verdict, reason=f"{_own_words(invocation, expected)}{verdict.reason}"
+                )
             self.judged[found] = verdict
         want = expected.result() if role is not Role.PEER else peer_result(expected)
         if same_json(invocation.result, want):
             return self.judged[found]
         told, wanted = json.dumps(invocation.result), json.dumps(want)
-        return Verdict(VerdictKind.MISMATCH, f"result is {told}, expected {wanted}")
+        words = _own_words(invocation, expected)
+        return Verdict(VerdictKind.MISMATCH, f"{words}result is {told}, expected {wanted}")
 
     def stored_bytes(self) -> int:
         objects = self.store.read_tree(_DESTINATION_BUCKET)
@@ -88,6 +90,17 @@ class StagedDay:
     def later(self, target: Target, latency: Latency) -> AbstractContextManager[Mapping[str, str]]:
         """``env`` with a latency on the way to the store."""
         return _later(self.env, target, latency)
+
+
+def _own_words(invocation: Invocation, expected: ExpectedDay) -> str:
+    """The sources that the function itself calls bad (O2), and that are not; a line, or nothing."""
+    told = [line for line in invocation.log if line.get("event") == "bad_source"]
+    wrong = [each for each in told if (each.get("key"), each.get("code")) not in expected.bad]
+    if not wrong:
+        return ""
+    first = wrong[0]
+    more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    return f"the function could not read {first.get('key')}{more}: {first.get('code')}\n"
 
 
 def _judge_objects(expected: ExpectedDay, objects: Mapping[str, bytes], role: Role) -> Verdict:
@@ -124,7 +137,7 @@ def staged(
     chunk_bytes = int(settings["CHUNK_BYTES"])
     progress("starting the S3 server")
     with (
-        TemporaryDirectory(prefix="expected-") as folder,
+        scratch("expected") as folder,
         pinned(placement.others),
         target.serve(placement.others) as store,
     ):
@@ -141,11 +154,11 @@ def staged(
 
         first, *others = days
         limit = int(settings["MAX_SOURCE_BYTES"])
-        with ExpectedTexts(Path(folder) / "texts", first, chunk_bytes, limit) as texts:
-            day_folder = Path(folder) / "day"
+        with ExpectedTexts(folder / "texts", first, chunk_bytes, limit) as texts:
+            day_folder = folder / "day"
             expected = stage(days[first], put_first, day_folder, first, chunk_bytes, prefix)
         half = [
-            stage(days[day], put, Path(folder) / day.isoformat(), day, chunk_bytes, prefix)
+            stage(days[day], put, folder / day.isoformat(), day, chunk_bytes, prefix)
             for day in others
         ]
         env = {**_PLACES, **store.env()}

@@ -7,7 +7,7 @@ a day. So the backfill can be stopped, and no message expires.
 
 from __future__ import annotations
 
-import json
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +17,12 @@ from typing import Any
 
 from harness.model import HarnessError
 from harness.operate.ledger import Ledger, Task
+from harness.operate.messages import message
 from harness.targets.aws.session import Clients, explained
 from harness.targets.aws.stack import Stack
 from harness.terminal import Progress
 
+_ACCOUNT = re.compile("[0-9]{12}")
 _BATCH = 10  # the most that SQS accepts
 _POLL_S = 10.0
 _QUIET_POLLS = 3  # SQS's counts are approximate: a queue is empty after so many counts of 0
@@ -51,19 +53,24 @@ def tasks_for(
 
 
 def list_accounts(clients: Clients, stack: Stack) -> list[str]:
-    """The accounts with a trail in the source bucket, in both layouts."""
+    """The accounts with a trail in the source bucket, in both layouts.
+
+    An account without ``CloudTrail/`` has other logs only: its days would be ``NO_TRAIL`` (L7).
+    """
     bucket, root = stack.output("SourceBucket"), f"{stack.outputs.get('SourcePrefix', '')}AWSLogs/"
-    names = _subfolders(clients, bucket, root)
-    organisations = [name for name in names if name.startswith("o-")]
     with ThreadPoolExecutor(8) as pool:
-        members = pool.map(
-            lambda name: _subfolders(clients, bucket, f"{root}{name}/"), organisations
-        )
-        found = {*names, *(name for each in members for name in each)}
-    accounts = sorted(name for name in found if len(name) == 12 and name.isdecimal())
-    if not accounts:
-        raise HarnessError(f"s3://{bucket}/{root} has no account folder: check SourcePrefix")
-    return accounts
+
+        def inside(folders: Sequence[str]) -> list[str]:
+            found = pool.map(lambda folder: _subfolders(clients, bucket, folder), folders)
+            return [each for names in found for each in names]
+
+        top = inside([root])
+        members = inside([each for each in top if _name(each).startswith("o-")])
+        accounts = [each for each in (*top, *members) if _ACCOUNT.fullmatch(_name(each))]
+        trails = [each for each in inside(accounts) if _name(each) == "CloudTrail"]
+    if not trails:
+        raise HarnessError(f"s3://{bucket}/{root} has no account with a trail: check SourcePrefix")
+    return sorted({each.split("/")[-3] for each in trails})
 
 
 def depth(clients: Clients, queue: str) -> Depth:
@@ -114,10 +121,7 @@ class Backfill:
         return found
 
     def _send(self, batch: Sequence[Task]) -> None:
-        entries = [
-            {"Id": str(number), "MessageBody": json.dumps(task.event())}
-            for number, task in enumerate(batch)
-        ]
+        entries = [{"Id": str(number), **message(task)} for number, task in enumerate(batch)]
         while entries:
             with explained("sqs:SendMessage", f"queue {self.queue}"):
                 answer = self.clients.sqs.send_message_batch(QueueUrl=self.queue, Entries=entries)
@@ -136,14 +140,15 @@ def _batches(tasks: Sequence[Task]) -> Iterator[Sequence[Task]]:
     return (tasks[start : start + _BATCH] for start in range(0, len(tasks), _BATCH))
 
 
+def _name(folder: str) -> str:
+    return folder.split("/")[-2]
+
+
 def _subfolders(clients: Clients, bucket: str, prefix: str) -> list[str]:
     names: list[str] = []
     with explained("s3:ListBucket", f"bucket {bucket}"):
         pages = clients.s3.get_paginator("list_objects_v2")
         found: Any
         for found in pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
-            names += [
-                each["Prefix"].removeprefix(prefix).rstrip("/")
-                for each in found.get("CommonPrefixes", ())
-            ]
+            names += [each["Prefix"] for each in found.get("CommonPrefixes", ())]
     return names

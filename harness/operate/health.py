@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.model import Finding, HarnessError, Implementation
 from harness.operate.backfill import depth
+from harness.operate.messages import day_queue
 from harness.targets.aws.deployed import read_deployed
 from harness.targets.aws.session import Clients, explained, open_clients
 from harness.targets.aws.stack import Stack, read_stack
@@ -39,7 +40,7 @@ def check_stack(
         yield _failed("functions", error)
     for output in ("SourceBucket", "DestinationBucket"):
         yield _bucket(clients, stack, output)
-    for output in ("QueueUrl", "DeadLetterQueueUrl"):
+    for output in ("QueueUrl", "DeadLetterQueueUrl", "ScheduleDeadLetterQueueUrl"):
         yield _queue(clients, stack, output)
 
 
@@ -60,13 +61,13 @@ def _bucket(clients: Clients, stack: Stack, output: str) -> Finding:
 
 def _queue(clients: Clients, stack: Stack, output: str) -> Finding:
     try:
-        queue = stack.output(output)
+        queue = day_queue(stack) if output == "QueueUrl" else stack.output(output)
         found = depth(clients, queue)
     except HarnessError as error:
         return _failed(output, error)
-    if output == "DeadLetterQueueUrl" and found.all:
+    if output != "QueueUrl" and found.all:
         remedy = f"python -m harness redrive --stack {stack.name} --dry-run lists them"
-        return Finding(output, False, f"{found.all:,} days failed for good", remedy)
+        return Finding(output, False, f"{found.all:,} dead letters", remedy)
     return Finding(output, True, f"{found.waiting:,} waiting, {found.in_flight:,} in flight")
 
 

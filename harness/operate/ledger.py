@@ -13,11 +13,16 @@ from harness.model import UsageError
 
 @dataclass(frozen=True, slots=True, order=True)
 class Task:
-    """A message: a day, or an account's part of one. With ``force`` it is another task."""
+    """A day to aggregate, or an account's part of one. With ``force`` it is another task."""
 
     day: date
     account: str | None = None
     force: bool = False
+
+    @property
+    def group(self) -> str:
+        """The name of its message group: tasks of one group run one after another."""
+        return f"{self.day}" if self.account is None else f"{self.day}/{self.account}"
 
     def event(self) -> dict[str, object]:
         """The trigger (SPEC T3, T4)."""
@@ -39,7 +44,7 @@ class Task:
 @dataclass(slots=True)
 class Ledger:
     """The sent tasks. Each batch is appended, so that a killed backfill sends at most one batch
-    twice, which is harmless (W9).
+    twice. Such days run twice, one run after the other, which is harmless (W9).
     """
 
     file: Path

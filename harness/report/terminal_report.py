@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import IO
 
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
@@ -33,6 +32,7 @@ from harness.report.formatting import (
 )
 from harness.report.side_by_side import SideBySide, growth_table, remarks, side_by_side_table
 from harness.report.tables import detail_tables, with_summaries
+from harness.terminal import Console
 
 _MIN_WIDTH, _UNBOUNDED = 80, 1000
 _STYLES = {

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import IO
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from harness.fixtures.staging import SMALL_BYTES
 from harness.fixtures.survey import KINDS, Oddities, Spread
 from harness.fixtures.trail import Trail, TrailDay
+from harness.terminal import Console
 
 _WIDTH = 100
 _LAYOUTS = {
@@ -124,11 +124,18 @@ def render_days(trail: Trail, stream: IO[str], width: int | None = None) -> None
         notes.append(f"{trail.elsewhere:,} in no day's folder")
     if notes:
         console.print(_text(f"not read: {', '.join(notes)}"))
+    for path, kind in not_files(trail).items():
+        console.print(_text(f"no file: {path} is {kind}"))
 
 
 def days_to_json(trail: Trail) -> dict[str, dict[str, int]]:
     """day -> its counts."""
     return {name: _counts(day) for name, day in trail.days.items()}
+
+
+def not_files(trail: Trail) -> dict[str, str]:
+    """Each path at the place of a source that is no file, and its kind."""
+    return {str(path): kind for day in trail.days.values() for path, kind in day.not_files.items()}
 
 
 def _counts(day: TrailDay) -> dict[str, int]:

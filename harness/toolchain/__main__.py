@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from harness.model import NotReady
-from harness.terminal import to_stderr
+from harness.scratch import end_abandoned_processes, is_abandoned, is_own, remove_folders
+from harness.terminal import interruptible, to_stderr
+from harness.toolchain.paths import MADE
 from harness.toolchain.tools import (
     companion_python,
     find_node,
@@ -46,4 +48,11 @@ def main(names: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        with interruptible():
+            end_abandoned_processes()
+            remove_folders(is_abandoned, MADE)
+            sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        remove_folders(is_own, MADE)
+        sys.exit(130)

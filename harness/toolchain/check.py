@@ -14,7 +14,7 @@ from harness.toolchain.programs import (
     find_uv,
     host_architecture,
 )
-from harness.toolchain.tools import base_python
+from harness.toolchain.tools import base_python, carried_rie
 
 
 def check(implementation: Implementation) -> list[Finding]:
@@ -23,6 +23,7 @@ def check(implementation: Implementation) -> list[Finding]:
     common = [
         _finding("machine", host_architecture),
         _finding("sam", lambda: f"aws-sam-cli {importlib.metadata.version('aws-sam-cli')}"),
+        _finding("emulator", carried_rie),
         _finding("uv", find_uv),
         _finding("go for the S3 server", find_go),
     ]

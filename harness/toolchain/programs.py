@@ -18,6 +18,7 @@ from pathlib import Path
 from uv import find_uv_bin
 
 from harness.model import NotReady
+from harness.scratch import dies_with_parent, scratch
 from harness.toolchain.paths import SOURCES
 
 
@@ -118,19 +119,22 @@ def run(
 ) -> str:
     """Run a program to its end and return its output.
 
-    Raises ``NotReady`` if it fails. ``reason`` extracts the message from the output.
+    Raises ``NotReady`` if it fails. ``reason`` extracts the message from the output. The program's
+    TMPDIR tells a later run what to end if this one is killed: a build starts other programs.
     """
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    with scratch("program") as temporary:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env={**(os.environ if env is None else env), "TMPDIR": str(temporary)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+            preexec_fn=dies_with_parent(),
+        )
     if done.returncode != 0:
         raise NotReady(f"{what} failed (exit {done.returncode}):\n{reason(done.stdout)}")
     return done.stdout

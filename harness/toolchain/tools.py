@@ -1,7 +1,8 @@
 """The pinned tools: each is built once into ``.tools/`` from its lock in ``tools/``.
 
 The name of a tool's folder contains the hash of its lock, so that a tool is built again only after
-a change of its lock. Each function returns a path that exists or raises ``NotReady``.
+a change of its lock. A list in the folder has the size of each file: a damaged tool is built again.
+Each function returns a path that exists or raises ``NotReady``.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ import contextlib
 import fcntl
 import hashlib
 import importlib.metadata
-import importlib.util
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from harness.model import NotReady
+from harness.scratch import is_owned, scratch
 from harness.terminal import Progress, to_stderr
 from harness.toolchain.paths import MADE, SOURCES
 from harness.toolchain.programs import (
@@ -55,7 +57,7 @@ def find_node(major: int = 24, progress: Progress = to_stderr) -> Path:
         found[0].rename(folder / "node")
         shutil.rmtree(folder / "node_modules")
 
-    return _made("node", _hash(lock, host_architecture()), make) / "node"
+    return _made("node", _hash(lock, host_architecture()), make, "node")
 
 
 def s3_server_binary(progress: Progress = to_stderr) -> Path:
@@ -85,25 +87,36 @@ def _go_tool(folder_name: str, name: str, package: str, what: str, progress: Pro
         )
 
     key = _hash(source / "go.mod", source / "go.sum", host_architecture())
-    return _made(folder_name, key, make) / name
+    return _made(folder_name, key, make, name)
 
 
 def rie_binary() -> Path:
     """An executable copy of the Lambda Runtime Interface Emulator in aws-sam-cli."""
     architecture = host_architecture()
-    spec = importlib.util.find_spec("samcli")
-    if spec is None or spec.origin is None:
-        raise NotReady("aws-sam-cli is not in this environment: run make setup")
-    carried = Path(spec.origin).parent / f"local/rapid/aws-lambda-rie-{architecture}"
-    if not carried.exists():
-        raise NotReady(f"aws-sam-cli does not contain {carried.name}: run make setup")
+    carried = carried_rie()
 
     def make(folder: Path) -> None:
         shutil.copy(carried, folder / "aws-lambda-rie")
         (folder / "aws-lambda-rie").chmod(0o755)
 
     version = importlib.metadata.version("aws-sam-cli")
-    return _made("rie", _hash(version, architecture), make) / "aws-lambda-rie"
+    return _made("rie", _hash(version, architecture), make, "aws-lambda-rie")
+
+
+def carried_rie() -> Path:
+    """The emulator in aws-sam-cli. Raises ``NotReady`` if it is absent or damaged."""
+    name = f"samcli/local/rapid/aws-lambda-rie-{host_architecture()}"
+    try:
+        files = importlib.metadata.files("aws-sam-cli") or []
+    except importlib.metadata.PackageNotFoundError as error:
+        raise NotReady("aws-sam-cli is not in this environment: run make setup") from error
+    for each in files:
+        if each.as_posix() == name:
+            path = Path(str(each.locate()))
+            if path.is_file() and path.stat().st_size == each.size:
+                return path
+            raise NotReady(f"{path} is absent or damaged: remove .venv and run make setup")
+    raise NotReady(f"aws-sam-cli does not contain {name}: remove .venv and run make setup")
 
 
 #: The native library in the folder of ``java_ric_jars``.
@@ -136,7 +149,7 @@ def java_ric_jars(progress: Progress = to_stderr) -> Path:
             content = archive.read(f"jni/libaws-lambda-jni.linux-{named}.so")
         (folder / JAVA_RIC_LIBRARY).write_bytes(content)
 
-    return _made("java-ric", _hash(pom, architecture), make)
+    return _made("java-ric", _hash(pom, architecture), make, JAVA_RIC_LIBRARY).parent
 
 
 def python_for_runtime(version: str, progress: Progress = to_stderr) -> Path:
@@ -176,7 +189,7 @@ def _python(name: str, version: str, what: str, progress: Progress) -> Path:
         python = folder / "bin/python"
         run([find_uv(), "pip", "install", "--require-hashes", "-r", lock, "-p", python], "uv pip")
 
-    return _made(name, _hash(lock, str(base)), make) / "bin/python"
+    return _made(name, _hash(lock, str(base)), make, "bin/python")
 
 
 def base_python(version: str) -> Path:
@@ -187,28 +200,83 @@ def base_python(version: str) -> Path:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock between processes, on the file ``path``."""
+    """Hold an exclusive lock between processes, on the file ``path``. Tell if it has to wait."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            to_stderr(f"waiting: another run works in {path.parent}")
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _made(name: str, key: str, make: Callable[[Path], None]) -> Path:
+# ---- the folders of the tools ----
+
+#: In a tool's folder: path -> size of each file.
+_LIST = "files.json"
+#: The folders that this process has found whole.
+_whole: set[Path] = set()
+
+
+def _made(name: str, key: str, make: Callable[[Path], None], program: str) -> Path:
+    """The path of ``program``, which ``make`` puts into the folder that it gets."""
     folder = MADE / f"{name}-{key}"
-    if folder.exists():
-        return folder
-    with locked(MADE / f"{name}.lock"):
-        if not folder.exists():  # another process may have made it meanwhile
-            # a name under .tools, so that the rename is atomic
-            unfinished = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=MADE))
-            try:
-                make(unfinished)
-                unfinished.chmod(0o755)
-                unfinished.rename(folder)
-            finally:
-                shutil.rmtree(unfinished, ignore_errors=True)
-    return folder
+    if folder in _whole or _is_whole(folder):
+        _whole.add(folder)
+        return folder / program
+    with locked(MADE / f"{name}.lock"):  # another process may be making it
+        if (folder / program).exists() and not (folder / _LIST).exists():
+            _write_list(folder)  # an earlier version wrote none
+        if not _is_whole(folder):
+            _make_folder(folder, name, make)
+    _whole.add(folder)
+    return folder / program
+
+
+def _make_folder(folder: Path, name: str, make: Callable[[Path], None]) -> None:
+    # folders under .tools, so that a rename is atomic
+    with scratch(name, MADE) as unfinished, scratch(f"{name}-damaged", MADE) as damaged:
+        try:
+            make(unfinished)
+        except NotReady as error:
+            raise NotReady(f"{error}\nIt belongs into {folder}: then run make setup") from error
+        _write_list(unfinished)
+        unfinished.chmod(0o755)
+        if folder.exists():
+            to_stderr(f"{folder} was damaged and is made again")
+            folder.rename(damaged / folder.name)
+        unfinished.rename(folder)
+
+
+def damaged_folders() -> list[Path]:
+    """The folders of tools that the next use makes again."""
+    if not MADE.is_dir():
+        return []
+    folders = [each for each in sorted(MADE.iterdir()) if each.is_dir()]
+    # one without a list, but with files, is of an earlier version
+    listed = [each for each in folders if (each / _LIST).exists() or not any(each.iterdir())]
+    return [each for each in listed if not is_owned(each.name) and not _is_whole(each)]
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        sizes = msgspec.json.decode((folder / _LIST).read_bytes(), type=dict[str, int])
+    except (OSError, msgspec.MsgspecError):
+        return False
+    return sizes == {name: _size(folder / name) for name in sizes}
+
+
+def _write_list(folder: Path) -> None:
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    sizes = {path.relative_to(folder).as_posix(): _size(path) for path in files}
+    unfinished = folder / f".{_LIST}"
+    unfinished.write_bytes(msgspec.json.encode(sizes))
+    unfinished.replace(folder / _LIST)
+
+
+def _size(path: Path) -> int | None:
+    return path.lstat().st_size if path.exists() else None
 
 
 def _hash(*parts: Path | str) -> str:

@@ -19,10 +19,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT, Popen, TimeoutExpired
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from harness.model import HarnessError, UsageError
+from harness.scratch import dies_with_parent, scratch
 from harness.toolchain.paths import ROOT
 from harness.toolchain.programs import tail
 from harness.toolchain.tools import find_node
@@ -114,8 +114,7 @@ def describe(outcome: Outcome) -> str:
 @contextmanager
 def _checkout(mutant: Mutant) -> Iterator[Path]:
     """A small checkout with the mutated language and links to the shared folders."""
-    with TemporaryDirectory(prefix=f"mutant-{mutant.language}-") as folder:
-        root = Path(folder)
+    with scratch(f"mutant-{mutant.language}") as root:
         original, code = ROOT / mutant.language, root / mutant.language
         waste = shutil.ignore_patterns("node_modules", "__pycache__", ".*_cache")
         shutil.copytree(original, code, ignore=waste)
@@ -157,9 +156,19 @@ def _by_judge(mutant: Mutant, root: Path) -> Outcome:
 
 def _run(command: Sequence[str], folder: Path, seconds: float) -> tuple[int | None, str]:
     """The exit code, ``None`` after the time limit, and the output."""
-    with Popen(
-        command, cwd=folder, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, start_new_session=True
-    ) as process:
+    with (
+        scratch("mutant-tests") as temporary,
+        Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, "TMPDIR": str(temporary)},
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=STDOUT,
+            start_new_session=True,
+            preexec_fn=dies_with_parent(),
+        ) as process,
+    ):
         try:
             output, _ = process.communicate(timeout=seconds)
         except BaseException as error:

@@ -6,6 +6,7 @@ import { dayPrefix } from './trigger.js';
 import { ChunkBuffer } from './tuning/chunk-buffer.js';
 import { GatheredLines } from './tuning/gathered-lines.js';
 
+/** @import { Deadline } from './attempts.js' */
 /** @import { Config } from './config.js' */
 /** @import { Journal } from './journal.js' */
 /** @import { Lines } from './splitter.js' */
@@ -31,15 +32,8 @@ export class Writer {
   #compressed = new ChunkBuffer();
   #run;
 
-  /**
-   * @param {object} run
-   * @param {Store} run.store
-   * @param {Config} run.config
-   * @param {Day} run.day
-   * @param {string} run.requestId
-   * @param {Journal} run.journal
-   * @param {{check: () => void}} run.deadline `check` throws once the time is up (E6)
-   */
+  /** @param {{store: Store, config: Config, day: Day, requestId: string, journal: Journal,
+   *   deadline: Pick<Deadline, 'check'>}} run */
   constructor(run) {
     this.#run = run;
   }
@@ -53,9 +47,8 @@ export class Writer {
     let left = count;
     for (let start = 0, end = 0; start < bytes.length; start = end) {
       this.#open ??= new OpenChunk(config.gzipLevel, this.#compressed, journal);
-      // The chunk closes behind the record that holds the last byte of its room (C3).
-      const room = config.chunkBytes - this.#open.bytes;
-      end = start + room < bytes.length ? bytes.indexOf(LF, start + room - 1) + 1 : bytes.length;
+      end = endOfChunk(bytes, start, config.chunkBytes - this.#open.bytes);
+      // Lines are counted only where a source is cut.
       const records = end === bytes.length ? left : countLines(bytes.subarray(start, end));
       left -= records;
       await this.#open.add(bytes.subarray(start, end), records);
@@ -140,6 +133,11 @@ class OpenChunk {
     });
   }
 }
+
+/** @type {(lines: Buffer, start: number, room: number) => number} where a chunk with this room
+ * ends: behind the record that holds the last byte of it (C3) */
+const endOfChunk = (lines, start, room) =>
+  start + room < lines.length ? lines.indexOf(LF, start + room - 1) + 1 : lines.length;
 
 /** @param {Buffer} lines */
 const countLines = (lines) => {

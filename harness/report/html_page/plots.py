@@ -33,6 +33,7 @@ def plots(comparison: Comparison, rows: Measured) -> Iterator[Plot]:
     yield from sweep_plots(comparison, colours_of(rows))
     if any(found.warm for _, found in measured):
         yield _warm(measured)
+    if phase_names(measured):
         yield _phases(measured)
     if any(found.first for _, found in measured):
         yield _first(measured)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import secrets
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from harness.scratch import owned_name
+
 _REMOVE_TIMEOUT_S = 2.0
-_NAME = re.compile(r"rosetta-(\d+)-(\d+)-[0-9a-f]+")
 
 
 def own_groups(pid: int | None = None) -> Mapping[str, Path]:
@@ -40,28 +39,23 @@ def own_groups(pid: int | None = None) -> Mapping[str, Path]:
 
 
 def new_name() -> str:
-    """A unique name for a folder. It contains the process id and namespace of its maker."""
-    return f"rosetta-{_pid_namespace()}-{os.getpid()}-{secrets.token_hex(4)}"
-
-
-def _pid_namespace() -> int:
-    return Path("/proc/self/ns/pid").stat().st_ino
+    """A unique name for a group. It tells its owner."""
+    return owned_name("group")
 
 
 def make(folder: Path) -> None:
-    """Make a group's folder, and remove those of dead runs beside it. Raises ``OSError``."""
-    for stale in _stale(folder.parent):
-        with contextlib.suppress(OSError):  # it may still be in use, or belong to another user
-            stale.rmdir()
+    """Make a group's folder. Raises ``OSError``."""
     folder.mkdir()
 
 
-def _stale(parent: Path) -> Iterator[Path]:
-    for each in parent.glob("rosetta-*"):
-        match = _NAME.fullmatch(each.name)
-        is_ours = match is not None and int(match[1]) == _pid_namespace()
-        if match and is_ours and not Path(f"/proc/{match[2]}").exists():
-            yield each
+def remove_groups(which: Callable[[str], bool]) -> None:
+    """Remove this user's groups with such names, and kill the processes in them."""
+    own = own_groups()
+    parents = {*own.values()} | ({own[""].parent} if "" in own else set())
+    for parent in parents:
+        for each in parent.glob("rosetta-*"):
+            if which(each.name) and each.stat().st_uid == os.geteuid():
+                remove(each)
 
 
 def remove(folder: Path) -> None:

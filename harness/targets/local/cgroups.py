@@ -1,8 +1,7 @@
 """Control groups for one run's sandboxes: cgroup v1, cgroup v2, or a scope of systemd.
 
 A group is made below the harness's own, so that limits on the harness also limit the function.
-Names contain the maker's process id. A killed run leaves empty groups behind, which limit no
-process; the next group that is made removes them.
+A killed run leaves its groups behind. Their names tell their owner, so the next run removes them.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ import errno
 import itertools
 import socket
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 from harness.model import NotReady
@@ -19,7 +18,6 @@ _OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST = 10_000  # most services use ports below
 _END = 65_536
 _BLOCK = 200
-_NONE = "no port is free on 127.0.0.1: end servers that listen there"
 
 
 def free_ports(count: int) -> list[int]:
@@ -27,31 +25,33 @@ def free_ports(count: int) -> list[int]:
 
     Raises ``NotReady`` if there are too few, and ``OSError`` if the system forbids to open one.
     """
-    ports = list(itertools.islice(filter(_is_free, itertools.islice(_own(), _BLOCK)), count))
-    if len(ports) < count:
-        raise NotReady(_NONE)
-    return ports
-
-
-def _own() -> Iterator[int]:
-    """The process's ports in turn: a port comes again only after all others."""
-    return _claim()[1]
-
-
-@cache
-def _claim() -> tuple[socket.socket, Iterator[int]]:
-    # an abstract address is no file, so the kernel frees it when the process ends
-    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    for turn in _claimed:
+        if len(ports := _take(turn, count)) == count:
+            return ports
     for start in _blocks():
-        try:
-            claim.bind(f"\0rosetta-ports-{start}")
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-        else:
-            return claim, itertools.cycle(range(start, start + _BLOCK))
-    claim.close()
-    raise NotReady(_NONE)
+        # an abstract address is no file, so the kernel frees it when the process ends
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
+            try:
+                claim.bind(f"\0rosetta-ports-{start}")
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                continue
+            turn = itertools.cycle(range(start, start + _BLOCK))
+            if len(ports := _take(turn, count)) == count:
+                claim.detach()  # held until the process ends
+                _claimed.append(turn)
+                return ports
+    raise NotReady("no port is free on 127.0.0.1: end servers that listen there")
+
+
+#: The ports of each block of this process, in turn: one comes again only after all others.
+_claimed: list[Iterator[int]] = []
+
+
+def _take(turn: Iterator[int], count: int) -> list[int]:
+    """Up to ``count`` free ports of a block; fewer where others listen at the rest."""
+    return list(itertools.islice(filter(_is_free, itertools.islice(turn, _BLOCK)), count))
 
 
 def _blocks() -> Iterator[int]:

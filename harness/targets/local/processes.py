@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,9 +11,15 @@ from typing import IO
 
 import psutil
 
-_PR_SET_PDEATHSIG = 1
-# loaded before any fork: the child may only make calls there
-_prctl = ctypes.CDLL(None, use_errno=True).prctl
+from harness.model import NotReady
+from harness.scratch import dies_with_parent
+
+_LAST_WORDS = 2000  # characters
+_REMEDY = "if the program is damaged, remove its folder and run make setup"
+
+
+class NotListening(NotReady):
+    """A server was started, but does not serve."""
 
 
 def start(
@@ -33,12 +37,10 @@ def start(
     ``join`` may only make system calls. The kernel kills the child when the calling thread ends,
     so that thread must outlive the child.
     """
-    parent = os.getpid()
+    die_with_parent = dies_with_parent()
 
     def prepare() -> None:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # the parent died before the call above
-            os._exit(1)
+        die_with_parent()
         if cores is not None:
             os.sched_setaffinity(0, cores)
         if join is not None:
@@ -54,6 +56,43 @@ def start(
         start_new_session=True,
         preexec_fn=prepare,
     )
+
+
+def start_server(
+    program: Path,
+    command: Sequence[str | Path],
+    ready: Callable[[], bool],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    log: Path,
+    timeout_s: float,
+    cores: frozenset[int] | None = None,
+    join: Callable[[], None] | None = None,
+    started: Callable[[int], None] = lambda _pid: None,
+) -> subprocess.Popen[bytes]:
+    """Start a child as :func:`start` does, and wait until it is ``ready``.
+
+    Its output goes to the file ``log``. ``started`` gets its id at once. Raises ``NotReady`` if it
+    can't be started, or ``NotListening`` if it is not ready in time. The message names the
+    ``program``, its end and its last words.
+    """
+    try:
+        with log.open("wb") as output:
+            process = start(command, cwd=cwd, env=env, output=output, cores=cores, join=join)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NotReady(f"{program} can't be started: {error}: {_REMEDY}") from error
+    try:
+        started(process.pid)
+        if not wait_until(ready, process, timeout_s):
+            code = process.poll()
+            end = f"did not listen within {timeout_s} s" if code is None else f"ended with {code}"
+            words = log.read_text(errors="replace").strip()[-_LAST_WORDS:] or "it printed nothing"
+            raise NotListening(f"{program} {end}: {words}: {_REMEDY}")
+    except BaseException:
+        stop(process)
+        raise
+    return process
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

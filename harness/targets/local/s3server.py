@@ -7,8 +7,10 @@ its file.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -19,7 +21,8 @@ from typing import Self
 
 import requests
 
-from harness.model import HarnessError, NotReady
+from harness.model import HarnessError, NotReady, UsageError
+from harness.scratch import make_folder, remove_folder
 from harness.targets.local import processes
 from harness.targets.local.loopback import open_session
 from harness.targets.local.ports import free_ports
@@ -28,6 +31,8 @@ from harness.toolchain import tools
 REGION = "us-east-1"
 _START_TIMEOUT_S = 30
 _HEALTH = "/health"
+#: Characters that XML 1.0 lacks. The server's listing has another character in their place.
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _SERVER_FOLDER = ".sgwtmp"  # the server's folder in each bucket for unfinished writes
 
 
@@ -58,35 +63,35 @@ class S3Server:
     def start(self) -> None:
         """Start the server and wait for an answer. Raises ``NotReady`` if it does not start."""
         binary = tools.s3_server_binary()
-        self._work = Path(tempfile.mkdtemp(prefix="s3-"))
+        self._work = make_folder("s3")
         try:
             self.data.mkdir(parents=True, exist_ok=True)
             _require_attributes(self.data)
             (self._port,) = free_ports(1)
-            log = self._work / "log"
-            with log.open("wb") as output:
-                self._process = processes.start(
-                    [
-                        binary,
-                        "--quiet",
-                        "--keep-alive",  # else each request needs a new connection
-                        *("--port", f"127.0.0.1:{self._port}"),
-                        *("--health", _HEALTH),
-                        *("--region", REGION),
-                        *("posix", self.data),
-                    ],
-                    cwd=self._work,
-                    env={
-                        "ROOT_ACCESS_KEY": self.access_key,
-                        "ROOT_SECRET_KEY": self.secret_key,
-                        "PATH": os.defpath,
-                        "HOME": str(self._work),
-                    },
-                    output=output,
-                    cores=self._cores,
-                )
-            if not processes.wait_until(self._healthy, self._process, _START_TIMEOUT_S):
-                raise NotReady(f"the S3 server did not start: {log.read_text()[-2000:]}")
+            self._process = processes.start_server(
+                binary,
+                [
+                    binary,
+                    "--quiet",
+                    "--keep-alive",  # else each request needs a new connection
+                    *("--port", f"127.0.0.1:{self._port}"),
+                    *("--health", _HEALTH),
+                    *("--region", REGION),
+                    *("posix", self.data),
+                ],
+                self._healthy,
+                cwd=self._work,
+                env={
+                    "ROOT_ACCESS_KEY": self.access_key,
+                    "ROOT_SECRET_KEY": self.secret_key,
+                    "PATH": os.defpath,
+                    "HOME": str(self._work),
+                    "TMPDIR": str(self._work),
+                },
+                log=self._work / "log",
+                timeout_s=_START_TIMEOUT_S,
+                cores=self._cores,
+            )
         except BaseException:
             self.stop()
             raise
@@ -97,7 +102,7 @@ class S3Server:
             processes.stop(self._process)
             self._process = None
         if self._work is not None:
-            shutil.rmtree(self._work, ignore_errors=True)
+            remove_folder(self._work)
             self._work = None
 
     @property
@@ -138,19 +143,28 @@ class S3Server:
     def put_file(
         self, bucket: str, key: str, body: bytes, content_encoding: str | None = None
     ) -> None:
-        """Write one object. Raises ``HarnessError`` for a key that can't be a file's path."""
+        """Write one object. Raises ``UsageError`` for a key that the server would not list."""
         root = self.bucket_path(bucket)
         path = root / key
         if os.path.normpath(f"{root}/{key}") != f"{root}/{key}":
-            raise HarnessError(
-                f"the local S3 server can't store {key!r}: change the key to a plain path"
+            raise UsageError(f"the local S3 server can't store {key!r}: rename it to a plain path")
+        if _NOT_IN_XML.search(key):
+            raise UsageError(
+                f"the local S3 server can't list {key!r}: XML has no such character, rename the key"
             )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(body)
         except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
-            raise HarnessError(
-                f"the local S3 server can't store {key!r}: one key is a folder of the other"
+            raise UsageError(
+                f"the local S3 server can't store {key!r}: one key is a folder of the other; "
+                "rename one"
+            ) from error
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            raise UsageError(
+                f"the local S3 server can't store {key!r}: a file name has at most 255 bytes"
             ) from error
         etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
         os.setxattr(path, "user.etag", f'"{etag}"'.encode())

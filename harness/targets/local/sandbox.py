@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -29,9 +27,9 @@ from harness.model import (
     FailureKind,
     HarnessError,
     Invocation,
-    NotReady,
     UsageError,
 )
+from harness.scratch import make_folder, remove_folder
 from harness.targets.interface import Limits
 from harness.targets.local import processes
 from harness.targets.local.emulator_output import Answer, is_end, read_answer, read_output
@@ -40,6 +38,7 @@ from harness.targets.local.loopback import open_session
 from harness.targets.local.ports import free_ports
 from harness.targets.local.runtime_processes import RuntimeProcesses
 from harness.targets.local.runtimes import runtime_command, runtime_environment
+from harness.terminal import to_stderr
 from harness.toolchain import tools
 
 _ROUTE = "/2015-03-31/functions/function/invocations"
@@ -85,6 +84,7 @@ class LocalSandbox:
         self._held = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self._scratch: Path | None = None
+        self._ports: Sequence[int] = ()
         self._read = 0  # how much of the emulator's output has been read
 
     def __enter__(self) -> Self:
@@ -95,32 +95,43 @@ class LocalSandbox:
         self.stop()
 
     def start(self) -> None:
-        """Start the emulator. Raises ``NotReady`` if it does not listen in time."""
+        """Start the emulator. Raises ``NotReady`` if it does not listen in time.
+
+        It is started again once, because another program may take a port before it.
+        """
+        try:
+            self._start()
+        except processes.NotListening as error:
+            to_stderr(f"{error}\nstarting the sandbox again")
+            self._start()
+
+    def _start(self) -> None:
         emulator = tools.rie_binary()
         command = runtime_command(self._implementation, self._folder, self._memory_mb)
-        self._scratch = Path(tempfile.mkdtemp(prefix="sandbox-"))
-        self._port, runtime_port = free_ports(2)
+        self._scratch = make_folder("sandbox")
+        self._ports = free_ports(2)
+        function, runtime_api = (f"127.0.0.1:{port}" for port in self._ports)
         try:
             if self._asked is not None:
                 self._limits = self._held.enter_context(self._limited(self._asked))
-            with self._output.open("wb") as output:
-                self._process = processes.start(
-                    [
-                        *self._limits.prefix,
-                        emulator,
-                        *("--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"),
-                        *("--runtime-api-address", f"127.0.0.1:{runtime_port}"),
-                        *command,
-                    ],
-                    cwd=self._folder,
-                    env=self._environment(),
-                    output=output,
-                    cores=self._cores,
-                    join=self._limits.join,
-                )
-            self._limits.started(self._process.pid)
-            if not processes.wait_until(self._listens, self._process, _START_TIMEOUT_S):
-                raise NotReady(f"the Lambda emulator did not start: {self.output_tail()}")
+            self._process = processes.start_server(
+                emulator,
+                [
+                    *self._limits.prefix,
+                    emulator,
+                    *("--runtime-interface-emulator-address", function),
+                    *("--runtime-api-address", runtime_api),
+                    *command,
+                ],
+                self._listens,
+                cwd=self._folder,
+                env=self._environment(),
+                log=self._output,
+                timeout_s=_START_TIMEOUT_S,
+                cores=self._cores,
+                join=self._limits.join,
+                started=self._limits.started,
+            )
         except BaseException:
             self.stop()
             raise
@@ -135,7 +146,7 @@ class LocalSandbox:
             self._process = None
         self._held.close()
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            remove_folder(self._scratch)
             self._scratch = None
 
     def invoke(self, event: object) -> Invocation:
@@ -235,13 +246,13 @@ class LocalSandbox:
         }
 
     def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+        """Whether the emulator serves both the harness and the runtime, which it does later."""
+        return all(map(_accepts, self._ports))
 
     def _post(self, payload: bytes) -> bytes:
         # the emulator answers at the function's time-out; this longer one is for its death
         with open_session() as session:
-            url = f"http://127.0.0.1:{self._port}{_ROUTE}"
+            url = f"http://127.0.0.1:{self._ports[0]}{_ROUTE}"
             return session.post(url, data=payload, timeout=self._timeout_s + 30).content
 
     def _new_lines(self, *, wait: bool) -> Sequence[str]:
@@ -277,3 +288,8 @@ class LocalSandbox:
             kind = FailureKind.OUT_OF_MEMORY
             return Failure(kind, f"out of memory at {self._memory_mb} MB")
         return Failure(answer.kind, answer.error)
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 import requests
 
 from harness.model import NotReady
+from harness.scratch import scratch
 from harness.targets.local import processes
 from harness.targets.local.loopback import open_session
 from harness.targets.local.ports import free_ports
@@ -70,19 +70,23 @@ def proxied(port: int) -> Iterator[Proxy]:
     """
     binary = tools.toxiproxy_binary()
     api, listen = free_ports(2)
-    with tempfile.TemporaryDirectory(prefix="toxiproxy-") as folder:
-        log = Path(folder) / "log"
-        with log.open("wb") as output:
-            process = processes.start(
-                [binary, "-host", "127.0.0.1", "-port", str(api)],
-                cwd=Path(folder),
-                env={"PATH": os.defpath, "HOME": folder, "LOG_LEVEL": "error"},
-                output=output,
-            )
+    with scratch("toxiproxy") as folder:
+        log = folder / "log"
+        process = processes.start_server(
+            binary,
+            [binary, "-host", "127.0.0.1", "-port", str(api)],
+            lambda: _asks(api, "GET", "/version"),
+            cwd=folder,
+            env={
+                "PATH": os.defpath,
+                "HOME": str(folder),
+                "TMPDIR": str(folder),
+                "LOG_LEVEL": "error",
+            },
+            log=log,
+            timeout_s=_START_TIMEOUT_S,
+        )
         try:
-            asks = lambda: _asks(api, "GET", "/version")  # noqa: E731
-            if not processes.wait_until(asks, process, _START_TIMEOUT_S):
-                raise NotReady(f"toxiproxy did not start: {log.read_text()[-2000:]}")
             proxy = Proxy(api, listen, log)
             addresses = {"listen": f"127.0.0.1:{listen}", "upstream": f"127.0.0.1:{port}"}
             proxy._post("/proxies", {"name": "s3", **addresses})

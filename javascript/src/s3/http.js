@@ -29,7 +29,8 @@ export class HttpSender {
    * @param {number} idleMs
    */
   constructor(concurrency, idleMs) {
-    const options = { keepAlive: true, maxSockets: concurrency };
+    // With this `timeout`, each request hears of a socket on which no byte moves.
+    const options = { keepAlive: true, maxSockets: concurrency, timeout: idleMs };
     this.#http = new HttpAgent(options);
     this.#https = new HttpsAgent(options);
     this.#idleMs = idleMs;
@@ -45,10 +46,11 @@ export class HttpSender {
     const isHttp = outgoing.protocol === 'http:';
     const agent = isHttp ? this.#http : this.#https;
     return new Promise((resolve, reject) => {
-      const request = (isHttp ? requestHttp : requestHttps)(
-        { ...outgoing, agent, signal },
-        resolve,
-      );
+      signal.throwIfAborted();
+      const request = (isHttp ? requestHttp : requestHttps)({ ...outgoing, agent }, resolve);
+      const cancel = () => request.destroy(signal.reason);
+      signal.addEventListener('abort', cancel);
+      request.on('close', () => signal.removeEventListener('abort', cancel));
       request.on('error', reject);
       limitTimes(request, this.#idleMs);
       request.end(body);
@@ -66,7 +68,7 @@ export class HttpSender {
  * @param {number} idleMs
  */
 const limitTimes = (request, idleMs) => {
-  request.setTimeout(idleMs, () => request.destroy(new Error(`no byte for ${idleMs} ms`)));
+  request.on('timeout', () => request.destroy(new Error(`no byte for ${idleMs} ms`)));
   request.on('socket', (socket) => {
     if (!socket.connecting) return;
     const late = () => request.destroy(new Error(`no connection within ${CONNECT_MS} ms`));

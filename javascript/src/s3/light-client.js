@@ -71,8 +71,8 @@ export class LightClient {
   /** @type {S3Client['get']} */
   async get(bucket, key, limitBytes, signal) {
     const answer = await this.#send({ method: 'GET', bucket, key }, signal);
-    const { etag, 'content-length': length = 0 } = answer.headers;
-    return { bytes: await collect(answer, Number(length), limitBytes), etag: orNoEtag(etag) };
+    const bytes = await collect(answer, limitBytes);
+    return { bytes, etag: orNoEtag(answer.headers.etag) };
   }
 
   /** @type {S3Client['put']} */

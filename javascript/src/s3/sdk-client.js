@@ -67,9 +67,8 @@ export class SdkClient {
   async get(bucket, key, limitBytes, abortSignal) {
     const command = new GetObjectCommand({ Bucket: bucket, Key: key });
     const answer = await this.#client.send(command, this.#limits(abortSignal));
-    const { Body, ContentLength: length = 0, ETag: etag } = answer;
-    const stream = /** @type {Readable} */ (Body);
-    return { bytes: await collect(stream, length, limitBytes), etag: orNoEtag(etag) };
+    const stream = /** @type {Readable} */ (answer.Body);
+    return { bytes: await collect(stream, limitBytes), etag: orNoEtag(answer.ETag) };
   }
 
   /** @type {Interface['put']} */

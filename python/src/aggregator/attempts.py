@@ -47,7 +47,7 @@ async def open_attempts(
         raise OutOfTimeError from None
     except ExceptionGroup as failures:
         first = failures.exceptions[0]
-        raise first from first.__cause__
+        raise first from first.__cause__  # without the group around it
 
 
 class Attempts:
@@ -93,7 +93,7 @@ class Attempts:
                 self._journal.add(phase, time.monotonic() - started)
 
     def check_time(self) -> None:
-        """Raise ``OutOfTimeError`` after the deadline, which only ends an ``await`` by itself."""
+        """Raise ``OutOfTimeError`` after the deadline; asyncio sees it only at an ``await``."""
         moment = self._deadline.when()
         if moment is not None and asyncio.get_running_loop().time() >= moment:
             raise OutOfTimeError

@@ -1,6 +1,6 @@
 """Step: inflater (SPEC R2-R5, P3). A body as stored becomes its source's text, gzip or plain.
 
-Holds one text: the run's only consumer inflates one body after the other.
+Holds one text twice while its pieces are joined: the consumer inflates one body at a time.
 """
 
 import zlib
@@ -38,7 +38,9 @@ def _inflated(body: bytes, limit: int) -> Iterator[bytes]:
         # isal is twice as fast, but takes reserved flags and errs on a header CRC cut by a slice.
         codec = isal_zlib if header[3] in (0, _FILE_NAME) else zlib
         member = codec.decompressobj(31)
-        size = _FIRST_SLICE  # what a member leaves of a slice is copied: many have little to leave
+        # `unused_data` is a copy of what follows the member in its slice: small first slices keep a
+        # body of many small members from being copied again and again.
+        size = _FIRST_SLICE
         while not member.eof:
             data = view[at : at + size]
             if not data:

@@ -39,8 +39,8 @@ class Lister:
         below_root = await self._subfolders([root])
         organisations = [folder for folder in below_root if _is(_ORGANISATION, folder)]
         if day.account is None:
-            below_root += await self._subfolders(organisations)
-            accounts = [folder for folder in below_root if _is(_ACCOUNT, folder)]
+            candidates = below_root + await self._subfolders(organisations)
+            accounts = [folder for folder in candidates if _is(_ACCOUNT, folder)]
         else:
             accounts = [f"{parent}{day.account}/" for parent in (root, *organisations)]
         regions = await self._subfolders([f"{account}CloudTrail/" for account in accounts])
@@ -50,7 +50,10 @@ class Lister:
         return sorted(f"{region}{day.folder}" for region in regions)
 
     async def list_pages(self, prefixes: Iterable[str]) -> AsyncIterator[list[Listed]]:
-        """The sources below each prefix in turn, fetched a little ahead; pages may be empty."""
+        """The sources below each prefix in turn; pages may be empty.
+
+        The first pages of some prefixes are fetched ahead, or the next page of one.
+        """
         upcoming = iter(prefixes)
         ahead: deque[tuple[str, Task[Page]]] = deque()
         while True:

@@ -44,10 +44,11 @@ class Reader:
     ) -> AsyncIterator[tuple[Listed, Read]]:
         """Each source in order with its body, or with its fault.
 
-        The body given last counts as held: no request starts before the next one is asked for.
+        Nothing starts between two of them, so the body given last still counts as held (P2).
         """
         number = 0
         async for page in pages:
+            # The oldest page in the window is at most so many pages old (P4).
             while self._window and number - self._window[0].page >= PAGES_AHEAD:
                 yield await self._take()
             for source in page:

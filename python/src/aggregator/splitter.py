@@ -1,8 +1,7 @@
 """Step: splitter (SPEC R6-R8, B3, C1). A source's text becomes lines, one per record, unchanged.
 
-Almost every source is exactly ``{"Records":[{...},{...}]}``, without a space between its records:
-msgspec gives the text of each record. For any other text msgspec checks the grammar, and regular
-expressions find the records, more slowly. Holds the text, its lines, and one more copy of the text.
+msgspec checks the grammar, and regular expressions find the records. ``split_canonical`` does the
+same sooner for CloudTrail's own form. Holds the text, its lines, and one more copy of the text.
 """
 
 import codecs
@@ -14,26 +13,21 @@ from itertools import batched
 import msgspec
 
 from aggregator.errors import BadSourceError
+from aggregator.tuning.canonical_form import split_canonical
 
 MAX_DEPTH = 500
 
-_MAX_SLICES = 3_000_000  # msgspec takes 72 bytes for each element, however short its text is
 _PIECE = 1 << 20
 
 # For text that is known to be JSON. The possessive ``++`` and ``*+`` never try a shorter match:
 # without them the memory of a match grows with its length.
-_TOKEN = re.compile(rb"[^ \t\r\n,:]")
+_TOKEN_START = re.compile(rb"[^ \t\r\n,:]")
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
 _SCALAR = re.compile(_STRING + rb'|[^"\[\]{} \t\r\n,:]++')
 _TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+([\[\]{}])")
 _SURROGATE = re.compile(rb"(?<!\\)(?:\\\\)*+\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
-class _File(msgspec.Struct):
-    Records: list[msgspec.Raw]
-
-
-_FILE = msgspec.json.Decoder(_File)
 _ANY = msgspec.json.Decoder(msgspec.Raw)
 
 
@@ -44,12 +38,12 @@ def split_records(text: bytes) -> bytes | bytearray:
     """
     if not _is_utf8(text):
         raise BadSourceError("BAD_JSON")
-    lines = _split_canonical(text)
-    return _split_any(text) if lines is None else lines
+    lines = split_canonical(text, MAX_DEPTH)
+    return split_any(text) if lines is None else lines
 
 
 def _is_utf8(text: bytes) -> bool:
-    """In pieces, because decoded text may be four times as large."""
+    """Decodes piece by piece: decoded text may take four bytes for each character."""
     if text.isascii():
         return True
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -61,39 +55,19 @@ def _is_utf8(text: bytes) -> bool:
     return True
 
 
-def _split_canonical(text: bytes) -> bytes | None:
-    """The lines of a text in CloudTrail's own form; ``None`` when it has another form."""
-    text = text.removesuffix(b"\n")
-    too_many = len(text) > _MAX_SLICES and text.count(b",") >= _MAX_SLICES
-    if too_many or not text.startswith(b'{"Records":[') or b"\n" in text or b"\r" in text:
-        return None
-    try:
-        records = _FILE.decode(text).Records
-    except (msgspec.DecodeError, RecursionError):
-        return None  # a fault, or a lone surrogate, which RFC 8259 allows
-    # msgspec ignores spaces and other members: the text has neither if this gives it back.
-    if text != b'{"Records":[%b]}' % b",".join(records):
-        return None
-    lines = b"\n".join([*records, b""])
-    for line in lines.splitlines():
-        if not line.startswith(b"{"):
-            return None
-        if line.count(b"{") + line.count(b"[") > MAX_DEPTH - 2:
-            _value_end(line, 0, level=2)  # only for its fault
-    return lines
-
-
-def _split_any(text: bytes) -> bytearray:
-    is_json = _is_json(text)
+def split_any(text: bytes) -> bytearray:
+    """As ``split_records``, for UTF-8."""
+    if not _is_json(text):
+        raise BadSourceError("BAD_JSON")
     text = text.translate(None, b"\r\n").lstrip(b" \t")  # CR and LF are between tokens only
-    if not is_json or not text.startswith(b"{"):
+    if not text.startswith(b"{"):
         raise BadSourceError("BAD_JSON")
     members = batched(_values(text, 0, level=1), 2, strict=True)
-    arrays = [value for name, value in members if _is_records(text[slice(*name)])]
-    if len(arrays) != 1 or not text.startswith(b"[", arrays[0][0]):
+    found = [value for (start, end), value in members if _is_records(text[start:end])]
+    if len(found) != 1 or not text.startswith(b"[", found[0][0]):
         raise BadSourceError("NO_RECORDS")
     lines = bytearray()
-    for start, end in _values(text, arrays[0][0], level=2):
+    for start, end in _values(text, found[0][0], level=2):
         if not text.startswith(b"{", start):
             raise BadSourceError("NO_RECORDS")
         lines += text[start:end] + b"\n"
@@ -108,16 +82,19 @@ def _is_records(name: bytes) -> bool:
 def _values(text: bytes, opening: int, level: int) -> Iterator[tuple[int, int]]:
     """Where each value in an array or object begins and ends; an object's names count, too."""
     end = opening + 1
-    while token := _TOKEN.search(text, end):
+    while token := _TOKEN_START.search(text, end):
         start = token.start()
-        if token[0] in b"]}":
+        if token[0] in (b"]", b"}"):
             return
         end = _value_end(text, start, level)
         yield start, end
 
 
 def _value_end(text: bytes, start: int, level: int) -> int:
-    """Where a value inside ``level`` others ends; ``BAD_JSON`` when it is too deep (R7)."""
+    """Where a value ends; ``BAD_JSON`` when it is too deep (R7).
+
+    ``level`` is that of the array or object around it: the file's object has level 1.
+    """
     if scalar := _SCALAR.match(text, start):
         return scalar.end()
     depth = level

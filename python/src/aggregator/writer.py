@@ -47,8 +47,9 @@ class Writer:
         start = 0
         while start < len(lines):
             room = self._config.chunk_bytes - self._bytes
-            end = lines.find(b"\n", start + room - 1) + 1 or len(lines)
-            with self._journal.timed("compress", count=0):
+            newline = lines.find(b"\n", start + room - 1)  # of the line that fills the chunk (C3)
+            end = len(lines) if newline < 0 else newline + 1
+            with self._journal.timed("compress", count=0):  # a chunk counts once, at its end (O3)
                 self._compressed.append(self._compressor.compress(view[start:end]))
             self._records += lines.count(b"\n", start, end)
             self._bytes += end - start

@@ -10,18 +10,11 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import cache
 from io import SEEK_END, BytesIO
 from threading import Thread
 from typing import Any
 
-from awscrt.auth import (
-    AwsCredentialsProvider,
-    AwsSignedBodyHeaderType,
-    AwsSigningConfig,
-    aws_sign_request,
-)
 from awscrt.exceptions import AwsCrtError
 from awscrt.http import HttpClientConnection, HttpHeaders, HttpRequest
 from awscrt.io import (
@@ -36,6 +29,7 @@ from awscrt.io import (
 from aggregator.s3.credentials import Keys
 from aggregator.s3.endpoint import Address, address_of
 from aggregator.s3.odd_answers import ask
+from aggregator.s3.signer import Signer
 from aggregator.store import AttemptError, Body
 from aggregator.tuning.event_thread import settle_event_thread
 
@@ -111,6 +105,7 @@ class LightHttp:
         self._socket = SocketOptions()
         self._socket.connect_timeout_ms = _CONNECT_S * 1000
         self._meets_odd_answers = False
+        self._signer = Signer(region)
         self._idle: defaultdict[Address, list[HttpClientConnection]] = defaultdict(list)
         self._running: dict[Answer, HttpClientConnection] = {}
         Thread(target=self._close_silent, daemon=True).start()
@@ -133,7 +128,7 @@ class LightHttp:
         request = _request(method, address.root + path, fields, body)
         keys = await self._keys()
         try:
-            aws_sign_request(request, _signing(self._region, keys)).result()  # there at once
+            self._signer.sign(request, keys)
         except AwsCrtError as error:
             raise AttemptError(str(error), again=True) from error
         if not self._meets_odd_answers:
@@ -242,18 +237,6 @@ def _request(method: str, path: str, headers: dict[str, str], content: Body) -> 
     if method == "PUT":
         headers["content-length"] = str(size)
     return HttpRequest(method, path, HttpHeaders(list(headers.items())), content if size else None)
-
-
-def _signing(region: str, keys: Keys) -> AwsSigningConfig:
-    return AwsSigningConfig(
-        credentials_provider=AwsCredentialsProvider.new_static(*keys),
-        region=region,
-        service="s3",
-        date=datetime.now(UTC),
-        use_double_uri_encode=False,
-        should_normalize_uri_path=False,
-        signed_body_header_type=AwsSignedBodyHeaderType.X_AMZ_CONTENT_SHA_256,
-    )
 
 
 @cache
