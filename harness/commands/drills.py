@@ -41,7 +41,7 @@ def add_parser(commands: Commands) -> None:
         "--seed", type=count, default=0, metavar="S", help="begin with this seed; default 0"
     )
     parser.add_argument(
-        "--jobs", type=positive, metavar="N", help="drills at the same time; default: the cores"
+        "--jobs", type=positive, metavar="N", help="drills at a time; default: two for each core"
     )
     add_choice(parser)
     parser.set_defaults(run=run)
@@ -84,7 +84,7 @@ def _run_all(
     artefacts: Mapping[str, Artefact],
     progress: Progress,
 ) -> Outcomes:
-    """kind -> client -> the outcomes. An interruption ends each drill after its trial."""
+    """kind -> client -> the outcomes."""
     from harness.verify.drills.drill import run_trials
 
     over = threading.Event()
@@ -94,7 +94,8 @@ def _run_all(
         trials = arguments.trials or kind.trials
         return run_trials(kind, artefact, trials, arguments.seed, lambda: not over.is_set())
 
-    threads = ThreadPoolExecutor(arguments.jobs or len(os.sched_getaffinity(0)))
+    # two for each core, because most trials wait more than they work
+    threads = ThreadPoolExecutor(arguments.jobs or 2 * len(os.sched_getaffinity(0)))
     try:
         running: dict[str, dict[str, Future[Sequence[Outcome]]]] = {
             kind.name: {
@@ -109,7 +110,8 @@ def _run_all(
         }
     finally:
         over.set()
-        threads.shutdown(cancel_futures=True)
+        # after Ctrl-C the sandboxes are killed, which ends the trials that still run
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _table(found: Outcomes) -> str:

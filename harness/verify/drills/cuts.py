@@ -28,17 +28,22 @@ _ORGANISATION = "AWSLogs/o-abc123/111122223333/CloudTrail/eu-west-1/"
 
 @dataclass(frozen=True, slots=True)
 class _Operation:
-    """A request of the run. ``arrives``: S3 has done it, and a repeat shows that it is done."""
+    """A request of the run. ``arrives``: S3 has done it, and a repeat shows that it is done.
+
+    Without ``claimed`` the day has no claim of an earlier run.
+    """
 
     name: str
     operation: str
     key: str
     has_body: bool = True
     arrives: bool = False
+    claimed: bool = True
 
 
 _OPERATIONS = (
-    _Operation("put claim", "put", CLAIM, has_body=False, arrives=True),
+    _Operation("put claim", "put", CLAIM, has_body=False, arrives=True, claimed=False),
+    _Operation("take over claim", "put", CLAIM, has_body=False, arrives=True),
     _Operation("get claim", "get", CLAIM),
     _Operation("list root", "list", "AWSLogs/"),
     _Operation("list accounts", "list", "AWSLogs/o-abc123/"),
@@ -66,7 +71,7 @@ _PLACES: Mapping[str, int | str] = {
     "middle": -11,
     "last byte": -1,
 }
-_IN_BODY = ("body byte 0", "middle")  # without a body, that is no cut or one more in the headers
+_IN_BODY = ("body byte 0", "middle")  # where an answer without a body has nothing to cut
 _TIMES: Mapping[str, int | None] = {"once": 1, "for ever": None}
 
 #: All trials, in the order of their seeds.
@@ -107,7 +112,10 @@ def _trial(bench: Bench, seed: int) -> Outcome:
     fault = Fault(
         operation.operation, operation.key, kind="cut", at=_PLACES[place], times=_TIMES[times]
     )
-    bench.begin(_NOW.sources, _destination(), (fault,))
+    before = _destination()
+    if not operation.claimed:
+        del before[CLAIM]
+    bench.begin(_NOW.sources, before, (fault,))
     cut = bench.invoke(FORCED)
     requests, _ = bench.s3.take_requests()
     if not any(fault.matches(request.operation, request.key) for request in requests):

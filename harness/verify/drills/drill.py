@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from harness.model import Artefact, HarnessError
+from harness.model import Artefact
 
 #: A drill may try this many seeds for each trial that counts.
 _MOST_SEEDS = 3
@@ -63,8 +63,8 @@ def run_trials(
             while clean and seed is not None and len(outcomes) < trials and go_on():
                 try:
                     outcome = trial(seed)
-                except HarnessError as error:
-                    outcome = Outcome(seed, [str(error)])
+                except Exception as error:  # the function did what no trial expects
+                    outcome = Outcome(seed, [f"{type(error).__name__}: {error}"])
                 if outcome.counts or outcome.problems:
                     outcomes.append(outcome)
                 clean = not outcome.problems
