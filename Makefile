@@ -2,7 +2,8 @@
 # `make` alone explains the verbs.
 
 PYTHON ?= python3.13
-BIN := $(CURDIR)/.venv/bin
+# the path of a checkout may contain spaces, so it is quoted wherever it stands
+BIN := "$(CURDIR)/.venv/bin"
 # a language takes part as soon as its folder holds a build file
 LANGUAGES := $(patsubst %/,%,$(dir $(wildcard python/pyproject.toml java/pom.xml javascript/package.json go/go.mod)))
 PARTS := $(LANGUAGES) harness
@@ -13,11 +14,11 @@ STATICCHECK = go tool -modfile=../tools/golint/go.mod staticcheck
 # without programs that some machines have and others lack
 FORGE_SCHEMA = $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 ACTIONLINT = go -C tools/actionlint tool actionlint -shellcheck= -pyflakes= \
-	$(wildcard $(CURDIR)/.github/workflows/*.yml)
+	$(patsubst %,"$(CURDIR)/%",$(wildcard .github/workflows/*.yml))
 # vale reads prose; its rules are in tools/vale/styles (not yet for the languages' own pages)
 DOCS := $(wildcard *.md) docs tests/README.md python/README.md javascript/README.md
-VALE = go -C tools/vale tool vale --config $(CURDIR)/.vale.ini \
-	--glob='!**/{java,go}.md' $(DOCS:%=$(CURDIR)/%)
+VALE = go -C tools/vale tool vale --config "$(CURDIR)/.vale.ini" \
+	--glob='!**/{java,go}.md' $(DOCS:%="$(CURDIR)/%")
 MVN = mvn --batch-mode --no-transfer-progress -Dstyle.color=never
 CHECKS := $(foreach v,$(VERBS),$(PARTS:%=$(v)-%))
 
