@@ -22,8 +22,8 @@ VALE = go -C tools/vale tool vale --config "$(CURDIR)/.vale.ini" \
 MVN = mvn --batch-mode --no-transfer-progress -Dstyle.color=never
 CHECKS := $(foreach v,$(VERBS),$(PARTS:%=$(v)-%))
 
-.PHONY: help setup compare mutants fuzz drills check test lock clean build $(VERBS) $(CHECKS)
-.PHONY: test-parts $(PARTS:%=check-%) lint-docs
+.PHONY: help setup compare mutants fuzz drills check test lock third-party clean build $(VERBS)
+.PHONY: $(CHECKS) test-parts $(PARTS:%=check-%) lint-docs
 
 help: ## explain the verbs
 	@echo "make VERB does all parts; make VERB-PART one part, for the verbs marked with *."
@@ -89,6 +89,9 @@ test-unit: $(PARTS:%=test-unit-%) ## run each part's tests * ## 20 min, a langua
 build: $(LANGUAGES:%=build-%) ## make the artefacts for this machine with `sam build` * ## 2 min
 build-%: .venv/made
 	@$(BIN)/python -m harness.build $*
+
+third-party: .venv/made ## write the licences of the components of each package ## 1 min
+	@$(BIN)/python -m harness.build.third_party
 
 # Runs make with these words and prints how long each of its steps took, also if one failed.
 TIMES := .build/times
