@@ -2,7 +2,8 @@
 # `make` alone explains the verbs.
 
 PYTHON ?= python3.13
-BIN := $(CURDIR)/.venv/bin
+# the path of a checkout may contain spaces, so it is quoted wherever it stands
+BIN := "$(CURDIR)/.venv/bin"
 # a language takes part as soon as its folder holds a build file
 LANGUAGES := $(patsubst %/,%,$(dir $(wildcard python/pyproject.toml java/pom.xml javascript/package.json go/go.mod)))
 PARTS := $(LANGUAGES) harness
@@ -13,16 +14,16 @@ STATICCHECK = go tool -modfile=../tools/golint/go.mod staticcheck
 # without programs that some machines have and others lack
 FORGE_SCHEMA = $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 ACTIONLINT = go -C tools/actionlint tool actionlint -shellcheck= -pyflakes= \
-	$(wildcard $(CURDIR)/.github/workflows/*.yml)
+	$(patsubst %,"$(CURDIR)/%",$(wildcard .github/workflows/*.yml))
 # vale reads prose; its rules are in tools/vale/styles (not yet for the languages' own pages)
 DOCS := $(wildcard *.md) docs tests/README.md python/README.md javascript/README.md
-VALE = go -C tools/vale tool vale --config $(CURDIR)/.vale.ini \
-	--glob='!**/{java,go}.md' $(DOCS:%=$(CURDIR)/%)
+VALE = go -C tools/vale tool vale --config "$(CURDIR)/.vale.ini" \
+	--glob='!**/{java,go}.md' $(DOCS:%="$(CURDIR)/%")
 MVN = mvn --batch-mode --no-transfer-progress -Dstyle.color=never
 CHECKS := $(foreach v,$(VERBS),$(PARTS:%=$(v)-%))
 
-.PHONY: help setup compare mutants fuzz drills check test lock clean build $(VERBS) $(CHECKS)
-.PHONY: test-parts $(PARTS:%=check-%) lint-docs
+.PHONY: help setup compare mutants fuzz drills check test lock third-party clean build $(VERBS)
+.PHONY: $(CHECKS) test-parts $(PARTS:%=check-%) lint-docs
 
 help: ## explain the verbs
 	@echo "make VERB does all parts; make VERB-PART one part, for the verbs marked with *."
@@ -89,6 +90,9 @@ test-unit: $(PARTS:%=test-unit-%) ## run each part's tests * ## 20 min, a langua
 build: $(LANGUAGES:%=build-%) ## make the artefacts for this machine with `sam build` * ## 2 min
 build-%: .venv/made
 	@$(BIN)/python -m harness.build $*
+
+third-party: .venv/made ## write the licences of the components of each package ## 1 min
+	@$(BIN)/python -m harness.build.third_party
 
 # Runs make with these words and prints how long each of its steps took, also if one failed.
 TIMES := .build/times

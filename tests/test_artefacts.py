@@ -47,7 +47,7 @@ def package(folder: Path, **files: bytes) -> Path:
 
 
 def function(runtime: str, handler: str) -> Implementation:
-    return Implementation("any", "AnyFunction", runtime, handler, Path(), 128, 3, {})
+    return Implementation("any", "AnyFunction", runtime, handler, Path("no"), 128, 3, {})
 
 
 GO = function("provided.al2023", "bootstrap")

@@ -59,6 +59,26 @@ def test_a_generated_day(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(900)
+def test_two_runs_at_once_do_not_meet() -> None:
+    command = [sys.executable, "-m", "harness", "compare", "--languages", "go,java"]
+    small = ("--clients", "light", "--objects", "50", "--cold", "1", "--warm", "1")
+    runs = [
+        subprocess.Popen(
+            [*command, *small],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for run in runs:
+        out, _ = run.communicate()
+        assert run.returncode == 0, out
+        assert out.count(" match ") == 3
+
+
+@pytest.mark.timeout(900)
 def test_a_generated_day_of_an_organisation(tmp_path: Path) -> None:
     table, exported = compare("--objects", "60", "--organisation", export=tmp_path / "out.json")
     check(table, exported, sources=60, bad=0)

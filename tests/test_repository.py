@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterable
@@ -191,3 +193,44 @@ def test_the_forms_ask_for_all_languages() -> None:
     languages = {each.language for each in load_implementations()}
     assert languages < {*asked["language"]["options"]}
     assert {"language", "client", "all-four", "version", "event", "end"} <= asked.keys()
+
+
+# ---- a checkout in a folder with a space ----
+
+PLAYED = """#!/bin/sh
+printf '%s\\n' "ran $(basename "$0")" "$@" >>"{log}"
+"""
+
+
+def test_make_works_in_a_folder_with_a_space(tmp_path: Path) -> None:
+    checkout = tmp_path / "a folder" / "of mine"
+    log = tmp_path / "log"
+    for name in (
+        *("Makefile", "requirements.txt", "python/pyproject.toml", "java/pom.xml", "go/go.mod"),
+        *("javascript/package.json", "javascript/package-lock.json"),
+        ".github/workflows/test.yml",
+    ):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, checkout / name)
+    (checkout / "javascript/node_modules").mkdir()
+    own = {"python", "pytest", "ruff", "mypy", "check-jsonschema"}
+    others = {"go", "gofmt", "mvn", "npm"}
+    for folder, names in ((checkout / ".venv/bin", own), (tmp_path / "path", others)):
+        folder.mkdir(parents=True)
+        for name in names:
+            (folder / name).write_text(PLAYED.format(log=log))
+            (folder / name).chmod(0o755)
+    (checkout / ".venv/made").touch()
+    done = subprocess.run(
+        ["make", "format", "lint", "types", "test-unit", "compare", "build", "fuzz", "drills"],
+        cwd=checkout,
+        env={**os.environ, "PATH": f"{tmp_path / 'path'}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = log.read_text().splitlines()
+    assert {f"ran {name}" for name in own | others} <= {*lines}
+    assert not [line for line in lines if line.startswith(("folder/of", "mine"))]
+    assert any(str(checkout) in line for line in lines)

@@ -13,11 +13,13 @@ import struct
 import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.build.archive import zipped
 from harness.build.elf import read_elf
 from harness.build.template import load_implementations
+from harness.build.third_party.licences import problems_of_licences
 from harness.model import HarnessError, Implementation, UsageError
 from harness.terminal import to_stderr
 
@@ -46,6 +48,7 @@ def problems(implementation: Implementation, folder: Path, architecture: str) ->
         *(f"{name} is a left-over: keep it out" for name in files if _UNWANTED.search(name)),
         *_native_problems(files, architecture),
         *_runtime_problems(implementation, files),
+        *problems_of_licences(implementation.code, folder.resolve()),
     ]
 
 
@@ -185,8 +188,11 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) > 2 or architecture not in _ARCHITECTURES:
         raise UsageError("usage: python -m harness.build.package_check [FOLDER] [arm64|x86_64]")
     found = 0
+    sources = {each.function: each.code for each in load_implementations()}
     for implementation in load_implementations(folder / "template.yaml"):
-        wrong = problems(implementation, implementation.code, architecture)
+        package = implementation.code
+        code = sources.get(implementation.function, package)
+        wrong = problems(replace(implementation, code=code), package, architecture)
         found += len(wrong)
         for problem in wrong or ["fit for Lambda"]:
             print(f"{implementation.function}: {problem}")

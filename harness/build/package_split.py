@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from typing import IO, Any
 from zipfile import ZipFile
 
+from harness.build.third_party.licences import FILE
 from harness.model import Implementation, NotReady, Own
 from harness.scratch import scratch
 from harness.toolchain import programs
@@ -33,13 +34,13 @@ def own_share(implementation: Implementation, folder: Path, archive: IO[bytes]) 
     runtime = implementation.runtime
     try:
         if runtime.startswith("java"):
-            return _of_files(folder, archive, lambda name: not name.startswith("lib/"))
+            return _of_files(folder, archive, lambda name: not name.startswith(("lib/", FILE)))
         if runtime.startswith("nodejs"):
             return _of_bundle(implementation, folder)
         if (implementation.code / "go.mod").exists():
             return _of_binary(implementation.code)
         if runtime.startswith("python"):
-            names = {each.name for each in implementation.code.iterdir()}
+            names = {each.name for each in implementation.code.iterdir()} - {FILE}
             return _of_files(folder, archive, lambda name: name.split("/")[0] in names)
     except (OSError, NotReady, ValueError, KeyError, subprocess.SubprocessError):
         return None
@@ -57,7 +58,19 @@ def _of_files(folder: Path, archive: IO[bytes], is_own: Callable[[str], bool]) -
 
 
 def _of_bundle(implementation: Implementation, folder: Path) -> Own | None:
-    """By esbuild's metafile, if its bundle has the same bytes as the artefact."""
+    inputs = bundle_inputs(implementation, folder)
+    if inputs is None:
+        return None
+    others = ("node_modules", FILE)
+    own = sum(size for path, size in inputs if not any(each in path for each in others))
+    return Own(own, None)
+
+
+def bundle_inputs(implementation: Implementation, folder: Path) -> list[tuple[str, int]] | None:
+    """(file, its bytes in the bundle) by esbuild's metafile.
+
+    ``None`` if its bundle has not the same bytes as the artefact in ``folder``.
+    """
     if "EntryPoints" not in implementation.build_properties:
         return None
     with scratch("bundle") as place:
@@ -75,9 +88,8 @@ def _of_bundle(implementation: Implementation, folder: Path) -> Own | None:
         if _contents(made) != _contents(folder):
             return None
         outputs: Mapping[str, Any] = json.loads(meta.read_text())["outputs"]
-    inputs = [item for output in outputs.values() for item in output["inputs"].items()]
-    own = sum(part["bytesInOutput"] for path, part in inputs if "node_modules" not in path)
-    return Own(own, None)
+    inputs = (item for output in outputs.values() for item in output["inputs"].items())
+    return [(path, part["bytesInOutput"]) for path, part in inputs]
 
 
 def _esbuild_arguments(properties: Mapping[str, object], work: Path, made: Path) -> list[str]:

@@ -22,6 +22,7 @@ from harness.build.archive import size_of, zipped
 from harness.build.package_check import problems
 from harness.build.package_split import own_share
 from harness.build.template import TEMPLATE
+from harness.build.third_party.licences import RULES
 from harness.model import Artefact, Implementation, NotReady, Own
 from harness.scratch import is_abandoned, remove_folder, remove_folders, scratch
 from harness.targets.local.runtimes import runtime_command, runtime_version
@@ -228,6 +229,7 @@ def _content_hash(implementation: Implementation, origin: _Origin) -> str:
     for path in (
         origin.template,
         ROOT / "requirements.txt",
+        RULES,  # a package is good by the rules of its day
         *_sources(implementation.code),
     ):
         digest.update(f"\0{path}\0".encode())
@@ -238,6 +240,8 @@ def _content_hash(implementation: Implementation, origin: _Origin) -> str:
 def _sources(folder: Path) -> Iterator[Path]:
     for root, folders, files in folder.walk():
         folders[:] = sorted(
-            name for name in folders if name not in _LEFTOVERS and not name.startswith(".")
+            name
+            for name in folders
+            if name == ".mvn" or not (name in _LEFTOVERS or name.startswith("."))
         )
         yield from (root / name for name in sorted(files))

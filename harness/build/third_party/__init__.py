@@ -1,0 +1,1 @@
+"""Names the third-party components of a package, with their licences."""
