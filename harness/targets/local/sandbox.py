@@ -212,12 +212,12 @@ class LocalSandbox:
         """The processes of the runtime; none before the first invocation."""
         return self._runtime.pids()
 
-    def output_tail(self) -> str:
-        """The last lines of the output of the emulator and the function."""
+    def output_tail(self, most: int = _TAIL_LINES) -> str:
+        """The last lines of the output of the emulator and the function, ``most`` or fewer."""
         if self._scratch is None or not self._output.exists():
             return ""
         text = self._output.read_text(errors="replace")
-        return "\n".join(text.splitlines()[-_TAIL_LINES:])
+        return "\n".join(text.splitlines()[-most:])
 
     # ---- the emulator ----
 

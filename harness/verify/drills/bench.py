@@ -20,6 +20,7 @@ from harness.verify.vectors.cases import DESTINATION_BUCKET, SOURCE_BUCKET
 #: The codes of a run that S3 has failed, or that has run out of time.
 FAILED_BY_S3 = ("S3_ERROR", "OUT_OF_TIME")
 _EMULATORS_LINE = re.compile(r"\(rapid\) |^(?:START|END|REPORT) RequestId: |^\s*$")
+_MOST_LINES = 5_000  # a runtime's own report of an error may have hundreds
 _QUIET_S = 0.02
 _PATIENCE_S = 10.0
 
@@ -107,7 +108,8 @@ class Bench:
         events = [entry["event"] for entry in invocation.log]
         if events.count("end") != 1 or events[-1] != "end":
             problems.append(f"the events of the log are {events}")
-        output = self.sandbox.output_tail().rpartition("INVOKE START(")[2].split("\n")[1:]
+        tail = self.sandbox.output_tail(_MOST_LINES)
+        output = tail.rpartition("INVOKE START(")[2].split("\n")[1:]
         for line in itertools.takewhile(lambda line: '"event":"end"' not in line, output):
             if not _EMULATORS_LINE.search(line) and '"event":' not in line:
                 problems.append(f"not a line of the log: {line[:200]}")
