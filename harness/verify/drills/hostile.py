@@ -40,8 +40,6 @@ def _trial(bench: Bench, number: int, seed: int) -> Outcome:
     run = bench.invoke(EVENT)
     outcome.problems += _problems(hostile, run, bench)
     outcome.problems += _memory_problems(run)
-    if run.failure is not None and run.failure.kind is not FailureKind.ERROR:
-        bench.renew()  # not the next body's fault
     return outcome
 
 

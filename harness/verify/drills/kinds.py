@@ -14,7 +14,7 @@ from harness.verify.drills.runs import runs
 from harness.verify.drills.warm import warm
 
 KINDS: Sequence[Kind] = (
-    Kind("kill", "SIGKILL at a moment of a run with 40 chunks, then a repeat", 200, kills),
+    Kind("kill", "SIGKILL at a moment of a run with 20 or 40 chunks, then a repeat", 200, kills),
     Kind("two-runs", "two runs of a day at once", 52, partial(runs, count=2)),
     Kind("one-killed", "two runs, one is killed", 52, partial(runs, count=2, kill=True)),
     Kind("three-runs", "three runs of a day at once", 52, partial(runs, count=3)),
