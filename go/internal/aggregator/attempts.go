@@ -1,5 +1,6 @@
-// Step attempts: a request has at most five attempts, and at most CONCURRENCY requests are in
-// flight (SPEC E4, E5, P1, R1, O3). Holds a slot for each request in flight.
+// Step attempts: a request has at most five attempts, with pauses between them. At most CONCURRENCY
+// requests are in flight, fewer after S3 has said SlowDown (SPEC E4, E5, E8, P1, R1, O3).
+// Holds the number of requests in flight.
 
 package aggregator
 
@@ -7,97 +8,55 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"net/http"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 )
 
-const maxAttempts = 5
+const (
+	maxAttempts    = 5
+	firstPause     = 100 * time.Millisecond
+	firstSlowPause = time.Second
+)
 
 // Attempts is a Store that repeats what fails in another one. Its errors are S3_ERROR, the
 // cause of an ended context, and the faults Missing and TooLarge of Get.
 type Attempts struct {
 	store   Store
 	journal *Journal
-	slots   chan struct{} // one for each request in flight
-	backoff time.Duration
+	gate    *gate
 	phase   Phase // empty: requests are not timed
 }
 
 // NewAttempts makes the requests of one invocation.
 func NewAttempts(store Store, concurrency int, journal *Journal) *Attempts {
-	return &Attempts{
-		store: store, journal: journal, slots: make(chan struct{}, concurrency),
-		backoff: 100 * time.Millisecond,
-	}
+	places := semaphore.NewWeighted(int64(concurrency))
+	gate := &gate{places: places, most: concurrency, limit: concurrency}
+	return &Attempts{store: store, journal: journal, gate: gate}
 }
 
-// Timed gives a copy with the same slots, whose requests count as operations of the phase.
+// Timed gives a copy with the same gate, whose requests count as operations of the phase.
 func (a *Attempts) Timed(phase Phase) *Attempts {
 	timed := *a
 	timed.phase = phase
 	return &timed
 }
 
-// ListPage is that of Store.
-func (a *Attempts) ListPage(
-	ctx context.Context, bucket, prefix, delimiter, token string,
-) (page Page, err error) {
-	err = a.request(ctx, "list", prefix, func() (err error) {
-		page, err = a.store.ListPage(ctx, bucket, prefix, delimiter, token)
-		return err
-	})
-	return page, err
-}
-
-// Get is that of Store.
-func (a *Attempts) Get(
-	ctx context.Context, bucket, key string, limit int,
-) (body []byte, etag string, err error) {
-	err = a.request(ctx, "get", key, func() (err error) {
-		body, etag, err = a.store.Get(ctx, bucket, key, limit)
-		if refusalOf(err).Code == "NoSuchKey" {
-			return Missing
-		}
-		return err
-	})
-	return body, etag, err
-}
-
-// Put is that of Store.
-func (a *Attempts) Put(
-	ctx context.Context, bucket, key string, upload Upload,
-) (etag string, err error) {
-	err = a.request(ctx, "put", key, func() (err error) {
-		etag, err = a.store.Put(ctx, bucket, key, upload)
-		return err
-	})
-	return etag, err
-}
-
-// Copy is that of Store.
-func (a *Attempts) Copy(ctx context.Context, bucket, from, to string) error {
-	return a.request(ctx, "copy", to, func() error { return a.store.Copy(ctx, bucket, from, to) })
-}
-
-// Delete is that of Store.
-func (a *Attempts) Delete(ctx context.Context, bucket, key string, condition Condition) error {
-	return a.request(ctx, "delete", key, func() error {
-		return a.store.Delete(ctx, bucket, key, condition)
-	})
-}
-
-// request makes up to five attempts (E5). A Fault is final and comes as it is. An ended
-// context wins over the failure that it brings about.
+// request makes up to five attempts (E5), and more after SlowDown (E8). A Fault is final and comes
+// as it is. An ended context wins over the failure that it brings about.
 func (a *Attempts) request(ctx context.Context, operation, key string, attempt func() error) error {
-	var started time.Time // zero until the first attempt has its slot (O3)
+	var started time.Time // zero until the first attempt has its place (O3)
 	defer func() {
 		if a.phase != "" && !started.IsZero() {
 			a.journal.Add(a.phase, 1, started)
 		}
 	}()
-	for n := 1; ; n++ {
-		err := a.inSlot(ctx, func() error {
-			if n == 1 {
+	var made tries
+	for {
+		err := a.gate.pass(ctx, func() error {
+			if started.IsZero() {
 				started = time.Now()
 			}
 			return attempt()
@@ -111,38 +70,81 @@ func (a *Attempts) request(ctx context.Context, operation, key string, attempt f
 		if fault, ok := errors.AsType[Fault](err); ok {
 			return fault
 		}
-		if n == maxAttempts || !retryable(err) {
+		pause, isOver := made.next(ctx, refusalOf(err))
+		if isOver {
 			return s3Failure(operation, key, err)
 		}
-		a.journal.Warn("retry", "operation", operation, "key", key, "attempt", n, "cause", err.Error())
-		delay := a.backoff << (n - 1)
+		a.journal.Warn("retry", "operation", operation, "key", key,
+			"attempt", made.failed+made.slowed, "cause", err.Error())
 		select {
-		case <-time.After(delay/2 + rand.N(delay/2)):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
 }
 
-// inSlot holds a slot during the attempt, not during the delay after it.
-func (a *Attempts) inSlot(ctx context.Context, attempt func() error) error {
-	select {
-	case a.slots <- struct{}{}:
-		defer func() { <-a.slots }()
-		return attempt()
-	case <-ctx.Done():
-		return ctx.Err()
+// tries counts a request's attempts: those of the five (E5), and those after SlowDown (E8).
+type tries struct{ failed, slowed int }
+
+// next gives the pause before the next attempt, or says that there is none.
+func (t *tries) next(ctx context.Context, refusal Refusal) (pause time.Duration, isOver bool) {
+	if refusal.isSlowDown() {
+		pause = jitter(firstSlowPause << min(t.slowed, 2)) // 1, 2, 4, 4 ... seconds
+		t.slowed++
+		end, isPublishing := ctx.Deadline() // before W4 there is none (see newTimeLimit)
+		return pause, isPublishing && time.Until(end) < pause
+	}
+	pause = jitter(firstPause << t.failed)
+	t.failed++
+	return pause, t.failed == maxAttempts || refusal.isFinal()
+}
+
+func jitter(pause time.Duration) time.Duration { return pause/2 + rand.N(pause/2) }
+
+// gate lets requests in: at most limit are in flight (P1). SlowDown halves it (E8).
+type gate struct {
+	places      *semaphore.Weighted
+	mutex       sync.Mutex
+	most, limit int
+	closed      int // places that are given to no request
+}
+
+// pass holds a place during the attempt, not during the pause after it.
+func (g *gate) pass(ctx context.Context, attempt func() error) (err error) {
+	if err = g.places.Acquire(ctx, 1); err == nil {
+		defer func() { g.leave(err) }()
+		err = attempt()
+	}
+	return err
+}
+
+func (g *gate) leave(err error) {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	if err == nil {
+		g.limit = min(g.limit+1, g.most)
+	} else if refusalOf(err).isSlowDown() {
+		g.limit = max(g.limit/2, 1)
+	}
+	g.closed++ // the place that is left; those in use are closed when they are left
+	for g.closed < g.most-g.limit && g.places.TryAcquire(1) {
+		g.closed++
+	}
+	for ; g.closed > g.most-g.limit; g.closed-- {
+		g.places.Release(1)
 	}
 }
 
-// retryable is false for answers that S3 would give again: 3xx, and most of 4xx.
-func retryable(err error) bool {
-	switch refusal := refusalOf(err); refusal.Status {
-	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
-		return true
-	case http.StatusBadRequest: // the time-out of a request that was sent too slowly
-		return refusal.Code == "RequestTimeout"
-	default:
-		return refusal.Status/100 != 3 && refusal.Status/100 != 4
+// sideBySide works on all items; its bound is for goroutines, the gate's is for requests.
+func sideBySide[T any](ctx context.Context, items []T, work func(context.Context, T) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxConcurrency)
+	for _, item := range items {
+		group.Go(func() (err error) {
+			defer catchPanic(&err)
+			return work(ctx, item)
+		})
 	}
+	return group.Wait()
 }

@@ -16,7 +16,6 @@ import (
 func testAttempts(concurrency int) (*Attempts, *bytes.Buffer) {
 	log := &bytes.Buffer{}
 	requests := NewAttempts(nil, concurrency, NewJournal(log, 0, testRequestID))
-	requests.backoff = time.Microsecond
 	return requests, log
 }
 
@@ -29,26 +28,30 @@ func TestAttempts(t *testing.T) {
 		want     string
 	}{
 		"500 four times": {refusal(500, "x"), 4, 5, ""},
-		"503 always":     {refusal(503, "SlowDown"), 99, 5, "S3_ERROR: get k"},
+		"503 always":     {refusal(503, "x"), 99, 5, "S3_ERROR: get k (x)"},
+		"SlowDown":       {refusal(503, "SlowDown"), 9, 10, ""},
 		"408":            {refusal(408, "x"), 1, 2, ""},
 		"429":            {refusal(429, "x"), 1, 2, ""},
-		"301":            {refusal(301, "x"), 1, 1, "S3_ERROR: get k"},
+		"301":            {refusal(301, "x"), 1, 1, "S3_ERROR: get k (x)"},
 		"409":            {refusal(409, "x"), 1, 2, ""},
-		"400":            {refusal(400, "x"), 1, 1, "S3_ERROR: get k"},
+		"400":            {refusal(400, "x"), 1, 1, "S3_ERROR: get k (x)"},
 		"400, time-out":  {refusal(400, "RequestTimeout"), 1, 2, ""},
-		"412":            {refusal(412, "x"), 1, 1, "S3_ERROR: get k"},
-		"403":            {refusal(403, "x"), 1, 1, "S3_ERROR: get k"},
-		"404":            {refusal(404, "x"), 1, 1, "S3_ERROR: get k"},
+		"412":            {refusal(412, "x"), 1, 1, "S3_ERROR: get k (x)"},
+		"403":            {refusal(403, ""), 1, 1, "S3_ERROR: get k"},
+		"404":            {refusal(404, "x"), 1, 1, "S3_ERROR: get k (x)"},
 		"lost once":      {lost, 1, 2, ""},
 		"lost always":    {lost, 99, 5, "S3_ERROR: get k"},
 	} {
 		requests, log := testAttempts(1)
 		attempts := 0
-		err := requests.request(t.Context(), "get", "k", func() error {
-			if attempts++; attempts <= c.times {
-				return c.failure
-			}
-			return nil
+		var err error
+		synctest.Test(t, func(t *testing.T) {
+			err = requests.request(t.Context(), "get", "k", func() error {
+				if attempts++; attempts <= c.times {
+					return c.failure
+				}
+				return nil
+			})
 		})
 		if c.want == "" && err != nil || c.want != "" && (err == nil || err.Error() != c.want) {
 			t.Errorf("%s: error is %v, expected %q", name, err, c.want)
@@ -69,11 +72,11 @@ func TestAMissingKeyIsAFaultOfGetOnly(t *testing.T) {
 		t.Errorf("get gives %v", err)
 	}
 	_, _, err := requests.Get(t.Context(), "no-bucket", "k", 1)
-	if err == nil || err.Error() != "S3_ERROR: get k" {
+	if err == nil || err.Error() != "S3_ERROR: get k (NoSuchBucket)" {
 		t.Errorf("get from a missing bucket gives %v", err)
 	}
 	err = requests.Copy(t.Context(), testSource, "k", "to")
-	if err == nil || err.Error() != "S3_ERROR: copy to" {
+	if err == nil || err.Error() != "S3_ERROR: copy to (NoSuchKey)" {
 		t.Errorf("copy gives %v", err)
 	}
 }
@@ -82,7 +85,7 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 	requests, _ := testAttempts(4)
 	var now, most atomic.Int64
 	var group sync.WaitGroup
-	for _, phase := range []Phase{PhaseList, PhaseGet} { // both have the same slots
+	for _, phase := range []Phase{PhaseList, PhaseGet} { // both have the same gate
 		for range 20 {
 			group.Go(func() {
 				_ = requests.Timed(phase).request(t.Context(), "get", "k", func() error {
@@ -138,7 +141,7 @@ func TestAFaultIsAnAnswer(t *testing.T) {
 	}
 }
 
-// An ended context also ends the wait for a slot and the one before a further attempt.
+// An ended context also ends the wait for a place and the one before a further attempt.
 func TestAnEndedContextEndsEveryWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
@@ -152,16 +155,16 @@ func TestAnEndedContextEndsEveryWait(t *testing.T) {
 		if waited := time.Since(began); waited != 10*time.Millisecond {
 			t.Errorf("waited for %v", waited)
 		}
-		requests.slots <- struct{}{} // the only one
+		check(t, requests.gate.places.Acquire(t.Context(), 1)) // the only one
 		if err := requests.request(ctx, "get", "k", failing); !errors.Is(err, errOutOfTime) {
-			t.Errorf("error of a wait for a slot is %v", err)
+			t.Errorf("error of a wait for a place is %v", err)
 		}
 	})
 }
 
-// A request's time is that from its first attempt on: neither the wait for the slot nor a
+// A request's time is that from its first attempt on: neither the wait for the place nor a
 // request that never got one is counted, failed ones are (O3).
-func TestTheClockStartsInTheSlot(t *testing.T) {
+func TestTheClockStartsInTheGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 		defer cancel()
@@ -179,6 +182,90 @@ func TestTheClockStartsInTheSlot(t *testing.T) {
 		group.Wait()
 		if got := journal.sums[PhaseGet]; got.count != 3 || got.elapsed != 3*time.Second {
 			t.Errorf("%d requests took %v", got.count, got.elapsed)
+		}
+	})
+}
+
+// E8: the pauses are 1, 2, 4, 4 seconds, and SlowDown is none of the five attempts.
+func TestPausesAfterSlowDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var starts []time.Time
+		requests := NewAttempts(nil, 1, quiet())
+		check(t, requests.request(t.Context(), "get", "k", func() error {
+			starts = append(starts, time.Now())
+			switch len(starts) {
+			case 8:
+				return nil
+			case 2, 4: // failed attempts between them have their own pauses
+				return io.ErrUnexpectedEOF
+			}
+			return refusal(503, "SlowDown")
+		}))
+		const ms = time.Millisecond
+		for n, most := range []time.Duration{
+			1000 * ms, 100 * ms, 2000 * ms, 200 * ms, 4000 * ms, 4000 * ms, 4000 * ms,
+		} {
+			if pause := starts[n+1].Sub(starts[n]); pause < most/2 || pause > most {
+				t.Errorf("pause %d is %v", n+1, pause)
+			}
+		}
+	})
+}
+
+// E8: a SlowDown halves the requests in flight, down to one; each success allows one more.
+func TestSlowDownNarrowsTheGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		requests := NewAttempts(nil, 8, quiet())
+		var inFlight atomic.Int64
+		answers := make(chan error)
+		for range 50 {
+			go func() {
+				_ = requests.request(t.Context(), "get", "k", func() error {
+					inFlight.Add(1)
+					defer inFlight.Add(-1)
+					return <-answers
+				})
+			}()
+		}
+		slow := refusal(503, "SlowDown")
+		for n, c := range []struct {
+			answer error
+			want   int64
+		}{
+			{nil, 8}, {slow, 4}, {slow, 2}, {nil, 3}, {nil, 4}, {Missing, 4}, {io.ErrUnexpectedEOF, 4},
+			{slow, 2}, {slow, 1}, {slow, 1}, {nil, 2}, {nil, 3}, {nil, 4}, {nil, 5}, {nil, 6},
+			{nil, 7}, {nil, 8}, {nil, 8},
+		} {
+			synctest.Wait()
+			answers <- c.answer
+			synctest.Wait()
+			for inFlight.Load() > c.want { // those that were in flight may end
+				answers <- Missing
+				synctest.Wait()
+			}
+			if inFlight.Load() != c.want {
+				t.Errorf("answer %d: %d in flight, expected %d", n, inFlight.Load(), c.want)
+			}
+		}
+		close(answers)
+	})
+}
+
+// E8: while a run publishes, a request fails before the invocation's time ends.
+func TestSlowDownEndsBeforeTheTimeDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		requests := NewAttempts(nil, 1, quiet())
+		slow := func() error { return refusal(503, "SlowDown") }
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		err := requests.request(ctx, "copy", "k", slow)
+		if err == nil || err.Error() != "S3_ERROR: copy k (SlowDown)" || ctx.Err() != nil {
+			t.Errorf("publishing gives %v, its context %v", err, ctx.Err())
+		}
+		limited := newTimeLimit(ctx, time.Now().Add(2*time.Second))
+		defer limited.timer.Stop()
+		if err := requests.request(limited, "get", "k", slow); !errors.Is(err, errOutOfTime) {
+			t.Errorf("reading gives %v", err)
 		}
 	})
 }

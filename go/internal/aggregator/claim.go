@@ -30,13 +30,17 @@ type Claim struct {
 }
 
 // NewClaim makes the claim of a run whose invocation ends at the given time.
-func NewClaim(store Store, config Config, day Day, requestID string, end time.Time) *Claim {
+func NewClaim(
+	requests *Attempts, config Config, day Day, requestID string, end time.Time,
+) *Claim {
+	own := *requests
+	own.store = tagged{requests.store}
 	text, _ := json.Marshal(struct { // two strings always become JSON
 		Run     string `json:"run"`
 		Expires string `json:"expires"`
 	}{requestID, end.Add(claimMargin).UTC().Format(claimTime)})
 	return &Claim{
-		store: store, bucket: config.DestinationBucket,
+		store: &own, bucket: config.DestinationBucket,
 		key: dayPrefix(config, day) + claimName, text: text,
 	}
 }
@@ -95,7 +99,7 @@ func (c *Claim) busy() error { return failure(Busy, "%s", escapeKey(c.key)) }
 // isRefused is true where the object is not as a condition demands: changed, or gone.
 func isRefused(err error) bool {
 	refusal := refusalOf(err)
-	return refusal.Status == http.StatusPreconditionFailed || refusal.Code == "NoSuchKey"
+	return refusal.Status == http.StatusPreconditionFailed || refusal.isMissing()
 }
 
 // isLive is true for a text of the form of W11 that has not expired.
@@ -107,4 +111,29 @@ func isLive(claim []byte) bool {
 	// Parse is lenient: it takes an hour of one digit, for instance.
 	isOfForm := hasRun && err == nil && expires.Format(claimTime) == end
 	return isOfForm && time.Now().Before(expires)
+}
+
+var errNoETag = errors.New("an answer without an ETag")
+
+// tagged is a store in which a put or a get has failed if its answer has no ETag (W12).
+type tagged struct{ Store }
+
+func (t tagged) Put(
+	ctx context.Context, bucket, key string, upload Upload,
+) (etag string, err error) {
+	etag, err = t.Store.Put(ctx, bucket, key, upload)
+	if err == nil && etag == "" {
+		err = errNoETag
+	}
+	return etag, err
+}
+
+func (t tagged) Get(
+	ctx context.Context, bucket, key string, limit int,
+) (body []byte, etag string, err error) {
+	body, etag, err = t.Store.Get(ctx, bucket, key, limit)
+	if (err == nil || errors.Is(err, TooLarge)) && etag == "" {
+		err = errNoETag
+	}
+	return body, etag, err
 }

@@ -24,7 +24,6 @@ func testClaim(found string) (*Claim, *memoryStore) {
 		store.buckets[testDestination][testClaimKey] = []byte(found)
 	}
 	requests := store.requests()
-	requests.backoff = time.Microsecond
 	day := Day{Date: time.Date(2024, 2, 8, 0, 0, 0, 0, time.UTC)}
 	end := time.Now().Add(time.Minute)
 	return NewClaim(requests, Config{DestinationBucket: testDestination}, day, "me", end), store
@@ -120,16 +119,63 @@ func TestClaimThatChangesBeforeTheTakeover(t *testing.T) {
 
 func TestClaimThatFails(t *testing.T) {
 	for operation, want := range map[string]string{
-		"put": "S3_ERROR: put " + testClaimKey, "get": "S3_ERROR: get " + testClaimKey,
+		"put": "S3_ERROR: put " + testClaimKey + " (InternalError)",
+		"get": "S3_ERROR: get " + testClaimKey + " (InternalError)",
 	} {
-		claim, store := testClaim(expiredClaim)
-		store.faults = []memoryFault{{operation, testClaimKey, "InternalError", 500}}
-		if err := claim.Take(t.Context()); err == nil || err.Error() != want {
-			t.Errorf("error is %v", err)
-		}
-		if claim.Release(t.Context()); slices.Contains(store.calls, "delete "+testClaimKey) {
-			t.Error("a claim that is not held is released")
-		}
+		synctest.Test(t, func(t *testing.T) { // which does not wait between attempts
+			claim, store := testClaim(expiredClaim)
+			store.faults = []memoryFault{{operation, testClaimKey, "InternalError", 500}}
+			if err := claim.Take(t.Context()); err == nil || err.Error() != want {
+				t.Errorf("error is %v", err)
+			}
+			if claim.Release(t.Context()); slices.Contains(store.calls, "delete "+testClaimKey) {
+				t.Error("a claim that is not held is released")
+			}
+		})
+	}
+}
+
+// untagged is a store whose answers to claims have no ETag.
+type untagged struct{ Store }
+
+func (s untagged) Put(ctx context.Context, bucket, key string, upload Upload) (string, error) {
+	_, err := s.Store.Put(ctx, bucket, key, upload)
+	return "", err
+}
+
+func (s untagged) Get(
+	ctx context.Context, bucket, key string, limit int,
+) (body []byte, etag string, err error) {
+	body, _, err = s.Store.Get(ctx, bucket, key, limit)
+	return body, "", err
+}
+
+// W12: without an ETag neither a put nor a get of a claim has succeeded.
+func TestClaimWithoutETag(t *testing.T) {
+	for found, want := range map[string]string{
+		"": "S3_ERROR: get " + testClaimKey, expiredClaim: "S3_ERROR: get " + testClaimKey,
+		strings.Repeat("x", claimLimit+1): "S3_ERROR: get " + testClaimKey,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			_, store := testClaim(found)
+			requests := NewAttempts(untagged{store}, 1, quiet())
+			claim := NewClaim(requests, writerConfig, testDay, "me", time.Now())
+			claim.key = testClaimKey
+			if err := claim.Take(t.Context()); err == nil || err.Error() != want {
+				t.Errorf("%.9q gives %v", found, err)
+			}
+			if puts := strings.Count(strings.Join(store.calls, ","), "put"); puts > 2 {
+				t.Errorf("%.9q: %d puts", found, puts)
+			}
+		})
+	}
+}
+
+// W12: a claim may have more members than those of W11.
+func TestClaimWithMoreIsAClaim(t *testing.T) {
+	claim, _ := testClaim(strings.Replace(liveClaim, "}", `,"host":1}`, 1))
+	if err := claim.Take(t.Context()); err == nil || err.Error() != "BUSY: "+testClaimKey {
+		t.Errorf("error is %v", err)
 	}
 }
 

@@ -66,6 +66,13 @@ func TestReadConfigNamesTheFirstBadSetting(t *testing.T) {
 		{map[string]string{"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-1"}, "AWS_REGION"},
 		{map[string]string{"S3_CLIENT": "curl"}, "S3_CLIENT"},
 		{map[string]string{"S3_CLIENT": ""}, "S3_CLIENT"},
+		{map[string]string{"AWS_CA_BUNDLE": "config_test.go"}, "AWS_CA_BUNDLE"},
+		{map[string]string{"AWS_CA_BUNDLE": "no such file", "HTTPS_PROXY": "x"}, "AWS_CA_BUNDLE"},
+		{map[string]string{"HTTPS_PROXY": "https://proxy:3128"}, "HTTPS_PROXY"},
+		{map[string]string{"HTTPS_PROXY": "proxy:3128"}, "HTTPS_PROXY"},
+		{map[string]string{"HTTPS_PROXY": "http://user:secret@proxy"}, "HTTPS_PROXY"},
+		{map[string]string{"HTTPS_PROXY": "http://proxy:0"}, "HTTPS_PROXY"},
+		{map[string]string{"HTTPS_PROXY": "http://proxy/path"}, "HTTPS_PROXY"},
 	} {
 		env := goodEnv()
 		maps.Copy(env, c.set)
@@ -86,6 +93,9 @@ func TestReadConfigAccepts(t *testing.T) {
 		{"AWS_ENDPOINT_URL_S3": "https://s3.Example-1.com/"},
 		{"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:65535/"},
 		{"AWS_ENDPOINT_URL_S3": "http://host:00001"},
+		{"AWS_CA_BUNDLE": "", "HTTPS_PROXY": "", "NO_PROXY": ""},
+		{"HTTPS_PROXY": "http://proxy.example:3128/", "NO_PROXY": "any text"},
+		{"HTTPS_PROXY": "http://[::1]"},
 	} {
 		env := goodEnv()
 		maps.Copy(env, set)

@@ -1,4 +1,4 @@
-// Step errors: what a caller or a log line sees of a failure (SPEC E, B).
+// Step errors: what a caller or a log line sees of a failure, and the run's time (SPEC E, B).
 // An Error ends the run; a Fault belongs to one source and does not. Holds nothing.
 
 package aggregator
@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"runtime/debug"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -58,18 +60,20 @@ const (
 
 func (f Fault) Error() string { return string(f) }
 
-// errOutOfTime is the cause with which a run's context ends when its time is up (E6);
-// the handler adds the number of sources.
-var errOutOfTime = errors.New("the run's share of the invocation's time is used up")
-
 func failure(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Detail: fmt.Sprintf(format, args...)}
 }
 
 // s3Failure names a request that failed for good (E4).
 func s3Failure(operation, key string, cause error) *Error {
-	return &Error{S3Error, operation + " " + escapeKey(key), cause}
+	detail := operation + " " + escapeKey(key)
+	if code := refusalOf(cause).Code; s3Code.MatchString(code) {
+		detail += " (" + code + ")"
+	}
+	return &Error{S3Error, detail, cause}
 }
+
+var s3Code = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9.]*$`)
 
 // asError makes any error a contract error: what the contract does not name is INTERNAL.
 func asError(err error) *Error {
@@ -87,22 +91,8 @@ func catchPanic(err *error) {
 	}
 }
 
-// receive waits for a value, but no longer than the context lasts. A closed channel gives
-// the zero value.
-func receive[T any](ctx context.Context, from <-chan T) (value T, err error) {
-	select {
-	case value = <-from:
-		return value, nil
-	case <-ctx.Done():
-		return value, context.Cause(ctx)
-	}
-}
-
 // escapeKey keeps control characters out of messages (E3).
 func escapeKey(key string) string {
-	if !strings.ContainsFunc(key, unicode.IsControl) {
-		return key
-	}
 	var escaped strings.Builder
 	for _, r := range key {
 		if unicode.IsControl(r) {
@@ -117,19 +107,44 @@ func escapeKey(key string) string {
 // badSources is the message of a day with bad sources: the first ten by name (B1).
 func badSources(bad []badSource, sources int) *Error {
 	const named = 10
-	parts := make([]string, 0, named)
+	var parts []string
 	for _, b := range bad[:min(named, len(bad))] {
 		parts = append(parts, fmt.Sprintf("%s (%s)", escapeKey(b.key), b.fault))
 	}
-	text := strings.Join(parts, ", ")
 	if more := len(bad) - named; more > 0 {
-		text += fmt.Sprintf(", and %d more", more)
+		parts = append(parts, fmt.Sprintf("and %d more", more))
 	}
-	return failure(BadSources, "%d of %d: %s", len(bad), sources, text)
+	return failure(BadSources, "%d of %d: %s", len(bad), sources, strings.Join(parts, ", "))
 }
 
 // badSource is a key and what is wrong with it.
 type badSource struct {
 	key   string
 	fault Fault
+}
+
+// errOutOfTime is the cause for which a timeLimit ends; the handler adds the number of sources.
+var errOutOfTime = errors.New("publishing may need all the time that is left")
+
+const publishingChunk = 250 * time.Millisecond // time kept for each chunk (E6)
+
+// timeLimit is a context that ends while there is still time to publish (E6).
+type timeLimit struct {
+	context.Context
+	end   time.Time     // of the invocation
+	kept  time.Duration // for publishing, at least
+	timer *time.Timer
+}
+
+// newTimeLimit gives a context without a deadline: only that from W4 on has one (E8).
+func newTimeLimit(ctx context.Context, end time.Time) *timeLimit {
+	kept := min(time.Until(end)/10, 30*time.Second)
+	limited, expire := context.WithCancelCause(context.WithoutCancel(ctx))
+	timer := time.AfterFunc(time.Until(end)-kept, func() { expire(errOutOfTime) })
+	return &timeLimit{limited, end, kept, timer}
+}
+
+// keepFor keeps enough time to publish so many chunks.
+func (l *timeLimit) keepFor(chunks int) {
+	l.timer.Reset(time.Until(l.end) - max(l.kept, time.Duration(chunks)*publishingChunk))
 }

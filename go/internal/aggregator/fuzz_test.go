@@ -26,7 +26,7 @@ func FuzzSplit(f *testing.F) {
 		want, fault := slowSplit(text)
 		var s Splitter
 		for range 2 { // the decoder is kept
-			lines, err := s.Split(slices.Clone(text))
+			lines, err := s.Split(t.Context(), slices.Clone(text))
 			if !errors.Is(err, fault) || string(lines) != want {
 				t.Fatalf("%q gives %q %v, expected %q %v", text, lines, err, want, fault)
 			}
@@ -46,7 +46,7 @@ func FuzzInflate(f *testing.F) {
 		fits := len(want) <= int(limit) || isPlain // the reader refuses a plain one
 		inflater := NewInflater(int(limit))
 		for range 2 { // the buffers are kept
-			text, err := inflater.Inflate(body)
+			text, err := inflater.Inflate(t.Context(), body)
 			isAllowed := map[error]bool{ // what is both too large and damaged may be either
 				nil: sound && fits && bytes.Equal(text, want), TooLarge: !fits, BadGzip: !sound,
 			}

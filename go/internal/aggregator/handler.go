@@ -87,13 +87,12 @@ type run struct {
 	bad       []badSource
 }
 
-// aggregate reads, writes and publishes. Until the first copy every wait ends when the
-// time is up, with errOutOfTime as the cause.
+// aggregate reads, writes and publishes. Until W4 every wait and every loop ends when the time is
+// up, with errOutOfTime as the cause.
 func (r *run) aggregate(ctx context.Context) error {
-	end := endOf(ctx)
-	kept := min(time.Until(end)/10, 30*time.Second) // for publishing (E6)
-	limited, cancel := context.WithDeadlineCause(ctx, end.Add(-kept), errOutOfTime)
-	defer cancel()
+	limited := newTimeLimit(ctx, endOf(ctx))
+	defer limited.timer.Stop()
+	r.writer.afterPut = limited.keepFor
 	if err := r.claim.Take(limited); err != nil {
 		return err
 	}
@@ -122,7 +121,7 @@ func (r *run) take(ctx context.Context, source Fetched) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	lines, err := r.decode(source)
+	lines, err := r.decode(ctx, source)
 	if fault, ok := errors.AsType[Fault](err); ok {
 		r.bad = append(r.bad, badSource{source.Key, fault})
 		r.result.Bad++
@@ -137,14 +136,14 @@ func (r *run) take(ctx context.Context, source Fetched) error {
 }
 
 // decode gives a body's records as lines, or its fault.
-func (r *run) decode(source Fetched) ([]byte, error) {
+func (r *run) decode(ctx context.Context, source Fetched) ([]byte, error) {
 	if source.Fault != nil {
 		return nil, source.Fault
 	}
 	defer r.journal.Add(PhaseDecode, 1, time.Now())
-	text, err := r.inflater.Inflate(source.Body)
+	text, err := r.inflater.Inflate(ctx, source.Body)
 	if err != nil {
 		return nil, err
 	}
-	return r.splitter.Split(text)
+	return r.splitter.Split(ctx, text)
 }

@@ -115,6 +115,32 @@ func TestInvokeRunsOutOfTime(t *testing.T) {
 	})
 }
 
+// E6: 250 ms are kept for each chunk that was put, where that is more than a tenth.
+func TestInvokeKeepsTimeForEachChunk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		records := strings.Repeat(",{}", 999)
+		handler, store, _ := testHandler(map[string]string{"1": `{"Records":[{}` + records + `]}`})
+		handler.config.ChunkBytes = 1
+		puts := 0
+		store.before = func(_ context.Context, operation, key string) error {
+			if operation == "put" && key != testClaimKey {
+				puts++
+				time.Sleep(100 * time.Millisecond)
+			}
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(testContext(t), time.Minute)
+		defer cancel()
+		_, err := handler.Invoke(ctx, []byte(testEvent))
+		if err == nil || err.Error() != "OUT_OF_TIME: 0 sources read" {
+			t.Errorf("error is %v", err)
+		}
+		if most := 60 * 1000 / (100 + 250); puts < most || puts > most+2 {
+			t.Errorf("%d chunks were put, %d can be published", puts, most)
+		}
+	})
+}
+
 // A source whose chunk is being put is not read yet; a failed put is counted, what was not sent is
 // not.
 func TestInvokeRunsOutOfTimeWhilePutting(t *testing.T) {
@@ -169,7 +195,7 @@ func TestPublishingGoesOnAfterTheFirstCopy(t *testing.T) {
 
 func TestASourceWithoutABodyIsNotDecoded(t *testing.T) {
 	run := run{journal: quiet()}
-	if _, err := run.decode(Fetched{Fault: Missing}); !errors.Is(err, Missing) {
+	if _, err := run.decode(t.Context(), Fetched{Fault: Missing}); !errors.Is(err, Missing) {
 		t.Errorf("error is %v", err)
 	}
 	if count := run.journal.sums[PhaseDecode].count; count != 0 {

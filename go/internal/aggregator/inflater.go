@@ -5,6 +5,7 @@ package aggregator
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -27,12 +28,12 @@ func NewInflater(limit int) *Inflater {
 }
 
 // Inflate gives the text of a body, valid until the next call. A body that does not
-// begin as gzip is its own text; Get has refused one that is too large. The errors are TooLarge
-// and BadGzip.
+// begin as gzip is its own text; Get has refused one that is too large. The errors are TooLarge,
+// BadGzip and an ended context's cause.
 //
 // This step reads the header and the trailer of each member itself: the gzip readers of Go
 // accept a stream that ends inside a file name, and refuse names over 511 bytes.
-func (i *Inflater) Inflate(body []byte) ([]byte, error) {
+func (i *Inflater) Inflate(ctx context.Context, body []byte) ([]byte, error) {
 	if !bytes.HasPrefix(body, []byte{0x1f, 0x8b}) {
 		return body, nil
 	}
@@ -48,7 +49,7 @@ func (i *Inflater) Inflate(body []byte) ([]byte, error) {
 		}
 		begin := len(i.buffer)
 		rest := bytes.NewReader(body[header:]) // flate reads it byte by byte, none too many
-		if err := i.inflateMember(rest); err != nil {
+		if err := i.inflateMember(ctx, rest); err != nil {
 			return nil, err
 		}
 		body = body[len(body)-rest.Len():]
@@ -71,11 +72,14 @@ func (i *Inflater) reserve(body []byte) {
 }
 
 // inflateMember appends to the buffer, and stops one byte beyond the limit.
-func (i *Inflater) inflateMember(deflated *bytes.Reader) error {
+func (i *Inflater) inflateMember(ctx context.Context, deflated *bytes.Reader) error {
 	if err := i.stream.(flate.Resetter).Reset(deflated, nil); err != nil {
 		return BadGzip
 	}
 	for {
+		if ctx.Err() != nil { // after 32 KiB of text at most (E6)
+			return context.Cause(ctx)
+		}
 		i.buffer = slices.Grow(i.buffer, 1)
 		n, err := i.stream.Read(i.buffer[len(i.buffer):min(cap(i.buffer), i.limit+1)])
 		i.buffer = i.buffer[:len(i.buffer)+n]

@@ -139,7 +139,7 @@ func TestListingFailureNamesItsPrefix(t *testing.T) {
 	for _, err := range lister.Pages(t.Context(), testDay) {
 		failed = err
 	}
-	if failed == nil || failed.Error() != "S3_ERROR: list "+one+"b"+today {
+	if failed == nil || failed.Error() != "S3_ERROR: list "+one+"b"+today+" (AccessDenied)" {
 		t.Errorf("error is %v", failed)
 	}
 }

@@ -7,13 +7,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -33,15 +32,14 @@ type Manifest struct {
 
 // Publisher makes the chunks of one run the day's.
 type Publisher struct {
-	store       Store
-	bucket      string
-	dayPrefix   string
-	concurrency int
+	store     Store
+	bucket    string
+	dayPrefix string
 }
 
 // NewPublisher publishes below the day prefix in the destination bucket.
 func NewPublisher(store Store, config Config, day Day) *Publisher {
-	return &Publisher{store, config.DestinationBucket, dayPrefix(config, day), config.Concurrency}
+	return &Publisher{store, config.DestinationBucket, dayPrefix(config, day)}
 }
 
 // Check refuses to replace a day by one of fewer readable sources (W2, W3). It changes
@@ -68,52 +66,56 @@ func (p *Publisher) Check(ctx context.Context, readable int, force bool) error {
 
 // Publish makes the chunks visible, and counts the chunks that it deletes in the result.
 func (p *Publisher) Publish(ctx context.Context, chunks []Chunk, result *Result) error {
+	published, hidden, err := p.found(ctx)
+	if err != nil {
+		return err
+	}
+	replaces := func(chunk Chunk) bool { return published[chunk.Key] > 0 }
+	added := slices.DeleteFunc(slices.Clone(chunks), replaces)
+	if err := sideBySide(ctx, added, p.copy); err != nil {
+		return err
+	}
 	for _, chunk := range slices.Backward(chunks) { // W4
-		if err := p.store.Copy(ctx, p.bucket, chunk.hidden, chunk.Key); err != nil {
+		if !replaces(chunk) {
+			continue
+		}
+		if err := p.copy(ctx, chunk); err != nil {
 			return err
 		}
 	}
-	stale, hidden, err := p.leftovers(ctx, len(chunks))
-	if err != nil {
-		return err
-	}
-	if err := p.delete(ctx, stale); err != nil {
+	maps.DeleteFunc(published, func(_ string, n int) bool { return n <= len(chunks) })
+	stale := slices.Collect(maps.Keys(published)) // W5
+	if err := sideBySide(ctx, stale, p.delete); err != nil {
 		return err
 	}
 	result.Deleted = len(stale)
-	manifest := Manifest{result, append([]Chunk{}, chunks...)} // of none: [], not null
-	if err := p.putManifest(ctx, manifest); err != nil {
-		return err
-	}
-	return p.delete(ctx, hidden)
-}
-
-func (p *Publisher) putManifest(ctx context.Context, manifest Manifest) error {
-	text, err := json.Marshal(manifest)
+	text, err := json.Marshal(Manifest{result, append([]Chunk{}, chunks...)}) // of none: [], not null
 	if err != nil {
 		return err
 	}
-	_, err = p.store.Put(ctx, p.bucket, p.dayPrefix+manifestName, jsonUpload(text))
-	return err
+	if _, err = p.store.Put(ctx, p.bucket, p.dayPrefix+manifestName, jsonUpload(text)); err != nil {
+		return err
+	}
+	return sideBySide(ctx, hidden, p.delete)
 }
 
 // readableSources is what a manifest counts: sources less bad, false if it can't be read.
 func readableSources(manifest []byte) (float64, bool) {
-	members, ok := object(manifest)
-	if !ok || !utf8.Valid(manifest) {
-		return 0, false
-	}
-	result, ok := object(members["result"])
-	if !ok {
-		return 0, false
-	}
-	sources, ok := integer(result["sources"])
-	bad, ok2 := integer(result["bad"])
-	return sources - bad, ok && ok2 && min(sources, bad) >= 0 && max(sources, bad) <= countLimit
+	members, _ := object(manifest) // without members if it is none
+	result, _ := object(members["result"])
+	sources, hasSources := count(result["sources"])
+	bad, hasBad := count(result["bad"])
+	return sources - bad, hasSources && hasBad && utf8.Valid(manifest)
 }
 
-// leftovers finds the published chunks beyond the last one, and all hidden ones (W5, W7).
-func (p *Publisher) leftovers(ctx context.Context, last int) (stale, hidden []string, err error) {
+func count(raw json.RawMessage) (float64, bool) {
+	n, ok := integer(raw)
+	return n, ok && n >= 0 && n <= countLimit
+}
+
+// found lists the published chunks, each with its number, and the keys of the hidden ones (W8).
+func (p *Publisher) found(ctx context.Context) (map[string]int, []string, error) {
+	published, hidden := map[string]int{}, []string{}
 	for token, more := "", true; more; more = token != "" {
 		page, err := p.store.ListPage(ctx, p.bucket, p.dayPrefix, "/", token)
 		if err != nil {
@@ -121,29 +123,23 @@ func (p *Publisher) leftovers(ctx context.Context, last int) (stale, hidden []st
 		}
 		for _, object := range page.Objects {
 			name := chunkName.FindStringSubmatch(strings.TrimPrefix(object.Key, p.dayPrefix))
-			if name == nil {
-				continue
-			}
-			n, _ := strconv.Atoi(name[2]) // the largest number where it overflows
-			if name[1] != "" {
+			switch {
+			case name == nil: // no chunk
+			case name[1] != "":
 				hidden = append(hidden, object.Key)
-			} else if n > last {
-				stale = append(stale, object.Key)
+			default:
+				published[object.Key], _ = strconv.Atoi(name[2]) // the largest where it overflows
 			}
 		}
 		token = page.Next
 	}
-	return stale, hidden, nil
+	return published, hidden, nil
 }
 
-func (p *Publisher) delete(ctx context.Context, keys []string) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(p.concurrency)
-	for _, key := range keys {
-		group.Go(func() (err error) {
-			defer catchPanic(&err)
-			return p.store.Delete(ctx, p.bucket, key, Condition{})
-		})
-	}
-	return group.Wait()
+func (p *Publisher) copy(ctx context.Context, chunk Chunk) error {
+	return p.store.Copy(ctx, p.bucket, chunk.hidden, chunk.Key)
+}
+
+func (p *Publisher) delete(ctx context.Context, key string) error {
+	return p.store.Delete(ctx, p.bucket, key, Condition{})
 }

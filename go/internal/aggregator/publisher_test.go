@@ -3,10 +3,14 @@ package aggregator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 const testPrefix = "p/2024/02/08/"
@@ -32,6 +36,7 @@ func TestPublishInOrder(t *testing.T) {
 		"_000009.ndjson.gz",
 	}
 	for _, name := range slices.Concat(kept, []string{
+		"000001.ndjson.gz", "000002.ndjson.gz", // are replaced, the next three deleted
 		"000003.ndjson.gz", "1000000.ndjson.gz", "99999999999999999999.ndjson.gz",
 		"_dead\n-000001.ndjson.gz", "_a-b-1000000.ndjson.gz",
 	}) {
@@ -88,6 +93,37 @@ func TestPublishInOrder(t *testing.T) {
 	if got := string(written[testPrefix+manifestName]); got != manifest {
 		t.Errorf("manifest is %s", got)
 	}
+}
+
+// W4: chunks that are not published yet come first and at once, then the others downwards.
+func TestNewChunksAreCopiedFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _, store := testWriter(1)
+		check(t, w.Add(t.Context(), []byte("a\nb\nc\nd\ne\n")))
+		for _, name := range []string{"000001.ndjson.gz", "000002.ndjson.gz", "000004.ndjson.gz"} {
+			store.buckets[testDestination][testPrefix+name] = []byte("old")
+		}
+		var mutex sync.Mutex
+		var copies []string
+		began := time.Now()
+		store.before = func(_ context.Context, operation, key string) error {
+			if operation == "copy" {
+				time.Sleep(time.Second)
+				name := strings.TrimPrefix(key, testPrefix)
+				mutex.Lock()
+				defer mutex.Unlock()
+				copies = append(copies, fmt.Sprintf("%v %.6s", time.Since(began), name))
+			}
+			return nil
+		}
+		publisher := NewPublisher(NewAttempts(store, 1<<8, quiet()), writerConfig, testDay)
+		check(t, publisher.Publish(t.Context(), w.Chunks(), &Result{}))
+		slices.Sort(copies[:2])
+		want := []string{"1s 000003", "1s 000005", "2s 000004", "3s 000002", "4s 000001"}
+		if !slices.Equal(copies, want) {
+			t.Errorf("copies are %q, expected %q", copies, want)
+		}
+	})
 }
 
 func TestPublishChecksTheManifest(t *testing.T) {

@@ -8,13 +8,13 @@ import (
 	"errors"
 	"io"
 	"iter"
-	"net/http"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
 	"rosetta/internal/tuning"
+	"rosetta/internal/until"
 )
 
 const windowBytes = 64 << 20 // by listed size (P2)
@@ -86,14 +86,14 @@ type place struct {
 // next waits for the source whose turn it is. After the last one the error is io.EOF.
 func (w *window) next(ctx context.Context) (source Fetched, leave func(), err error) {
 	for {
-		first, err := receive(ctx, w.queue)
+		first, err := until.Receive(ctx, w.queue)
 		switch {
 		case err != nil:
 			return Fetched{}, nil, err
 		case first == nil:
 			return Fetched{}, nil, io.EOF
 		case first.fetched != nil:
-			source, err = receive(ctx, first.fetched)
+			source, err = until.Receive(ctx, first.fetched)
 			return source, first.leave, err
 		}
 		first.leave()
@@ -139,7 +139,7 @@ func (r *Reader) admit(ctx context.Context, w *window, source Object) error {
 func (r *Reader) fetch(ctx context.Context, key string, fetched chan<- Fetched) (err error) {
 	defer catchPanic(&err)
 	body, _, err := r.store.Get(ctx, r.bucket, key, r.limit)
-	if s3 := refusalOf(err); s3.Status == http.StatusForbidden && s3.Code == "InvalidObjectState" {
+	if refusalOf(err).isArchived() {
 		err = Archived
 	}
 	if _, isFault := errors.AsType[Fault](err); err != nil && !isFault {

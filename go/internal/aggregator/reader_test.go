@@ -182,7 +182,7 @@ func TestReadingEndsWithTheFirstFailure(t *testing.T) {
 	for _, err := range reader.Bodies(t.Context(), sources) {
 		failed = err
 	}
-	if failed == nil || failed.Error() != "S3_ERROR: get 0003" {
+	if failed == nil || failed.Error() != "S3_ERROR: get 0003 (AccessDenied)" {
 		t.Errorf("error is %v", failed)
 	}
 }
@@ -229,7 +229,7 @@ func TestAnArchivedSourceIsAFault(t *testing.T) {
 		}
 	}
 	_, _, err := store.requests().Get(t.Context(), testSource, "0000", 1)
-	if err == nil || err.Error() != "S3_ERROR: get 0000" {
+	if err == nil || err.Error() != "S3_ERROR: get 0000 (InvalidObjectState)" {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -6,11 +6,14 @@ package aggregator
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"rosetta/internal/until"
 )
 
 // maxDepth is how deep a source may nest; the file's own object is level 1 (R7).
@@ -31,26 +34,28 @@ type Splitter struct {
 }
 
 // Split gives the records of a source, each with one LF. They overwrite the text.
-// The errors are BadJSON and NoRecords.
-func (s *Splitter) Split(text []byte) ([]byte, error) {
+// The errors are BadJSON, NoRecords and an ended context's cause.
+func (s *Splitter) Split(ctx context.Context, text []byte) ([]byte, error) {
 	if !utf8.Valid(text) {
 		return nil, BadJSON
 	}
 	// The decoder copies what it reads into a buffer of its own. The lines never reach text that
 	// it has not read: before each record stands a bracket or a comma, as long as the line's LF.
-	s.decoder.Reset(bytes.NewReader(text), grammarOnly...)
+	s.decoder.Reset(until.Reader(ctx, bytes.NewReader(text)), grammarOnly...)
 	s.lines, s.recordsSeen, s.notObjects = text[:0], 0, false
-	if err := s.document(); err != nil { // whatever the decoder says of it
+	switch err := s.document(ctx); {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil: // whatever the decoder says of it
 		return nil, BadJSON
-	}
-	if s.recordsSeen != 1 || s.notObjects {
+	case s.recordsSeen != 1 || s.notObjects:
 		return nil, NoRecords
 	}
 	return s.lines, nil
 }
 
 // document reads one object and the end of the text after it.
-func (s *Splitter) document() error {
+func (s *Splitter) document(ctx context.Context) error {
 	if opening, err := s.decoder.ReadToken(); err != nil || opening.Kind() != '{' {
 		return BadJSON
 	}
@@ -64,10 +69,10 @@ func (s *Splitter) document() error {
 			s.recordsSeen++
 		}
 		if isRecords && s.decoder.PeekKind() == '[' {
-			err = s.records()
+			err = s.records(ctx)
 		} else {
 			s.notObjects = s.notObjects || isRecords
-			_, err = s.value(maxDepth - 1)
+			_, err = s.value(ctx, maxDepth-1)
 		}
 		if err != nil {
 			return err
@@ -84,7 +89,7 @@ func (s *Splitter) document() error {
 
 // records reads the array; what is not an object may still be followed by bad JSON,
 // which counts first.
-func (s *Splitter) records() error {
+func (s *Splitter) records(ctx context.Context) error {
 	if _, err := s.decoder.ReadToken(); err != nil {
 		return err
 	}
@@ -94,30 +99,30 @@ func (s *Splitter) records() error {
 			_, err := s.decoder.ReadToken()
 			return err
 		}
-		record, err := s.value(maxDepth - 2)
+		record, err := s.value(ctx, maxDepth-2)
 		if err != nil {
 			return err
 		}
 		s.notObjects = s.notObjects || kind != '{'
-		s.lines = append(appendLine(s.lines, record), '\n')
+		s.lines = append(appendLine(ctx, s.lines, record), '\n')
 	}
 }
 
 // value reads any value of at most the given levels; it is valid until the next one.
-func (s *Splitter) value(levels int) (jsontext.Value, error) {
+func (s *Splitter) value(ctx context.Context, levels int) (jsontext.Value, error) {
 	value, err := s.decoder.ReadValue()
-	if err == nil && isDeeper(value, levels) {
+	if err == nil && isDeeper(ctx, value, levels) {
 		return nil, BadJSON
 	}
 	return value, err
 }
 
 // isDeeper counts levels only where there are brackets enough for too many.
-func isDeeper(value jsontext.Value, levels int) bool {
+func isDeeper(ctx context.Context, value jsontext.Value, levels int) bool {
 	if bytes.Count(value, []byte("{"))+bytes.Count(value, []byte("[")) <= levels {
 		return false
 	}
-	tokens := jsontext.NewDecoder(bytes.NewReader(value), grammarOnly...)
+	tokens := jsontext.NewDecoder(until.Reader(ctx, bytes.NewReader(value)), grammarOnly...)
 	for {
 		if _, err := tokens.ReadToken(); err != nil {
 			return false
@@ -129,14 +134,16 @@ func isDeeper(value jsontext.Value, levels int) bool {
 }
 
 // appendLine drops CR and LF, which a valid record has between tokens only (C1).
-func appendLine(lines []byte, record jsontext.Value) []byte {
+func appendLine(ctx context.Context, lines []byte, record jsontext.Value) []byte {
 	if bytes.IndexByte(record, '\n') < 0 && bytes.IndexByte(record, '\r') < 0 {
 		return append(lines, record...)
 	}
-	for _, c := range record {
-		if c != '\n' && c != '\r' {
-			lines = append(lines, c)
+	isLineBreak := func(r rune) bool { return r == '\n' || r == '\r' }
+	for part := range bytes.FieldsFuncSeq(record, isLineBreak) {
+		if ctx.Err() != nil {
+			return lines // Split says why
 		}
+		lines = append(lines, part...)
 	}
 	return lines
 }

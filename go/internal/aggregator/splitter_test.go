@@ -15,7 +15,7 @@ func TestSplitKeepsTheTextOfRecords(t *testing.T) {
 			"\"records\":1}\n": "{\t\"x\" :1 }\n{}\n",
 	} {
 		var s Splitter
-		lines, err := s.Split([]byte(text))
+		lines, err := s.Split(t.Context(), []byte(text))
 		if err != nil || string(lines) != want {
 			t.Errorf("%s gives %q %v, expected %q", text, lines, err, want)
 		}
@@ -44,7 +44,7 @@ func TestSplitFaults(t *testing.T) {
 			`{"x":"` + strings.Repeat("[{", 999) + `"}]}`: nil,
 	} {
 		var s Splitter
-		if _, err := s.Split([]byte(text)); !errors.Is(err, want) {
+		if _, err := s.Split(t.Context(), []byte(text)); !errors.Is(err, want) {
 			t.Errorf("%.80s gives %v, expected %v", text, err, want)
 		}
 	}

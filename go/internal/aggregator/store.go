@@ -1,5 +1,4 @@
-// Step store: the five operations on S3 and the types of their answers (SPEC L3, R1, W1, W4, W5,
-// W11 to W13).
+// Step store: the five operations on S3 and the types of their answers (SPEC R1, R9, W12, E5).
 // The clients that send the requests are in package s3. Holds nothing.
 
 package aggregator
@@ -9,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 )
 
 // Object is a key and the size in bytes that the listing gives.
@@ -65,7 +65,7 @@ func IfUnchanged(etag string) Condition { return Condition{"If-Match", etag} }
 // Refusal is a client's error where S3 answered, but without the result.
 type Refusal struct {
 	Status int    // of HTTP
-	Code   string // of S3, such as NoSuchKey
+	Code   string // of S3, such as NoSuchKey; empty if the answer has none
 	Cause  error  // the words of the library or of S3
 }
 
@@ -77,4 +77,70 @@ func refusalOf(err error) Refusal {
 		return *refusal
 	}
 	return Refusal{}
+}
+
+func (r Refusal) isMissing() bool {
+	return r.Status == http.StatusNotFound && r.Code == "NoSuchKey"
+}
+
+func (r Refusal) isArchived() bool {
+	return r.Status == http.StatusForbidden && r.Code == "InvalidObjectState"
+}
+
+func (r Refusal) isSlowDown() bool { return r.Code == "SlowDown" }
+
+// isFinal is true for answers that S3 would give again: 3xx, and most of 4xx (E5).
+func (r Refusal) isFinal() bool {
+	switch r.Status {
+	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
+		return false
+	case http.StatusBadRequest: // the time-out of a request that was sent too slowly
+		return r.Code != "RequestTimeout"
+	}
+	return r.Status/100 == 3 || r.Status/100 == 4
+}
+
+// Attempts is a Store, too. Each of its operations is a request with attempts (step attempts).
+
+func (a *Attempts) ListPage(
+	ctx context.Context, bucket, prefix, delimiter, token string,
+) (page Page, err error) {
+	err = a.request(ctx, "list", prefix, func() (err error) {
+		page, err = a.store.ListPage(ctx, bucket, prefix, delimiter, token)
+		return err
+	})
+	return page, err
+}
+
+func (a *Attempts) Get(
+	ctx context.Context, bucket, key string, limit int,
+) (body []byte, etag string, err error) {
+	err = a.request(ctx, "get", key, func() (err error) {
+		body, etag, err = a.store.Get(ctx, bucket, key, limit)
+		if refusalOf(err).isMissing() {
+			return Missing
+		}
+		return err
+	})
+	return body, etag, err
+}
+
+func (a *Attempts) Put(
+	ctx context.Context, bucket, key string, upload Upload,
+) (etag string, err error) {
+	err = a.request(ctx, "put", key, func() (err error) {
+		etag, err = a.store.Put(ctx, bucket, key, upload)
+		return err
+	})
+	return etag, err
+}
+
+func (a *Attempts) Copy(ctx context.Context, bucket, from, to string) error {
+	return a.request(ctx, "copy", to, func() error { return a.store.Copy(ctx, bucket, from, to) })
+}
+
+func (a *Attempts) Delete(ctx context.Context, bucket, key string, condition Condition) error {
+	return a.request(ctx, "delete", key, func() error {
+		return a.store.Delete(ctx, bucket, key, condition)
+	})
 }

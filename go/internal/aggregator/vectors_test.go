@@ -54,7 +54,7 @@ type vectorBody struct {
 type vectorFault struct {
 	Operation, Key, Code, Kind string
 	Status, Times              int
-	At                         any
+	At, Beside                 any
 }
 
 type vectorStep struct {

@@ -7,12 +7,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
 
 	"rosetta/internal/tuning"
 )
+
+const pieceBytes = 1 << 20 // of lines; the time is checked before each piece (E6)
 
 // Chunk is one output object as the manifest has it. Bytes are those of its records.
 type Chunk struct {
@@ -34,6 +37,7 @@ type Writer struct {
 	chunks     []Chunk // that were put
 	open       Chunk
 	compressed tuning.ChunkBuffer
+	afterPut   func(chunks int) // takes the number of chunks put so far (E6)
 	gzip       *gzip.Writer
 }
 
@@ -42,6 +46,7 @@ func NewWriter(store Store, config Config, journal *Journal, day Day, requestID 
 	w := &Writer{
 		store: store, journal: journal, bucket: config.DestinationBucket,
 		dayPrefix: dayPrefix(config, day), requestID: requestID, chunkBytes: config.ChunkBytes,
+		afterPut: func(int) {},
 	}
 	w.gzip, _ = gzip.NewWriterLevel(&w.compressed, config.GzipLevel) // S7 allows no bad level
 	w.begin()
@@ -72,7 +77,7 @@ func (w *Writer) Add(ctx context.Context, lines []byte) error {
 		if room <= end { // the line that holds the byte at room-1 is the chunk's last (C3)
 			end = room + bytes.IndexByte(lines[room-1:], '\n')
 		}
-		if err := w.compress(lines[:end]); err != nil {
+		if err := w.compress(ctx, lines[:end]); err != nil {
 			return err
 		}
 		if lines = lines[end:]; w.open.Bytes >= w.chunkBytes {
@@ -84,12 +89,19 @@ func (w *Writer) Add(ctx context.Context, lines []byte) error {
 	return nil
 }
 
-func (w *Writer) compress(lines []byte) error {
+func (w *Writer) compress(ctx context.Context, lines []byte) error {
 	defer w.journal.Add(PhaseCompress, 0, time.Now())
 	w.open.Bytes += len(lines)
 	w.open.Records += bytes.Count(lines, []byte("\n"))
-	_, err := w.gzip.Write(lines)
-	return err
+	for piece := range slices.Chunk(lines, pieceBytes) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if _, err := w.gzip.Write(piece); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Flush puts the open chunk as a hidden one, unless it is empty (W1).
@@ -114,6 +126,7 @@ func (w *Writer) Flush(ctx context.Context) error {
 	}
 	w.journal.Debug("chunk", "key", w.open.hidden, "records", w.open.Records, "bytes", w.open.Bytes)
 	w.chunks = append(w.chunks, w.open)
+	w.afterPut(len(w.chunks))
 	w.begin()
 	return nil
 }

@@ -109,3 +109,15 @@ func (l *listing) decode(key, prefix string) (_ string, err error) {
 	}
 	return key, nil
 }
+
+// errorOf is the code and the message of an error of S3. Another text has neither.
+func errorOf(text []byte) (code, message string) {
+	var answer struct {
+		XMLName       xml.Name `xml:"Error"`
+		Code, Message string
+	}
+	if xml.Unmarshal(text, &answer) != nil {
+		return "", ""
+	}
+	return answer.Code, answer.Message
+}

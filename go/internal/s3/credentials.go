@@ -3,7 +3,6 @@
 package s3
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,15 +12,17 @@ import (
 	"rosetta/internal/aggregator"
 )
 
-// newCredentials asks the container endpoint where the environment has no keys. The SDK's
-// module config would do so too, but it brings SSO and STS along.
-func newCredentials(c aggregator.Credentials, client *http.Client) aws.CredentialsProvider {
+// newCredentials asks the container endpoint where the environment has no keys, and never through
+// the proxy. The SDK's module config would ask it, too, but it brings SSO and STS along.
+func newCredentials(config aggregator.Config) aws.CredentialsProvider {
+	c := config.Credentials
 	if c.AccessKeyID != "" && c.SecretAccessKey != "" || c.Endpoint == "" {
 		return credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)
 	}
+	config.Proxy = ""
 	provider := endpointcreds.New(c.Endpoint, func(o *endpointcreds.Options) {
 		o.AuthorizationToken = c.EndpointToken
-		o.HTTPClient = client
+		o.HTTPClient = newHTTPClient(config, silenceTimeout)
 		o.Retryer = aws.NopRetryer{}
 	})
 	return aws.NewCredentialsCache(provider, func(o *aws.CredentialsCacheOptions) {

@@ -38,8 +38,10 @@ func TestCredentialsFromTheContainer(t *testing.T) {
 			given, expires.UTC().Format(time.RFC3339))
 	}))
 	defer server.Close()
-	provider := newCredentials(
-		aggregator.Credentials{Endpoint: server.URL, EndpointToken: "token"}, server.Client())
+	provider := newCredentials(aggregator.Config{
+		Credentials: aggregator.Credentials{Endpoint: server.URL, EndpointToken: "token"},
+		Proxy:       "http://127.0.0.1:9", // nothing is there, and nothing asks it
+	})
 	for _, want := range []string{"id1", "id2", "id2"} {
 		got, err := provider.Retrieve(t.Context())
 		check(t, err)

@@ -7,10 +7,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"rosetta/internal/aggregator"
 )
 
 func TestSilenceEndsAnAttempt(t *testing.T) {
@@ -30,7 +33,7 @@ func TestSilenceEndsAnAttempt(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer server.Close()
-	client := newHTTPClient(1, 200*time.Millisecond)
+	client := newHTTPClient(aggregator.Config{}, 200*time.Millisecond)
 	read := func(path string) (int, error) {
 		response, err := client.Get(server.URL + path)
 		if err != nil {
@@ -62,7 +65,8 @@ func TestASlowUploadIsNotSilent(t *testing.T) {
 			}
 		}))
 		defer server.Close()
-		store := open(settings(name, server.URL), newHTTPClient(1, time.Second))
+		config := settings(name, server.URL)
+		store := open(config, newHTTPClient(config, time.Second))
 		_, err := store.Put(t.Context(), "bucket", "key", upload(make([]byte, 32<<20)))
 		check(t, err)
 	})
@@ -110,3 +114,95 @@ func TestDeadConnectionsCostOneAttempt(t *testing.T) {
 }
 
 type bornFrozen struct{}
+
+// E9: a connection that was in use when an attempt failed is not used again either.
+func TestConnectionsInUseAtAFailureAreGivenUp(t *testing.T) {
+	forEachClient(t, func(t *testing.T, name string) {
+		proceed, arrived := make(chan struct{}), make(chan struct{})
+		var connections atomic.Int64
+		server := httptest.NewUnstartedServer(http.HandlerFunc(
+			func(w http.ResponseWriter, r *http.Request) {
+				switch r.URL.Path {
+				case "/bucket/slow":
+					close(arrived)
+					<-proceed
+				case "/bucket/dead":
+					connection, _, err := http.NewResponseController(w).Hijack()
+					check(t, err)
+					_ = connection.Close()
+				}
+			}))
+		server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				connections.Add(1)
+			}
+		}
+		server.Start()
+		defer server.Close()
+		store := Open(settings(name, server.URL))
+		get := func(key string) error {
+			_, _, err := store.Get(t.Context(), "bucket", key, 0)
+			return err
+		}
+		slow := make(chan error)
+		go func() { slow <- get("slow") }()
+		<-arrived
+		if get("dead") == nil {
+			t.Error("the second connection is not dead")
+		}
+		close(proceed)
+		check(t, <-slow)
+		check(t, get("next"))
+		check(t, get("last"))
+		if n := connections.Load(); n != 3 {
+			t.Errorf("%d connections, expected one for each of three", n)
+		}
+	})
+}
+
+// E9: a connection is used again for as long as it is not old.
+func TestIdleConnectionsAge(t *testing.T) {
+	forEachClient(t, func(t *testing.T, name string) {
+		t.Parallel()
+		var connections atomic.Int64
+		server := httptest.NewUnstartedServer(http.HandlerFunc(
+			func(http.ResponseWriter, *http.Request) {}))
+		server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				connections.Add(1)
+			}
+		}
+		server.Start()
+		defer server.Close()
+		store := Open(settings(name, server.URL))
+		for _, pause := range []time.Duration{0, 0, 5100 * time.Millisecond} {
+			time.Sleep(pause)
+			_, _, err := store.Get(t.Context(), "bucket", "k", 0)
+			check(t, err)
+		}
+		if n := connections.Load(); n != 2 {
+			t.Errorf("%d connections", n)
+		}
+	})
+}
+
+// L8: 16 MiB are allowed, and an object may be longer.
+func TestTheLengthOfAnAnswer(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, err := strconv.Atoi(r.URL.Query().Get("n"))
+		check(t, err)
+		_, _ = w.Write(make([]byte, n))
+	}))
+	defer server.Close()
+	client := newHTTPClient(aggregator.Config{}, silenceTimeout)
+	for query, passes := range map[string]bool{
+		"list-type=2&n=16777216": true, "list-type=2&n=16777217": false, "n=16777217": true,
+	} {
+		response, err := client.Get(server.URL + "?" + query)
+		check(t, err)
+		_, err = io.Copy(io.Discard, response.Body)
+		if _ = response.Body.Close(); (err == nil) != passes {
+			t.Errorf("%s gives %v", query, err)
+		}
+	}
+}

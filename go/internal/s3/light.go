@@ -1,16 +1,18 @@
 // S3 by net/http, encoding/xml and two parts of AWS's SDK: the signer, and the rules that give
-// a bucket its host (SPEC S10, S11, L4, R1, R3, E5).
+// a bucket its host (SPEC S10, S11, L4, R1, R3, W14, E5).
 // Holds the URL of each bucket, made once per sandbox.
 
 package s3
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/xml"
+	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"maps"
 	"net/http"
@@ -26,21 +28,18 @@ import (
 	"rosetta/internal/aggregator"
 )
 
-// refusalLimit is far more bytes than S3's errors have.
-const refusalLimit = 1 << 20
-
 type lightClient struct {
 	http        *http.Client
 	credentials aws.CredentialsProvider
 	signer      *v4.Signer
 	region      string
 	urls        map[string]string // by bucket, without a slash at the end
-	noURL       error             // S10 allows hosts for which the rules give no URL
+	urlErr      error             // S10 allows hosts for which the rules give no URL
 }
 
 func newLight(config aggregator.Config, client *http.Client) *lightClient {
 	c := &lightClient{
-		http: client, credentials: newCredentials(config.Credentials, client), region: config.Region,
+		http: client, credentials: newCredentials(config), region: config.Region,
 		// S3 signs paths as they are sent, other services escape them again
 		signer: v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }),
 		urls:   map[string]string{},
@@ -52,7 +51,9 @@ func newLight(config aggregator.Config, client *http.Client) *lightClient {
 				Endpoint: optional(config.Endpoint), ForcePathStyle: aws.Bool(config.Endpoint != ""),
 			})
 		c.urls[bucket] = strings.TrimSuffix(endpoint.URI.String(), "/")
-		c.noURL = cmp.Or(c.noURL, err)
+		if err != nil {
+			c.urlErr = err
+		}
 	}
 	return c
 }
@@ -117,13 +118,27 @@ func (c *lightClient) Put(
 	return response.Header.Get("ETag"), finish(response)
 }
 
-// Copy takes only the result for success: S3 may begin with 200 and end with an Error.
+// Copy takes only the result for success: S3 may begin with 200 and end with an Error. That counts
+// as 500, as in the SDK.
 func (c *lightClient) Copy(ctx context.Context, bucket, from, to string) error {
 	var answer struct {
-		XMLName xml.Name `xml:"CopyObjectResult"`
+		XMLName       xml.Name
+		Code, Message string
 	}
 	header := http.Header{"X-Amz-Copy-Source": {escapePath(bucket + "/" + from)}}
-	return c.ask(ctx, http.MethodPut, bucket, "/"+escapePath(to), header, &answer)
+	err := c.ask(ctx, http.MethodPut, bucket, "/"+escapePath(to), header, &answer)
+	switch {
+	case err != nil:
+		return err
+	case answer.XMLName.Local == "Error":
+		cause := errors.New("200 with an error: " + answer.Message)
+		return &aggregator.Refusal{
+			Status: http.StatusInternalServerError, Code: answer.Code, Cause: cause,
+		}
+	case answer.XMLName.Local != "CopyObjectResult":
+		return errNoResult
+	}
+	return nil
 }
 
 func (c *lightClient) Delete(
@@ -162,8 +177,11 @@ func (c *lightClient) ask(
 func (c *lightClient) send(
 	ctx context.Context, method, bucket, rest string, header http.Header, body *io.SectionReader,
 ) (*http.Response, error) {
+	if c.urlErr != nil {
+		return nil, c.urlErr
+	}
 	request, err := http.NewRequestWithContext(ctx, method, c.urls[bucket]+rest, nil)
-	if err = cmp.Or(c.noURL, err); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	request.Header = header
@@ -176,7 +194,7 @@ func (c *lightClient) send(
 	}
 	response, err := c.http.Do(request)
 	if err == nil && response.StatusCode >= http.StatusMultipleChoices {
-		return nil, refusal(response)
+		return nil, readRefusal(response)
 	}
 	return response, err
 }
@@ -187,32 +205,28 @@ func (c *lightClient) sign(request *http.Request, body *io.SectionReader) error 
 	if err != nil {
 		return err
 	}
-	hash := sha256.New()
+	hash, checksum := sha256.New(), crc32.NewIEEE()
 	if body != nil {
-		if _, err := io.Copy(hash, io.NewSectionReader(body, 0, body.Size())); err != nil {
+		text := io.NewSectionReader(body, 0, body.Size())
+		if _, err := io.Copy(io.MultiWriter(hash, checksum), text); err != nil {
 			return err
 		}
+		sum := base64.StdEncoding.EncodeToString(checksum.Sum(nil))
+		request.Header.Set("X-Amz-Checksum-Crc32", sum) // W14
 	}
 	digest := hex.EncodeToString(hash.Sum(nil))
 	request.Header.Set("X-Amz-Content-Sha256", digest)
 	return c.signer.SignHTTP(ctx, credentials, request, digest, "s3", c.region, time.Now())
 }
 
-// refusal reads an answer without a result. One that is no XML has its status for a code; one
-// that breaks off says nothing, so it is no Refusal.
-func refusal(response *http.Response) error {
-	var answer struct {
-		XMLName       xml.Name `xml:"Error"`
-		Code, Message string
-	}
-	text, err := readBody(response.Body, unknownLength, refusalLimit)
+// readRefusal reads an answer without a result. One that breaks off is no Refusal.
+func readRefusal(response *http.Response) error {
+	text, err := readBody(response.Body, unknownLength, answerLimit)
 	if err != nil {
 		return err
 	}
-	if err := xml.Unmarshal(text, &answer); err != nil {
-		answer.Code = response.Status
-	}
+	code, message := errorOf(text)
 	id := response.Header.Get("X-Amz-Request-Id")
-	cause := fmt.Errorf("%d %s: %s (request %s)", response.StatusCode, answer.Code, answer.Message, id)
-	return &aggregator.Refusal{Status: response.StatusCode, Code: answer.Code, Cause: cause}
+	cause := fmt.Errorf("%s %s: %s (request %s)", response.Status, code, message, id)
+	return &aggregator.Refusal{Status: response.StatusCode, Code: code, Cause: cause}
 }

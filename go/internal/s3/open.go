@@ -4,13 +4,16 @@ package s3
 
 import (
 	"net/http"
+	"os"
 
 	"rosetta/internal/aggregator"
 )
 
 // Open makes the client that S3_CLIENT names, and no other (SPEC S12). It sends nothing.
 func Open(config aggregator.Config) aggregator.Store {
-	return open(config, newHTTPClient(config.Concurrency, silenceTimeout))
+	// S21: crypto/x509 would read them
+	_, _ = os.Unsetenv("SSL_CERT_FILE"), os.Unsetenv("SSL_CERT_DIR")
+	return open(config, newHTTPClient(config, silenceTimeout))
 }
 
 func open(config aggregator.Config, client *http.Client) aggregator.Store {

@@ -1,20 +1,23 @@
 // S3 by AWS's SDK, made by its documented options. What it can't do by options alone:
 //   - E5, at most five attempts, each one logged: it sends a GET again by itself when a
-//     connection that it used before breaks, so the HTTP client is ours (see once);
+//     connection that it used before breaks, so the HTTP client is ours (see freshPool);
 //   - E5, 10 seconds without a byte: its WithReadTimeout counts received bytes only, so an
-//     upload that takes longer would fail (see silentConn);
+//     upload that takes longer would fail (see idleTimeoutConn);
 //   - E5, no redirect: its own HTTP client follows 307 and 308 (see newHTTPClient);
 //   - E5, a 200 without a result: it takes any XML for one (see errNoResult, listing.page);
-//   - E5, a refusal that breaks off: it gives the refusal's status all the same (see refused);
+//   - E5, a refusal that breaks off: it gives the refusal's status all the same, and E4, a code:
+//     it makes up a code where S3 gives none (see plainAnswers);
 //   - E5, any header: it fails an answer with a Last-Modified, for instance, that it can't read
-//     (see neededHeaders);
-//   - L4, any key: it decodes no key of a listing that was asked for with encoding-type=url.
+//     (see plainAnswers);
+//   - L4, any key: it decodes no key of a listing that was asked for with encoding-type=url;
+//   - L8, 16 MiB: it reads an answer of any length (see freshPool).
 //
 // Holds the SDK's client, made once per sandbox.
 
 package s3
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -37,15 +40,16 @@ type sdkClient struct{ s3 *s3.Client }
 
 func newSDK(config aggregator.Config, client *http.Client) sdkClient {
 	return sdkClient{s3.New(s3.Options{
-		Region:                       config.Region,
-		BaseEndpoint:                 optional(config.Endpoint),
-		UsePathStyle:                 config.Endpoint != "",
-		Credentials:                  newCredentials(config.Credentials, client),
-		HTTPClient:                   neededHeaders{client},
-		Retryer:                      aws.NopRetryer{}, // repeating is the part of step attempts
-		RequestChecksumCalculation:   aws.RequestChecksumCalculationWhenRequired,
-		ResponseChecksumValidation:   aws.ResponseChecksumValidationWhenRequired,
-		ContinueHeaderThresholdBytes: -1, // a chunk need not wait for "100 Continue"
+		Region:                     config.Region,
+		BaseEndpoint:               optional(config.Endpoint),
+		UsePathStyle:               config.Endpoint != "",
+		Credentials:                newCredentials(config),
+		HTTPClient:                 plainAnswers{client},
+		Retryer:                    aws.NopRetryer{}, // repeating is the part of step attempts
+		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported, // W14
+		// a chunk need not wait for "100 Continue"
+		ContinueHeaderThresholdBytes: -1,
 		// the SDK asks directory buckets (names in --x-s3) for a session; no clause has one
 		DisableS3ExpressSessionAuth: aws.Bool(true),
 	})}
@@ -59,7 +63,7 @@ func (c sdkClient) ListPage(
 		Delimiter: optional(delimiter), ContinuationToken: optional(token),
 	})
 	if err != nil {
-		return aggregator.Page{}, refused(err)
+		return aggregator.Page{}, asRefusal(err)
 	}
 	listed := listing{
 		encoding: string(output.EncodingType), isTruncated: output.IsTruncated,
@@ -83,7 +87,7 @@ func (c sdkClient) Get(
 ) (body []byte, etag string, err error) {
 	output, err := c.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	if err != nil {
-		return nil, "", refused(err)
+		return nil, "", asRefusal(err)
 	}
 	length := int64(unknownLength)
 	if output.ContentLength != nil {
@@ -103,7 +107,7 @@ func (c sdkClient) Put(
 		IfNoneMatch: header(upload.Condition, "If-None-Match"),
 	})
 	if err != nil {
-		return "", refused(err)
+		return "", asRefusal(err)
 	}
 	return aws.ToString(output.ETag), nil
 }
@@ -114,7 +118,7 @@ func (c sdkClient) Copy(ctx context.Context, bucket, from, to string) error {
 		Bucket: &bucket, Key: &to, CopySource: &source,
 	})
 	if err != nil {
-		return refused(err)
+		return asRefusal(err)
 	}
 	if result := output.CopyObjectResult; result == nil || result.ETag == nil {
 		return errNoResult
@@ -128,7 +132,7 @@ func (c sdkClient) Delete(
 	_, err := c.s3.DeleteObject(ctx, &s3.DeleteObjectInput{
 		Bucket: &bucket, Key: &key, IfMatch: header(condition, "If-Match"),
 	})
-	return refused(err)
+	return asRefusal(err)
 }
 
 // header gives the condition's value if it is of this header.
@@ -139,28 +143,43 @@ func header(condition aggregator.Condition, name string) *string {
 	return &condition.Value
 }
 
-// neededHeaders gives the SDK no header that the clauses do not need.
-type neededHeaders struct{ *http.Client }
+// plainAnswers gives the SDK no header that the clauses do not need. It reads a refusal to its
+// end, and marks one without a code of S3, for which the SDK makes up a code.
+type plainAnswers struct{ *http.Client }
 
-func (c neededHeaders) Do(request *http.Request) (*http.Response, error) {
+const noCode = "No-Code"
+
+func (c plainAnswers) Do(request *http.Request) (*http.Response, error) {
 	response, err := c.Client.Do(request)
-	if err == nil {
-		maps.DeleteFunc(response.Header, func(name string, _ []string) bool {
-			return !slices.Contains([]string{"Content-Length", "Etag", "X-Amz-Request-Id"}, name)
-		})
+	if err != nil {
+		return nil, err
 	}
-	return response, err
+	maps.DeleteFunc(response.Header, func(name string, _ []string) bool {
+		return !slices.Contains([]string{"Content-Length", "Etag", "X-Amz-Request-Id"}, name)
+	})
+	if response.StatusCode < http.StatusMultipleChoices {
+		return response, nil
+	}
+	text, err := readBody(response.Body, unknownLength, answerLimit)
+	if err != nil {
+		return nil, err
+	}
+	if code, _ := errorOf(text); code == "" {
+		response.Header.Set(noCode, "true")
+	}
+	response.Body = io.NopCloser(bytes.NewReader(text))
+	return response, nil
 }
 
-// refused makes the SDK's error for an answer the steps' own; any other one stays.
-func refused(err error) error {
+// asRefusal makes the SDK's error for an answer the steps' own; any other one stays.
+func asRefusal(err error) error {
 	answer, isAnswer := errors.AsType[*awshttp.ResponseError](err)
-	_, isBroken := errors.AsType[*smithy.DeserializationError](err) // the answer broke off
-	if !isAnswer || isBroken || answer.HTTPStatusCode() == 0 {      // 0: there was no answer
+	if !isAnswer || answer.HTTPStatusCode() < http.StatusMultipleChoices { // 0: no answer
 		return err
 	}
 	refusal := &aggregator.Refusal{Status: answer.HTTPStatusCode(), Cause: err}
-	if named, ok := errors.AsType[smithy.APIError](err); ok {
+	named, hasCode := errors.AsType[smithy.APIError](err)
+	if hasCode && answer.Response.Header.Get(noCode) == "" {
 		refusal.Code = named.ErrorCode()
 	}
 	return refusal

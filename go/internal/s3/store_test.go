@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -319,6 +322,98 @@ func TestRefusalsThatBreakOff(t *testing.T) {
 		_, _, err := store.Get(t.Context(), "bucket", "key", 0)
 		if _, isRefusal := errors.AsType[*aggregator.Refusal](err); err == nil || isRefusal {
 			t.Errorf("get gives %v", err)
+		}
+	})
+}
+
+// W14: each put has a checksum, in a header here, for there is no TLS.
+func TestPutsHaveAChecksum(t *testing.T) {
+	forEachClient(t, func(t *testing.T, client string) {
+		var got, want []string
+		store := serve(t, client, func(_ http.ResponseWriter, r *http.Request) {
+			_, err := io.Copy(io.Discard, r.Body)
+			check(t, err)
+			got = append(got, r.Header.Get("X-Amz-Checksum-Crc32"))
+			signed, _, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
+			if !strings.Contains(signed, ";x-amz-checksum-crc32;") {
+				t.Errorf("the checksum is not signed: %s", signed)
+			}
+		})
+		for _, text := range []string{"123456789", "", strings.Repeat("x", 1<<20)} {
+			sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(text)))
+			want = append(want, base64.StdEncoding.EncodeToString(sum))
+			_, err := store.Put(t.Context(), "bucket", "key", upload([]byte(text)))
+			check(t, err)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("checksums are %q, expected %q", got, want)
+		}
+	})
+}
+
+// E4: a code is what S3's XML says, not what a library makes of the status.
+func TestRefusalsWithoutACode(t *testing.T) {
+	forEachClient(t, func(t *testing.T, client string) {
+		for text, want := range map[string]string{
+			"Forbidden": "", "": "", "<html><Code>X</Code></html>": "",
+			"<Error><Message>x</Message></Error>":        "",
+			"<Error><Code>AccessDenied</Code></Error>":   "AccessDenied",
+			"<Error><Code>Forbidden</Code></Error>":      "Forbidden",
+			"<Error><Code/><Message>x</Message></Error>": "",
+		} {
+			store := serve(t, client, func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusForbidden)
+				_, _ = io.WriteString(w, text)
+			})
+			_, _, err := store.Get(t.Context(), "bucket", "key", 0)
+			refusal, isRefusal := errors.AsType[*aggregator.Refusal](err)
+			if !isRefusal || refusal.Status != http.StatusForbidden || refusal.Code != want {
+				t.Errorf("%s gives %+v %v", text, refusal, err)
+			}
+		}
+	})
+}
+
+// A copy that ends with an error after 200 is refused with its code.
+func TestACopyThatFailsLate(t *testing.T) {
+	forEachClient(t, func(t *testing.T, client string) {
+		store := serve(t, client, func(w http.ResponseWriter, _ *http.Request) {
+			refuse(w, http.StatusOK, "SlowDown")
+		})
+		err := store.Copy(t.Context(), "bucket", "from", "to")
+		refusal, isRefusal := errors.AsType[*aggregator.Refusal](err)
+		if !isRefusal || refusal.Status != 500 || refusal.Code != "SlowDown" {
+			t.Errorf("copy gives %+v %v", refusal, err)
+		}
+	})
+}
+
+// L8: an answer that is no object has an end, or has failed.
+func TestAnswersOfAnyLength(t *testing.T) {
+	forEachClient(t, func(t *testing.T, name string) {
+		for _, c := range []struct {
+			status int
+			begin  string
+		}{
+			{http.StatusOK, "<ListBucketResult><IsTruncated>false</IsTruncated>"},
+			{http.StatusForbidden, "<Error><Code>AccessDenied</Code>"},
+		} {
+			server := httptest.NewServer(http.HandlerFunc(
+				func(w http.ResponseWriter, _ *http.Request) {
+					w.WriteHeader(c.status)
+					for _, err := io.WriteString(w, c.begin); err == nil; {
+						_, err = io.WriteString(w, strings.Repeat("<x>text</x>", 1<<9))
+					}
+				}))
+			defer server.Close()
+			config := settings(name, server.URL)
+			client := newHTTPClient(config, silenceTimeout)
+			client.Transport.(*freshPool).limit = 1 << 16
+			_, err := open(config, client).ListPage(t.Context(), "bucket", "", "", "")
+			_, isRefusal := errors.AsType[*aggregator.Refusal](err)
+			if err == nil || isRefusal {
+				t.Errorf("status %d gives %v", c.status, err)
+			}
 		}
 	})
 }

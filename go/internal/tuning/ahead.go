@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
+
+	"rosetta/internal/until"
 )
 
 // Page is a page in its turn. The consumer calls Passed when it is done with this page and
@@ -34,7 +36,7 @@ func Ahead[P any](
 		group, ctx := errgroup.WithContext(ctx)
 		defer func() {
 			cancel()
-			_ = group.Wait() // its first error is the context's cause, which receive gave
+			_ = group.Wait() // its first error is the context's cause, which until.Receive gave
 		}()
 		l := &listing[P]{
 			list: list, group: group, room: semaphore.NewWeighted(int64(ahead) + 1),
@@ -42,7 +44,7 @@ func Ahead[P any](
 		}
 		group.Go(func() error { return l.start(ctx, folders) })
 		for {
-			pages, err := receive(ctx, l.queue)
+			pages, err := until.Receive(ctx, l.queue)
 			if err != nil {
 				yield(Page[P]{}, err)
 				return
@@ -51,7 +53,7 @@ func Ahead[P any](
 				return // after the last folder
 			}
 			for more := true; more; {
-				page, err := receive(ctx, pages)
+				page, err := until.Receive(ctx, pages)
 				if err != nil {
 					yield(Page[P]{}, err)
 					return
@@ -89,7 +91,7 @@ func (l *listing[P]) start(ctx context.Context, folders []string) error {
 		}
 		pages := make(chan listed[P])
 		l.group.Go(func() error { return l.listFolder(ctx, folder, pages) })
-		if err := send(ctx, l.queue, pages); err != nil {
+		if err := until.Send(ctx, l.queue, pages); err != nil {
 			return err
 		}
 	}
@@ -104,32 +106,12 @@ func (l *listing[P]) listFolder(ctx context.Context, folder string, pages chan<-
 		if err != nil {
 			return err
 		}
-		if err := send(ctx, pages, listed[P]{page, next}); err != nil || next == "" {
+		if err := until.Send(ctx, pages, listed[P]{page, next}); err != nil || next == "" {
 			return err
 		}
 		if l.room.Acquire(ctx, 1) != nil {
 			return context.Cause(ctx)
 		}
 		token = next
-	}
-}
-
-// receive waits for a value, but no longer than the context lasts. A closed channel gives
-// the zero value.
-func receive[T any](ctx context.Context, from <-chan T) (value T, err error) {
-	select {
-	case value = <-from:
-		return value, nil
-	case <-ctx.Done():
-		return value, context.Cause(ctx)
-	}
-}
-
-func send[T any](ctx context.Context, to chan<- T, value T) error {
-	select {
-	case to <- value:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
