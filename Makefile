@@ -16,9 +16,9 @@ FORGE_SCHEMA = $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 ACTIONLINT = go -C tools/actionlint tool actionlint -shellcheck= -pyflakes= \
 	$(patsubst %,"$(CURDIR)/%",$(wildcard .github/workflows/*.yml))
 # vale reads prose; its rules are in tools/vale/styles (not yet for the languages' own pages)
-DOCS := $(wildcard *.md) docs tests/README.md python/README.md javascript/README.md
+DOCS := $(wildcard *.md) docs tests/README.md python/README.md javascript/README.md go/README.md
 VALE = go -C tools/vale tool vale --config "$(CURDIR)/.vale.ini" \
-	--glob='!**/{java,go}.md' $(DOCS:%="$(CURDIR)/%")
+	--glob='!**/java.md' $(DOCS:%="$(CURDIR)/%")
 MVN = mvn --batch-mode --no-transfer-progress -Dstyle.color=never
 CHECKS := $(foreach v,$(VERBS),$(PARTS:%=$(v)-%))
 
