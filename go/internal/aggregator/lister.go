@@ -49,7 +49,7 @@ func (l *Lister) Pages(ctx context.Context, day Day) iter.Seq2[Listed, error] {
 			return
 		}
 		isMarker := func(object Object) bool { return strings.HasSuffix(object.Key, "/") } // L5
-		for page, err := range tuning.Ahead(ctx, folders, pagesAhead, l.listPage) {
+		for page, err := range tuning.ListAhead(ctx, folders, pagesAhead, l.listPage) {
 			sources := slices.DeleteFunc(page.Value.Objects, isMarker)
 			if !yield(Listed{sources, page.Passed}, err) {
 				return
@@ -83,7 +83,7 @@ func (l *Lister) dayFolders(ctx context.Context, day Day) ([]string, error) {
 			organisations = append(organisations, folder)
 		}
 	}
-	members, err := l.members(ctx, organisations, day.Account)
+	members, err := l.memberAccounts(ctx, organisations, day.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -105,8 +105,8 @@ func (l *Lister) dayFolders(ctx context.Context, day Day) ([]string, error) {
 	return regions, nil
 }
 
-// members gives the account folders of organisations; one account is not looked for.
-func (l *Lister) members(
+// memberAccounts gives the account folders of organisations; one account is not looked for.
+func (l *Lister) memberAccounts(
 	ctx context.Context, organisations []string, account string,
 ) ([]string, error) {
 	if account == "" {

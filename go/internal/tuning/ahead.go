@@ -25,10 +25,10 @@ type Page[P any] struct {
 // List asks for one page of a folder. The next token is empty on the last page.
 type List[P any] func(ctx context.Context, folder, token string) (page P, next string, err error)
 
-// Ahead yields every page of the folders in their order, or ends with an error: that of the
+// ListAhead yields every page of the folders in their order, or ends with an error: that of the
 // list or the cause of the ended context. At most ahead pages are listed beyond the consumer's
-// page, the first that is not passed. Ahead must be 3 or more.
-func Ahead[P any](
+// page, the first that is not passed. The number ahead must be 3 or more.
+func ListAhead[P any](
 	ctx context.Context, folders []string, ahead int, list List[P],
 ) iter.Seq2[Page[P], error] {
 	return func(yield func(Page[P], error) bool) {

@@ -33,8 +33,9 @@ func (b *ChunkBuffer) ReadAt(into []byte, offset int64) (n int, _ error) {
 		if at >= b.size {
 			return n, io.EOF
 		}
-		piece := b.pieces[at/pieceBytes]
-		n += copy(into[n:], piece[at%pieceBytes:min(pieceBytes, b.size-at/pieceBytes*pieceBytes)])
+		number, begin := at/pieceBytes, at%pieceBytes
+		end := min(pieceBytes, b.size-number*pieceBytes)
+		n += copy(into[n:], b.pieces[number][begin:end])
 	}
 	return n, nil
 }
