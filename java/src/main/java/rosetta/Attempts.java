@@ -1,49 +1,33 @@
-// Step: attempts. SPEC E4, E5, O2, O3, P1: a request is up to five attempts, each with a permit.
-// Holds the permits, which bound the requests in flight.
+// Step: attempts. SPEC E4, E5, E8, O2, O3, P1: a request is several attempts, each with a permit.
+// Holds no state: the run's Work has the permits.
 package rosetta;
 
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.function.Consumer;
 import java.util.function.Supplier;
-import rosetta.Errors.RunFailure;
+import rosetta.s3.FailedAttempt;
+import rosetta.work.Work;
 
-/** Wraps a client, whose methods make one attempt each. */
-final class Attempts implements Store {
+/**
+ * Wraps a client, whose methods make one attempt each.
+ *
+ * @param work the run's work, which ends when a request fails for good
+ * @param phase the phase that the journal counts the requests as, or null
+ */
+record Attempts(Store client, Work work, Journal journal, Journal.Phase phase) implements Store {
+  private static final int MAX_ATTEMPTS = 5;
+  private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
+  private static final Duration FIRST_SLOW_PAUSE = Duration.ofSeconds(1);
+  private static final int MAX_SLOW_DOUBLINGS = 2;
+
   /** A line of the log (O2). */
   private record Retry(String operation, String key, int attempt, String cause) {}
 
-  private static final int MOST = 5;
-  private static final Duration FIRST_DELAY = Duration.ofMillis(100);
-
-  private final Store client;
-  private final Semaphore permits;
-  private final Journal journal;
-  private final Consumer<RunFailure> onFailure;
-  private final Journal.Phase phase;
-
-  /**
-   * @param onFailure gets each S3_ERROR, on the thread of the request
-   * @param phase that the journal counts the requests as, or null
-   */
-  Attempts(
-      Store client,
-      Semaphore permits,
-      Journal journal,
-      Consumer<RunFailure> onFailure,
-      Journal.Phase phase) {
-    this.client = client;
-    this.permits = permits;
-    this.journal = journal;
-    this.onFailure = onFailure;
-    this.phase = phase;
-  }
-
   @Override
   public Attempts countedAs(Journal.Phase counted) {
-    return new Attempts(client, permits, journal, onFailure, counted);
+    return new Attempts(client, work, journal, counted);
   }
 
   @Override
@@ -57,61 +41,85 @@ final class Attempts implements Store {
   }
 
   @Override
-  public String put(
-      String bucket, String key, Content content, String contentType, Condition condition) {
-    return request("put", key, () -> client.put(bucket, key, content, contentType, condition));
+  public Stored getTagged(String bucket, String key, int limitBytes) {
+    return request("get", key, () -> client.getTagged(bucket, key, limitBytes));
+  }
+
+  @Override
+  public Optional<String> put(String bucket, String key, Content body, String type, Condition on) {
+    return request("put", key, () -> client.put(bucket, key, body, type, on));
   }
 
   @Override
   public void copy(String bucket, String fromKey, String toKey) {
-    request("copy", toKey, () -> client.copy(bucket, fromKey, toKey));
+    request("copy", toKey, () -> done(() -> client.copy(bucket, fromKey, toKey)));
   }
 
   @Override
   public void delete(String bucket, String key, Condition condition) {
-    request("delete", key, () -> client.delete(bucket, key, condition));
+    request("delete", key, () -> done(() -> client.delete(bucket, key, condition)));
   }
 
-  private void request(String operation, String key, Runnable attempt) {
-    request(
-        operation,
-        key,
-        () -> {
-          attempt.run();
-          return null;
-        });
+  private static Void done(Runnable attempt) {
+    attempt.run();
+    return null;
   }
 
   /** The outcome of the first attempt that succeeds; throws S3_ERROR if none does. */
   <T> T request(String operation, String key, Supplier<T> attempt) {
-    acquirePermit(); // the phase's clock starts after this wait (O3)
-    return phase == null
-        ? repeat(operation, key, attempt)
-        : journal.timed(phase, () -> repeat(operation, key, attempt));
+    try {
+      work.pace().acquire(); // the phase's clock starts after this wait (O3)
+      return phase == null
+          ? repeat(operation, key, attempt)
+          : journal.timed(phase, () -> repeat(operation, key, attempt));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new CancellationException("the run has ended");
+    } catch (Errors.RunFailure | Error e) {
+      work.fail(e);
+      throw e;
+    }
   }
 
   /** Starts with a permit, releases it after each attempt, acquires one for the next. */
-  private <T> T repeat(String operation, String key, Supplier<T> attempt) {
+  private <T> T repeat(String operation, String key, Supplier<T> attempt)
+      throws InterruptedException {
+    int slowDowns = 0;
     for (int n = 1; ; n++) {
       try {
-        try {
-          return attempt.get();
-        } finally {
-          permits.release();
-        }
+        return once(attempt);
       } catch (FailedAttempt e) {
-        if (Thread.currentThread().isInterrupted()) {
-          throw cancelled();
-        }
-        if (n == MOST || isFinal(e)) {
-          RunFailure failure = Errors.ofRequest(operation, key, e);
-          onFailure.accept(failure);
-          throw failure;
+        Work.check();
+        boolean slow = e.code().equals("SlowDown");
+        slowDowns += slow ? 1 : 0;
+        int counted = n - slowDowns; // of the five
+        Duration pause =
+            slow
+                ? pause(FIRST_SLOW_PAUSE, Math.min(slowDowns - 1, MAX_SLOW_DOUBLINGS))
+                : pause(FIRST_PAUSE, counted - 1);
+        boolean isLast = slow ? !work.mayPause(pause) : counted == MAX_ATTEMPTS || isFinal(e);
+        if (isLast) {
+          throw Errors.ofRequest(operation, key, e.code(), e);
         }
         journal.log(Journal.Level.WARN, "retry", new Retry(operation, key, n, e.getMessage()));
-        pause(FIRST_DELAY.multipliedBy(1L << (n - 1)));
-        acquirePermit();
+        work.pace().sleep(pause);
+        work.pace().acquire();
       }
+    }
+  }
+
+  private <T> T once(Supplier<T> attempt) {
+    try {
+      T result = attempt.get();
+      work.pace().grow();
+      return result;
+    } catch (FailedAttempt e) {
+      if (e.code().equals("SlowDown")) {
+        work.pace().halve();
+      }
+      throw e;
+    } finally {
+      work.pace().release();
     }
   }
 
@@ -124,26 +132,8 @@ final class Attempts implements Store {
     };
   }
 
-  private void acquirePermit() {
-    try {
-      permits.acquire();
-    } catch (InterruptedException e) {
-      throw cancelled();
-    }
-  }
-
-  private static void pause(Duration most) {
+  private static Duration pause(Duration first, int doublings) {
     double share = ThreadLocalRandom.current().nextDouble(0.5, 1);
-    try {
-      Thread.sleep(Duration.ofNanos((long) (most.toNanos() * share)));
-    } catch (InterruptedException e) {
-      throw cancelled();
-    }
-  }
-
-  /** The run has ended, so the request ends, too. */
-  private static CancellationException cancelled() {
-    Thread.currentThread().interrupt();
-    return new CancellationException("the run has ended");
+    return Duration.ofNanos((long) ((first.toNanos() << doublings) * share));
   }
 }

@@ -14,10 +14,14 @@ import java.time.format.ResolverStyle;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
-import rosetta.Errors.BadSource;
+import java.util.Optional;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.Executors;
 import rosetta.Errors.RunFailure;
 import rosetta.Errors.SourceCode;
 import rosetta.json.Json;
+import rosetta.work.Pace;
+import rosetta.work.Work;
 
 /** The claim of one run. */
 final class Claim {
@@ -26,7 +30,7 @@ final class Claim {
 
   private static final Duration CLOCKS_DIFFER = Duration.ofSeconds(60);
   private static final int ROUNDS = 5;
-  private static final int LIMIT_BYTES = 64 << 20;
+  private static final int MAX_BYTES = 64 << 10; // W12
   private static final DateTimeFormatter TIME =
       DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSS'Z'", Locale.ROOT)
           .withResolverStyle(ResolverStyle.STRICT);
@@ -34,12 +38,16 @@ final class Claim {
   private final String bucket;
   private final String key;
   private final byte[] body;
-  private String etag; // null unless this run holds the claim
+  private final Instant end;
+
+  /** Null unless this run holds the claim. The run's thread sets it, another one releases. */
+  private volatile String etag;
 
   /**
-   * @param end of the invocation's time
+   * @param end the end of the invocation's time
    */
   Claim(Config config, Trigger.Day day, String requestId, Instant end) {
+    this.end = end;
     bucket = config.dstBucket();
     key = day.outputPrefix(config.dstPrefix()) + "_claim.json";
     String expires = TIME.format(end.plus(CLOCKS_DIFFER).atOffset(ZoneOffset.UTC));
@@ -49,48 +57,50 @@ final class Claim {
   /** Throws BUSY if another run has the day. */
   void take(Store store) {
     for (int round = 1; round <= ROUNDS && etag == null; round++) {
-      etag = put(store, Store.Condition.ABSENT);
-      if (etag == null) {
-        etag = takeOver(store);
-      }
+      etag = put(store, Store.Condition.ABSENT).or(() -> takeOver(store)).orElse(null);
     }
     if (etag == null) {
       throw busy();
     }
   }
 
-  /** Gives the day back. If that fails, the claim expires by itself (W13). */
-  void release(Store store) {
-    if (etag != null) {
-      try {
-        store.delete(bucket, key, Store.Condition.unchanged(etag));
-      } catch (RunFailure e) {
-        // the log tells the attempts; the run's outcome stays
-      }
+  /** The run's last request; if it fails, the claim expires by itself (W13). */
+  void release(Store client, Journal journal) throws InterruptedException {
+    if (etag == null) {
+      return; // this run doesn't know that it holds the claim
+    }
+    Duration left = Duration.between(Instant.now(), end);
+    Work work = new Work(new Pace(1), left.dividedBy(2), CancellationException::new);
+    Store store = new Attempts(client, work, journal, null);
+    Store.Condition unchanged = Store.Condition.unchanged(etag);
+    try {
+      work.inTime(Executors.callable(() -> store.delete(bucket, key, unchanged)));
+    } catch (RuntimeException e) {
+      // the log tells the attempts; the run's outcome stays
+    } finally {
+      work.stop();
     }
   }
 
-  /** The ETag of this run's claim, or null if the claim that was there is gone or has changed. */
-  private String takeOver(Store store) {
-    Store.Stored found;
-    try {
-      found = store.get(bucket, key, LIMIT_BYTES);
-    } catch (BadSource e) {
-      if (e.code() == SourceCode.MISSING) {
-        return null;
-      }
-      throw Errors.ofRequest("get", key, e);
+  /** The ETag of this run's claim, or empty if the claim that was there is gone or has changed. */
+  private Optional<String> takeOver(Store store) {
+    Store.Stored found = store.getTagged(bucket, key, MAX_BYTES);
+    if (found.fault() == SourceCode.MISSING) {
+      return Optional.empty();
+    }
+    if (found.fault() == SourceCode.ARCHIVED) {
+      throw Errors.ofRequest("get", key, "InvalidObjectState", null);
     }
     if (Arrays.equals(found.body(), body)) { // it was put, but the answer was lost
-      return found.etag();
+      return Optional.of(found.etag());
     }
-    if (isInForce(found.body())) {
+    if (found.body() != null && isInForce(found.body())) {
       throw busy();
     }
     return put(store, Store.Condition.unchanged(found.etag()));
   }
 
-  private String put(Store store, Store.Condition condition) {
+  private Optional<String> put(Store store, Store.Condition condition) {
     return store.put(bucket, key, new Store.Bytes(body), "application/json", condition);
   }
 

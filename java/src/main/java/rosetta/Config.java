@@ -1,19 +1,27 @@
-// Step: config. SPEC S1 to S15: the environment becomes one immutable record, or the name of the
+// Step: config. SPEC S1 to S15, S17 to S19: the environment becomes one immutable record, or the
+// name of the
 // first bad setting. Holds no credentials: the clients read them themselves.
 package rosetta;
 
+import java.io.IOException;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateException;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import rosetta.Errors.RunFailure;
+import rosetta.s3.Network;
 
 /**
  * The settings.
  *
- * @param endpoint where S3 is, or null for AWS's own
+ * @param endpoint S3's address, or null for AWS's own
+ * @param authorities the certificates of AWS_CA_BUNDLE; none for the runtime's own
+ * @param proxy the address of HTTPS_PROXY, or null
  */
 public record Config(
     String srcBucket,
@@ -27,9 +35,11 @@ public record Config(
     Journal.Level logLevel,
     URI endpoint,
     String region,
-    Client client) {
+    Client client,
+    List<Certificate> authorities,
+    URI proxy,
+    String noProxy) {
 
-  /** The package s3 has both. */
   public enum Client {
     SDK,
     LIGHT
@@ -39,9 +49,10 @@ public record Config(
   private static final Pattern PREFIX = Pattern.compile("(.*/)?", Pattern.DOTALL);
   private static final Pattern NUMBER = Pattern.compile("[0-9]{1,10}");
   private static final Pattern LEVEL = Pattern.compile("DEBUG|INFO|WARN|ERROR");
-  private static final Pattern ENDPOINT =
+  private static final Pattern ADDRESS =
       Pattern.compile("(https?://([A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+\\])(:(?<port>[0-9]{1,5}))?/?)?");
-  private static final int MOST_PORT = 65535;
+  private static final Pattern PROXY = Pattern.compile("(http:.*)?", Pattern.DOTALL);
+  private static final int MAX_PORT = 65535;
   private static final URI NOWHERE = URI.create("http://malformed-endpoint.invalid"); // RFC 6761
   private static final Pattern REGION = Pattern.compile("[a-z0-9-]+");
   private static final Pattern CLIENT = Pattern.compile("sdk|light");
@@ -60,9 +71,11 @@ public record Config(
     int gzipLevel = number(env, "GZIP_LEVEL", 1, 9);
     int maxSourceBytes = number(env, "MAX_SOURCE_BYTES", 128 << 20, 512 << 20);
     Journal.Level logLevel = Journal.Level.valueOf(text(env, "LOG_LEVEL", "INFO", LEVEL));
-    URI endpoint = endpoint(env);
+    URI endpoint = address(env, "AWS_ENDPOINT_URL_S3");
     String region = text(env, "AWS_REGION", env.get("AWS_DEFAULT_REGION"), REGION);
     String client = text(env, "S3_CLIENT", "sdk", CLIENT);
+    List<Certificate> authorities = authorities(env);
+    text(env, "HTTPS_PROXY", "", PROXY);
     return new Config(
         srcBucket,
         srcPrefix,
@@ -75,7 +88,10 @@ public record Config(
         logLevel,
         endpoint,
         region,
-        Client.valueOf(client.toUpperCase(Locale.ROOT)));
+        Client.valueOf(client.toUpperCase(Locale.ROOT)),
+        authorities,
+        address(env, "HTTPS_PROXY"),
+        env.getOrDefault("NO_PROXY", ""));
   }
 
   private static String text(
@@ -95,14 +111,13 @@ public record Config(
     return (int) value;
   }
 
-  private static URI endpoint(Map<String, String> env) {
-    String name = "AWS_ENDPOINT_URL_S3";
-    Matcher parts = ENDPOINT.matcher(env.getOrDefault(name, ""));
+  private static URI address(Map<String, String> env, String name) {
+    Matcher parts = ADDRESS.matcher(env.getOrDefault(name, ""));
     if (!parts.matches()) {
       throw bad(name);
     }
     String port = parts.group("port");
-    if (port != null && (Integer.parseInt(port) < 1 || Integer.parseInt(port) > MOST_PORT)) {
+    if (port != null && (Integer.parseInt(port) < 1 || Integer.parseInt(port) > MAX_PORT)) {
       throw bad(name);
     }
     if (parts.group().isEmpty()) {
@@ -111,7 +126,15 @@ public record Config(
     try {
       return new URI(parts.group()).parseServerAuthority();
     } catch (URISyntaxException e) {
-      return NOWHERE; // no client takes a host such as a..b; no request reaches this one either
+      return NOWHERE; // no request reaches a host such as a..b either
+    }
+  }
+
+  private static List<Certificate> authorities(Map<String, String> env) {
+    try {
+      return Network.certificates(env.getOrDefault("AWS_CA_BUNDLE", ""));
+    } catch (IOException | CertificateException e) {
+      throw bad("AWS_CA_BUNDLE");
     }
   }
 

@@ -72,7 +72,7 @@ public final class Errors {
 
   /** The bad sources of one run: their number, and the names of the first ten. */
   static final class BadSources {
-    private static final int NAMED = 10;
+    private static final int MAX_NAMED = 10;
 
     /** A line of the log (O2). */
     private record Line(String key, SourceCode code) {}
@@ -88,7 +88,7 @@ public final class Errors {
     void add(String key, SourceCode code) {
       journal.log(Journal.Level.WARN, "bad_source", new Line(key, code));
       count++;
-      if (named.size() < NAMED) {
+      if (named.size() < MAX_NAMED) {
         named.add(escape(key) + " (" + code + ")");
       }
     }
@@ -110,14 +110,16 @@ public final class Errors {
     try {
       return work.get();
     } catch (ExecutionException e) {
-      if (e.getCause() instanceof Error error) {
-        throw error;
-      }
-      if (e.getCause() instanceof RuntimeException exception) {
-        throw exception;
-      }
-      throw new IllegalStateException(e.getCause());
+      throw unchecked(e.getCause());
     }
+  }
+
+  /** The failure as one that needs no declaration; an error is thrown here. */
+  static RuntimeException unchecked(Throwable failure) {
+    if (failure instanceof Error error) {
+      throw error;
+    }
+    return failure instanceof RuntimeException e ? e : new IllegalStateException(failure);
   }
 
   /** The failure that the caller sees: this one, or INTERNAL (E2). */
@@ -127,9 +129,10 @@ public final class Errors {
         : new RunFailure(Code.INTERNAL, "see the log", failure);
   }
 
-  /** A request that has failed for good (E4). */
-  static RunFailure ofRequest(String operation, String key, Throwable cause) {
-    return new RunFailure(Code.S3_ERROR, operation + " " + escape(key), cause);
+  /** A request that has failed for good, by the code of S3's answer or an empty one (E4). */
+  static RunFailure ofRequest(String operation, String key, String s3Code, Throwable cause) {
+    String code = s3Code.matches("[A-Za-z][A-Za-z0-9.]*") ? " (" + s3Code + ")" : "";
+    return new RunFailure(Code.S3_ERROR, operation + " " + escape(key) + code, cause);
   }
 
   /** The key as messages show it (E3). */
@@ -137,11 +140,8 @@ public final class Errors {
     StringBuilder escaped = new StringBuilder(key.length());
     for (int i = 0; i < key.length(); i++) {
       char c = key.charAt(i);
-      if (Character.isISOControl(c)) {
-        escaped.append(String.format(Locale.ROOT, "\\u%04x", (int) c));
-      } else {
-        escaped.append(c);
-      }
+      boolean isControl = Character.isISOControl(c);
+      escaped.append(isControl ? String.format(Locale.ROOT, "\\u%04x", (int) c) : c);
     }
     return escaped.toString();
   }

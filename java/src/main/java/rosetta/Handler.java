@@ -1,4 +1,4 @@
-// Step: handler. SPEC S14, W13, B, E2, E4, E6, E7, O1: wires the steps, and tells the outcome.
+// Step: handler. SPEC S14, W13, B, E2, E4, E6, E7, E10, O1: wires the steps, and tells the outcome.
 // Holds what a sandbox keeps between invocations.
 package rosetta;
 
@@ -8,11 +8,10 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
-import java.time.Instant;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
-import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import rosetta.Errors.BadSource;
@@ -21,10 +20,13 @@ import rosetta.Errors.RunFailure;
 import rosetta.json.Json;
 import rosetta.s3.Clients;
 import rosetta.tuning.Sandbox;
+import rosetta.work.Pace;
+import rosetta.work.Work;
 
 /** The Lambda function: {@code rosetta.Handler::handleRequest}. */
 public final class Handler implements RequestStreamHandler {
   private Config config;
+  private Store client;
   private Sandbox sandbox;
   private RuntimeException initFault;
 
@@ -33,11 +35,11 @@ public final class Handler implements RequestStreamHandler {
     this(System.getenv(), config -> Clients.open(config, System.getenv()));
   }
 
-  Handler(Map<String, String> env, Function<Config, Store> client) {
+  Handler(Map<String, String> env, Function<Config, Store> connect) {
     try {
       config = Config.fromEnv(env);
-      sandbox = new Sandbox(config, () -> client.apply(config));
-      sandbox.rehearseIfSnapshot(env.get("AWS_LAMBDA_INITIALIZATION_TYPE"));
+      client = connect.apply(config);
+      sandbox = new Sandbox(config, env, () -> connect.apply(config));
     } catch (RuntimeException e) {
       initFault = e;
     }
@@ -54,8 +56,6 @@ public final class Handler implements RequestStreamHandler {
 
   /** One invocation; the last line of its log is {@code end}, whatever happens (O3). */
   Publisher.Result handle(byte[] event, String requestId, long remainingMs, OutputStream log) {
-    Instant end = Instant.now().plusMillis(remainingMs);
-    Instant limit = end.minusMillis(Math.min(remainingMs / 10, 30_000)); // E6
     Journal.Level level = config == null ? Journal.Level.INFO : config.logLevel();
     Journal journal = new Journal(requestId, level, log);
     try {
@@ -64,14 +64,14 @@ public final class Handler implements RequestStreamHandler {
       }
       Trigger.Day day = Trigger.parse(event);
       journal.log(Journal.Level.INFO, "start", day);
-      Publisher.Result result = new Run(day, journal).result(limit, end);
+      Publisher.Result result = new Run(day, journal, Duration.ofMillis(remainingMs)).result();
       journal.end(result);
       return result;
     } catch (Throwable e) {
       RunFailure failure = Errors.forCaller(e);
       journal.end(failure);
-      if (e instanceof VirtualMachineError) { // Lambda's runtime reports it and ends the process
-        throw new InternalError(failure.getMessage(), e);
+      if (e instanceof VirtualMachineError) { // Lambda reports it and ends the process (E10)
+        throw new InternalError(failure.getMessage(), e); // with the message for the caller (E2)
       }
       throw failure;
     }
@@ -83,68 +83,69 @@ public final class Handler implements RequestStreamHandler {
     private final Journal journal;
     private final BadSources bad;
     private final AtomicLong sourcesRead = new AtomicLong();
-    private final CompletableFuture<RunFailure> failed = new CompletableFuture<>(); // a request
+    private final Work work;
+    private final Store store;
 
-    Run(Trigger.Day day, Journal journal) {
+    Run(Trigger.Day day, Journal journal, Duration left) {
       this.day = day;
       this.journal = journal;
-      this.bad = new BadSources(journal);
+      bad = new BadSources(journal);
+      work =
+          new Work(
+              new Pace(config.concurrency()),
+              left,
+              () -> new RunFailure(Errors.Code.OUT_OF_TIME, sourcesRead + " sources read"));
+      store = new Attempts(client, work, journal, null);
     }
 
-    /** Whatever the outcome, the last request gives the day back (W13). */
-    Publisher.Result result(Instant limit, Instant end) throws InterruptedException {
-      Sandbox.Kept kept = sandbox.kept();
-      Store store = new Attempts(kept.client(), kept.permits(), journal, failed::complete, null);
-      Publisher publisher = new Publisher(store, config, day);
-      Claim claim = new Claim(config, day, journal.requestId(), end);
+    Publisher.Result result() throws InterruptedException {
+      Claim claim = new Claim(config, day, journal.requestId(), work.end());
+      Sandbox.Kept kept = sandbox.take();
       try {
-        List<Writer.Chunk> chunks = inTime(limit, () -> read(kept, store, claim));
-        Publisher.Result result =
-            journal.timed(
-                Journal.Phase.PUBLISH,
-                () ->
-                    inTime(limit, () -> publisher.checkPublished(sourcesRead.get() - bad.count()))
-                        .publish(chunks, sourcesRead.get(), bad.count())); // without a limit
+        List<Writer.Chunk> chunks = work.inTime(() -> read(kept, claim));
+        Publisher.Result result = journal.timed(Journal.Phase.PUBLISH, () -> publish(chunks));
         if (bad.count() > 0 && !day.force()) {
           throw bad.failure(result.sources());
         }
         return result;
       } finally {
-        Sandbox.Kept left = sandbox.kept(); // another one if the run has failed
-        Store last = new Attempts(left.client(), left.permits(), journal, failure -> {}, null);
-        sandbox.callLast(() -> claim.release(last), end);
+        if (work.stop()) { // else a thread may still use it
+          sandbox.keep(kept);
+        }
+        claim.release(client, journal);
       }
     }
 
-    /** The work's outcome, unless a request fails for good (E4) or too little time is left (E6). */
-    private <T> T inTime(Instant limit, Callable<T> work) throws InterruptedException {
-      return sandbox
-          .call(work, limit, failed)
-          .orElseThrow(
-              () -> new RunFailure(Errors.Code.OUT_OF_TIME, sourcesRead + " sources read"));
-    }
-
-    private List<Writer.Chunk> read(Sandbox.Kept kept, Store store, Claim claim)
-        throws InterruptedException {
+    private List<Writer.Chunk> read(Sandbox.Kept kept, Claim claim) throws InterruptedException {
       claim.take(store);
-      Lister lister = new Lister(store, config, day, kept.tasks());
-      Reader reader = new Reader(store, config, lister, kept.tasks(), journal);
-      try (Writer writer = new Writer(store, config, day, journal, kept.compressed())) {
-        for (String key = reader.next(); key != null; key = reader.next()) {
+      Lister lister = new Lister(store, config, day, work.tasks());
+      Reader reader = new Reader(store, config, lister, work.tasks(), journal);
+      try (Writer writer =
+          new Writer(store, config, day, journal, kept.chunk(), work::reserveFor)) {
+        for (Reader.Source source = reader.next(); source != null; source = reader.next()) {
           try {
-            byte[] body = reader.body();
-            writer.write(
-                journal.timed(
-                    Journal.Phase.DECODE,
-                    () -> kept.splitter().split(kept.inflater().inflate(body))));
+            writer.write(records(reader.body(source), kept));
           } catch (BadSource e) {
-            bad.add(key, e.code());
+            bad.add(source.key(), e.code());
           }
           sourcesRead.incrementAndGet();
-          kept.heap().bound();
+          kept.heap().bound(); // tuning
         }
         return writer.finish();
       }
+    }
+
+    private Splitter.Records records(byte[] body, Sandbox.Kept kept) {
+      return journal.timed(
+          Journal.Phase.DECODE, () -> kept.splitter().split(kept.inflater().inflate(body)));
+    }
+
+    private Publisher.Result publish(List<Writer.Chunk> chunks) throws InterruptedException {
+      Publisher publisher = new Publisher(store, config, day, work);
+      long readable = sourcesRead.get() - bad.count();
+      work.inTime(Executors.callable(() -> publisher.checkPublished(readable)));
+      return work.toItsEnd( // W4 begins: E6 no longer applies
+          () -> publisher.publish(chunks, sourcesRead.get(), bad.count()));
     }
   }
 }

@@ -1,4 +1,4 @@
-// Step: inflater. SPEC R2 to R5: a body becomes the source's text.
+// Step: inflater. SPEC R2 to R5, E6: a body becomes the source's text.
 // Holds one inflated body, in a buffer that serves all sources of the sandbox.
 package rosetta;
 
@@ -7,6 +7,7 @@ import java.util.zip.CRC32;
 import java.util.zip.DataFormatException;
 import rosetta.Errors.BadSource;
 import rosetta.Errors.SourceCode;
+import rosetta.work.Work;
 
 /**
  * Reads the members of a gzip stream. {@link java.util.zip.GZIPInputStream} accepts reserved flags
@@ -14,11 +15,13 @@ import rosetta.Errors.SourceCode;
  */
 public final class Inflater {
   private static final int FIRST_BUFFER = 1 << 16;
-  private static final int TRAILER = 8;
-  private static final int HEADER_CRC = 2;
-  private static final int EXTRA = 4;
-  private static final int NAME = 8;
-  private static final int COMMENT = 16;
+  private static final int PIECE_BYTES = 1 << 20;
+  private static final int HEADER_BYTES = 10;
+  private static final int TRAILER_BYTES = 8;
+  private static final int FHCRC = 2; // the flags by their names in RFC 1952
+  private static final int FEXTRA = 4;
+  private static final int FNAME = 8;
+  private static final int FCOMMENT = 16;
   private static final int RESERVED = 0xE0;
 
   /** The text is the first {@code length} bytes, valid until the next body is inflated. */
@@ -50,7 +53,7 @@ public final class Inflater {
       while (position < body.length) {
         position = member(position);
       }
-    } catch (DataFormatException | ArrayIndexOutOfBoundsException e) {
+    } catch (DataFormatException e) {
       throw new BadSource(SourceCode.BAD_GZIP, e); // damaged, or truncated
     } finally {
       body = null;
@@ -66,10 +69,11 @@ public final class Inflater {
     codec.setInput(body, data, body.length - data);
     while (!codec.finished()) {
       if (length == text.length) {
-        text =
-            Arrays.copyOf(text, (int) Math.max(length + 1L, Math.min(length * 2L, maxBytes + 1L)));
+        int room = (int) Math.min(length * 2L, maxBytes + 1L); // one byte more shows TOO_LARGE
+        text = Arrays.copyOf(text, room);
       }
-      int inflated = codec.inflate(text, length, text.length - length);
+      Work.check(); // E6
+      int inflated = codec.inflate(text, length, Math.min(text.length - length, PIECE_BYTES));
       length += inflated;
       if (length > maxBytes) {
         throw new BadSource(SourceCode.TOO_LARGE);
@@ -81,28 +85,30 @@ public final class Inflater {
     crc.update(text, from, length - from);
     require(littleEndian(trailer, 4) == crc.getValue(), "wrong CRC");
     require(littleEndian(trailer + 4, 4) == length - from, "wrong length");
-    return trailer + TRAILER;
+    return trailer + TRAILER_BYTES;
   }
 
   /** Checks a member's header (RFC 1952); returns where its data begin. */
   private int header(int start) throws DataFormatException {
     require(littleEndian(start, 2) == 0x8b1f, "no gzip member");
+    require(start + HEADER_BYTES <= body.length, "truncated header");
     require(body[start + 2] == 8, "unknown method");
     int flags = body[start + 3];
     require((flags & RESERVED) == 0, "reserved flag");
-    int position = start + 10;
-    if ((flags & EXTRA) != 0) {
+    int position = start + HEADER_BYTES;
+    if ((flags & FEXTRA) != 0) {
       position += 2 + (int) littleEndian(position, 2);
     }
-    for (int flag : new int[] {NAME, COMMENT}) {
+    for (int flag : new int[] {FNAME, FCOMMENT}) {
       if ((flags & flag) != 0) {
-        while (body[position++] != 0) {
-          // skip the text up to its zero
-        }
+        do {
+          require(position < body.length, "truncated header");
+        } while (body[position++] != 0); // a text ends with zero
       }
     }
-    if ((flags & HEADER_CRC) != 0) {
+    if ((flags & FHCRC) != 0) {
       crc.reset();
+      require(position <= body.length, "truncated header"); // by its extra field
       crc.update(body, start, position - start);
       require(littleEndian(position, 2) == (crc.getValue() & 0xffff), "wrong header CRC");
       position += 2;
@@ -111,7 +117,8 @@ public final class Inflater {
     return position;
   }
 
-  private long littleEndian(int position, int bytes) {
+  private long littleEndian(int position, int bytes) throws DataFormatException {
+    require(position + bytes <= body.length, "truncated");
     long value = 0;
     for (int i = bytes - 1; i >= 0; i--) {
       value = value << 8 | (body[position + i] & 0xff);
@@ -119,8 +126,8 @@ public final class Inflater {
     return value;
   }
 
-  private static void require(boolean claim, String fault) throws DataFormatException {
-    if (!claim) {
+  private static void require(boolean condition, String fault) throws DataFormatException {
+    if (!condition) {
       throw new DataFormatException(fault);
     }
   }

@@ -1,5 +1,5 @@
 // Step: publisher. SPEC W2 to W10, O1: hidden chunks become published ones, and the manifest.
-// Holds the keys of superseded and of hidden chunks.
+// Holds no state of its own: what is published stands in S3.
 package rosetta;
 
 import java.io.IOException;
@@ -9,11 +9,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.regex.Matcher;
+import java.util.Set;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
-import rosetta.Errors.BadSource;
 import rosetta.Errors.RunFailure;
 import rosetta.json.Json;
+import rosetta.work.Work;
 
 /** Publishes one run: first {@link #checkPublished}, then {@link #publish}. */
 final class Publisher {
@@ -27,43 +28,42 @@ final class Publisher {
   /** A chunk in the manifest. */
   private record Published(String key, long records, long bytes) {}
 
-  /** Chunks below the day prefix that have to go (W5, W7). */
-  private record Leftovers(List<String> superseded, List<String> hidden) {}
-
-  private static final Pattern CHUNK =
-      Pattern.compile("(_.*-)?([0-9]{6}|[1-9][0-9]{6,})\\.ndjson\\.gz", Pattern.DOTALL);
-  private static final int MANIFEST_LIMIT = 64 << 20;
-  private static final double MOST_COUNTED = 1L << 53; // W2: up to here a double is exact
+  private static final String CHUNK = "([0-9]{6}|[1-9][0-9]{6,})\\.ndjson\\.gz"; // W8
+  private static final Pattern PUBLISHED = Pattern.compile(CHUNK);
+  private static final Pattern HIDDEN = Pattern.compile("_.*-" + CHUNK, Pattern.DOTALL);
+  private static final int MAX_MANIFEST_BYTES = 64 << 20;
+  private static final double MAX_COUNT = 1L << 53; // W2: up to here a double is exact
 
   private final Store store;
   private final String bucket;
   private final Trigger.Day day;
   private final String dayPrefix;
   private final String manifestKey;
+  private final Work work;
 
-  Publisher(Store store, Config config, Trigger.Day day) {
+  Publisher(Store store, Config config, Trigger.Day day, Work work) {
     this.store = store;
     this.bucket = config.dstBucket();
     this.day = day;
     this.dayPrefix = day.outputPrefix(config.dstPrefix());
     this.manifestKey = dayPrefix + "_manifest.json";
+    this.work = work;
   }
 
-  /** This, or throws BAD_MANIFEST or FEWER_SOURCES (W2, W3). */
-  Publisher checkPublished(long readable) {
-    Object manifest;
+  /** Throws BAD_MANIFEST or FEWER_SOURCES (W2, W3). */
+  void checkPublished(long readable) {
+    Store.Stored stored = store.get(bucket, manifestKey, MAX_MANIFEST_BYTES);
+    if (stored.fault() == Errors.SourceCode.MISSING) {
+      return; // nothing is published yet
+    }
+    Object manifest = null; // unreadable
     try {
-      manifest = Json.parse(store.get(bucket, manifestKey, MANIFEST_LIMIT).body());
+      manifest = stored.fault() == null ? Json.parse(stored.body()) : null;
     } catch (IOException e) {
-      manifest = null;
-    } catch (BadSource e) {
-      if (e.code() == Errors.SourceCode.MISSING) {
-        return this; // nothing is published yet
-      }
-      manifest = null; // it is too large, or archived
+      // it is no JSON
     }
     if (day.force()) {
-      return this;
+      return;
     }
     if (!(manifest instanceof Map<?, ?> members
         && members.get("result") instanceof Map<?, ?> result
@@ -77,23 +77,18 @@ final class Publisher {
       throw new RunFailure(
           Errors.Code.FEWER_SOURCES, "published " + published + ", readable " + readable);
     }
-    return this;
   }
 
   private static boolean isCount(Object value) {
-    return value instanceof Double number
-        && number >= 0
-        && number <= MOST_COUNTED
-        && number == Math.rint(number);
+    return Json.isInteger(value, 0, MAX_COUNT);
   }
 
   /** W4 to W7. */
-  Result publish(List<Writer.Chunk> chunks, long sources, long bad) {
-    for (int n = chunks.size(); n >= 1; n--) {
-      store.copy(bucket, chunks.get(n - 1).hiddenKey(), publishedKey(n));
-    }
-    Leftovers leftovers = leftovers(BigInteger.valueOf(chunks.size()));
-    leftovers.superseded().forEach(key -> store.delete(bucket, key));
+  Result publish(List<Writer.Chunk> chunks, long sources, long bad) throws InterruptedException {
+    List<String> before = names();
+    copy(chunks, Set.copyOf(before));
+    List<String> superseded = before.stream().filter(n -> isAbove(n, chunks.size())).toList();
+    superseded.forEach(name -> store.delete(bucket, dayPrefix + name));
     Result result =
         new Result(
             day.day().toString(),
@@ -102,38 +97,49 @@ final class Publisher {
             chunks.stream().mapToLong(Writer.Chunk::records).sum(),
             chunks.stream().mapToLong(Writer.Chunk::bytes).sum(),
             chunks.size(),
-            leftovers.superseded().size());
+            superseded.size());
     putManifest(result, chunks);
-    leftovers.hidden().forEach(key -> store.delete(bucket, key));
+    List<String> hidden = before.stream().filter(HIDDEN.asMatchPredicate()).toList();
+    work.sideBySide(hidden, name -> store.delete(bucket, dayPrefix + name));
     return result;
   }
 
-  private String publishedKey(int n) {
-    return String.format(Locale.ROOT, "%s%06d.ndjson.gz", dayPrefix, n);
+  /** What is directly below the day prefix. */
+  private List<String> names() {
+    return store
+        .pages(bucket, dayPrefix, "/")
+        .flatMap(page -> page.objects().stream())
+        .map(object -> object.key().substring(dayPrefix.length()))
+        .toList();
   }
 
-  /** Recognises chunks by name, directly below the day prefix (W8). */
-  private Leftovers leftovers(BigInteger last) {
-    Leftovers found = new Leftovers(new ArrayList<>(), new ArrayList<>());
-    store
-        .pages(bucket, dayPrefix, "/")
-        .flatMap(page -> page.objects().stream().map(Store.Entry::key))
-        .forEach(
-            key -> {
-              Matcher name = CHUNK.matcher(key.substring(dayPrefix.length()));
-              if (name.matches() && name.group(1) != null) {
-                found.hidden().add(key);
-              } else if (name.matches() && new BigInteger(name.group(2)).compareTo(last) > 0) {
-                found.superseded().add(key);
-              }
-            });
-    return found;
+  /** A name may have any number of digits. */
+  private static boolean isAbove(String name, int last) {
+    return PUBLISHED.matcher(name).matches()
+        && new BigInteger(name.replace(".ndjson.gz", "")).compareTo(BigInteger.valueOf(last)) > 0;
+  }
+
+  /** New chunks side by side; then those that replace another one, downwards (W4). */
+  private void copy(List<Writer.Chunk> chunks, Set<String> before) throws InterruptedException {
+    Consumer<Integer> copy =
+        n -> store.copy(bucket, chunks.get(n - 1).hiddenKey(), dayPrefix + name(n));
+    List<Integer> added = new ArrayList<>();
+    List<Integer> replacing = new ArrayList<>();
+    for (int n = chunks.size(); n >= 1; n--) {
+      (before.contains(name(n)) ? replacing : added).add(n);
+    }
+    work.sideBySide(added, copy);
+    replacing.forEach(copy);
+  }
+
+  private static String name(int n) {
+    return String.format(Locale.ROOT, "%06d.ndjson.gz", n);
   }
 
   private void putManifest(Result result, List<Writer.Chunk> chunks) {
     List<Published> published = new ArrayList<>();
     for (Writer.Chunk chunk : chunks) {
-      String key = publishedKey(published.size() + 1);
+      String key = dayPrefix + name(published.size() + 1);
       published.add(new Published(key, chunk.records(), chunk.bytes()));
     }
     String text = Json.write(new Manifest(result, published));

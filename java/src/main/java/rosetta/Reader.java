@@ -10,23 +10,25 @@ import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.Semaphore;
 import rosetta.Errors.BadSource;
+import rosetta.Errors.SourceCode;
 
 /**
  * One thread lists and fills the queue with sources, whose bodies other threads fetch; the consumer
- * takes them in the same order. Two semaphores bound the queue.
+ * takes them in the same order. Two semaphores bound its sources; the lister's room bounds its page
+ * ends.
  */
 final class Reader {
   private static final int WINDOW_BYTES = 64 << 20;
 
-  private sealed interface Item {}
+  sealed interface Item {}
 
   /**
    * A source in the window.
    *
    * @param share its bytes of the window
-   * @param body perhaps still on its way
+   * @param fetched the result of its get, which may not have ended
    */
-  private record Source(String key, int share, Future<byte[]> body) implements Item {}
+  record Source(String key, int share, Future<byte[]> fetched) implements Item {}
 
   /** Follows the last source of a page. */
   private record PageEnd() implements Item {}
@@ -34,7 +36,7 @@ final class Reader {
   /**
    * Follows the last page.
    *
-   * @param failure that ended the listing, or null
+   * @param failure the reason why the listing ended early, or null
    */
   private record DayEnd(Throwable failure) implements Item {}
 
@@ -59,8 +61,8 @@ final class Reader {
     tasks.execute(this::fill);
   }
 
-  /** The next source's key, or null after the last; the source before it leaves the window. */
-  String next() throws InterruptedException {
+  /** The next source, or null after the last; the source before it leaves the window. */
+  Source next() throws InterruptedException {
     if (current != null) {
       bytes.release(current.share());
       places.release();
@@ -70,11 +72,11 @@ final class Reader {
       Item item = journal.waiting(window::take);
       if (item instanceof Source source) {
         current = source;
-        return source.key();
+        return source;
       }
       if (item instanceof DayEnd end) {
         if (end.failure() != null) {
-          Errors.outcome(CompletableFuture.failedFuture(end.failure())); // throws it
+          throw Errors.unchecked(end.failure());
         }
         return null;
       }
@@ -82,9 +84,9 @@ final class Reader {
     }
   }
 
-  /** That source's body as stored; throws MISSING, ARCHIVED or TOO_LARGE. */
-  byte[] body() throws InterruptedException {
-    return journal.waiting(() -> Errors.outcome(current.body()));
+  /** Its body as stored; throws MISSING, ARCHIVED or TOO_LARGE. */
+  byte[] body(Source source) throws InterruptedException {
+    return journal.waiting(() -> Errors.outcome(source.fetched()));
   }
 
   private void fill() {
@@ -108,11 +110,18 @@ final class Reader {
     int share = tooLarge ? 0 : (int) Math.min(entry.size(), WINDOW_BYTES);
     places.acquire();
     bytes.acquire(share);
-    Future<byte[]> body =
+    Future<byte[]> fetched =
         tooLarge
-            ? CompletableFuture.failedFuture(new BadSource(Errors.SourceCode.TOO_LARGE))
-            : tasks.submit(
-                () -> store.get(config.srcBucket(), entry.key(), config.maxSourceBytes()).body());
-    window.add(new Source(entry.key(), share, body));
+            ? CompletableFuture.failedFuture(new BadSource(SourceCode.TOO_LARGE))
+            : tasks.submit(() -> get(entry.key()));
+    window.add(new Source(entry.key(), share, fetched));
+  }
+
+  private byte[] get(String key) {
+    Store.Stored stored = store.get(config.srcBucket(), key, config.maxSourceBytes());
+    if (stored.fault() != null) {
+      throw new BadSource(stored.fault());
+    }
+    return stored.body();
   }
 }

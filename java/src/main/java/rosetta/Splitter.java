@@ -1,4 +1,4 @@
-// Step: splitter. SPEC R6 to R8, C1, B3: a source's text becomes lines, if the whole text is sound.
+// Step: splitter. SPEC R6 to R8, C1, B3, E6: a source's text becomes lines, if all of it is sound.
 // Holds 16 kB: the lines overwrite the text, always behind the parser.
 package rosetta;
 
@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import rosetta.Errors.BadSource;
 import rosetta.Errors.SourceCode;
 import rosetta.json.Json;
+import rosetta.work.Work;
 
 /** Cuts the records out of a source's text. Not safe for concurrent use. */
 public final class Splitter {
@@ -33,7 +34,7 @@ public final class Splitter {
     try {
       checkUtf8(text.bytes(), text.length());
       try (JsonParser parser = FACTORY.createParser(text.bytes(), 0, text.length())) {
-        return new Source(text.bytes(), parser).records();
+        return new Pass(text.bytes(), parser).records();
       }
     } catch (IOException e) {
       throw new BadSource(SourceCode.BAD_JSON, e);
@@ -49,6 +50,7 @@ public final class Splitter {
     decoder.reset();
     CoderResult result;
     do {
+      Work.check(); // E6
       result = decoder.decode(bytes, piece.clear(), true);
       if (result.isError()) {
         result.throwException();
@@ -57,13 +59,13 @@ public final class Splitter {
   }
 
   /** One text, and what was taken from it so far. */
-  private static final class Source {
+  private static final class Pass {
     private final byte[] text;
     private final JsonParser parser;
     private int length;
     private int count;
 
-    Source(byte[] text, JsonParser parser) {
+    Pass(byte[] text, JsonParser parser) {
       this.text = text;
       this.parser = parser;
     }
@@ -73,39 +75,49 @@ public final class Splitter {
         throw new IOException("not an object");
       }
       int members = 0; // called Records
-      boolean sound = true;
+      boolean allObjects = true;
       while (parser.nextToken() != JsonToken.END_OBJECT) {
         boolean named = parser.currentName().equals("Records");
         JsonToken value = parser.nextToken();
         if (named && value == JsonToken.START_ARRAY) {
-          sound &= elements();
+          allObjects &= elements();
         } else {
-          sound &= !named;
-          parser.skipChildren();
+          allObjects &= !named;
+          skipValue();
         }
         members += named ? 1 : 0;
       }
       if (parser.nextToken() != null) {
         throw new IOException("text after the object");
       }
-      if (members != 1 || !sound) {
+      if (members != 1 || !allObjects) {
         throw new BadSource(SourceCode.NO_RECORDS);
       }
       return new Records(text, length, count);
     }
 
-    /** Takes the elements of the array; false when one of them is no object. */
+    /** Takes the elements up to the first that is no object; false if there is one. */
     private boolean elements() throws IOException {
-      boolean sound = true;
+      boolean allObjects = true;
       while (parser.nextToken() != JsonToken.END_ARRAY) {
         JsonLocation start = parser.currentTokenLocation();
-        sound &= parser.currentToken() == JsonToken.START_OBJECT;
-        parser.skipChildren();
-        if (sound) {
+        allObjects &= parser.currentToken() == JsonToken.START_OBJECT;
+        skipValue();
+        if (allObjects) {
           take(start, parser.currentLocation());
         }
       }
-      return sound;
+      return allObjects;
+    }
+
+    /** As {@link JsonParser#skipChildren}, but it ends with the run. */
+    private void skipValue() throws IOException {
+      int open = 0;
+      do {
+        JsonToken token = open == 0 ? parser.currentToken() : parser.nextToken();
+        open += token.isStructStart() ? 1 : token.isStructEnd() ? -1 : 0;
+        Work.check(); // E6
+      } while (open > 0);
     }
 
     /** The record loses its CR and LF, which stand between tokens only (C1), and gains one LF. */
@@ -127,6 +139,8 @@ public final class Splitter {
         byte b = text[i];
         if (b != '\n' && b != '\r') {
           text[length++] = b;
+        } else {
+          Work.check(); // E6
         }
       }
     }

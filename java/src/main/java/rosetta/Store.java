@@ -9,7 +9,10 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.stream.Stream;
+import rosetta.Errors.SourceCode;
+import rosetta.s3.FailedAttempt;
 
 /**
  * Each method of a client makes one attempt and throws {@link FailedAttempt}; {@link Attempts}
@@ -31,8 +34,14 @@ public interface Store extends AutoCloseable {
    */
   record Page(List<Entry> objects, List<String> prefixes, String next) {}
 
-  /** An object's body as stored, and the tag that changes with it. */
-  record Stored(byte[] body, String etag) {}
+  /**
+   * What a get gives.
+   *
+   * @param fault MISSING, ARCHIVED or TOO_LARGE (longer than the limit), or null
+   * @param body the body as S3 stores it, or null if there is a fault
+   * @param etag the tag that changes with the body, or null if the answer has none
+   */
+  record Stored(SourceCode fault, byte[] body, String etag) {}
 
   /** What must hold for a write; each part may be null. S3 refuses the write otherwise. */
   record Condition(String ifNoneMatch, String ifMatch) {
@@ -64,41 +73,6 @@ public interface Store extends AutoCloseable {
     }
   }
 
-  /** One attempt of a request has failed. */
-  final class FailedAttempt extends RuntimeException {
-    private static final long serialVersionUID = 1L;
-
-    private final int status;
-    private final String code;
-
-    /** S3 gave no answer, or one that broke off. */
-    public FailedAttempt(Exception cause) {
-      super(cause.toString(), cause);
-      status = 0;
-      code = "";
-    }
-
-    /**
-     * S3 gave another answer than the expected one.
-     *
-     * @param code S3's error code, empty if there was none
-     * @param wording for the log
-     */
-    public FailedAttempt(int status, String code, String wording) {
-      super(wording);
-      this.status = status;
-      this.code = code;
-    }
-
-    public int status() {
-      return status;
-    }
-
-    public String code() {
-      return code;
-    }
-  }
-
   /**
    * One page of the keys that begin with the prefix.
    *
@@ -115,11 +89,24 @@ public interface Store extends AutoCloseable {
         page -> page.next() == null ? null : listPage(bucket, prefix, delimiter, page.next()));
   }
 
-  /** Throws MISSING, ARCHIVED, or TOO_LARGE for a body that is longer than the limit. */
   Stored get(String bucket, String key, int limitBytes);
 
-  /** The new object's ETag, or null where S3 refuses the condition. */
-  String put(String bucket, String key, Content content, String contentType, Condition condition);
+  /** The same, but an answer without an ETag is a failed attempt (W12). */
+  default Stored getTagged(String bucket, String key, int limitBytes) {
+    Stored stored = get(bucket, key, limitBytes);
+    boolean isThere = stored.fault() == null || stored.fault() == SourceCode.TOO_LARGE;
+    if (isThere && stored.etag() == null) {
+      throw new FailedAttempt(200, "", "no ETag");
+    }
+    return stored;
+  }
+
+  /**
+   * The new object's ETag, or empty if S3 refuses the condition. On a condition, an answer without
+   * an ETag is a failed attempt (W12).
+   */
+  Optional<String> put(
+      String bucket, String key, Content content, String contentType, Condition condition);
 
   default void put(String bucket, String key, Content content, String contentType) {
     put(bucket, key, content, contentType, Condition.NONE);
@@ -139,7 +126,7 @@ public interface Store extends AutoCloseable {
     return this;
   }
 
-  /** Closes the connections, which ends the requests in flight. */
+  /** Closes the connections. */
   @Override
   default void close() {}
 }

@@ -7,8 +7,8 @@ import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.LocalDate;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
-import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import rosetta.Errors.RunFailure;
@@ -36,6 +36,7 @@ final class Trigger {
   private static final Pattern TIME =
       Pattern.compile("([1-9]\\d{3}-\\d{2}-\\d{2})T([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\dZ");
   private static final String SCHEDULER = "aws.scheduler";
+  private static final double ANY = Double.MAX_VALUE;
   private static final Pattern ACCOUNT = Pattern.compile("[0-9]{12}");
 
   private Trigger() {}
@@ -44,8 +45,7 @@ final class Trigger {
   static Day parse(byte[] event) {
     Map<?, ?> trigger = trigger(event);
     boolean isScheduled = SCHEDULER.equals(trigger.get("source"));
-    Supplier<LocalDate> named =
-        isScheduled ? dayBefore(trigger.get("time")) : dateOfMembers(trigger);
+    String named = isScheduled ? dateOfTime(trigger.get("time")) : dateOfMembers(trigger);
     Object forced = trigger.containsKey("force") ? trigger.get("force") : false;
     if (!(forced instanceof Boolean force)) {
       throw invalid("force", "expected true or false");
@@ -57,15 +57,20 @@ final class Trigger {
         throw invalid("account", "expected 12 digits in a string");
       }
     }
+    return new Day(date(named, isScheduled), account, force);
+  }
+
+  /** T6 comes last: the calendar is asked only when all members have their form. */
+  private static LocalDate date(String named, boolean isScheduled) {
     try {
-      LocalDate date = named.get();
-      if (date.getYear() >= 1000) {
-        return new Day(date, account, force);
+      LocalDate date = LocalDate.parse(named).minusDays(isScheduled ? 1 : 0);
+      if (date.getYear() < 1000) {
+        throw new DateTimeException("before 1000-01-01");
       }
+      return date;
     } catch (DateTimeException e) {
-      // the failure below tells it
+      throw new RunFailure(Errors.Code.INVALID_DATE, "the calendar has no such day", e);
     }
-    throw new RunFailure(Errors.Code.INVALID_DATE, "the calendar has no such day");
   }
 
   private static Map<?, ?> trigger(byte[] text) {
@@ -116,32 +121,27 @@ final class Trigger {
         "event", kind + " names no day: send {\"year\": 2024, \"month\": 2, \"day\": 8}");
   }
 
-  private static Supplier<LocalDate> dayBefore(Object time) {
+  private static String dateOfTime(Object time) {
     Matcher parts = TIME.matcher(time instanceof String text ? text : "");
     if (!parts.matches()) {
       throw invalid("time", "expected yyyy-mm-ddThh:mm:ssZ");
     }
-    return () -> LocalDate.parse(parts.group(1)).minusDays(1);
+    return parts.group(1);
   }
 
-  private static Supplier<LocalDate> dateOfMembers(Map<?, ?> trigger) {
-    int year = integer(trigger, "year", "expected an integer from 1000 to 9999");
-    if (year < 1000 || year > 9999) {
-      throw invalid("year", "expected an integer from 1000 to 9999");
-    }
-    int month = integer(trigger, "month", "expected an integer");
-    int day = integer(trigger, "day", "expected an integer");
-    return () -> LocalDate.of(year, month, day); // the calendar may lack it
+  private static String dateOfMembers(Map<?, ?> trigger) {
+    int year = integer(trigger, "year", 1000, 9999, " from 1000 to 9999");
+    int month = integer(trigger, "month", -ANY, ANY, "");
+    int day = integer(trigger, "day", -ANY, ANY, "");
+    return String.format(Locale.ROOT, "%d-%02d-%02d", year, month, day);
   }
 
-  /** A number beyond the range of int becomes its nearest: no month or day is as large either. */
-  private static int integer(Map<?, ?> trigger, String member, String text) {
-    if (trigger.get(member) instanceof Double number
-        && number == Math.rint(number)
-        && !number.isInfinite()) {
+  /** A number outside int's range becomes the nearest int: no year, month or day either. */
+  private static int integer(Map<?, ?> trigger, String name, double min, double max, String range) {
+    if (trigger.get(name) instanceof Double number && Json.isInteger(number, min, max)) {
       return number.intValue();
     }
-    throw invalid(member, text);
+    throw invalid(name, "expected an integer" + range);
   }
 
   private static RunFailure invalid(String member, String text) {

@@ -1,4 +1,4 @@
-// Step: writer. SPEC C1 to C3, W1: records become hidden chunks.
+// Step: writer. SPEC C1 to C3, E6, W1: records become hidden chunks.
 // Holds one compressed chunk, and the description of each chunk put.
 package rosetta;
 
@@ -7,8 +7,10 @@ import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.IntConsumer;
 import java.util.zip.GZIPOutputStream;
 import rosetta.tuning.ChunkBuffer;
+import rosetta.work.Work;
 
 /** For one thread. */
 final class Writer implements AutoCloseable {
@@ -16,12 +18,14 @@ final class Writer implements AutoCloseable {
   record Chunk(String hiddenKey, long records, long bytes) {}
 
   /** A line of the log (O2). */
-  private record Put(String key, long records, long bytes) {}
+  private record PutLine(String key, long records, long bytes) {}
+
+  private static final int PIECE_BYTES = 1 << 20;
 
   private static final class Gzip extends GZIPOutputStream {
     Gzip(ChunkBuffer out, int level) throws IOException {
       super(out);
-      def.setLevel(level);
+      def.setLevel(level); // GZIPOutputStream's own deflater
     }
   }
 
@@ -30,6 +34,7 @@ final class Writer implements AutoCloseable {
   private final String hiddenPrefix;
   private final Journal journal;
   private final ChunkBuffer compressed;
+  private final IntConsumer onPut;
   private final List<Chunk> chunks = new ArrayList<>();
   private Gzip gzip; // null between two chunks
   private long records;
@@ -38,18 +43,27 @@ final class Writer implements AutoCloseable {
 
   /**
    * @param compressed an output stream in memory
+   * @param onPut gets the number of chunks after each put
    */
-  Writer(Store store, Config config, Trigger.Day day, Journal journal, ChunkBuffer compressed) {
+  Writer(
+      Store store,
+      Config config,
+      Trigger.Day day,
+      Journal journal,
+      ChunkBuffer compressed,
+      IntConsumer onPut) {
     this.store = store.countedAs(Journal.Phase.PUT);
     this.config = config;
     this.hiddenPrefix = day.outputPrefix(config.dstPrefix()) + "_" + journal.requestId() + "-";
     this.journal = journal;
     this.compressed = compressed;
+    this.onPut = onPut;
   }
 
   /** Adds records; puts each chunk that they fill. */
   void write(Splitter.Records added) {
     for (int from = 0; from < added.length(); ) {
+      Work.check(); // E6
       int to = lineEnd(added.lines(), from);
       compress(added.lines(), from, to - from);
       records++;
@@ -90,7 +104,10 @@ final class Writer implements AutoCloseable {
         compressed.reset();
         gzip = new Gzip(compressed, config.gzipLevel());
       }
-      gzip.write(lines, offset, length);
+      for (int done = 0; done < length; done += PIECE_BYTES) {
+        Work.check(); // one record may be as large as a source
+        gzip.write(lines, offset + done, Math.min(length - done, PIECE_BYTES));
+      }
     } catch (IOException e) {
       throw new UncheckedIOException(e); // memory throws none
     }
@@ -103,8 +120,9 @@ final class Writer implements AutoCloseable {
     compressNanos = 0;
     String key = String.format(Locale.ROOT, "%s%06d.ndjson.gz", hiddenPrefix, chunks.size() + 1);
     store.put(config.dstBucket(), key, compressed, "application/gzip");
-    journal.log(Journal.Level.DEBUG, "chunk", new Put(key, records, bytes));
+    journal.log(Journal.Level.DEBUG, "chunk", new PutLine(key, records, bytes));
     chunks.add(new Chunk(key, records, bytes));
+    onPut.accept(chunks.size());
     records = 0;
     bytes = 0;
   }

@@ -41,10 +41,10 @@ class ClaimTest {
     return body == null ? null : new String(body, StandardCharsets.UTF_8);
   }
 
-  private void assertTaken() {
+  private void assertTaken() throws InterruptedException {
     claim.take(store);
     assertTrue(stored().startsWith("{\"run\":\"id\""), stored());
-    claim.release(store);
+    claim.release(store, Runs.journal());
     assertEquals(null, stored());
   }
 
@@ -54,31 +54,31 @@ class ClaimTest {
   }
 
   @Test
-  void isPutAndDeleted() {
+  void isPutAndDeleted() throws Exception {
     claim.take(store);
     String text = "\\{\"run\":\"id\",\"expires\":\"(.{23}Z)\"\\}";
     assertTrue(stored().matches(text), stored());
     assertEquals(end.plusSeconds(60), Instant.parse(stored().replaceFirst(text, "$1")));
     assertEquals("application/json", store.contentTypes.get(KEY));
     assertEquals(List.of("put " + KEY), store.requests);
-    claim.release(store);
+    claim.release(store, Runs.journal());
     assertFalse(store.bucket(Runs.DESTINATION).containsKey(KEY));
   }
 
   @Test
-  void keepsAnotherRunAway() {
+  void keepsAnotherRunAway() throws Exception {
     claim.take(store);
     assertBusy(claim("other"));
-    claim("other").release(store); // which holds nothing
+    claim("other").release(store, Runs.journal()); // which holds nothing
     assertTrue(stored().contains("\"id\""));
   }
 
   @Test
-  void isKnownAsOnesOwn() {
+  void isKnownAsOnesOwn() throws Exception {
     claim.take(store);
     Claim again = claim("id"); // as after a put whose answer was lost
     again.take(store);
-    again.release(store);
+    again.release(store, Runs.journal());
     assertEquals(null, stored());
   }
 
@@ -95,14 +95,14 @@ class ClaimTest {
         "{\"run\":\"other\",\"expires\":\"9999-12-31T23:59:59Z\"}",
         "{\"run\":\"other\",\"expires\":\"9999-02-30T23:59:59.999Z\"}",
       })
-  void takesOverWhatIsNotInForce(String other) {
+  void takesOverWhatIsNotInForce(String other) throws Exception {
     stored(other);
     assertTaken();
   }
 
   /** The condition of the takeover: what was read must still be there. */
   @Test
-  void doesNotTakeOverWhatHasChanged() {
+  void doesNotTakeOverWhatHasChanged() throws Exception {
     stored("expired");
     store.before =
         (operation, key) -> {
@@ -113,7 +113,7 @@ class ClaimTest {
   }
 
   @Test
-  void givesUpAfterFiveRounds() {
+  void givesUpAfterFiveRounds() throws Exception {
     stored("expired");
     int[] changes = {0};
     store.before = (operation, key) -> store.afterGet = () -> stored("expired " + ++changes[0]);
@@ -122,25 +122,25 @@ class ClaimTest {
   }
 
   @Test
-  void beginsAgainWhenTheOtherIsGone() {
+  void beginsAgainWhenTheOtherIsGone() throws Exception {
     stored("gone soon");
     store.before = (operation, key) -> store.bucket(Runs.DESTINATION).remove(KEY);
     assertTaken();
   }
 
   @Test
-  void deletesNoOthers() {
+  void deletesNoOthers() throws Exception {
     claim.take(store);
     stored("another's");
-    claim.release(store);
+    claim.release(store, Runs.journal());
     assertEquals("another's", stored());
   }
 
   @Test
-  void survivesAReleaseThatFails() {
+  void survivesAReleaseThatFails() throws Exception {
     claim.take(store);
     store.failing("delete", KEY, "InternalError");
-    claim.release(store);
+    claim.release(store, Runs.journal());
     assertTrue(stored().contains("\"id\""));
   }
 }

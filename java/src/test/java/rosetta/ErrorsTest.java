@@ -11,7 +11,7 @@ class ErrorsTest {
   void escapesControlCharactersInKeys() {
     assertEquals(
         "S3_ERROR: get a\\u000a\\u0000\\u007f\\u009f\u00a0\u2028 \\",
-        Errors.ofRequest("get", "a\n\0\u007f\u009f\u00a0\u2028 \\", null).getMessage());
+        Errors.ofRequest("get", "a\n\0\u007f\u009f\u00a0\u2028 \\", "", null).getMessage());
   }
 
   @Test

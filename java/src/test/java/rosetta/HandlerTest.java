@@ -15,6 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import rosetta.Errors.RunFailure;
 import rosetta.json.Json;
+import rosetta.s3.FailedAttempt;
 
 class HandlerTest {
   private static final Map<String, String> ENV =
@@ -83,7 +84,7 @@ class HandlerTest {
     Map<String, String> env = new HashMap<>(ENV);
     env.put("S3_CLIENT", client);
     Handler handler = new Handler(env, config -> store);
-    assertEquals("S3_ERROR: put " + chunk, error(handler, 60_000));
+    assertEquals("S3_ERROR: put " + chunk + " (AccessDenied)", error(handler, 60_000));
     store.failing("put", chunk, null);
     assertEquals(3, handle(handler, 60_000).bytes());
     assertEquals(3, handle(handler, 60_000).bytes());
@@ -104,11 +105,11 @@ class HandlerTest {
         (operation, key) -> {
           stallOn(key, "a");
           if (key.equals(FOLDER + "b")) {
-            throw new Store.FailedAttempt(403, "AccessDenied", "refused");
+            throw new FailedAttempt(403, "AccessDenied", "refused");
           }
         };
     String error = error(new Handler(ENV, config -> store), 600_000);
-    assertEquals("S3_ERROR: get " + FOLDER + "b", error);
+    assertEquals("S3_ERROR: get " + FOLDER + "b (AccessDenied)", error);
   }
 
   /** Lambda's runtime reports such an error and ends the process. */
@@ -172,7 +173,7 @@ class HandlerTest {
         new CountDownLatch(1).await();
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
-        throw new Store.FailedAttempt(e);
+        throw new FailedAttempt(e);
       }
     }
   }

@@ -10,10 +10,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
-import rosetta.Errors.BadSource;
 import rosetta.Errors.SourceCode;
 
 /**
@@ -109,9 +109,9 @@ public final class MemoryStore implements Store {
   @Override
   public Stored get(String bucket, String key, int limitBytes) {
     before.accept("get", key);
-    byte[] body = body(bucket, key, limitBytes);
+    Stored stored = stored(bucket, key, limitBytes);
     afterGet.run();
-    return new Stored(body, etag(body));
+    return stored;
   }
 
   /** Of the body's beginning: only the claim's matters. */
@@ -119,29 +119,34 @@ public final class MemoryStore implements Store {
     return Integer.toHexString(Arrays.hashCode(Arrays.copyOf(body, 1000)));
   }
 
-  private synchronized byte[] body(String bucket, String key, int limitBytes) {
-    begin("get", bucket, key);
+  private synchronized Stored stored(String bucket, String key, int limitBytes) {
+    boolean isMissing = "NoSuchKey".equals(faults.get("get " + key));
+    if (!isMissing) {
+      begin("get", bucket, key);
+    } else {
+      requests.add("get " + key);
+    }
     byte[] body = bucket(bucket).get(key);
-    if (body == null) {
-      throw new BadSource(SourceCode.MISSING);
+    if (isMissing || body == null) {
+      return new Stored(SourceCode.MISSING, null, null);
     }
     if (body.length > limitBytes) {
-      throw new BadSource(SourceCode.TOO_LARGE);
+      return new Stored(SourceCode.TOO_LARGE, null, etag(body));
     }
-    return body.clone(); // the splitter overwrites it
+    return new Stored(null, body.clone(), etag(body)); // the splitter overwrites it
   }
 
   @Override
-  public synchronized String put(
+  public synchronized Optional<String> put(
       String bucket, String key, Content content, String contentType, Condition condition) {
     begin("put", bucket, key);
     if (isRefused(condition, bucket(bucket).get(key))) {
-      return null;
+      return Optional.empty();
     }
     byte[] body = bytes(content);
     bucket(bucket).put(key, body);
     contentTypes.put(key, contentType);
-    return etag(body);
+    return Optional.of(etag(body));
   }
 
   private static boolean isRefused(Condition condition, byte[] present) {
@@ -164,7 +169,7 @@ public final class MemoryStore implements Store {
     begin("copy", bucket, toKey);
     byte[] body = bucket(bucket).get(fromKey);
     if (body == null) {
-      throw Errors.ofRequest("copy", toKey, null);
+      throw Errors.ofRequest("copy", toKey, "NoSuchKey", null);
     }
     bucket(bucket).put(toKey, body);
     contentTypes.put(toKey, contentTypes.get(fromKey));
@@ -186,15 +191,11 @@ public final class MemoryStore implements Store {
   private void begin(String operation, String bucket, String key) {
     requests.add(operation + " " + key);
     if (!buckets.containsKey(bucket)) {
-      throw Errors.ofRequest(operation, key, null);
+      throw Errors.ofRequest(operation, key, "NoSuchBucket", null);
     }
     String code = faults.get(operation + " " + key);
-    if (code == null) {
-      return;
+    if (code != null) {
+      throw Errors.ofRequest(operation, key, code, null);
     }
-    if (operation.equals("get") && code.equals("NoSuchKey")) {
-      throw new BadSource(SourceCode.MISSING);
-    }
-    throw Errors.ofRequest(operation, key, null);
   }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.charset.StandardCharsets;
 import java.time.LocalDate;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,11 +23,12 @@ class PublisherTest {
 
   private final MemoryStore store = new MemoryStore(2);
 
-  private Publisher.Result publish(boolean force, long sources, long bad) {
+  private Publisher.Result publish(boolean force, long sources, long bad)
+      throws InterruptedException {
     store.with(Runs.DESTINATION, TWO.get(0).hiddenKey(), "one");
     store.with(Runs.DESTINATION, TWO.get(1).hiddenKey(), "two");
     Trigger.Day day = new Trigger.Day(LocalDate.of(2024, 2, 8), null, force);
-    Publisher publisher = new Publisher(store, Runs.config(), day);
+    Publisher publisher = new Publisher(store, Runs.config(), day, Runs.work());
     publisher.checkPublished(sources - bad);
     return publisher.publish(TWO, sources, bad);
   }
@@ -37,7 +39,7 @@ class PublisherTest {
   }
 
   @Test
-  void goesThroughTheStepsInOrder() {
+  void goesThroughTheStepsInOrder() throws Exception {
     String[] old = {"000002", "000003", "1000000", "12345678901234567890", "_dead-run-000001"};
     for (String name : old) {
       store.with(Runs.DESTINATION, P + name + ".ndjson.gz", "old");
@@ -45,12 +47,14 @@ class PublisherTest {
     Publisher.Result result = publish(false, 5, 1);
     assertEquals(3, result.deleted());
     assertEquals(4, result.records());
-    List<String> writes = store.requests.stream().filter(r -> !r.startsWith("list")).toList();
+    List<String> writes = new ArrayList<>(store.requests);
+    writes.removeIf(request -> request.startsWith("list"));
+    writes.subList(7, 10).sort(null); // side by side
     assertEquals(
         List.of(
             "get " + P + "_manifest.json",
+            "copy " + P + "000001.ndjson.gz", // a new number; then one that replaces
             "copy " + P + "000002.ndjson.gz",
-            "copy " + P + "000001.ndjson.gz",
             "delete " + P + "000003.ndjson.gz",
             "delete " + P + "1000000.ndjson.gz",
             "delete " + P + "12345678901234567890.ndjson.gz",
@@ -76,14 +80,14 @@ class PublisherTest {
         "00009.ndjson.gz", "000009.ndjson", "x000009.ndjson.gz", "sub/000009.ndjson.gz",
             "000009.ndjson.gz\n"
       })
-  void deletesNothingElse(String name) {
+  void deletesNothingElse(String name) throws Exception {
     store.with(Runs.DESTINATION, P + name, "kept");
     assertEquals(0, publish(false, 1, 0).deleted());
     assertTrue(store.bucket(Runs.DESTINATION).containsKey(P + name));
   }
 
   @Test
-  void refusesFewerSources() {
+  void refusesFewerSources() throws Exception {
     published("{\"result\":{\"sources\":10,\"bad\":2}}");
     RunFailure e = assertThrows(RunFailure.class, () -> publish(false, 9, 2));
     assertEquals("FEWER_SOURCES: published 8, readable 7", e.getMessage());
@@ -109,10 +113,21 @@ class PublisherTest {
         "{\"result\":{\"sources\":true,\"bad\":0}}",
         "{\"result\":{\"sources\":1,\"bad\":0}} x"
       })
-  void refusesAnUnreadableManifest(String manifest) {
+  void refusesAnUnreadableManifest(String manifest) throws Exception {
     published(manifest);
     RunFailure e = assertThrows(RunFailure.class, () -> publish(false, 9, 0));
     assertEquals("BAD_MANIFEST: 2024/02/08/_manifest.json", e.getMessage());
     publish(true, 9, 0);
+  }
+
+  /** W4: the new numbers first; downwards where records move from one chunk to another. */
+  @Test
+  void replacesDownwards() throws Exception {
+    store.with(Runs.DESTINATION, P + "000001.ndjson.gz", "old");
+    store.with(Runs.DESTINATION, P + "000002.ndjson.gz", "old");
+    publish(false, 1, 0);
+    assertEquals(
+        List.of("copy " + P + "000002.ndjson.gz", "copy " + P + "000001.ndjson.gz"),
+        store.requests.stream().filter(request -> request.startsWith("copy")).toList());
   }
 }

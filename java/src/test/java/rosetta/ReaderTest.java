@@ -49,8 +49,9 @@ class ReaderTest {
     }
     Reader reader = reader(Runs.config("CONCURRENCY", "4"));
     for (int n = 10; n < 40; n++) {
-      assertEquals(DAY + n, reader.next());
-      assertArrayEquals(("body " + n).getBytes(StandardCharsets.UTF_8), reader.body());
+      Reader.Source source = reader.next();
+      assertEquals(DAY + n, source.key());
+      assertArrayEquals(("body " + n).getBytes(StandardCharsets.UTF_8), reader.body(source));
     }
     assertNull(reader.next());
   }
@@ -116,16 +117,16 @@ class ReaderTest {
           }
         };
     Reader reader = reader(Runs.config("CONCURRENCY", concurrency));
-    assertNotNull(reader.next());
+    Reader.Source source = reader.next();
     assertTrue(fetching.tryAcquire(fetchedAtOnce, 10, TimeUnit.SECONDS), "sources are fetched");
     settle();
     assertEquals(0, fetching.availablePermits());
     assertEquals(10, mostAhead.get());
     proceed.countDown();
-    do {
-      reader.body();
+    for (; source != null; source = reader.next()) {
+      reader.body(source);
       consumers.incrementAndGet();
-    } while (reader.next() != null);
+    }
     assertEquals(folders * perFolder, consumers.get() - 1);
     assertEquals(10, mostAhead.get());
   }
@@ -152,7 +153,7 @@ class ReaderTest {
     Reader reader = reader(Runs.config());
     assertNotNull(reader.next());
     RunFailure e = assertThrows(RunFailure.class, reader::next);
-    assertEquals("S3_ERROR: list " + day(101), e.getMessage());
+    assertEquals("S3_ERROR: list " + day(101) + " (AccessDenied)", e.getMessage());
   }
 
   private static String day(int folder) {
@@ -181,10 +182,13 @@ class ReaderTest {
     store.with(Runs.SOURCE, DAY + "a", "12345678").with(Runs.SOURCE, DAY + "b", "1");
     store.failing("get", DAY + "b", "NoSuchKey");
     Reader reader = reader(Runs.config("MAX_SOURCE_BYTES", "7"));
-    reader.next();
-    assertEquals(SourceCode.TOO_LARGE, assertThrows(BadSource.class, reader::body).code());
-    reader.next();
-    assertEquals(SourceCode.MISSING, assertThrows(BadSource.class, reader::body).code());
+    assertEquals(SourceCode.TOO_LARGE, fault(reader));
+    assertEquals(SourceCode.MISSING, fault(reader));
     assertEquals(1, store.requests.stream().filter(request -> request.startsWith("get")).count());
+  }
+
+  private static SourceCode fault(Reader reader) throws InterruptedException {
+    Reader.Source source = reader.next();
+    return assertThrows(BadSource.class, () -> reader.body(source)).code();
   }
 }

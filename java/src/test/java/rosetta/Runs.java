@@ -1,8 +1,11 @@
 package rosetta;
 
 import java.io.OutputStream;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import rosetta.work.Pace;
+import rosetta.work.Work;
 
 /** What the steps' tests need around a step. */
 public final class Runs {
@@ -21,6 +24,11 @@ public final class Runs {
       env.put(settings[i], settings[i + 1]);
     }
     return Config.fromEnv(env);
+  }
+
+  /** The work of a run with time enough. */
+  static Work work() {
+    return new Work(new Pace(16), Duration.ofHours(1), IllegalStateException::new);
   }
 
   static Journal journal() {

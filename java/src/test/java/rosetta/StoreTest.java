@@ -3,7 +3,6 @@ package rosetta;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -19,13 +18,11 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
@@ -35,10 +32,10 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import rosetta.Errors.BadSource;
 import rosetta.Errors.RunFailure;
 import rosetta.Errors.SourceCode;
 import rosetta.s3.Clients;
+import rosetta.work.Work;
 
 /** Either client against a server that answers what a test tells it. */
 @ParameterizedClass
@@ -70,7 +67,7 @@ class StoreTest {
   private Store open(String endpoint) {
     Config config = Runs.config("AWS_ENDPOINT_URL_S3", endpoint, "S3_CLIENT", name());
     connected = Clients.open(config, KEYS);
-    return new Attempts(connected, new Semaphore(16), Runs.journal(), failure -> {}, null);
+    return new Attempts(connected, Runs.work(), Runs.journal(), null);
   }
 
   private String name() {
@@ -121,9 +118,7 @@ class StoreTest {
     String doubled = client == Config.Client.SDK ? "/%2F/" : "///"; // S3 decodes the path
     assertEquals(
         List.of("GET /source-bucket" + doubled + "a/../b%20%2B%2541%C3%BC%0A%01"), requests);
-    assertEquals(
-        SourceCode.TOO_LARGE,
-        assertThrows(BadSource.class, () -> store.get(Runs.SOURCE, "a", 5)).code());
+    assertEquals(SourceCode.TOO_LARGE, store.get(Runs.SOURCE, "a", 5).fault());
   }
 
   /** S3 names the length; another server may send chunks of its own. */
@@ -135,15 +130,13 @@ class StoreTest {
           exchange.getResponseBody().write(BODY);
         });
     assertArrayEquals(BODY, store.get(Runs.SOURCE, "a", 6).body());
-    assertEquals(
-        SourceCode.TOO_LARGE,
-        assertThrows(BadSource.class, () -> store.get(Runs.SOURCE, "a", 5)).code());
+    assertEquals(SourceCode.TOO_LARGE, store.get(Runs.SOURCE, "a", 5).fault());
   }
 
   @Test
   void retriesWhatMayPass() {
     answer(
-        error(503, "SlowDown"),
+        error(503, "Busy"),
         error(429, "TooManyRequests"),
         StoreTest::shortBody,
         error(408, "RequestTimeout"),
@@ -174,11 +167,9 @@ class StoreTest {
   @Test
   void doesNotRepeatWhatWasRefused() {
     answer(error(403, "AccessDenied"), error(404, "NoSuchKey"), error(404, "NoSuchBucket"));
-    assertEquals("S3_ERROR: get a", message(() -> store.get(Runs.SOURCE, "a", 6)));
-    assertEquals(
-        SourceCode.MISSING,
-        assertThrows(BadSource.class, () -> store.get(Runs.SOURCE, "a", 6)).code());
-    assertEquals("S3_ERROR: get a", message(() -> store.get(Runs.SOURCE, "a", 6)));
+    assertEquals("S3_ERROR: get a (AccessDenied)", message(() -> store.get(Runs.SOURCE, "a", 6)));
+    assertEquals(SourceCode.MISSING, store.get(Runs.SOURCE, "a", 6).fault());
+    assertEquals("S3_ERROR: get a (NoSuchBucket)", message(() -> store.get(Runs.SOURCE, "a", 6)));
     assertEquals(3, requests.size());
   }
 
@@ -190,12 +181,14 @@ class StoreTest {
           exchange.getResponseHeaders().set("Location", "/elsewhere");
           error(301, "PermanentRedirect").to(exchange);
         });
-    assertEquals("S3_ERROR: get a", message(() -> store.get(Runs.SOURCE, "a", 6)));
-    assertEquals("S3_ERROR: list p", message(() -> store.listPage(Runs.SOURCE, "p", null, null)));
-    assertEquals("S3_ERROR: delete a", message(() -> store.delete(Runs.SOURCE, "a")));
-    assertEquals("S3_ERROR: copy a", message(() -> store.copy(Runs.SOURCE, "b", "a")));
+    String code = " (PermanentRedirect)";
+    assertEquals("S3_ERROR: get a" + code, message(() -> store.get(Runs.SOURCE, "a", 6)));
     assertEquals(
-        "S3_ERROR: put a",
+        "S3_ERROR: list p" + code, message(() -> store.listPage(Runs.SOURCE, "p", null, null)));
+    assertEquals("S3_ERROR: delete a" + code, message(() -> store.delete(Runs.SOURCE, "a")));
+    assertEquals("S3_ERROR: copy a" + code, message(() -> store.copy(Runs.SOURCE, "b", "a")));
+    assertEquals(
+        "S3_ERROR: put a" + code,
         message(() -> store.put(Runs.SOURCE, "a", new Store.Bytes(BODY), "text/plain")));
     assertEquals(5, requests.size());
   }
@@ -290,15 +283,15 @@ class StoreTest {
         },
         error(412, "PreconditionFailed"));
     Store.Condition unchanged = Store.Condition.unchanged("\"one\"");
-    assertEquals("\"one\"", put(Store.Condition.ABSENT));
-    assertNull(put(Store.Condition.ABSENT));
-    assertNull(put(unchanged));
+    assertEquals(Optional.of("\"one\""), put(Store.Condition.ABSENT));
+    assertEquals(Optional.empty(), put(Store.Condition.ABSENT));
+    assertEquals(Optional.empty(), put(unchanged));
     store.delete(Runs.SOURCE, "a", unchanged);
     assertEquals(4, requests.size());
-    assertEquals("S3_ERROR: put a", message(() -> put(Store.Condition.NONE)));
+    assertEquals("S3_ERROR: put a (PreconditionFailed)", message(() -> put(Store.Condition.NONE)));
   }
 
-  private String put(Store.Condition condition) {
+  private Optional<String> put(Store.Condition condition) {
     return store.put(Runs.SOURCE, "a", new Store.Bytes(BODY), "text/plain", condition);
   }
 
@@ -306,9 +299,9 @@ class StoreTest {
   @Test
   void tellsAnArchivedSource() {
     answer(error(403, "InvalidObjectState"));
-    BadSource e = assertThrows(BadSource.class, () -> store.get(Runs.SOURCE, "a", 6));
-    assertEquals(SourceCode.ARCHIVED, e.code());
-    assertEquals("S3_ERROR: delete a", message(() -> store.delete(Runs.SOURCE, "a")));
+    assertEquals(SourceCode.ARCHIVED, store.get(Runs.SOURCE, "a", 6).fault());
+    assertEquals(
+        "S3_ERROR: delete a (InvalidObjectState)", message(() -> store.delete(Runs.SOURCE, "a")));
   }
 
   private static void listing(HttpExchange exchange, String members) throws IOException {
@@ -329,8 +322,9 @@ class StoreTest {
     assertTrue(e.getCause().toString().contains("AccessDenied"), e.getCause().toString());
   }
 
+  /** A run that is given up interrupts its threads: nothing else has to end a request. */
   @Test
-  void isGivenUpWhenTheClientIsClosed() throws InterruptedException {
+  void isGivenUpWithItsThread() throws InterruptedException {
     CountDownLatch asked = new CountDownLatch(1);
     CountDownLatch over = new CountDownLatch(1);
     answer(
@@ -342,13 +336,12 @@ class StoreTest {
             throw new IOException(e);
           }
         });
-    ExecutorService tasks = Executors.newFixedThreadPool(1);
-    Future<Store.Stored> request = tasks.submit(() -> store.get(Runs.SOURCE, "a", 6));
+    Work work = Runs.work();
+    Future<Store.Stored> request = work.tasks().submit(() -> store.get(Runs.SOURCE, "a", 6));
     asked.await();
-    tasks.shutdownNow();
-    connected.close();
-    assertTrue(tasks.awaitTermination(5, TimeUnit.SECONDS)); // before an attempt fails by itself
+    boolean hasEnded = work.stop(); // long before an attempt fails by itself
     over.countDown();
+    assertTrue(hasEnded);
     assertInstanceOf(CancellationException.class, request.exceptionNow());
     assertEquals(1, requests.size());
   }

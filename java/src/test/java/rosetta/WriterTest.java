@@ -2,12 +2,15 @@ package rosetta;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.LocalDate;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import org.junit.jupiter.api.Test;
 import rosetta.Errors.RunFailure;
 import rosetta.tuning.ChunkBuffer;
@@ -17,12 +20,13 @@ class WriterTest {
 
   private final MemoryStore store = new MemoryStore();
   private final ChunkBuffer compressed = new ChunkBuffer();
+  private final List<Integer> puts = new ArrayList<>();
 
   private Writer writer(String... settings) {
     store.bucket(Runs.DESTINATION);
     Config config = Runs.config(settings);
     Trigger.Day day = new Trigger.Day(LocalDate.of(2024, 2, 8), null, false);
-    return new Writer(store, config, day, Runs.journal(), compressed);
+    return new Writer(store, config, day, Runs.journal(), compressed, puts::add);
   }
 
   private static Splitter.Records records(String lines) {
@@ -85,7 +89,28 @@ class WriterTest {
     try (Writer writer = writer()) {
       writer.write(records("{}\n"));
       RunFailure e = assertThrows(RunFailure.class, writer::finish);
-      assertEquals("S3_ERROR: put 2024/02/08/_test-request-000001.ndjson.gz", e.getMessage());
+      assertEquals("S3_ERROR: put " + key(1) + " (AccessDenied)", e.getMessage());
+      assertEquals(List.of(), puts);
+    }
+  }
+
+  /** E6: publishing needs time for each chunk that was put. */
+  @Test
+  void tellsEachPut() {
+    try (Writer writer = writer("CHUNK_BYTES", "1")) {
+      writer.write(records("{}\n{}\n{}\n"));
+      assertEquals(List.of(1, 2, 3), puts);
+    }
+  }
+
+  /** E6: also in the middle of a source. */
+  @Test
+  void endsWithTheRun() {
+    try (Writer writer = writer()) {
+      Thread.currentThread().interrupt();
+      assertThrows(CancellationException.class, () -> writer.write(records("{}\n")));
+    } finally {
+      assertTrue(Thread.interrupted()); // and cleared for the next test
     }
   }
 }

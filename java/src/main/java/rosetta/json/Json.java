@@ -93,6 +93,14 @@ public final class Json {
     };
   }
 
+  /** True for a number of integral value (SPEC T3) within the bounds. */
+  public static boolean isInteger(Object value, double min, double max) {
+    return value instanceof Double number
+        && number >= min
+        && number <= max
+        && number == Math.rint(number);
+  }
+
   /** A record's components in their order; {@code waitMs} becomes {@code wait_ms}. */
   public static Map<String, Object> members(Record fields) {
     Map<String, Object> members = new LinkedHashMap<>();
@@ -142,7 +150,7 @@ public final class Json {
       case Long number -> generator.writeNumber(number);
       case Integer number -> generator.writeNumber(number);
       case Double number -> generator.writeNumber(number);
-      case Boolean claim -> generator.writeBoolean(claim);
+      case Boolean bool -> generator.writeBoolean(bool);
       default -> generator.writeString(value.toString());
     }
   }

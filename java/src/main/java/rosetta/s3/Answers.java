@@ -22,13 +22,15 @@ final class Answers {
   private final Map<String, String> texts = new HashMap<>(); // by element, the last one's
   private final List<Store.Entry> objects = new ArrayList<>();
   private final List<String> prefixes = new ArrayList<>();
+  private String root;
 
   private Answers() {}
 
   /** The page of a listing; throws when the answer is another one. */
   static Store.Page page(InputStream xml) throws IOException {
     Answers answer = new Answers();
-    answer.read(xml, "ListBucketResult");
+    answer.read(xml);
+    answer.requireRoot("ListBucketResult");
     String truncated = answer.texts.get("IsTruncated");
     if (!"true".equals(truncated) && !"false".equals(truncated)) {
       throw new IOException("IsTruncated is " + truncated);
@@ -40,48 +42,56 @@ final class Answers {
         truncated.equals("true") ? token : null);
   }
 
-  /** Throws when the answer is another one: S3 may answer 200 and have failed. */
-  static Void of(InputStream xml, String root) throws IOException {
-    new Answers().read(xml, root);
-    return null;
-  }
-
-  /** The fault that an answer of this status tells, as far as its body is an error of S3. */
-  static Store.FailedAttempt fault(int status, byte[] body) {
+  /** Throws when the answer has another root: S3 may answer 200 and have failed. */
+  static void require(String root, InputStream xml) throws IOException {
     Answers answer = new Answers();
-    try {
-      answer.read(new ByteArrayInputStream(body), "Error");
-    } catch (IOException e) {
-      answer.texts.putIfAbsent("Message", e.getMessage());
-    }
-    String code = answer.texts.getOrDefault("Code", "");
-    String message = answer.texts.getOrDefault("Message", "");
-    return new Store.FailedAttempt(status, code, status + " " + code + ": " + message);
+    answer.read(xml);
+    answer.requireRoot(root);
   }
 
-  private void read(InputStream xml, String root) throws IOException {
+  /** The fault that an answer of this status tells; its code only if S3 has written it. */
+  static FailedAttempt fault(int status, byte[] body) {
+    Answers answer = new Answers();
+    String wording = "";
+    try {
+      answer.read(new ByteArrayInputStream(body));
+    } catch (IOException e) { // a key in it may be no XML
+      wording = e.getMessage();
+    }
+    return answer.fault(status, wording);
+  }
+
+  private FailedAttempt fault(int status, String wording) {
+    String code = "Error".equals(root) ? texts.getOrDefault("Code", "") : "";
+    String message = texts.getOrDefault("Message", wording);
+    return new FailedAttempt(status, code, status + " " + code + ": " + message);
+  }
+
+  private void read(InputStream xml) throws IOException {
     XMLInputFactory factory = XMLInputFactory.newDefaultFactory();
     factory.setProperty(XMLInputFactory.SUPPORT_DTD, false);
-    String ended = "";
     try {
       XMLStreamReader reader = factory.createXMLStreamReader(xml, "UTF-8");
       StringBuilder text = new StringBuilder();
       while (reader.hasNext()) {
         int event = reader.next();
         if (event == XMLStreamConstants.START_ELEMENT) {
+          root = root == null ? reader.getLocalName() : root;
           text.setLength(0);
         } else if (event == XMLStreamConstants.CHARACTERS || event == XMLStreamConstants.CDATA) {
           text.append(reader.getText());
         } else if (event == XMLStreamConstants.END_ELEMENT) {
-          ended = reader.getLocalName();
-          end(ended, text.toString());
+          end(reader.getLocalName(), text.toString());
         }
       }
     } catch (XMLStreamException | IllegalArgumentException e) {
       throw new IOException(e);
     }
-    if (!ended.equals(root)) {
-      throw new IOException(ended + " " + texts.get("Code") + ": " + texts.get("Message"));
+  }
+
+  private void requireRoot(String expected) {
+    if (!expected.equals(root)) {
+      throw fault(200, "the root is " + root);
     }
   }
 

@@ -1,17 +1,27 @@
 // The client `light`: AWS's signer (Requests), Apache's HTTP client, the JDK's XML parser
 // (Answers).
-// SPEC L4, R3, E5, P1. Holds the connections.
+// SPEC L4, R3, W14, E5, E9, P1. Holds the connections.
 package rosetta.s3;
 
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.security.GeneralSecurityException;
+import java.util.Base64;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
+import java.util.Optional;
+import java.util.zip.CRC32;
+import java.util.zip.CheckedInputStream;
+import javax.net.ssl.SSLContext;
 import org.apache.hc.client5.http.classic.HttpClient;
 import org.apache.hc.client5.http.config.ConnectionConfig;
 import org.apache.hc.client5.http.impl.classic.HttpClients;
 import org.apache.hc.client5.http.impl.io.ManagedHttpClientConnectionFactory;
 import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManagerBuilder;
 import org.apache.hc.client5.http.io.HttpClientConnectionManager;
+import org.apache.hc.client5.http.ssl.ClientTlsStrategyBuilder;
 import org.apache.hc.core5.http.ClassicHttpRequest;
 import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.Header;
@@ -21,9 +31,8 @@ import org.apache.hc.core5.http.io.HttpClientResponseHandler;
 import org.apache.hc.core5.http.io.entity.InputStreamEntity;
 import org.apache.hc.core5.http.message.BasicClassicHttpRequest;
 import org.apache.hc.core5.io.CloseMode;
+import org.apache.hc.core5.util.Timeout;
 import rosetta.Config;
-import rosetta.Errors.BadSource;
-import rosetta.Errors.SourceCode;
 import rosetta.Store;
 import software.amazon.awssdk.http.ContentStreamProvider;
 import software.amazon.awssdk.http.SdkHttpMethod;
@@ -32,11 +41,22 @@ import software.amazon.awssdk.utils.http.SdkHttpUtils;
 
 /** S3 without an S3 client. */
 final class LightStore implements Store {
-  private static final int MOST_ERROR_BYTES = 1 << 16;
+  private static final int MAX_ERROR_BYTES = 1 << 16;
 
   private final Requests requests;
   private final HttpClientConnectionManager connections;
   private final HttpClient http;
+
+  /** An exception leaves the rest of the body unread. */
+  private static final class TooLong extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private final String etag;
+
+    TooLong(String etag) {
+      this.etag = etag;
+    }
+  }
 
   LightStore(Config config, Map<String, String> env) {
     requests = new Requests(config, Credentials.provider(env));
@@ -46,16 +66,38 @@ final class LightStore implements Store {
                 ManagedHttpClientConnectionFactory.builder()
                     .responseParserFactory(unused -> new WholeHeads())
                     .build())
+            .setTlsSocketStrategy(
+                ClientTlsStrategyBuilder.create().setSslContext(tls(config)).buildClassic())
             .setMaxConnTotal(config.concurrency())
             .setMaxConnPerRoute(config.concurrency())
             .setDefaultConnectionConfig(
                 ConnectionConfig.custom()
-                    .setConnectTimeout(Clients.CONNECT_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)
-                    .setSocketTimeout((int) Clients.READ_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)
+                    .setConnectTimeout(Timeout.of(Network.CONNECT_TIMEOUT))
+                    .setSocketTimeout(Timeout.of(Network.READ_TIMEOUT))
+                    .setIdleTimeout(Timeout.of(Network.MAX_IDLE_TIME))
                     .build())
             .build();
-    // The minimal client repeats nothing, follows no redirect and inflates nothing.
-    http = HttpClients.createMinimal(connections);
+    http =
+        HttpClients.custom() // it repeats nothing, follows no redirect and inflates nothing
+            .setConnectionManager(connections)
+            .setRoutePlanner(Network.routes(config))
+            .disableAutomaticRetries()
+            .disableRedirectHandling()
+            .disableContentCompression()
+            .disableCookieManagement()
+            .disableAuthCaching()
+            .disableConnectionState()
+            .build();
+  }
+
+  private static SSLContext tls(Config config) {
+    try {
+      SSLContext context = SSLContext.getInstance("TLS");
+      context.init(null, Network.trustManagers(config), null);
+      return context;
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException(e); // the JDK has it
+    }
   }
 
   @Override
@@ -72,24 +114,29 @@ final class LightStore implements Store {
     if (token != null) {
       list.putRawQueryParameter("continuation-token", token);
     }
-    return attempt(
-        list, answer -> Outcomes.checked(Answers.page(answer.getEntity().getContent()), prefix));
+    return attempt(list, answer -> Outcomes.checked(page(answer), prefix));
+  }
+
+  private static Page page(ClassicHttpResponse answer) throws IOException {
+    return Answers.page(Body.ofPage(answer.getEntity().getContent()));
   }
 
   @Override
   public Stored get(String bucket, String key, int limitBytes) {
-    return Outcomes.source(
-        () ->
-            attempt(
-                requests.of(SdkHttpMethod.GET, bucket, key),
-                answer -> new Stored(body(answer, limitBytes), etag(answer))));
+    SdkHttpRequest.Builder get = requests.of(SdkHttpMethod.GET, bucket, key);
+    try {
+      return Outcomes.got(
+          () -> attempt(get, answer -> Outcomes.stored(body(answer, limitBytes), etag(answer))));
+    } catch (TooLong e) {
+      return Outcomes.stored(null, e.etag);
+    }
   }
 
   private static byte[] body(ClassicHttpResponse answer, int limitBytes) throws IOException {
     HttpEntity entity = answer.getEntity();
     byte[] body = Body.read(entity.getContent(), entity.getContentLength(), limitBytes);
     if (body == null) {
-      throw new BadSource(SourceCode.TOO_LARGE); // an exception leaves the rest unread
+      throw new TooLong(etag(answer));
     }
     return body;
   }
@@ -100,14 +147,25 @@ final class LightStore implements Store {
   }
 
   @Override
-  public String put(
-      String bucket, String key, Content content, String contentType, Condition condition) {
+  public Optional<String> put(String bucket, String key, Content body, String type, Condition on) {
     SdkHttpRequest.Builder put =
-        on(condition, requests.of(SdkHttpMethod.PUT, bucket, key))
-            .putHeader("Content-Type", contentType);
-    HttpEntity body = new InputStreamEntity(content.open(), content.length(), null);
-    return Outcomes.unlessRefused(
-        condition, () -> attempt(put, body, content::open, LightStore::etag));
+        on(on, requests.of(SdkHttpMethod.PUT, bucket, key))
+            .putHeader("Content-Type", type)
+            .putHeader("x-amz-checksum-crc32", crc32(body));
+    HttpEntity entity = new InputStreamEntity(body.open(), body.length(), null);
+    return Outcomes.written(on, () -> attempt(put, entity, body::open, LightStore::etag));
+  }
+
+  /** The checksum as S3 wants it: base64 of its four bytes (W14). */
+  private static String crc32(Content body) {
+    CRC32 crc = new CRC32();
+    try (InputStream read = new CheckedInputStream(body.open(), crc)) {
+      read.transferTo(OutputStream.nullOutputStream());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e); // memory throws none
+    }
+    byte[] bytes = ByteBuffer.allocate(Integer.BYTES).putInt((int) crc.getValue()).array();
+    return Base64.getEncoder().encodeToString(bytes);
   }
 
   @Override
@@ -115,13 +173,16 @@ final class LightStore implements Store {
     String from = SdkHttpUtils.urlEncodeIgnoreSlashes(bucket + "/" + fromKey);
     attempt(
         requests.of(SdkHttpMethod.PUT, bucket, toKey).putHeader("x-amz-copy-source", from),
-        answer -> Answers.of(answer.getEntity().getContent(), "CopyObjectResult"));
+        answer -> {
+          Answers.require("CopyObjectResult", answer.getEntity().getContent());
+          return null;
+        });
   }
 
   @Override
   public void delete(String bucket, String key, Condition condition) {
     SdkHttpRequest.Builder delete = on(condition, requests.of(SdkHttpMethod.DELETE, bucket, key));
-    Outcomes.unlessRefused(condition, () -> attempt(delete, answer -> null));
+    Outcomes.written(condition, () -> attempt(delete, answer -> ""));
   }
 
   private static SdkHttpRequest.Builder on(Condition condition, SdkHttpRequest.Builder request) {
@@ -146,7 +207,7 @@ final class LightStore implements Store {
   /**
    * One attempt.
    *
-   * @param body to send, or null
+   * @param body the body to send, or null
    * @param payload the same for the signature, or null
    */
   private <T> T attempt(
@@ -168,14 +229,14 @@ final class LightStore implements Store {
           null,
           answer -> {
             if (answer.getCode() >= 300) {
-              HttpEntity told = answer.getEntity();
+              HttpEntity entity = answer.getEntity();
               byte[] text =
-                  told == null ? new byte[0] : told.getContent().readNBytes(MOST_ERROR_BYTES);
+                  entity == null ? new byte[0] : entity.getContent().readNBytes(MAX_ERROR_BYTES);
               throw Answers.fault(answer.getCode(), text);
             }
             return reader.handleResponse(answer);
           });
-    } catch (FailedAttempt | BadSource e) {
+    } catch (FailedAttempt | TooLong e) {
       throw e;
     } catch (IOException | RuntimeException e) { // the latter: no credentials, for one
       throw new FailedAttempt(e);

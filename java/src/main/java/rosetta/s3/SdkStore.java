@@ -6,32 +6,46 @@
 package rosetta.s3;
 
 import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
+import javax.net.ssl.TrustManager;
 import rosetta.Config;
-import rosetta.Errors.BadSource;
-import rosetta.Errors.SourceCode;
 import rosetta.Store;
+import software.amazon.awssdk.awscore.defaultsmode.DefaultsMode;
 import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
 import software.amazon.awssdk.awscore.retry.AwsRetryStrategy;
 import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
 import software.amazon.awssdk.core.checksums.ResponseChecksumValidation;
 import software.amazon.awssdk.core.exception.AbortedException;
+import software.amazon.awssdk.core.interceptor.Context;
+import software.amazon.awssdk.core.interceptor.ExecutionAttributes;
+import software.amazon.awssdk.core.interceptor.ExecutionInterceptor;
 import software.amazon.awssdk.core.sync.RequestBody;
 import software.amazon.awssdk.http.AbortableInputStream;
+import software.amazon.awssdk.http.SdkHttpClient;
 import software.amazon.awssdk.http.SdkHttpResponse;
 import software.amazon.awssdk.http.apache5.Apache5HttpClient;
+import software.amazon.awssdk.http.apache5.ProxyConfiguration;
+import software.amazon.awssdk.profiles.ProfileFile;
 import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.S3Configuration;
+import software.amazon.awssdk.services.s3.auth.scheme.S3AuthSchemeProvider;
+import software.amazon.awssdk.services.s3.endpoints.S3EndpointProvider;
 import software.amazon.awssdk.services.s3.model.CommonPrefix;
 import software.amazon.awssdk.services.s3.model.CopyObjectResponse;
+import software.amazon.awssdk.services.s3.model.DeleteObjectResponse;
 import software.amazon.awssdk.services.s3.model.EncodingType;
 import software.amazon.awssdk.services.s3.model.GetObjectResponse;
+import software.amazon.awssdk.services.s3.model.ListObjectsV2Request;
 import software.amazon.awssdk.services.s3.model.ListObjectsV2Response;
 import software.amazon.awssdk.services.s3.model.S3Exception;
+import software.amazon.awssdk.services.s3.model.S3Object;
 import software.amazon.awssdk.services.s3.model.S3Response;
 
 /** S3 through one {@link S3Client}. */
@@ -42,23 +56,71 @@ final class SdkStore implements Store {
     client =
         S3Client.builder()
             .region(Region.of(config.region()))
-            .endpointOverride(config.endpoint())
+            .endpointOverride(endpoint(config))
             .forcePathStyle(config.endpoint() != null) // S10
             .credentialsProvider(Credentials.provider(env))
-            .httpClientBuilder(
-                Apache5HttpClient.builder()
-                    .maxConnections(config.concurrency())
-                    .connectionTimeout(Clients.CONNECT_TIMEOUT)
-                    .socketTimeout(Clients.READ_TIMEOUT))
-            .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED)
+            .httpClientBuilder(http(config))
+            .requestChecksumCalculation(RequestChecksumCalculation.WHEN_SUPPORTED) // W14
             .responseChecksumValidation(ResponseChecksumValidation.WHEN_REQUIRED)
             .serviceConfiguration(
                 S3Configuration.builder()
                     .chunkedEncodingEnabled(false) // W1: no content encoding
                     .expectContinueEnabled(false) // saves a round trip for each put
+                    .useArnRegionEnabled(false)
+                    .multiRegionEnabled(false)
                     .build())
-            .overrideConfiguration(all -> all.retryStrategy(AwsRetryStrategy.doNotRetry()))
+            .fipsEnabled(false)
+            .dualstackEnabled(false)
+            .defaultsMode(DefaultsMode.LEGACY)
+            .disableS3ExpressSessionAuth(false)
+            .authSchemeProvider(S3AuthSchemeProvider.defaultProvider())
+            .overrideConfiguration(
+                all ->
+                    all.retryStrategy(AwsRetryStrategy.doNotRetry())
+                        .defaultProfileFile(ProfileFile.aggregator().build()) // without a file
+                        .defaultProfileName("default")
+                        .appId("")
+                        .addExecutionInterceptor(new PageLimit()))
             .build();
+  }
+
+  /** The given one, or AWS's own: without one, the SDK looks for others (S21). */
+  private static URI endpoint(Config config) {
+    if (config.endpoint() != null) {
+      return config.endpoint();
+    }
+    return S3EndpointProvider.defaultProvider()
+        .resolveEndpoint(of -> of.region(Region.of(config.region())))
+        .join()
+        .endpointUrl()
+        .toUri();
+  }
+
+  private static SdkHttpClient.Builder<?> http(Config config) {
+    TrustManager[] trusted = Network.trustManagers(config);
+    return Apache5HttpClient.builder()
+        .maxConnections(config.concurrency())
+        .connectionTimeout(Network.CONNECT_TIMEOUT)
+        .socketTimeout(Network.READ_TIMEOUT)
+        .connectionMaxIdleTime(Network.MAX_IDLE_TIME) // E9
+        .httpRoutePlanner(Network.routes(config))
+        .tlsTrustManagersProvider(trusted == null ? null : () -> trusted)
+        .proxyConfiguration(
+            ProxyConfiguration.builder()
+                .useSystemPropertyValues(false)
+                .useEnvironmentVariableValues(false)
+                .build());
+  }
+
+  /** L8. */
+  private static final class PageLimit implements ExecutionInterceptor {
+    @Override
+    public Optional<InputStream> modifyHttpResponseContent(
+        Context.ModifyHttpResponse answer, ExecutionAttributes unused) {
+      return answer.request() instanceof ListObjectsV2Request
+          ? answer.responseBody().map(Body::ofPage)
+          : answer.responseBody();
+    }
   }
 
   @Override
@@ -76,27 +138,33 @@ final class SdkStore implements Store {
           String next = Objects.requireNonNullElse(page.nextContinuationToken(), "");
           return Outcomes.checked(
               new Page(
-                  page.contents().stream().map(o -> new Entry(o.key(), o.size())).toList(),
+                  page.contents().stream().map(o -> entry(o)).toList(),
                   page.commonPrefixes().stream().map(CommonPrefix::prefix).toList(),
-                  page.isTruncated() ? next : null), // unboxing fails if it is absent
+                  required(page.isTruncated(), "IsTruncated") ? next : null),
               prefix);
         });
   }
 
+  private static Entry entry(S3Object object) {
+    return new Entry(required(object.key(), "Key"), required(object.size(), "Size"));
+  }
+
+  private static <T> T required(T member, String name) {
+    if (member == null) {
+      throw Outcomes.unlike("no " + name);
+    }
+    return member;
+  }
+
   @Override
   public Stored get(String bucket, String key, int limitBytes) {
-    Stored stored =
-        Outcomes.source(
-            () ->
-                attempt(
-                    () ->
-                        client.getObject(
-                            get -> get.bucket(bucket).key(key),
-                            (answer, body) -> stored(answer, body, limitBytes))));
-    if (stored.body() == null) {
-      throw new BadSource(SourceCode.TOO_LARGE);
-    }
-    return stored;
+    return Outcomes.got(
+        () ->
+            attempt(
+                () ->
+                    client.getObject(
+                        get -> get.bucket(bucket).key(key),
+                        (answer, body) -> stored(answer, body, limitBytes))));
   }
 
   private static Stored stored(GetObjectResponse answer, AbortableInputStream body, int limitBytes)
@@ -107,16 +175,14 @@ final class SdkStore implements Store {
     if (read == null) {
       body.abort(); // the SDK would read the rest
     }
-    return new Stored(read, answer.eTag());
+    return Outcomes.stored(read, answer.eTag());
   }
 
   @Override
-  public String put(
-      String bucket, String key, Content content, String contentType, Condition condition) {
-    RequestBody body =
-        RequestBody.fromContentProvider(content::open, content.length(), contentType);
-    return Outcomes.unlessRefused(
-        condition,
+  public Optional<String> put(String bucket, String key, Content body, String type, Condition on) {
+    RequestBody sent = RequestBody.fromContentProvider(body::open, body.length(), type);
+    return Outcomes.written(
+        on,
         () ->
             attempt(
                 () ->
@@ -125,10 +191,10 @@ final class SdkStore implements Store {
                                 put ->
                                     put.bucket(bucket)
                                         .key(key)
-                                        .contentType(contentType)
-                                        .ifNoneMatch(condition.ifNoneMatch())
-                                        .ifMatch(condition.ifMatch()),
-                                body))
+                                        .contentType(type)
+                                        .ifNoneMatch(on.ifNoneMatch())
+                                        .ifMatch(on.ifMatch()),
+                                sent))
                         .eTag()));
   }
 
@@ -143,18 +209,18 @@ final class SdkStore implements Store {
                           .sourceKey(fromKey)
                           .destinationBucket(bucket)
                           .destinationKey(toKey));
-          return Objects.requireNonNull(copied.copyObjectResult().eTag());
+          return required(copied.copyObjectResult().eTag(), "ETag of the copy");
         });
   }
 
   @Override
   public void delete(String bucket, String key, Condition condition) {
-    Outcomes.unlessRefused(
+    Outcomes.written(
         condition,
         () ->
             attempt(
                 () ->
-                    requireWholeHead(
+                    deleted(
                         client.deleteObject(
                             delete ->
                                 delete
@@ -163,6 +229,11 @@ final class SdkStore implements Store {
                                     .ifMatch(condition.ifMatch())
                                     .overrideConfiguration(
                                         o -> o.putHeader("Connection", "close"))))));
+  }
+
+  private static String deleted(DeleteObjectResponse answer) {
+    requireWholeHead(answer);
+    return ""; // it has no ETag
   }
 
   /** Each answer has a Date (RFC 9110), and all but 204 tell how their body ends. */
@@ -184,7 +255,7 @@ final class SdkStore implements Store {
     client.close();
   }
 
-  /** One attempt; whatever the SDK throws becomes {@link Store.FailedAttempt}. */
+  /** One attempt; whatever the SDK throws becomes {@link FailedAttempt}. */
   private static <T> T attempt(Supplier<T> request) {
     try {
       return request.get();

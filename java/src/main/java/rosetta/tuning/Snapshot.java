@@ -14,11 +14,10 @@ import org.crac.Context;
 import org.crac.Core;
 import org.crac.Resource;
 import rosetta.Config;
-import rosetta.Errors.BadSource;
 import rosetta.Inflater;
 import rosetta.Splitter;
 import rosetta.Store;
-import rosetta.Store.FailedAttempt;
+import rosetta.s3.FailedAttempt;
 
 /**
  * Does what a run does for each source, so that the snapshot holds the classes and their compiled
@@ -66,11 +65,7 @@ final class Snapshot implements Resource {
 
   private void ask(Store client) {
     client.listPage(config.srcBucket(), config.srcPrefix() + NO_KEY, "/", null);
-    try {
-      client.get(config.srcBucket(), config.srcPrefix() + NO_KEY, config.maxSourceBytes());
-    } catch (BadSource e) {
-      // there is no such key
-    }
+    client.get(config.srcBucket(), config.srcPrefix() + NO_KEY, config.maxSourceBytes());
   }
 
   @Override

@@ -46,7 +46,6 @@ class AnswersTest {
         "<ListBucketResult><IsTruncated>maybe</IsTruncated></ListBucketResult>",
         "<!DOCTYPE l [<!ENTITY e SYSTEM 'file:///etc/hostname'>]>"
             + "<ListBucketResult>&e;</ListBucketResult>",
-        "<Error><Code>SlowDown</Code></Error>",
       })
   void takesNoOtherAnswerForAPage(String answer) {
     assertThrows(IOException.class, () -> Answers.page(xml(answer)));
@@ -55,11 +54,25 @@ class AnswersTest {
   @Test
   void tellsAFaultAsFarAsItCanBeRead() {
     String fault = "<Error><Code>NoSuchKey</Code><Message>gone</Message><Key>&#1;</Key></Error>";
-    Store.FailedAttempt failed = Answers.fault(404, fault.getBytes(StandardCharsets.UTF_8));
+    FailedAttempt failed = Answers.fault(404, fault.getBytes(StandardCharsets.UTF_8));
     assertEquals("NoSuchKey", failed.code());
     assertEquals("404 NoSuchKey: gone", failed.getMessage());
     assertEquals(404, failed.status());
     assertEquals(503, Answers.fault(503, "busy".getBytes(StandardCharsets.UTF_8)).status());
     assertEquals("", Answers.fault(301, new byte[0]).code());
+    String page = "<html><Code>SlowDown</Code></html>";
+    assertEquals("", Answers.fault(503, page.getBytes(StandardCharsets.UTF_8)).code());
+  }
+
+  /** S3 may answer 200 and have failed. */
+  @Test
+  void tellsTheErrorInTheAnswerOf200() {
+    String error = "<Error><Code>SlowDown</Code></Error>";
+    FailedAttempt failed =
+        assertThrows(FailedAttempt.class, () -> Answers.require("CopyObjectResult", xml(error)));
+    assertEquals("SlowDown", failed.code());
+    assertEquals(200, failed.status());
+    assertEquals(
+        "SlowDown", assertThrows(FailedAttempt.class, () -> Answers.page(xml(error))).code());
   }
 }

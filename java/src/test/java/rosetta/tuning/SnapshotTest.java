@@ -5,16 +5,17 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.crac.Resource;
 import org.junit.jupiter.api.Test;
 import rosetta.Config;
-import rosetta.Errors.BadSource;
 import rosetta.Errors.SourceCode;
 import rosetta.Inflater;
 import rosetta.Runs;
 import rosetta.Splitter;
 import rosetta.Store;
+import rosetta.s3.FailedAttempt;
 
 class SnapshotTest {
   private final Config config = Runs.config("SRC_PREFIX", "logs/");
@@ -41,11 +42,11 @@ class SnapshotTest {
     @Override
     public Stored get(String bucket, String key, int limitBytes) {
       begin("get " + bucket + " " + key);
-      throw new BadSource(SourceCode.MISSING);
+      return new Stored(SourceCode.MISSING, null, null);
     }
 
     @Override
-    public String put(
+    public Optional<String> put(
         String bucket, String key, Content content, String contentType, Condition condition) {
       throw new AssertionError("put");
     }
