@@ -56,8 +56,7 @@ public final class Handler implements RequestStreamHandler {
 
   /** One invocation; the last line of its log is {@code end}, whatever happens (O3). */
   Publisher.Result handle(byte[] event, String requestId, long remainingMs, OutputStream log) {
-    Journal.Level level = config == null ? Journal.Level.INFO : config.logLevel();
-    Journal journal = new Journal(requestId, level, log);
+    Journal journal = new Journal(requestId, config == null ? null : config.logLevel(), log);
     try {
       if (initFault != null) {
         throw initFault;

@@ -52,15 +52,18 @@ public final class Journal {
   private record Counter(LongAdder count, LongAdder nanos) {}
 
   private final String requestId;
-  private final Level least;
+  private final Level minLevel;
   private final OutputStream out;
   private final Map<Phase, Counter> counters = new EnumMap<>(Phase.class);
   private final LongAdder waitNanos = new LongAdder();
   private boolean ended;
 
-  Journal(String requestId, Level least, OutputStream out) {
+  /**
+   * @param minLevel the lowest level that is written, or null for INFO
+   */
+  Journal(String requestId, Level minLevel, OutputStream out) {
     this.requestId = requestId;
-    this.least = least;
+    this.minLevel = Objects.requireNonNullElse(minLevel, Level.INFO);
     this.out = out;
     for (Phase phase : Phase.values()) {
       counters.put(phase, new Counter(new LongAdder(), new LongAdder()));
@@ -73,7 +76,7 @@ public final class Journal {
 
   /** Writes a line, unless its level is below LOG_LEVEL or the invocation has ended. */
   synchronized void log(Level level, String event, Record fields) {
-    if (ended || level.compareTo(least) < 0) {
+    if (ended || level.compareTo(minLevel) < 0) {
       return;
     }
     Map<String, Object> line = new LinkedHashMap<>();

@@ -76,7 +76,7 @@ class ListerTest {
     stage(A + "r/2024/02/08/a");
     store.failing("list", A + "r/2024/02/08/", "AccessDenied");
     RunFailure e = assertThrows(RunFailure.class, () -> lister(null).nextPage());
-    assertEquals("S3_ERROR: list " + A + "r/2024/02/08/", e.getMessage());
+    assertEquals("S3_ERROR: list " + A + "r/2024/02/08/ (AccessDenied)", e.getMessage());
   }
 
   @Test
