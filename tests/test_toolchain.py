@@ -1,5 +1,6 @@
 """The search for programs of the machine, and the builds of the pinned tools."""
 
+import errno
 import os
 import re
 import subprocess
@@ -171,6 +172,12 @@ def test_an_emulator_that_is_absent_or_half_is_a_finding(
 def test_a_failed_program_gives_its_last_words() -> None:
     with pytest.raises(NotReady, match=r"(?s)the thing failed \(exit 3\):.*last words"):
         programs.run(["sh", "-c", "echo last words >&2; exit 3"], "the thing")
+
+
+def test_a_full_disk_is_no_fault_of_a_build() -> None:
+    with pytest.raises(OSError, match="the build failed: No space left on device") as caught:
+        programs.run(["sh", "-c", "echo link: no space left on device; exit 1"], "the build")
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_a_jdk_is_found_by_its_release_file(
