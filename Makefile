@@ -144,10 +144,14 @@ javascript/node_modules/.package-lock.json: javascript/package-lock.json | .venv
 .venv/made: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null \
 		|| { echo "Python 3.13 not found: install Python 3.13 or set PYTHON=/path/to/python3.13" >&2; exit 3; }
-	@$(PYTHON) -m venv .venv
-	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' $< | $(BIN)/pip --disable-pip-version-check install --quiet --require-hashes --no-deps -r /dev/stdin
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $<
-	@touch $@
+	@mkdir -p .build; exec 9>.build/venv.lock; \
+		flock -n 9 || { echo "waiting: another make makes .venv" >&2; flock 9; }; \
+		[ $@ -nt $< ] || { $(MAKE_VENV) && touch $@; }
+MAKE_VENV = $(PYTHON) -m venv .venv && \
+	awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements.txt | \
+	$(BIN)/pip --disable-pip-version-check install --quiet --require-hashes --no-deps \
+		-r /dev/stdin && \
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.txt
 
 LOCK = uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.13 --custom-compile-command "make lock"
 lock: .venv/made ## write the Python locks anew ## 1 min
