@@ -1,6 +1,6 @@
 """``python -m harness.toolchain [NAME...]`` makes the named tools and prints their paths.
 
-Without a name it makes all of them.
+Without a name it makes all of them, but not Trino, which is large.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from harness.toolchain.tools import (
     rie_binary,
     s3_server_binary,
     toxiproxy_binary,
+    trino_home,
 )
 
 TOOLS: Mapping[str, Callable[[], Path]] = {
@@ -33,12 +34,15 @@ TOOLS: Mapping[str, Callable[[], Path]] = {
     "s3": s3_server_binary,
     "toxiproxy": toxiproxy_binary,
     "ministack": ministack_python,
+    "trino": trino_home,
 }
+#: Made on their first use only.
+LARGE = ("trino",)
 
 
 def main(names: Sequence[str]) -> int:
     ready = True
-    for name in names or TOOLS:
+    for name in names or (each for each in TOOLS if each not in LARGE):
         try:
             print(TOOLS[name](), flush=True)
         except NotReady as error:

@@ -24,6 +24,7 @@ import msgspec
 from harness.model import NotReady
 from harness.scratch import is_owned, scratch
 from harness.terminal import Progress, to_stderr
+from harness.toolchain import trino
 from harness.toolchain.paths import MADE, SOURCES
 from harness.toolchain.programs import (
     find_go,
@@ -88,6 +89,15 @@ def _go_tool(folder_name: str, name: str, package: str, what: str, progress: Pro
 
     key = _hash(source / "go.mod", source / "go.sum", host_architecture())
     return _made(folder_name, key, make, name)
+
+
+def trino_home(progress: Progress = to_stderr, lock: Path = trino.LOCK) -> Path:
+    """The folder of Trino's server: ``lib`` has its jars, ``plugin`` the connectors."""
+
+    def make(folder: Path) -> None:
+        trino.fetch_trino(folder, progress, lock)
+
+    return _made("trino", _hash(lock), make, "lib").parent
 
 
 def rie_binary() -> Path:
