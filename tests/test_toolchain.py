@@ -217,6 +217,81 @@ def test_another_operating_system_gets_one_sentence(monkeypatch: pytest.MonkeyPa
         programs.host_architecture()
 
 
+# ---- Maven ----
+
+OLD, NEW = "Apache Maven 3.8.7", "Apache Maven 3.9.0"
+
+
+def player(folder: Path, version: str, download: str = "") -> Path:
+    """A Maven that says this version, and whose downloads have this content."""
+    program = folder / "mvn"
+    program.write_text(
+        "#!/bin/sh\n"
+        f'[ "$1" = --version ] && echo "{version}" && exit\n'
+        'for each; do case "$each" in -DoutputDirectory=*) folder=${each#*=};; esac; done\n'
+        f'printf "{download}" > "$folder/apache-maven-3.9.11-bin.zip"\n'
+    )
+    program.chmod(0o755)
+    return program
+
+
+@pytest.mark.parametrize(
+    ("version", "does"), [(OLD, False), (NEW, True), ("Apache Maven 4.0.0-rc", True), ("", False)]
+)
+def test_a_maven_that_checks_hashes(version: str, does: bool, tmp_path: Path) -> None:
+    assert tools.checks_hashes(player(tmp_path, version)) == does
+
+
+def test_a_new_maven_of_the_machine_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = player(tmp_path, NEW)
+    monkeypatch.setattr(tools, "find_maven", lambda: own)
+    assert tools.maven() == own
+
+
+def test_a_pinned_maven_with_another_hash_is_refused(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tools, "find_maven", lambda: player(tmp_path, OLD, "something else"))
+    with pytest.raises(NotReady, match=r"has not the hash that .*apache-maven\.sha512 expects"):
+        tools.maven(lambda _: None)
+    assert not list(made.glob("maven-*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("find", "put", "message"),
+    [
+        (r"[0-9a-f]{64}(  com/fasterxml/.*/jackson-core-\S+\.jar)", r"00\1", "jackson-core"),
+        (r"[0-9a-f]{64}  com/fasterxml/.*/jackson-core-\S+\.jar\n", "", "jackson-core"),
+        (
+            r"[0-9a-f]{64}(  .*/maven-dependency-plugin-\S+\.jar)",
+            r"00\1",
+            "maven-dependency-plugin",
+        ),
+    ],
+)
+def test_maven_refuses_a_file_with_another_hash_or_none(
+    find: str, put: str, message: str, tmp_path: Path
+) -> None:
+    """Of a library and of a plugin."""
+    java = tmp_path / "java"
+    shutil.copytree(ROOT / "java/.mvn", java / ".mvn")
+    shutil.copy(ROOT / "java/pom.xml", java)
+    goal = ("dependency:list", "-DincludeScope=runtime")
+    command = [str(tools.maven()), "-q", "-B", "-f", str(java), *goal]
+    programs.run(command, "Maven")
+
+    lock = java / ".mvn/checksums/checksums.sha256"
+    changed, count = re.subn(find, put, lock.read_text())
+    assert count == 1
+    lock.write_text(changed)
+
+    with pytest.raises(NotReady, match=f"(?s){message}.*(mismatch|Missing from)"):
+        programs.run(command, "Maven")
+
+
 def test_the_python_runtime_holds_the_interface_client_and_nothing_of_ours() -> None:
     python = tools.python_for_runtime("3.13")
     probe = (
