@@ -19,11 +19,13 @@ ACTIONLINT = go -C tools/actionlint tool actionlint -shellcheck= -pyflakes= \
 DOCS := $(wildcard *.md) docs tests/README.md python/README.md javascript/README.md go/README.md
 VALE = go -C tools/vale tool vale --config "$(CURDIR)/.vale.ini" \
 	--glob='!**/java.md' $(DOCS:%="$(CURDIR)/%")
-MVN = mvn --batch-mode --no-transfer-progress -Dstyle.color=never
+# one that checks the hashes in .mvn/checksums
+MVN = PATH="$$(dirname "$$($(BIN)/python -m harness.toolchain maven)"):$$PATH" \
+	mvn --file java/pom.xml --batch-mode --no-transfer-progress -Dstyle.color=never
 CHECKS := $(foreach v,$(VERBS),$(PARTS:%=$(v)-%))
 
 .PHONY: help setup compare mutants fuzz drills check test lock third-party clean build $(VERBS)
-.PHONY: $(CHECKS) test-parts $(PARTS:%=check-%) lint-docs
+.PHONY: $(CHECKS) lock-java test-parts $(PARTS:%=check-%) lint-docs
 
 help: ## explain the verbs
 	@echo "make VERB does all parts; make VERB-PART one part, for the verbs marked with *."
@@ -105,10 +107,10 @@ format-python = cd python && $(BIN)/ruff format . && $(BIN)/ruff check --fix-onl
 lint-python = cd python && $(BIN)/ruff format --check . && $(BIN)/ruff check .
 types-python = cd python && $(BIN)/mypy
 test-unit-python = cd python && $(BIN)/pytest
-format-java = cd java && $(MVN) --quiet spotless:apply
-lint-java = cd java && $(MVN) --quiet spotless:check && $(MVN) --quiet -Plint clean test-compile
-types-java = cd java && $(MVN) --quiet test-compile
-test-unit-java = cd java && $(MVN) test
+format-java = $(MVN) --quiet spotless:apply
+lint-java = $(MVN) --quiet spotless:check && $(MVN) --quiet -Plint clean test-compile
+types-java = $(MVN) --quiet test-compile
+test-unit-java = $(MVN) test
 format-javascript = $(NPM) run --silent format
 lint-javascript = $(NPM) run --silent lint
 types-javascript = $(NPM) run --silent types
@@ -145,19 +147,37 @@ javascript/node_modules/.package-lock.json: javascript/package-lock.json | .venv
 .venv/made: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null \
 		|| { echo "Python 3.13 not found: install Python 3.13 or set PYTHON=/path/to/python3.13" >&2; exit 3; }
-	@$(PYTHON) -m venv .venv
-	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' $< | $(BIN)/pip --disable-pip-version-check install --quiet --require-hashes --no-deps -r /dev/stdin
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $<
-	@touch $@
+	@mkdir -p .build; exec 9>.build/venv.lock; \
+		flock -n 9 || { echo "waiting: another make makes .venv" >&2; flock 9; }; \
+		[ $@ -nt $< ] || { $(MAKE_VENV) && touch $@; }
+MAKE_VENV = $(PYTHON) -m venv .venv && \
+	awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements.txt | \
+	$(BIN)/pip --disable-pip-version-check install --quiet --require-hashes --no-deps \
+		-r /dev/stdin && \
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.txt
 
 LOCK = uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.13 --custom-compile-command "make lock"
-lock: .venv/made ## write the Python locks anew ## 1 min
+SUMS = .mvn/checksums/checksums.sha256
+RECORD = --quiet -Daether.artifactResolver.postProcessor.trustedChecksums.record=true
+lock: .venv/made lock-java ## write the locks of Python and Maven anew ## 3 min
 	$(BIN)/$(LOCK) requirements.in -o requirements.txt
 	cd tools/python-ric && $(BIN)/$(LOCK) requirements.in -o requirements.txt
 	cd tools/floor && $(BIN)/$(LOCK) requirements.in -o requirements.txt
 	cd tools/duckdb && $(BIN)/$(LOCK) requirements.in -o requirements.txt
 	cd tools/ministack && $(BIN)/$(LOCK) requirements.in -o requirements.txt
 	cd python && $(BIN)/$(LOCK) requirements.in -o src/requirements.txt
+# every command of this file and of SAM, because each resolves plugins of its own
+lock-java: .venv/made
+	rm -f java/$(SUMS) tools/java-ric/$(SUMS)
+	$(MVN) $(RECORD) -DskipTests clean install spotless:check
+	$(MVN) $(RECORD) -Plint test-compile
+	$(MVN) $(RECORD) test -Dtest=ConfigTest
+	$(MVN) $(RECORD) dependency:copy-dependencies@licences -DincludeScope=runtime \
+		-DoutputDirectory=target/poms -Dmdep.copyPom=true -Dmdep.addParentPoms=true
+	$(subst java/pom.xml,tools/java-ric/pom.xml,$(MVN)) $(RECORD) dependency:copy-dependencies \
+		-DoutputDirectory=$(CURDIR)/.build/java-ric
+	for each in java tools/java-ric; do \
+		rm -f $$each/$(SUMS).bak; LC_ALL=C sort -k 2 -o $$each/$(SUMS) $$each/$(SUMS); done
 
 clean: ## remove all that make made ## seconds
 	rm -rf .venv .tools .build .aws-sam java/target javascript/node_modules

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import itertools
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -29,13 +29,14 @@ SQL = (ROOT / "docs/athena.sql").read_text()
 FILLED_IN = SQL.replace("DESTINATION_BUCKET", DESTINATION_BUCKET).replace(
     "DESTINATION_PREFIX/", PREFIX
 )
-TABLE, *QUERIES = (each for each in sqlglot.parse(FILLED_IN, read="athena") if each is not None)
+TABLE, *OTHERS = (each for each in sqlglot.parse(FILLED_IN, read="athena") if each is not None)
+VIEWS = [each for each in OTHERS if isinstance(each, exp.Create)]
+QUERIES = [each for each in OTHERS if isinstance(each, exp.Select)]
 PROPERTIES = {
     each.name: each.args["value"].name
     for each in TABLE.find_all(exp.Property)
     if type(each) is exp.Property  # its subclasses are clauses of their own
 }
-PARTITIONS = ("year", "month", "day")
 
 
 def record(number: int, refused: bool) -> dict[str, object]:
@@ -87,44 +88,36 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield folder
 
 
-def locations() -> Iterator[tuple[tuple[int, ...], str]]:
-    """Partition values and their places by the template, for a few years only."""
-    ranges: dict[str, Sequence[int]] = {}
-    for name in PARTITIONS:
-        assert PROPERTIES[f"projection.{name}.type"] == "integer"
-        first, last = map(int, PROPERTIES[f"projection.{name}.range"].split(","))
-        whole = range(first, last + 1)
-        ranges[name] = [value for value in whole if value == 2024] if name == "year" else whole
-    for values in itertools.product(*ranges.values()):
-        location = PROPERTIES["storage.location.template"]
-        for name, value in zip(PARTITIONS, values, strict=True):
-            digits = int(PROPERTIES[f"projection.{name}.digits"])
-            location = location.replace(f"${{{name}}}", str(value).zfill(digits))
-        yield values, location
+def locations() -> Iterator[tuple[str, str]]:
+    """Each value of the partition column and its place by the template, for one year only."""
+    first, last = PROPERTIES["projection.day.range"].split(",")
+    assert first < "2024/01/01" and last == "NOW"
+    assert PROPERTIES["projection.day.format"] == "yyyy/MM/dd"
+    for number in range(366):
+        day = f"{date(2024, 1, 1) + timedelta(number):%Y/%m/%d}"
+        yield day, PROPERTIES["storage.location.template"].replace("${day}", day)
 
 
 @pytest.fixture(scope="module")
 def database(dataset: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A view with the table's name over the files that Athena would read."""
-    names = [each.name for each in TABLE.find_all(exp.ColumnDef)]
-    columns = {PROPERTIES[f"mapping.{each}"]: each for each in names if each not in PARTITIONS}
+    """The table as the serde would make it, of the files that are in its locations."""
+    columns = {PROPERTIES[f"mapping.{each.name}"]: each.name for each in TABLE.this.expressions}
+    chosen = ", ".join(f'"{key}" AS {name}' for key, name in columns.items())
+    types = ", ".join(f"'{key}': 'VARCHAR'" for key in columns)
     parts = []
-    for values, location in locations():
+    for day, location in locations():
         folder = dataset / location.removeprefix("s3://")
         # Athena passes over names that begin with _ or a dot
         files = [str(path) for path in sorted(folder.glob("*")) if path.name[0] not in "_."]
         if files:
-            partition = ", ".join(
-                f"{value} AS {name}" for name, value in zip(PARTITIONS, values, strict=True)
-            )
-            chosen = ", ".join(f'"{key}" AS {name}' for key, name in columns.items())
-            types = ", ".join(f"'{key}': 'VARCHAR'" for key in columns)
             parts.append(
-                f"SELECT {chosen}, {partition} FROM "
+                f"SELECT {chosen}, '{day}' AS day FROM "
                 f"read_json({files}, format='newline_delimited', columns={{{types}}})"
             )
     connection = duckdb.connect()
     connection.execute(f"CREATE VIEW {TABLE.this.this.name} AS {' UNION ALL '.join(parts)}")
+    for view in VIEWS:
+        connection.execute(view.sql(dialect="duckdb"))
     yield connection
     connection.close()
 
@@ -133,7 +126,7 @@ def test_the_table_is_partitioned_by_day_and_every_column_is_mapped() -> None:
     assert isinstance(TABLE, exp.Create)
     names = [each.name for each in TABLE.find_all(exp.ColumnDef)]
     mapped = [name.removeprefix("mapping.") for name in PROPERTIES if name.startswith("mapping.")]
-    assert sorted(names) == sorted([*mapped, *PARTITIONS])
+    assert sorted(names) == sorted([*mapped, "day"])
     for name in mapped:
         assert PROPERTIES[f"mapping.{name}"].lower() == name
     assert PROPERTIES["storage.location.template"].startswith(f"s3://{DESTINATION_BUCKET}/{PREFIX}")
@@ -148,7 +141,7 @@ def test_its_count_is_the_manifests_count(
         assert result["chunks"] > 1
         manifests[result["day"]] = result["records"]
     rows = database.execute(QUERIES[0].sql(dialect="duckdb")).fetchall()
-    assert {f"{y:04d}-{m:02d}-{d:02d}": count for y, m, d, count in rows} == manifests
+    assert {day.replace("/", "-"): count for day, count in rows} == manifests
     assert manifests == {"2024-02-08": 7, "2024-02-10": 4}
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from subprocess import PIPE
 
@@ -14,6 +15,7 @@ import pytest
 from harness.build import sam_build as module
 from harness.build.sam_build import build, package_zip
 from harness.model import Artefact, Implementation, NotReady
+from harness.toolchain import tools
 
 SAM_OUTPUT = """\
 Experimental features are enabled for this session.
@@ -96,6 +98,7 @@ def test_only_what_changed_is_built_again(tmp_path: Path, sam: Sam) -> None:
 
 USER = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from harness.build.sam_build import _hold
 _hold(Path(sys.argv[1]))
@@ -161,6 +164,11 @@ def test_an_absent_code_folder_is_named(tmp_path: Path, sam: Sam) -> None:
     absent = Implementation("b", "F", "provided.al2023", "x", tmp_path / "b", 128, 3, {})
 
     assert "does not exist" in str(build([absent], quiet)["b"])
+
+
+def test_java_is_built_by_a_maven_that_checks_hashes(tmp_path: Path) -> None:
+    java = replace(implementation(tmp_path, "b"), runtime="java25")
+    assert str(tools.maven().parent) in module._program_folders(java)
 
 
 def test_the_reason_is_the_languages_own_words() -> None:

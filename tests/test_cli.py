@@ -22,6 +22,7 @@ from fake_machine import FakeMachine, implementation
 
 from harness.cli import main
 from harness.commands.output_files import reserved
+from harness.scratch import owned_name
 
 ROOT = Path(__file__).parent.parent
 SMALL = ("compare", "--objects", "30", "--cold", "1", "--warm", "1")
@@ -355,6 +356,18 @@ def test_two_runs_do_not_write_one_file(tmp_path: Path, capsys: pytest.CaptureFi
         assert main((*SMALL, "--export-json", str(file)), FakeMachine().target()) == 2
     assert f"another run writes {file}: name another file" in capsys.readouterr().err
     assert main((*SMALL, "--export-json", str(file)), FakeMachine().target()) == 0
+
+
+def test_an_unfinished_file_of_a_killed_run_is_removed(tmp_path: Path) -> None:
+    name = owned_name("output")
+    _, place, pid, start, *_ = name.split("-")
+    killed = tmp_path / f".rosetta-{place}-{pid}-{int(start) - 1}-output-0"
+    running = tmp_path / f".{name}"
+    for each in (killed, running):
+        each.touch()
+    arguments = ("report", str(ROOT / "tests/baseline.json"), "--csv", str(tmp_path / "out.csv"))
+    assert main(arguments, FakeMachine().target()) == 0
+    assert {*tmp_path.iterdir()} == {running, tmp_path / "out.csv"}
 
 
 # ---- the end of the output ----

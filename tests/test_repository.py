@@ -234,3 +234,32 @@ def test_make_works_in_a_folder_with_a_space(tmp_path: Path) -> None:
     assert {f"ran {name}" for name in own | others} <= {*lines}
     assert not [line for line in lines if line.startswith(("folder/of", "mine"))]
     assert any(str(checkout) in line for line in lines)
+
+
+PYTHON = """#!/bin/sh
+case $1 in -m) echo made >>"{log}"; sleep 0.5; mkdir -p .venv/bin; cp "{others}"/* .venv/bin ;; esac
+"""
+
+
+def test_two_makes_at_once_make_one_venv(tmp_path: Path) -> None:
+    checkout, others, log = tmp_path / "a checkout", tmp_path / "others", tmp_path / "log"
+    for folder in (checkout, others):
+        folder.mkdir()
+    for name in ("Makefile", "requirements.txt"):
+        shutil.copy(ROOT / name, checkout)
+    python = tmp_path / "python"
+    python.write_text(PYTHON.format(log=log, others=others))
+    for name in ("pip", "uv"):
+        (others / name).write_text("#!/bin/sh\ncat >/dev/null\n")
+    for each in (python, *others.iterdir()):
+        each.chmod(0o755)
+    command = ["make", ".venv/made", f"PYTHON={python}"]
+    makes = [
+        subprocess.Popen(command, cwd=checkout, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    said = [make.communicate()[1] for make in makes]
+    assert [make.returncode for make in makes] == [0, 0], said
+    assert log.read_text() == "made\n"
+    assert sorted(said) == [b"", b"waiting: another make makes .venv\n"]
+    assert (checkout / ".venv/made").exists()

@@ -19,7 +19,7 @@ FLOORS: Sequence[Sequence[str]] = (
     ("fixtures",),
     ("targets",),
     ("analysis", "build", "operate", "verify"),
-    ("compare", "report"),
+    ("compare", "query", "report"),
     ("commands",),
     ("cli",),
     ("__main__",),

@@ -1,7 +1,10 @@
 """The search for programs of the machine, and the builds of the pinned tools."""
 
+import errno
+import hashlib
 import os
 import re
+import shutil
 import subprocess
 import threading
 import time
@@ -12,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.build.doctor import check_machine
-from harness.model import Implementation, NotReady
+from harness.model import HarnessError, Implementation, NotReady
 from harness.toolchain import programs, tools
 from harness.toolchain.check import check
 from harness.toolchain.paths import ROOT
@@ -173,6 +176,12 @@ def test_a_failed_program_gives_its_last_words() -> None:
         programs.run(["sh", "-c", "echo last words >&2; exit 3"], "the thing")
 
 
+def test_a_full_disk_is_no_fault_of_a_build() -> None:
+    with pytest.raises(OSError, match="the build failed: No space left on device") as caught:
+        programs.run(["sh", "-c", "echo link: no space left on device; exit 1"], "the build")
+    assert caught.value.errno == errno.ENOSPC
+
+
 def test_a_jdk_is_found_by_its_release_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +217,81 @@ def test_another_operating_system_gets_one_sentence(monkeypatch: pytest.MonkeyPa
         programs.host_architecture()
 
 
+# ---- Maven ----
+
+OLD, NEW = "Apache Maven 3.8.7", "Apache Maven 3.9.0"
+
+
+def player(folder: Path, version: str, download: str = "") -> Path:
+    """A Maven that says this version, and whose downloads have this content."""
+    program = folder / "mvn"
+    program.write_text(
+        "#!/bin/sh\n"
+        f'[ "$1" = --version ] && echo "{version}" && exit\n'
+        'for each; do case "$each" in -DoutputDirectory=*) folder=${each#*=};; esac; done\n'
+        f'printf "{download}" > "$folder/apache-maven-3.9.11-bin.zip"\n'
+    )
+    program.chmod(0o755)
+    return program
+
+
+@pytest.mark.parametrize(
+    ("version", "does"), [(OLD, False), (NEW, True), ("Apache Maven 4.0.0-rc", True), ("", False)]
+)
+def test_a_maven_that_checks_hashes(version: str, does: bool, tmp_path: Path) -> None:
+    assert tools.checks_hashes(player(tmp_path, version)) == does
+
+
+def test_a_new_maven_of_the_machine_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = player(tmp_path, NEW)
+    monkeypatch.setattr(tools, "find_maven", lambda: own)
+    assert tools.maven() == own
+
+
+def test_a_pinned_maven_with_another_hash_is_refused(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tools, "find_maven", lambda: player(tmp_path, OLD, "something else"))
+    with pytest.raises(NotReady, match=r"has not the hash that .*apache-maven\.sha512 expects"):
+        tools.maven(lambda _: None)
+    assert not list(made.glob("maven-*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("find", "put", "message"),
+    [
+        (r"[0-9a-f]{64}(  com/fasterxml/.*/jackson-core-\S+\.jar)", r"00\1", "jackson-core"),
+        (r"[0-9a-f]{64}  com/fasterxml/.*/jackson-core-\S+\.jar\n", "", "jackson-core"),
+        (
+            r"[0-9a-f]{64}(  .*/maven-dependency-plugin-\S+\.jar)",
+            r"00\1",
+            "maven-dependency-plugin",
+        ),
+    ],
+)
+def test_maven_refuses_a_file_with_another_hash_or_none(
+    find: str, put: str, message: str, tmp_path: Path
+) -> None:
+    """Of a library and of a plugin."""
+    java = tmp_path / "java"
+    shutil.copytree(ROOT / "java/.mvn", java / ".mvn")
+    shutil.copy(ROOT / "java/pom.xml", java)
+    goal = ("dependency:list", "-DincludeScope=runtime")
+    command = [str(tools.maven()), "-q", "-B", "-f", str(java), *goal]
+    programs.run(command, "Maven")
+
+    lock = java / ".mvn/checksums/checksums.sha256"
+    changed, count = re.subn(find, put, lock.read_text())
+    assert count == 1
+    lock.write_text(changed)
+
+    with pytest.raises(NotReady, match=f"(?s){message}.*(mismatch|Missing from)"):
+        programs.run(command, "Maven")
+
+
 def test_the_python_runtime_holds_the_interface_client_and_nothing_of_ours() -> None:
     python = tools.python_for_runtime("3.13")
     probe = (
@@ -240,3 +324,69 @@ def test_the_functions_libraries_are_the_ones_that_its_unit_tests_see() -> None:
 
 def test_the_emulator_is_executable() -> None:
     assert os.access(tools.rie_binary(), os.X_OK)
+
+
+# ---- Trino, by a Maven that copies small archives ----
+
+MAVEN = """\
+#!/bin/sh
+for each; do case $each in -Dartifact=*) name=$each ;; -DoutputDirectory=*) to=$each ;; esac; done
+name=$(echo "${name#*:}" | sed 's/:476:/-476./')
+mkdir -p "${to#*=}" && cp "ARCHIVES/$name" "${to#*=}/"
+"""
+
+
+@pytest.fixture
+def trino_lock(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lock of three archives that a Maven on PATH has; two connectors share a jar."""
+    archives = tmp_path / "archives"
+    archives.mkdir()
+    lines = ['version = "476"', 'plugin = "any:plugin:1"']
+    for name, inner, kind, form in (
+        ("trino-server-core", "lib/main.jar", "tar.gz", "gztar"),
+        ("trino-hive", "shared.jar", "zip", "zip"),
+        ("trino-iceberg", "shared.jar", "zip", "zip"),
+    ):
+        file = tmp_path / name / f"{name}-476" / inner
+        file.parent.mkdir(parents=True)
+        file.write_text(file.name)
+        base = archives / f"{name}-476"
+        archive = Path(shutil.make_archive(str(base), form, tmp_path / name))
+        digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+        lines += ["[[artefacts]]", f'name = "io.trino:{name}:476:{kind}"', f'sha256 = "{digest}"']
+    lock = tmp_path / "lock.toml"
+    lock.write_text("\n".join(lines))
+    programs_folder = tmp_path / "bin"
+    programs_folder.mkdir()
+    maven = programs_folder / "mvn"
+    maven.write_text(MAVEN.replace("ARCHIVES", str(archives)))
+    maven.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs_folder}:{os.environ['PATH']}")
+    return lock
+
+
+def test_trino_is_made_of_the_locked_archives(trino_lock: Path) -> None:
+    home = tools.trino_home(lock=trino_lock)
+
+    files = {str(path.relative_to(home)) for path in home.rglob("*.jar")}
+    assert files == {"lib/main.jar", "plugin/hive/shared.jar", "plugin/iceberg/shared.jar"}
+    assert (home / "plugin/hive/shared.jar").samefile(home / "plugin/iceberg/shared.jar")
+
+
+def test_an_archive_with_another_checksum_is_refused(made: Path, trino_lock: Path) -> None:
+    text = trino_lock.read_text()
+    trino_lock.write_text(re.sub('sha256 = "[0-9a-f]', 'sha256 = "x', text))
+
+    with pytest.raises(HarnessError, match=r"trino-server-core:476:tar.gz has the SHA-256 .*, not"):
+        tools.trino_home(lock=trino_lock)
+
+    assert [path.name for path in made.iterdir()] == ["trino.lock"]
+
+
+def test_without_maven_trino_names_the_remedy(
+    trino_lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", os.devnull)
+
+    with pytest.raises(NotReady, match="install Apache Maven"):
+        tools.trino_home(lock=trino_lock)

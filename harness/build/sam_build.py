@@ -130,8 +130,7 @@ def _sam_build(implementation: Implementation, origin: _Origin, work: Path) -> P
         **_BUILD_ENVIRONMENT,
         "ARCHITECTURE": origin.architecture,  # for a Makefile, which does not get it from SAM
         "MAVEN_OPTS": maven,
-        # python/src/Makefile takes uv from PATH
-        "PATH": f"{programs.find_uv().parent}:{os.environ.get('PATH', os.defpath)}",
+        "PATH": os.pathsep.join([*_program_folders(implementation), os.environ.get("PATH", "")]),
     }
     try:
         programs.run(
@@ -153,6 +152,13 @@ def _sam_build(implementation: Implementation, origin: _Origin, work: Path) -> P
         raise NotReady(f"{implementation.language}: {error}") from error
     # a cached build is a symbolic link
     return (work / "build" / implementation.function).resolve()
+
+
+def _program_folders(implementation: Implementation) -> Iterator[str]:
+    """The folders of the programs that the build takes from PATH, and that PATH may not have."""
+    yield str(programs.find_uv().parent)
+    if implementation.runtime.startswith("java"):
+        yield str(tools.maven().parent)
 
 
 def _reason(output: str) -> str:

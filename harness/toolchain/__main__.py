@@ -1,6 +1,6 @@
 """``python -m harness.toolchain [NAME...]`` makes the named tools and prints their paths.
 
-Without a name it makes all of them.
+Without a name it makes all of them, but not Trino, which is large.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from harness.toolchain.tools import (
     companion_python,
     find_node,
     java_ric_jars,
+    maven,
     ministack_python,
     python_for_runtime,
     rie_binary,
     s3_server_binary,
     toxiproxy_binary,
+    trino_home,
 )
 
 TOOLS: Mapping[str, Callable[[], Path]] = {
@@ -29,16 +31,20 @@ TOOLS: Mapping[str, Callable[[], Path]] = {
     "python": lambda: python_for_runtime("3.13"),
     "floor": lambda: companion_python("floor"),
     "node": find_node,
+    "maven": maven,
     "java-ric": java_ric_jars,
     "s3": s3_server_binary,
     "toxiproxy": toxiproxy_binary,
     "ministack": ministack_python,
+    "trino": trino_home,
 }
+#: Made on their first use only.
+LARGE = ("trino",)
 
 
 def main(names: Sequence[str]) -> int:
     ready = True
-    for name in names or TOOLS:
+    for name in names or (each for each in TOOLS if each not in LARGE):
         try:
             print(TOOLS[name](), flush=True)
         except NotReady as error:

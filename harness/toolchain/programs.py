@@ -7,6 +7,7 @@ and a remedy.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import platform
 import re
@@ -20,6 +21,8 @@ from uv import find_uv_bin
 from harness.model import NotReady
 from harness.scratch import dies_with_parent, scratch
 from harness.toolchain.paths import SOURCES
+
+_FULL = os.strerror(errno.ENOSPC).lower()
 
 
 def host_architecture() -> str:
@@ -119,8 +122,9 @@ def run(
 ) -> str:
     """Run a program to its end and return its output.
 
-    Raises ``NotReady`` if it fails. ``reason`` extracts the message from the output. The program's
-    TMPDIR tells a later run what to end if this one is killed: a build starts other programs.
+    Raises ``NotReady`` if it fails, and ``OSError`` if the disk is full. ``reason`` extracts the
+    message from the output. The program's TMPDIR tells a later run what to end if this one is
+    killed: a build starts other programs.
     """
     with scratch("program") as temporary:
         done = subprocess.run(
@@ -136,5 +140,7 @@ def run(
             preexec_fn=dies_with_parent(),
         )
     if done.returncode != 0:
+        if _FULL in done.stdout.lower():  # a fault of the machine, and not of the sources
+            raise OSError(errno.ENOSPC, f"{what} failed: {os.strerror(errno.ENOSPC)}")
         raise NotReady(f"{what} failed (exit {done.returncode}):\n{reason(done.stdout)}")
     return done.stdout

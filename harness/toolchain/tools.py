@@ -12,11 +12,13 @@ import fcntl
 import hashlib
 import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -24,6 +26,7 @@ import msgspec
 from harness.model import NotReady
 from harness.scratch import is_owned, scratch
 from harness.terminal import Progress, to_stderr
+from harness.toolchain import trino
 from harness.toolchain.paths import MADE, SOURCES
 from harness.toolchain.programs import (
     find_go,
@@ -90,6 +93,15 @@ def _go_tool(folder_name: str, name: str, package: str, what: str, progress: Pro
     return _made(folder_name, key, make, name)
 
 
+def trino_home(progress: Progress = to_stderr, lock: Path = trino.LOCK) -> Path:
+    """The folder of Trino's server: ``lib`` has its jars, ``plugin`` the connectors."""
+
+    def make(folder: Path) -> None:
+        trino.fetch_trino(folder, progress, lock)
+
+    return _made("trino", _hash(lock), make, "lib").parent
+
+
 def rie_binary() -> Path:
     """An executable copy of the Lambda Runtime Interface Emulator in aws-sam-cli."""
     architecture = host_architecture()
@@ -119,6 +131,43 @@ def carried_rie() -> Path:
     raise NotReady(f"aws-sam-cli does not contain {name}: remove .venv and run make setup")
 
 
+def maven(progress: Progress = to_stderr) -> Path:
+    """Maven that checks the hashes of all that it fetches: the machine's own, or the pinned one."""
+    own = find_maven()
+    if checks_hashes(own):
+        return own
+    lock = SOURCES / "maven/apache-maven.sha512"
+    expected, _, name = lock.read_text().strip().partition("  ")
+    version = name.removeprefix("apache-maven-").removesuffix("-bin.zip")
+
+    def make(folder: Path) -> None:
+        progress(f"fetching Maven {version}: {own} is older than 3.9 and checks no hashes")
+        run(
+            [
+                *(own, "--batch-mode", "--no-transfer-progress", "--quiet", "dependency:copy"),
+                f"-Dartifact=org.apache.maven:apache-maven:{version}:zip:bin",
+                f"-DoutputDirectory={folder}",
+            ],
+            "Maven",
+            cwd=folder,
+        )
+        if hashlib.sha512((folder / name).read_bytes()).hexdigest() != expected:
+            raise NotReady(f"{name} has not the hash that {lock} expects: do not use it")
+        with zipfile.ZipFile(folder / name) as archive:
+            archive.extractall(folder)
+        (folder / name).unlink()
+        (folder / f"apache-maven-{version}/bin/mvn").chmod(0o755)
+
+    return _made("maven", _hash(lock), make, f"apache-maven-{version}/bin/mvn")
+
+
+@cache
+def checks_hashes(program: Path) -> bool:
+    """Whether this Maven is 3.9 or newer. Older ones ignore ``.mvn/checksums`` without a word."""
+    said = re.search(r"Apache Maven (\d+)\.(\d+)", _output([program, "--version"]))
+    return said is not None and (int(said[1]), int(said[2])) >= (3, 9)
+
+
 #: The native library in the folder of ``java_ric_jars``.
 JAVA_RIC_LIBRARY = "libaws-lambda-jni.so"
 
@@ -126,14 +175,14 @@ JAVA_RIC_LIBRARY = "libaws-lambda-jni.so"
 def java_ric_jars(progress: Progress = to_stderr) -> Path:
     """The folder with the jars of the Java runtime interface client, and its native library."""
     pom = SOURCES / "java-ric/pom.xml"
+    hashes = pom.parent / ".mvn/checksums/checksums.sha256"
     architecture = host_architecture()
 
     def make(folder: Path) -> None:
-        maven = find_maven()
         progress("fetching the Java runtime interface client")
         run(
             [
-                maven,
+                maven(progress),
                 *("--batch-mode", "--no-transfer-progress", "--quiet"),
                 *("--file", pom),
                 "dependency:copy-dependencies",
@@ -149,7 +198,7 @@ def java_ric_jars(progress: Progress = to_stderr) -> Path:
             content = archive.read(f"jni/libaws-lambda-jni.linux-{named}.so")
         (folder / JAVA_RIC_LIBRARY).write_bytes(content)
 
-    return _made("java-ric", _hash(pom, architecture), make, JAVA_RIC_LIBRARY).parent
+    return _made("java-ric", _hash(pom, hashes, architecture), make, JAVA_RIC_LIBRARY).parent
 
 
 def python_for_runtime(version: str, progress: Progress = to_stderr) -> Path:

@@ -17,7 +17,7 @@ from harness.build.third_party.components import name_of
 from harness.build.third_party.licences import TEXTS, Licences, for_name, rules
 from harness.model import HarnessError
 from harness.scratch import scratch
-from harness.toolchain import programs
+from harness.toolchain import programs, tools
 
 _TEXT = re.compile(r"(^|[/-])(licen[cs]e|notice|copying|patents|copyrightnotice)[^/]*$", re.I)
 _CODE = re.compile(r"\.(class|pyc?|js|go)$")
@@ -135,7 +135,7 @@ def _java(code: Path, work: Path) -> Iterator[Found]:
     layout = ("useRepositoryLayout", "copyPom", "addParentPoms")
     programs.run(
         [
-            programs.find_maven(),
+            tools.maven(),
             *("--batch-mode", "--no-transfer-progress", "--quiet", "--file", code / "pom.xml"),
             "dependency:copy-dependencies@copy-licences",
             *("-DincludeScope=runtime", f"-DoutputDirectory={work}"),

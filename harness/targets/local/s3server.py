@@ -41,14 +41,21 @@ class S3Server:
 
     ``folder`` is kept if given; the default is a temporary one. Its file system must support user
     extended attributes (ext4, xfs, btrfs, tmpfs since Linux 6.6). The server runs on ``cores`` if
-    given.
+    given. With ``access_log`` it writes a line for each request, in the form of S3's own logs.
     """
 
-    def __init__(self, folder: Path | None = None, cores: frozenset[int] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path | None = None,
+        cores: frozenset[int] | None = None,
+        *,
+        access_log: bool = False,
+    ) -> None:
         self.access_key = "rosetta"
         self.secret_key = secrets.token_urlsafe(24)
         self._given = folder
         self._cores = cores
+        self._logs = access_log
         self._work: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
@@ -77,6 +84,7 @@ class S3Server:
                     *("--port", f"127.0.0.1:{self._port}"),
                     *("--health", _HEALTH),
                     *("--region", REGION),
+                    *(("--access-log", self.access_log) if self._logs else ()),
                     *("posix", self.data),
                 ],
                 self._healthy,
@@ -123,6 +131,13 @@ class S3Server:
         """The server's CPU seconds since its start."""
         spent = processes.cpu_ms(self._process.pid) if self._process else None
         return None if spent is None else spent / 1000
+
+    @property
+    def access_log(self) -> Path:
+        """A line for each request, if the server was asked for them."""
+        if self._work is None:
+            raise HarnessError("the S3 server is not started")
+        return self._work / "requests"
 
     # ---- the data, as files ----
 

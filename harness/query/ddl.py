@@ -1,0 +1,86 @@
+"""Athena's ``CREATE EXTERNAL TABLE`` as a table of Trino's file metastore.
+
+Trino's own DDL can't name the mappings of a JSON serde, but its metastore can: it holds what AWS's
+Glue would hold. So the statement that users paste into Athena is the one that is run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import sqlglot
+from sqlglot import exp
+
+from harness.model import HarnessError
+
+#: The formats of Trino's metastore by the name of the serde, or by the word after STORED AS.
+_FORMATS = {
+    "org.openx.data.jsonserde.JsonSerDe": "OPENX_JSON",
+    "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe": "TEXTFILE",
+    "PARQUET": "PARQUET",
+}
+_VERSION = "476"
+
+
+def statements(text: str) -> list[exp.Expr]:
+    """The statements of a file of Athena."""
+    return [each for each in sqlglot.parse(text, read="athena") if each is not None]
+
+
+def is_external_table(statement: exp.Expr) -> bool:
+    return isinstance(statement, exp.Create) and statement.kind == "TABLE"
+
+
+def create_table(statement: exp.Expr, metastore: Path, schema: str) -> str:
+    """Put the table into the metastore, and return its name. The schema must exist there."""
+    if not is_external_table(statement):
+        raise HarnessError(f"no CREATE EXTERNAL TABLE: {statement.sql()[:80]}")
+    folder = metastore / schema / str(statement.this.this.name)
+    folder.mkdir(parents=True)
+    (folder / ".trinoSchema").write_text(json.dumps(metastore_table(statement), indent=1))
+    return folder.name
+
+
+def metastore_table(statement: exp.Expr) -> dict[str, object]:
+    """The content of the table's ``.trinoSchema``."""
+    partitions = statement.find(exp.PartitionedByProperty)
+    location = statement.find(exp.LocationProperty)
+    serde = statement.find(exp.RowFormatSerdeProperty)
+    stored = statement.find(exp.FileFormatProperty)
+    if location is None or (serde is None and stored is None):
+        raise HarnessError("a table needs a LOCATION, and ROW FORMAT SERDE or STORED AS")
+    form = serde.this if serde is not None else stored.this if stored is not None else ""
+    named = form.name if isinstance(form, exp.Expr) else str(form)
+    if named not in _FORMATS:
+        raise HarnessError(f"{named} is none of the known formats: {', '.join(_FORMATS)}")
+    own = [each for each in statement.args["properties"].expressions if type(each) is exp.Property]
+    return {
+        "writerVersion": _VERSION,
+        "owner": "harness",
+        "tableType": "EXTERNAL_TABLE",
+        "dataColumns": [_column(each) for each in statement.this.expressions],
+        "partitionColumns": [_column(each) for each in partitions.this.expressions]
+        if partitions is not None
+        else [],
+        "parameters": {"EXTERNAL": "TRUE", **_pairs(own)},
+        "storageFormat": _FORMATS[named],
+        "serdeParameters": _serde_parameters(serde),
+        "externalLocation": location.this.name,
+        "columnStatistics": {},
+    }
+
+
+def _column(definition: exp.Expr) -> dict[str, object]:
+    kind = definition.args["kind"].sql(dialect="hive").lower().replace(" ", "")
+    return {"name": definition.name.lower(), "type": kind, "properties": {}}
+
+
+def _serde_parameters(serde: exp.RowFormatSerdeProperty | None) -> dict[str, str]:
+    given = None if serde is None else serde.args.get("serde_properties")
+    return {} if given is None else _pairs(given.expressions)
+
+
+def _pairs(properties: Iterable[exp.Expr]) -> dict[str, str]:
+    return {each.name: each.args["value"].name for each in properties}

@@ -1,0 +1,197 @@
+"""A local Trino for one run, over the run's own S3 server.
+
+Trino is the engine that Athena is made of. One catalog reads tables of Hive, the other one those of
+Iceberg. Both keep their tables in a file metastore: a folder of JSON files. No request for these
+files goes to the S3 server, as with AWS's Glue.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Self
+
+import requests
+import trino
+
+from harness.model import HarnessError
+from harness.scratch import make_folder, remove_folder
+from harness.targets.local import processes
+from harness.targets.local.loopback import open_session
+from harness.targets.local.ports import free_ports
+from harness.targets.local.s3server import REGION, S3Server
+from harness.terminal import Progress, to_stderr
+from harness.toolchain.programs import find_jdk
+from harness.toolchain.tools import trino_home
+
+HIVE, ICEBERG = "hive", "iceberg"
+SCHEMA = "trail"
+#: The server's heap. With it the process takes about 1.1 GB of memory.
+HEAP_MB = 1024
+_JDK = 25
+_START_TIMEOUT_S = 180
+_CONFIG = """\
+coordinator=true
+node-scheduler.include-coordinator=true
+node.environment=rosetta
+node.bind-ip=127.0.0.1
+node.internal-address=127.0.0.1
+http-server.http.port={port}
+discovery.uri=http://127.0.0.1:{port}
+catalog.config-dir={work}/etc/catalog
+catalog.management=static
+plugin.dir={home}/plugin
+query.max-memory={memory}MB
+query.max-memory-per-node={memory}MB
+web-ui.enabled=false
+"""
+#: Reading S3, and the metastore in a folder of this machine.
+_COMMON = """\
+fs.native-s3.enabled=true
+s3.endpoint={endpoint}
+s3.region={region}
+s3.path-style-access=true
+s3.aws-access-key={access_key}
+s3.aws-secret-key={secret_key}
+fs.native-local.enabled=true
+local.location={work}/metastore
+hive.metastore.catalog.dir=local:///
+"""
+_HIVE = """\
+connector.name=hive
+hive.metastore=file
+hive.metastore.disable-location-checks=true
+hive.partition-projection-enabled=true
+hive.recursive-directories=true
+hive.non-managed-table-writes-enabled=true
+hive.storage-format=PARQUET
+hive.compression-codec=ZSTD
+"""
+#: Athena keeps nothing between two queries, so no cache hides a request here.
+_ICEBERG = """\
+connector.name=iceberg
+iceberg.catalog.type=TESTING_FILE_METASTORE
+iceberg.compression-codec=ZSTD
+iceberg.metadata-cache.enabled=false
+"""
+
+
+class TrinoServer:
+    """A context manager around one server process. The thread that enters it must outlive it.
+
+    ``endpoint`` is the address of the S3 server for Trino, if it is not the server's own: that of
+    a proxy with a latency. The server runs on ``cores`` if given.
+    """
+
+    def __init__(
+        self,
+        s3: S3Server,
+        endpoint: str | None = None,
+        cores: frozenset[int] | None = None,
+        progress: Progress = to_stderr,
+    ) -> None:
+        self._s3 = s3
+        self._endpoint = endpoint or s3.endpoint
+        self._cores = cores
+        self._progress = progress
+        self._work: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = 0
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the server and wait until it takes queries. Raises ``NotReady`` if it does not."""
+        home, java = trino_home(self._progress), find_jdk(_JDK) / "bin/java"
+        self._progress(f"starting Trino with a heap of {HEAP_MB} MB")
+        self._work = make_folder("trino")
+        try:
+            (self._port,) = free_ports(1)
+            self._configure(home, self._work)
+            self._process = processes.start_server(
+                java,
+                [
+                    java,
+                    f"-Xmx{HEAP_MB}M",
+                    "-XX:+UseG1GC",
+                    "-XX:+ExitOnOutOfMemoryError",
+                    "--add-modules=jdk.incubator.vector",
+                    f"-Dnode.data-dir={self._work}/data",
+                    f"-Dconfig={self._work}/etc/config.properties",
+                    f"-Djava.io.tmpdir={self._work}",
+                    "-Dlog.enable-console=true",
+                    *("-cp", f"{home}/lib/*"),
+                    "io.trino.server.TrinoServer",
+                ],
+                self._started,
+                cwd=self._work,
+                env={"PATH": os.defpath, "HOME": str(self._work), "TMPDIR": str(self._work)},
+                log=self._work / "log",
+                timeout_s=_START_TIMEOUT_S,
+                cores=self._cores,
+            )
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the server and remove its folder. It may be called twice."""
+        if self._process is not None:
+            processes.stop(self._process)
+            self._process = None
+        if self._work is not None:
+            remove_folder(self._work)
+            self._work = None
+
+    def connect(self, catalog: str = HIVE, schema: str = SCHEMA) -> trino.dbapi.Connection:
+        """A connection of Trino's own Python client; closing it does not end the server."""
+        return trino.dbapi.Connection(
+            host="127.0.0.1",
+            port=self._port,
+            http_scheme="http",
+            user="harness",
+            catalog=catalog,
+            schema=schema,
+        )
+
+    @property
+    def metastore(self) -> Path:
+        """The folder with a folder for each schema, and in it one for each table."""
+        if self._work is None:
+            raise HarnessError("Trino is not started")
+        return self._work / "metastore"
+
+    def peak_rss_bytes(self) -> int | None:
+        return processes.peak_rss_bytes(self._process.pid) if self._process else None
+
+    def _configure(self, home: Path, work: Path) -> None:
+        catalogs = work / "etc/catalog"
+        catalogs.mkdir(parents=True)
+        for name in ("metastore", "data"):
+            (work / name).mkdir()
+        memory = HEAP_MB // 2
+        text = _CONFIG.format(port=self._port, work=work, home=home, memory=memory)
+        (work / "etc/config.properties").write_text(text)
+        common = _COMMON.format(
+            endpoint=self._endpoint,
+            region=REGION,
+            access_key=self._s3.access_key,
+            secret_key=self._s3.secret_key,
+            work=work,
+        )
+        for name, own in ((HIVE, _HIVE), (ICEBERG, _ICEBERG)):
+            (catalogs / f"{name}.properties").write_text(own + common)
+
+    def _started(self) -> bool:
+        with open_session() as session:
+            try:
+                answer = session.get(f"http://127.0.0.1:{self._port}/v1/info", timeout=1)
+            except requests.RequestException:
+                return False
+            return answer.status_code == 200 and not answer.json()["starting"]

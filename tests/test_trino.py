@@ -1,0 +1,215 @@
+"""docs/athena.sql on a real Trino: each statement as it stands, against the records themselves."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.fixtures.recipe import Recipe, make_day
+from harness.fixtures.staging import stage
+from harness.model import HarnessError, NotReady
+from harness.query.ddl import create_table, is_external_table, metastore_table, statements
+from harness.targets.local.s3server import S3Server
+from harness.targets.local.trino_server import SCHEMA, TrinoServer
+from harness.toolchain.paths import ROOT
+from harness.toolchain.tools import trino_home
+
+# Trino is fetched at the first time, and takes a gigabyte of memory
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+BUCKET, PREFIX = "lake", "chunks/"
+DAYS = (date(2024, 2, 8), date(2024, 2, 10))
+SQL = (ROOT / "docs/athena.sql").read_text()
+FILLED_IN = SQL.replace("DESTINATION_BUCKET", BUCKET).replace("DESTINATION_PREFIX/", PREFIX)
+#: The statements as text: a parser has not touched them.
+TEXTS = [
+    "\n".join(line for line in text.splitlines() if not line.startswith("--")).strip()
+    for text in FILLED_IN.split(";\n")
+]
+VIEWS = [text for text in TEXTS if text.startswith("CREATE OR REPLACE VIEW")]
+QUERIES = [text for text in TEXTS if text.startswith("SELECT")]
+
+type Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A server with the published chunks of some days, and what they hold."""
+
+    trino: TrinoServer
+    records: Mapping[date, Sequence[Record]]
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.trino.connect() as connection:
+            return [tuple(row) for row in connection.cursor().execute(sql).fetchall()]
+
+    def of_day(self) -> Sequence[Record]:
+        return self.records[DAYS[0]]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    try:
+        trino_home()
+    except NotReady as error:
+        pytest.skip(f"no Trino: {error}")
+    records: dict[date, list[Record]] = {}
+    with S3Server() as s3, TrinoServer(s3) as trino:
+        for day in DAYS:
+            recipe = Recipe(seed=day.day, objects=400, day=day)
+            folder = tmp_path_factory.mktemp("day")
+            expected = stage(make_day(recipe), lambda _: None, folder, day, 1 << 20, PREFIX)
+            assert len(expected.chunks) > 1
+            records[day] = []
+            for chunk in expected.chunks:
+                lines = list(chunk.lines())
+                records[day] += map(json.loads, lines)
+                s3.put_file(BUCKET, chunk.key, gzip.compress(b"".join(lines)))
+        # what a run that died, and one that ended, leave beside the chunks
+        left = gzip.compress(b'{"eventID":"left by a run that died"}\n')
+        s3.put_file(BUCKET, f"{expected.day_prefix}_0-000001.ndjson.gz", left)
+        manifest = json.dumps(expected.manifest()).encode()
+        s3.put_file(BUCKET, f"{expected.day_prefix}_manifest.json", manifest)
+        made = Lake(trino, records)
+        made.rows(f"CREATE SCHEMA {SCHEMA}")
+        (table,) = filter(is_external_table, statements(FILLED_IN))
+        create_table(table, trino.metastore, SCHEMA)
+        for view in VIEWS:
+            made.rows(view)
+        yield made
+
+
+def caller(record: Record) -> str | None:
+    arn = record["userIdentity"].get("arn")
+    return None if arn is None else str(arn)
+
+
+def is_refused(record: Record) -> bool:
+    code = record.get("errorCode", "")
+    return "AccessDenied" in code or "UnauthorizedOperation" in code
+
+
+def test_the_file_has_a_table_four_views_and_a_query_for_each_and_the_days() -> None:
+    assert (len(VIEWS), len(QUERIES)) == (4, 5)
+    assert len(TEXTS) == len(VIEWS) + len(QUERIES) + 2  # the table, and nothing after the last
+
+
+def test_records_are_counted_by_day(lake: Lake) -> None:
+    counts = [(f"{day:%Y/%m/%d}", len(records)) for day, records in lake.records.items()]
+    assert lake.rows(QUERIES[0]) == counts
+
+
+def test_refused_calls_are_those_of_the_records(lake: Lake) -> None:
+    wanted = Counter(
+        (caller(each), each["eventSource"], each["eventName"])
+        for each in lake.of_day()
+        if is_refused(each)
+    )
+    found = lake.rows(QUERIES[1])
+    assert found
+    assert {row[:3]: row[3] for row in found}.items() <= dict(wanted).items()
+    assert (
+        sorted((row[3] for row in found), reverse=True)
+        == sorted(wanted.values(), reverse=True)[: len(found)]
+    )
+    assert len(found) == min(20, len(wanted))
+
+
+def test_logins_without_a_second_factor_and_failed_ones_are_found(lake: Lake) -> None:
+    logins = [each for each in lake.of_day() if each["eventName"] == "ConsoleLogin"]
+    outcomes = {each["eventID"]: each["responseElements"]["ConsoleLogin"] for each in logins}
+    wanted = sorted(
+        (each["eventTime"], outcomes[each["eventID"]], each["additionalEventData"]["MFAUsed"])
+        for each in logins
+        if outcomes[each["eventID"]] == "Failure" or each["additionalEventData"]["MFAUsed"] == "No"
+    )
+    assert wanted
+    assert sorted((row[0], row[3], row[4]) for row in lake.rows(QUERIES[2])) == wanted
+
+
+def test_the_root_users_calls_are_counted(lake: Lake) -> None:
+    wanted = Counter(
+        (each["recipientAccountId"], each["eventSource"], each["eventName"])
+        for records in lake.records.values()
+        for each in records
+        if each["userIdentity"]["type"] == "Root"
+    )
+    assert wanted
+    assert {row[:3]: row[3] for row in lake.rows(QUERIES[3])} == wanted
+
+
+def test_the_hours_with_the_most_failures_come_first(lake: Lake) -> None:
+    calls, failed = Counter[str](), Counter[str]()
+    for each in lake.of_day():
+        hour = each["eventTime"][:13]
+        calls[hour] += 1
+        failed[hour] += "errorCode" in each
+    worst = sorted(failed, key=lambda hour: (-failed[hour], hour))[:5]
+    assert failed[worst[0]]
+    assert lake.rows(QUERIES[4]) == [(hour, calls[hour], failed[hour]) for hour in worst]
+
+
+def test_nested_values_keep_upper_and_lower_case(lake: Lake) -> None:
+    found = lake.rows(
+        "SELECT DISTINCT json_extract_scalar(requestparameters, '$.Host') IS NOT NULL, "
+        "json_extract_scalar(requestparameters, '$.host') IS NOT NULL "
+        "FROM cloudtrail_records WHERE day = '2024/02/08' AND eventname = 'GetObject'"
+    )
+    assert found == [(True, False)]
+
+
+def test_columns_hold_the_values_of_their_keys(lake: Lake) -> None:
+    (table,) = filter(is_external_table, statements(FILLED_IN))
+    serde = metastore_table(table)["serdeParameters"]
+    assert isinstance(serde, dict)
+    keys = {
+        name.removeprefix("mapping."): key
+        for name, key in serde.items()
+        if name.startswith("mapping.")
+    }
+    wanted = {
+        key: sum(each.get(key) is not None for each in lake.of_day()) for key in keys.values()
+    }
+    counts = ", ".join(f"count({name})" for name in keys)
+    (found,) = lake.rows(f"SELECT {counts} FROM cloudtrail_records WHERE day = '2024/02/08'")
+    assert dict(zip(keys.values(), found, strict=True)) == wanted
+    assert {key for record in lake.of_day() for key in record} <= set(keys.values())
+
+
+# ---- the translation alone ----
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("SELECT 1", "no CREATE EXTERNAL TABLE"),
+        ("CREATE EXTERNAL TABLE t (a string) STORED AS ORC LOCATION 's3://b/'", "ORC is none"),
+        ("CREATE EXTERNAL TABLE t (a string) STORED AS PARQUET", "needs a LOCATION"),
+    ],
+)
+def test_a_statement_that_is_no_known_table_is_refused(
+    text: str, fault: str, tmp_path: Path
+) -> None:
+    (statement,) = statements(text)
+    with pytest.raises(HarnessError, match=fault):
+        create_table(statement, tmp_path, SCHEMA)
+
+
+def test_nested_types_are_written_as_hive_writes_them() -> None:
+    (statement,) = statements(
+        "CREATE EXTERNAL TABLE t (records array<struct<eventname:string,n:int>>) "
+        "PARTITIONED BY (day string) STORED AS PARQUET LOCATION 's3://b/p/'"
+    )
+    made = metastore_table(statement)
+    nested = {"name": "records", "type": "array<struct<eventname:string,n:int>>", "properties": {}}
+    assert made["dataColumns"] == [nested]
+    assert made["partitionColumns"] == [{"name": "day", "type": "string", "properties": {}}]
+    assert (made["storageFormat"], made["externalLocation"]) == ("PARQUET", "s3://b/p/")
