@@ -24,7 +24,7 @@ MVN = PATH="$$(dirname "$$($(BIN)/python -m harness.toolchain maven)"):$$PATH" \
 	mvn --file java/pom.xml --batch-mode --no-transfer-progress -Dstyle.color=never
 CHECKS := $(foreach v,$(VERBS),$(PARTS:%=$(v)-%))
 
-.PHONY: help setup compare mutants fuzz drills check test lock third-party clean build $(VERBS)
+.PHONY: help setup compare mutants fuzz drills check test lock third-party sbom clean build $(VERBS)
 .PHONY: $(CHECKS) lock-java test-parts $(PARTS:%=check-%) lint-docs
 
 help: ## explain the verbs
@@ -95,6 +95,9 @@ build-%: .venv/made
 
 third-party: .venv/made ## write the licences of the components of each package ## 1 min
 	@$(BIN)/python -m harness.build.third_party
+
+sbom: .venv/made ## build, and list the components of each package in .build/sbom/ ## 2 min
+	@$(BIN)/python -m harness.build.sbom
 
 # Runs make with these words and prints how long each of its steps took, also if one failed.
 TIMES := .build/times
