@@ -1,40 +1,39 @@
-// Step: attempts (SPEC.md E4 to E6, P1): how often a request is tried, how many are in flight, and
-// what ends a run early: a request that fails for good, or the time.
+// Step: attempts (SPEC.md E4 to E6, E8 to E10, P1): how often a request is tried, and what ends a
+// run early: a request that fails for good, or the time.
 
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AggregationError, describe, handled, s3Error } from './errors.js';
+import { AggregationError, describe, endIfOutOfMemory, handled, s3Error } from './errors.js';
+import { isFinal, refusalIn } from './s3/answers.js';
+import { Gate } from './s3/gate.js';
 
 /** @import { Journal } from './journal.js' */
+/** @import { S3Client } from './store.js' */
 
 const MAX_ATTEMPTS = 5;
-const FIRST_DELAY_MS = 100;
-/** 4xx answers after which another attempt may succeed. */
-const PASSING = new Set([408, 409, 429]);
 
 export class Attempts {
+  #gate;
   #journal;
-  #free;
-  /** @type {(() => void)[]} first come, first served */
-  #waiting = [];
+  #deadline;
+  #connections;
   #end = new AbortController();
   #failure = /** @type {PromiseWithResolvers<never>} */ (Promise.withResolvers());
+  /** Rejects as soon as a request has failed for good (E4). */
+  failed = handled(this.#failure.promise);
 
   /**
    * @param {number} concurrency
-   * @param {Journal} journal
+   * @param {{journal: Journal, deadline: Pick<Deadline, 'allows'>}} run
+   * @param {S3Client['connections']} connections
    */
-  constructor(concurrency, journal) {
-    this.#free = concurrency;
+  constructor(concurrency, { journal, deadline }, connections) {
+    this.#gate = new Gate(concurrency);
     this.#journal = journal;
+    this.#deadline = deadline;
+    this.#connections = connections;
     // All requests listen to one signal, and Node would warn from eleven on.
     setMaxListeners(0, this.#end.signal);
-    handled(this.failed);
-  }
-
-  /** Rejects as soon as a request has failed for good (E4). */
-  get failed() {
-    return this.#failure.promise;
   }
 
   close() {
@@ -46,78 +45,70 @@ export class Attempts {
    * @template T
    * @param {string} operation
    * @param {string} key what an S3_ERROR names
-   * @param {(abortSignal: AbortSignal) => Promise<T>} attempt an AggregationError of it is an
-   * answer, not a failure. The S3 clients limit its time
+   * @param {(abortSignal: AbortSignal) => Promise<T>} attempt its AggregationError is an answer
    * @param {() => void} [onBegin] called when the first attempt may start (O3)
    * @returns {Promise<T>}
    */
   async request(operation, key, attempt, onBegin) {
     const { signal } = this.#end;
-    for (let number = 1; ; number++) {
+    for (let number = 1, slowDowns = 0; ; number++) {
       try {
-        return await this.#inSlot(() => {
+        return await this.#gate.pass(() => {
           if (signal.aborted) throw new Error('the run has ended');
           if (number === 1) onBegin?.();
+          this.#connections.closeIdle();
           return attempt(signal);
         });
       } catch (error) {
+        endIfOutOfMemory(error);
         if (signal.aborted || error instanceof AggregationError) throw error;
+        const { status, code } = refusalIn(error);
+        const isSlowDown = code === 'SlowDown';
+        if (isSlowDown) slowDowns++;
+        const failures = number - slowDowns;
+        if (!status && !code) this.#connections.doubt();
+        const pauseMs = isSlowDown ? slowDownPause(slowDowns) : failurePause(failures);
+        const isLast = isSlowDown ? !this.#deadline.allows(pauseMs) : failures === MAX_ATTEMPTS;
         const cause = describe(error);
-        if (number === MAX_ATTEMPTS || isFinal(error)) {
-          const failure = s3Error(operation, key, cause);
+        if (isLast || isFinal(status, code)) {
+          const failure = s3Error(operation, key, code, cause);
           this.#failure.reject(failure);
           throw failure;
         }
         this.#journal.log('WARN', 'retry', { operation, key, attempt: number, cause });
-        const delayMs = FIRST_DELAY_MS * 2 ** (number - 1) * (0.5 + Math.random() / 2);
-        await sleep(delayMs, undefined, { signal });
+        await sleep(pauseMs, undefined, { signal });
       }
-    }
-  }
-
-  /** @type {<T>(action: () => Promise<T>) => Promise<T>} */
-  async #inSlot(action) {
-    if (this.#free > 0) this.#free--;
-    else await new Promise((resolve) => this.#waiting.push(() => resolve(undefined)));
-    try {
-      return await action();
-    } finally {
-      // The slot goes to the next in line, without becoming free.
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#free++;
     }
   }
 }
 
-/**
- * A redirect is final, too: it names another region, and another attempt would change nothing.
- * @param {unknown} error a refusal of S3 has its status and its code as `name`
- */
-const isFinal = (error) => {
-  const { $metadata, name } = /** @type {any} */ (error);
-  const status = $metadata?.httpStatusCode ?? 0;
-  if (PASSING.has(status) || (status === 400 && name === 'RequestTimeout')) return false;
-  return status >= 300 && status < 500;
-};
+/** @type {(failures: number) => number} E5 */
+const failurePause = (failures) => randomly(100 * 2 ** (failures - 1));
+/** @type {(slowDowns: number) => number} E8 */
+const slowDownPause = (slowDowns) => randomly(Math.min(1_000 * 2 ** (slowDowns - 1), 4_000));
+const randomly = (/** @type {number} */ pauseMs) => pauseMs * (0.5 + Math.random() / 2);
 
 /** E6: the moment at which a run gives up, unless it is publishing by then. */
 export class Deadline {
   sourcesRead = 0;
-  #atMs;
+  #endMs;
+  #atMs = Number.POSITIVE_INFINITY;
+  #chunks = 0;
+  /** @type {NodeJS.Timeout | undefined} */
   #timer;
   #passing = /** @type {PromiseWithResolvers<never>} */ (Promise.withResolvers());
+  /** Rejects at the moment, even if a request hangs. */
+  passed = this.#passing.promise;
 
   /** @param {number} remainingMs of the invocation */
   constructor(remainingMs) {
-    const msLeft = remainingMs - Math.min(remainingMs * 0.1, 30_000);
-    this.#atMs = performance.now() + msLeft;
-    this.#timer = setTimeout(() => this.#passing.reject(this.#error()), msLeft);
+    this.#endMs = performance.now() + remainingMs;
+    this.#keep(Math.min(remainingMs * 0.1, 30_000));
   }
 
-  /** Rejects at the moment, even if a request hangs. */
-  get passed() {
-    return this.#passing.promise;
+  /** A chunk is put: publishing it takes time. */
+  countChunk() {
+    this.#keep(250 * ++this.#chunks);
   }
 
   /** Throws once the moment has passed: a busy thread keeps the timer waiting. */
@@ -131,10 +122,25 @@ export class Deadline {
     this.#atMs = Number.POSITIVE_INFINITY;
   }
 
+  /** E8: from W4 on, a pause must end within the invocation's time. */
+  allows(/** @type {number} */ pauseMs) {
+    return Number.isFinite(this.#atMs) || performance.now() + pauseMs < this.#endMs;
+  }
+
   /** A run that goes on, although it has lost the race, stops at its next check. */
   end() {
     clearTimeout(this.#timer);
     this.#atMs = 0;
+  }
+
+  /** Keeps this time for publishing, or more if that is kept already. */
+  #keep(/** @type {number} */ reserveMs) {
+    const atMs = this.#endMs - reserveMs;
+    if (atMs >= this.#atMs) return;
+    this.#atMs = atMs;
+    clearTimeout(this.#timer);
+    const pass = () => this.#passing.reject(this.#error());
+    this.#timer = setTimeout(pass, atMs - performance.now());
   }
 
   #error() {

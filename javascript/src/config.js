@@ -1,10 +1,13 @@
-// Step: config (SPEC.md S1 to S15): environment variables become settings.
+// Step: config (SPEC.md S1 to S15, S17 to S19): environment variables become settings.
 // A bad setting is a value here, not an exception, because the initialisation must not fail (S14).
+
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 
 /** @import { LogLevel } from './journal.js' */
 
 /**
- * The settings S1 to S12, in the order of SPEC.md's table.
+ * The settings of SPEC.md's table, in its order.
  * @typedef {object} Config
  * @property {string} srcBucket
  * @property {string} srcPrefix
@@ -18,6 +21,9 @@
  * @property {string} endpoint empty when AWS's own is meant
  * @property {string} region
  * @property {'sdk' | 'light'} s3Client
+ * @property {string | null} caBundle the certificates in PEM; null when there is none in the file
+ * @property {string} httpsProxy
+ * @property {string} noProxy
  */
 
 /** @typedef {Readonly<Record<string, string | undefined>>} Environment */
@@ -26,7 +32,8 @@ const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 const PREFIX = /^(|.*\/)$/s;
 const NUMBER = /^[0-9]{1,10}$/;
 const LEVEL = /^(DEBUG|INFO|WARN|ERROR)$/;
-const ENDPOINT = /^https?:\/\/([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:(?<port>[0-9]{1,5}))?\/?$/;
+const ADDRESS =
+  /^(?<scheme>https?):\/\/([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:(?<port>[0-9]{1,5}))?\/?$/;
 const REGION = /^[a-z0-9-]+$/;
 const CLIENT = /^(sdk|light)$/;
 
@@ -50,6 +57,9 @@ export const readConfig = (env) => {
     endpoint: env.AWS_ENDPOINT_URL_S3 ?? '',
     region: env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? '',
     s3Client: /** @type {Config['s3Client']} */ (env.S3_CLIENT ?? 'sdk'),
+    caBundle: readBundle(env.AWS_CA_BUNDLE ?? ''),
+    httpsProxy: env.HTTPS_PROXY ?? '',
+    noProxy: env.NO_PROXY ?? '',
   };
   const bad = firstBad(config);
   return bad === null ? { config: Object.freeze(config), bad } : { config: null, bad };
@@ -68,6 +78,20 @@ const readNumber = (env, name, absent, most) => {
   return value >= 1 && value <= most ? value : Number.NaN;
 };
 
+/**
+ * S17.
+ * @param {string} path may be empty
+ */
+const readBundle = (path) => {
+  if (path === '') return '';
+  try {
+    const pem = readFileSync(path, 'utf8');
+    return new X509Certificate(pem) && pem;
+  } catch {
+    return null;
+  }
+};
+
 /** @param {Config} config */
 const firstBad = (config) => {
   const { srcBucket, srcPrefix, dstBucket, dstPrefix } = config;
@@ -83,15 +107,20 @@ const firstBad = (config) => {
     ['GZIP_LEVEL', config.gzipLevel > 0],
     ['MAX_SOURCE_BYTES', config.maxSourceBytes > 0],
     ['LOG_LEVEL', LEVEL.test(config.logLevel)],
-    ['AWS_ENDPOINT_URL_S3', isEndpoint(config.endpoint)],
+    ['AWS_ENDPOINT_URL_S3', isAddress(config.endpoint, 'http', 'https')],
     ['AWS_REGION', REGION.test(config.region)],
     ['S3_CLIENT', CLIENT.test(config.s3Client)],
+    ['AWS_CA_BUNDLE', config.caBundle !== null],
+    ['HTTPS_PROXY', isAddress(config.httpsProxy, 'http')],
   ];
   return checks.find(([, good]) => !good)?.[0] ?? null;
 };
 
-/** @param {string} value */
-const isEndpoint = (value) => {
-  const port = Number(ENDPOINT.exec(value)?.groups?.port ?? 443);
-  return value === '' || (ENDPOINT.test(value) && port >= 1 && port <= 65535);
+/**
+ * @param {string} value
+ * @param {string[]} schemes
+ */
+const isAddress = (value, ...schemes) => {
+  const { scheme = '', port = '443' } = ADDRESS.exec(value)?.groups ?? {};
+  return value === '' || (schemes.includes(scheme) && Number(port) >= 1 && Number(port) <= 65535);
 };

@@ -1,6 +1,6 @@
-// Step: errors (SPEC.md E1 to E4, B1): the error type of all steps, and the texts that callers see.
-// The codes of bad sources (MISSING to NO_RECORDS) are thrown as the same type; the handler catches
-// them.
+// Step: errors (SPEC.md E1 to E4, E10, B1): the error type of all steps, and the texts that callers
+// see. The codes of bad sources (MISSING to NO_RECORDS) are thrown as the same type; the handler
+// catches them.
 
 const SOURCE_CODES = new Set([
   'MISSING',
@@ -9,6 +9,12 @@ const SOURCE_CODES = new Set([
   'BAD_GZIP',
   'BAD_JSON',
   'NO_RECORDS',
+]);
+/** zlib's, a Buffer's, and a string's that is longer than V8 can hold. */
+const OUT_OF_MEMORY = new Set([
+  'Z_MEM_ERROR',
+  'ERR_MEMORY_ALLOCATION_FAILED',
+  'ERR_STRING_TOO_LONG',
 ]);
 const NAMED_BAD_SOURCES = 10;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to escape
@@ -48,10 +54,13 @@ const escapeUnit = (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '
  * E4.
  * @param {string} operation
  * @param {string} key
+ * @param {string} code of S3; may be empty
  * @param {string} cause
  */
-export const s3Error = (operation, key, cause) =>
-  new AggregationError('S3_ERROR', `${operation} ${escapeKey(key)}`, cause);
+export const s3Error = (operation, key, code, cause) => {
+  const named = code ? ` (${code})` : '';
+  return new AggregationError('S3_ERROR', `${operation} ${escapeKey(key)}${named}`, cause);
+};
 
 /**
  * B1.
@@ -73,6 +82,16 @@ export const badSourcesError = (sources, bad) => {
  */
 export const internalError = (error) =>
   new AggregationError('INTERNAL', 'see the log', describe(error));
+
+/**
+ * E10. V8 ends the process by itself when its heap is full; memory outside it is told by an error.
+ * @param {unknown} error
+ */
+export const endIfOutOfMemory = (error) => {
+  const { code = '', message = '' } = /** @type {NodeJS.ErrnoException} */ (error ?? {});
+  const isFull = error instanceof RangeError && /allocation|Invalid .*length/.test(message);
+  if (isFull || OUT_OF_MEMORY.has(code)) process.exit(1);
+};
 
 /**
  * The wording of a library's error, for the log.

@@ -6,7 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Deadline } from './attempts.js';
 import { Claim } from './claim.js';
 import { readConfig } from './config.js';
-import { AggregationError, badSourcesError, internalError, sourceCode } from './errors.js';
+import {
+  AggregationError,
+  badSourcesError,
+  endIfOutOfMemory,
+  internalError,
+  sourceCode,
+} from './errors.js';
 import { inflate } from './inflater.js';
 import { Journal } from './journal.js';
 import { listSources } from './lister.js';
@@ -30,7 +36,7 @@ const STOP_MS = 100;
 /**
  * Makes the function of a sandbox.
  * @param {ReturnType<typeof readConfig>} settings
- * @param {(config: Config, journal: Journal) => Store} openStore
+ * @param {(config: Config, run: {journal: Journal, deadline: Deadline}) => Store} openStore
  * @param {(line: string) => void} [write] where the log goes, if not to standard output
  * @returns {(event: unknown, context: Context) => Promise<Result>}
  */
@@ -42,11 +48,11 @@ export const createHandler =
       if (!config) throw new AggregationError('BAD_SETTINGS', bad);
       const day = parseTrigger(event);
       journal.log('INFO', 'start', { day: day.date, account: day.account, force: day.force });
-      const open = () => openStore(config, journal);
-      const result = await runClaimed({ config, day, journal }, context, open);
+      const result = await runClaimed({ config, day, journal }, context, openStore);
       journal.end({ error: null, cause: null, result });
       return result;
     } catch (error) {
+      endIfOutOfMemory(error);
       const known = error instanceof AggregationError ? error : internalError(error);
       journal.end({ error: known.message, cause: known.cause ?? null, result: null });
       throw known;
@@ -57,12 +63,13 @@ export const createHandler =
  * The run of one day, which works only while it holds the claim (W11 to W13).
  * @param {{config: Config, day: Day, journal: Journal}} job
  * @param {Context} context
- * @param {() => Store} open
+ * @param {Parameters<typeof createHandler>[1]} openStore
  */
-const runClaimed = async (job, context, open) => {
-  const store = open();
+const runClaimed = async (job, context, openStore) => {
   const remainingMs = context.getRemainingTimeInMillis();
   const deadline = new Deadline(remainingMs);
+  const open = () => openStore(job.config, { journal: job.journal, deadline });
+  const store = open();
   const run = { ...job, store, requestId: context.awsRequestId, deadline };
   const claim = new Claim(run, Date.now() + remainingMs);
   const work = claim.take().then(() => aggregate(run));
@@ -84,7 +91,7 @@ const runClaimed = async (job, context, open) => {
  * @returns {Promise<Result>}
  */
 const aggregate = async (run) => {
-  const { config, day, journal, deadline } = run;
+  const { day, journal, deadline } = run;
   const writer = new Writer(run);
   /** @type {{key: string, code: string}[]} */
   const bad = [];
@@ -92,7 +99,7 @@ const aggregate = async (run) => {
     deadline.check();
     try {
       if (!body) throw error;
-      await writer.add(decode(body, config.maxSourceBytes, journal));
+      await writer.add(decode(body, run));
     } catch (fault) {
       const code = sourceCode(fault);
       if (code === null) throw fault;
@@ -108,11 +115,11 @@ const aggregate = async (run) => {
   return result;
 };
 
-/** @type {(body: Buffer, maxBytes: number, journal: Journal) => Lines} */
-const decode = (body, maxBytes, journal) => {
+/** @type {(body: Buffer, run: {config: Config, journal: Journal, deadline: Deadline}) => Lines} */
+const decode = (body, { config, journal, deadline }) => {
   const startedMs = performance.now();
   try {
-    return splitRecords(inflate(body, maxBytes));
+    return splitRecords(inflate(body, config.maxSourceBytes), () => deadline.check());
   } finally {
     journal.add('decode', startedMs);
   }
@@ -123,5 +130,5 @@ const client = settings.config && (await connect(settings.config, process.env));
 
 export const handler = createHandler(
   settings,
-  (config, journal) => new S3Store(/** @type {S3Client} */ (client), config.concurrency, journal),
+  (config, run) => new S3Store(/** @type {S3Client} */ (client), config.concurrency, run),
 );

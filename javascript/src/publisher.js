@@ -49,19 +49,16 @@ export class Publisher {
    * @throws {AggregationError} BAD_MANIFEST or FEWER_SOURCES, before anything visible has changed
    */
   async publish(chunks, sources, bad) {
-    const published = await this.#readManifest();
-    if (published > sources - bad && !this.#day.force)
-      throw new AggregationError(
-        'FEWER_SOURCES',
-        `published ${published}, readable ${sources - bad}`,
-      );
+    const readable = sources - bad;
+    const before = await this.#readManifest();
+    if (before > readable && !this.#day.force)
+      throw new AggregationError('FEWER_SOURCES', `published ${before}, readable ${readable}`);
 
     // Disarming alone would let a run go on that has lost its time already.
     this.#deadline.check();
     this.#deadline.disarm();
-    for (const { hiddenKey, key } of chunks.toReversed())
-      await this.#store.copy(this.#bucket, hiddenKey, key);
-    const { hidden, surplus } = await this.#findLeftovers(chunks.length);
+    const { hidden, published, surplus } = await this.#listChunks(chunks.length);
+    await this.#copyAll(chunks, published);
     await this.#deleteAll(surplus);
 
     /** @type {Result} */
@@ -95,13 +92,10 @@ export class Publisher {
     throw new AggregationError('BAD_MANIFEST', escapeKey(this.#manifestKey), cause);
   }
 
-  /**
-   * W5, W7 and W8: the chunks directly below the day prefix that are of no use any more.
-   * @param {number} highest number in use
-   */
-  async #findLeftovers(highest) {
-    /** @type {{hidden: string[], surplus: string[]}} */
-    const { hidden, surplus } = { hidden: [], surplus: [] };
+  /** W8: the chunks directly below the day prefix; surplus are published ones above the highest. */
+  async #listChunks(/** @type {number} */ highest) {
+    /** @type {{hidden: string[], published: Set<string>, surplus: string[]}} */
+    const { hidden, published, surplus } = { hidden: [], published: new Set(), surplus: [] };
     /** @type {string | undefined} */
     let token;
     do {
@@ -110,11 +104,21 @@ export class Publisher {
       for (const { key } of page.objects) {
         const match = CHUNK_NAME.exec(key.slice(this.#dayPrefix.length));
         if (match?.[1]) hidden.push(key);
-        else if (match && Number(match[2]) > highest) surplus.push(key);
+        else if (match) published.add(key);
+        if (match && !match[1] && Number(match[2]) > highest) surplus.push(key);
       }
       token = page.nextToken;
     } while (token !== undefined);
-    return { hidden, surplus };
+    return { hidden, published, surplus };
+  }
+
+  /** @type {(chunks: Chunk[], published: Set<string>) => Promise<void>} W4 */
+  async #copyAll(chunks, published) {
+    const copy = (/** @type {Chunk} */ { hiddenKey, key }) =>
+      this.#store.copy(this.#bucket, hiddenKey, key);
+    const isNew = (/** @type {Chunk} */ { key }) => !published.has(key);
+    await Promise.all(chunks.filter(isNew).map(copy));
+    for (const chunk of chunks.toReversed()) if (!isNew(chunk)) await copy(chunk);
   }
 
   /** @type {(result: Result, chunks: Chunk[]) => Promise<void>} W6 */
@@ -125,16 +129,12 @@ export class Publisher {
     await this.#store.put({ ...object, contentType: 'application/json' });
   }
 
-  /** @param {string[]} keys */
-  async #deleteAll(keys) {
-    await Promise.all(keys.map((key) => this.#store.delete({ bucket: this.#bucket, key })));
+  #deleteAll(/** @type {string[]} */ keys) {
+    return Promise.all(keys.map((key) => this.#store.delete({ bucket: this.#bucket, key })));
   }
 }
 
-/**
- * @param {Buffer} manifest
- * @returns {number | null} null when it is not a manifest
- */
+/** @type {(manifest: Buffer) => number | null} null when it is not a manifest */
 const readableSources = (manifest) => {
   try {
     // It keeps a byte order mark, and JSON.parse refuses it.

@@ -1,4 +1,4 @@
-// Step: splitter (SPEC.md R6 to R8, C1): a source's text becomes its records, LF-terminated.
+// Step: splitter (SPEC.md R6 to R8, C1, E6): a source's text becomes its records, LF-terminated.
 // JSON.parse checks the grammar. The scan below only follows strings and nesting: it finds where
 // records begin and end, because JSON.parse would lose their text.
 
@@ -12,6 +12,8 @@ import { RecordLines } from './tuning/record-lines.js';
  */
 
 const MAX_DEPTH = 500;
+/** E6: how much text may pass between two looks at the clock. */
+const CHECK_BYTES = 64 * 1024;
 const [TAB, LF, CR, SPACE] = [9, 10, 13, 32];
 const [QUOTE, COMMA, COLON, BACKSLASH] = [34, 44, 58, 92];
 const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [91, 93, 123, 125];
@@ -19,14 +21,15 @@ const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [91, 93, 123, 125];
 /**
  * Cuts a text into its records.
  * @param {Buffer} text inflated; its bytes are overwritten by the lines
+ * @param {() => void} checkTime throws when there is none left
  * @param {RecordLines} [lines] checks the text and takes the records
  * @returns {Lines} a part of the text's memory
  * @throws {AggregationError} BAD_JSON or NO_RECORDS
  */
-export const splitRecords = (text, lines = new RecordLines(text)) => {
+export const splitRecords = (text, checkTime, lines = new RecordLines(text)) => {
   if (!isUtf8(text) || nextByte(text, 0) !== OPEN_OBJECT) throw badJson();
   try {
-    const hasRecords = scan(text, lines);
+    const hasRecords = scan(text, checkTime, lines);
     // The faults of R6 come first: all of the text is checked before NO_RECORDS.
     const finished = lines.finish();
     if (!hasRecords) throw new AggregationError('NO_RECORDS', 'see the source');
@@ -38,15 +41,21 @@ export const splitRecords = (text, lines = new RecordLines(text)) => {
 
 /**
  * @param {Buffer} text begins with an object
+ * @param {() => void} checkTime
  * @param {RecordLines} lines
  * @returns {boolean} whether R8 holds
  */
-const scan = (text, lines) => {
+const scan = (text, checkTime, lines) => {
   /** @type {number[]} the opening bytes of the containers around the present byte */
   const containers = [];
   const records = new RecordsFinder(text);
   let recordStart = 0;
+  let checkAt = 0;
   for (let at = 0; at < text.length; at++) {
+    if (at >= checkAt) {
+      checkTime();
+      checkAt = at + CHECK_BYTES;
+    }
     const byte = /** @type {number} */ (text[at]);
     const depth = containers.length;
     if (byte === QUOTE) {
@@ -125,21 +134,14 @@ const endOfString = (text, quote) => {
   return at;
 };
 
-/**
- * @param {Buffer} text
- * @param {number} from
- * @returns {number} the place of the first byte that is no white space
- */
+/** @type {(text: Buffer, from: number) => number} the place of the first byte that is no blank */
 const skipBlanks = (text, from) => {
   let at = from;
   while (text[at] === SPACE || text[at] === LF || text[at] === CR || text[at] === TAB) at++;
   return at;
 };
 
-/**
- * @param {Buffer} text
- * @param {number} from
- */
-const nextByte = (text, from) => text[skipBlanks(text, from)];
+const nextByte = (/** @type {Buffer} */ text, /** @type {number} */ from) =>
+  text[skipBlanks(text, from)];
 
 const badJson = () => new AggregationError('BAD_JSON', 'see the source');

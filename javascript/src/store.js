@@ -3,7 +3,9 @@
 
 import { Attempts } from './attempts.js';
 import { AggregationError } from './errors.js';
+import { toAnswer } from './s3/answers.js';
 
+/** @import { Deadline } from './attempts.js' */
 /** @import { Journal } from './journal.js' */
 
 /** @typedef {() => void} OnBegin called once, when the request's turn has come (O3) */
@@ -28,28 +30,23 @@ import { AggregationError } from './errors.js';
 /** @typedef {{bucket: string, key: string} & Condition} DeleteRequest */
 
 /**
- * S3 without repeats: one attempt a call. A refusal is an error whose `name` is S3's code, with
+ * S3 without repeats: one attempt a call. A refusal is an error with S3's `Code` and
  * `$metadata.httpStatusCode`; any other error is an attempt without an answer.
  * @typedef {object} S3Client
  * @property {(request: ListRequest, signal: AbortSignal) => Promise<Page>} listPage
  * @property {(bucket: string, key: string, limitBytes: number, signal: AbortSignal) =>
- *   Promise<{bytes: Buffer | null, etag: string}>} get null when there are more bytes
+ *   Promise<{bytes: Buffer | null, etag: string | undefined}>} get null when there are more bytes
  * @property {(request: PutRequest & Condition, signal: AbortSignal) =>
- *   Promise<string>} put gives the ETag
+ *   Promise<string | undefined>} put gives the ETag
  * @property {(bucket: string, fromKey: string, toKey: string, signal: AbortSignal) =>
  *   Promise<void>} copy
  * @property {(request: DeleteRequest, signal: AbortSignal) => Promise<void>} delete
  * @property {() => void} destroy closes the connections
+ * @property {{closeIdle: () => void, doubt: () => void}} connections before an attempt, and after
+ *   one that had no answer (E9)
  */
 
 /** @typedef {Pick<S3Store, keyof S3Store>} Store as the steps see it; tests have one in memory */
-
-/** S3's codes that tell of the object. */
-const ANSWERS = new Map([
-  ['NoSuchKey', 'MISSING'],
-  ['InvalidObjectState', 'ARCHIVED'],
-  ['PreconditionFailed', 'CHANGED'],
-]);
 
 /** The store of one invocation. A request that fails for good is `S3_ERROR` (E4). */
 export class S3Store {
@@ -59,11 +56,11 @@ export class S3Store {
   /**
    * @param {S3Client} client
    * @param {number} concurrency
-   * @param {Journal} journal
+   * @param {{journal: Journal, deadline: Pick<Deadline, 'allows'>}} run
    */
-  constructor(client, concurrency, journal) {
+  constructor(client, concurrency, run) {
     this.#client = client;
-    this.#attempts = new Attempts(concurrency, journal);
+    this.#attempts = new Attempts(concurrency, run, client.connections);
   }
 
   /** @type {Promise<never>} rejects with the first S3_ERROR, whoever waits for that request */
@@ -91,17 +88,22 @@ export class S3Store {
    * @throws {AggregationError} MISSING, ARCHIVED, TOO_LARGE or S3_ERROR
    */
   async get(bucket, key, limitBytes, onBegin) {
-    const { bytes } = await this.getTagged(bucket, key, limitBytes, onBegin);
+    const attempt = (/** @type {AbortSignal} */ signal) =>
+      this.#client.get(bucket, key, limitBytes, signal).catch(toAnswer);
+    const { bytes } = await this.#attempts.request('get', key, attempt, onBegin);
     if (bytes === null) throw new AggregationError('TOO_LARGE', key);
     return bytes;
   }
 
-  /** @type {(bucket: string, key: string, limitBytes: number, onBegin?: OnBegin) =>
-   *   Promise<{bytes: Buffer | null, etag: string}>} null when there are more bytes */
-  getTagged(bucket, key, limitBytes, onBegin) {
-    const attempt = (/** @type {AbortSignal} */ signal) =>
-      this.#client.get(bucket, key, limitBytes, signal).catch(toAnswer);
-    return this.#attempts.request('get', key, attempt, onBegin);
+  /** @type {(bucket: string, key: string, limitBytes: number) => Promise<{bytes: Buffer | null,
+   *   etag: string}>} null when there are more bytes */
+  getTagged(bucket, key, limitBytes) {
+    return this.#attempts.request('get', key, async (signal) => {
+      const { bytes, etag } = await this.#client
+        .get(bucket, key, limitBytes, signal)
+        .catch(toAnswer);
+      return { bytes, etag: needEtag(etag) };
+    });
   }
 
   /** @type {(request: PutRequest, onBegin?: OnBegin) => Promise<void>} */
@@ -113,8 +115,8 @@ export class S3Store {
   /** @type {(request: PutRequest & Condition) => Promise<string>} gives the ETag, or throws CHANGED
    * or MISSING */
   putIf(request) {
-    return this.#attempts.request('put', request.key, (signal) =>
-      this.#client.put(request, signal).catch(toAnswer),
+    return this.#attempts.request('put', request.key, async (signal) =>
+      needEtag(await this.#client.put(request, signal).catch(toAnswer)),
     );
   }
 
@@ -133,12 +135,8 @@ export class S3Store {
   }
 }
 
-/**
- * Makes a refusal that tells of the object an answer of the contract, which is not repeated.
- * @param {any} error
- * @returns {never}
- */
-const toAnswer = (error) => {
-  const code = ANSWERS.get(error.name);
-  throw code ? new AggregationError(code, error.message) : error;
+/** W12. */
+const needEtag = (/** @type {string | undefined} */ etag) => {
+  if (!etag) throw new Error('an answer without an ETag');
+  return etag;
 };

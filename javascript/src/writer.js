@@ -33,7 +33,7 @@ export class Writer {
   #run;
 
   /** @param {{store: Store, config: Config, day: Day, requestId: string, journal: Journal,
-   *   deadline: Pick<Deadline, 'check'>}} run */
+   *   deadline: Pick<Deadline, 'check' | 'countChunk'>}} run */
   constructor(run) {
     this.#run = run;
   }
@@ -43,9 +43,10 @@ export class Writer {
    * @param {Lines} lines
    */
   async add({ bytes, count }) {
-    const { config, journal } = this.#run;
+    const { config, journal, deadline } = this.#run;
     let left = count;
     for (let start = 0, end = 0; start < bytes.length; start = end) {
+      deadline.check();
       this.#open ??= new OpenChunk(config.gzipLevel, this.#compressed, journal);
       end = endOfChunk(bytes, start, config.chunkBytes - this.#open.bytes);
       // Lines are counted only where a source is cut.
@@ -76,6 +77,7 @@ export class Writer {
     await journal.time('put', (begin) =>
       store.put({ ...object, contentType: 'application/gzip' }, begin),
     );
+    deadline.countChunk();
     this.#chunks.push({ hiddenKey, key: prefix + name, records, bytes });
     journal.log('DEBUG', 'chunk', { key: hiddenKey, records, bytes });
   }

@@ -121,7 +121,7 @@ test('five rounds without a claim are BUSY', async () => {
 test('S3 errors end the attempt to claim, and only that', async () => {
   const failing = open(EXPIRED);
   failing.store.faults = [{ operation: 'get', key: KEY, code: 'AccessDenied' }];
-  await assert.rejects(failing.claim.take(), { message: `S3_ERROR: get ${KEY}` });
+  await assert.rejects(failing.claim.take(), { message: `S3_ERROR: get ${KEY} (AccessDenied)` });
   assert.equal(failing.text(), EXPIRED);
 
   const releasing = open();

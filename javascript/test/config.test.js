@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { rootCertificates } from 'node:tls';
 import { readConfig } from '../src/config.js';
 
 const ENV = { SRC_BUCKET: 'source', DST_BUCKET: 'destination', AWS_REGION: 'eu-west-1' };
@@ -18,6 +22,9 @@ test('defaults are those of the table', () => {
     endpoint: '',
     region: 'eu-west-1',
     s3Client: 'sdk',
+    caBundle: '',
+    httpsProxy: '',
+    noProxy: '',
   });
 });
 
@@ -108,4 +115,21 @@ test('output may not become input', () => {
   assert.equal(readConfig({ ...env, DST_PREFIX: 'p/AWSLogs/x/' }).bad, 'DST_PREFIX');
   assert.equal(readConfig({ ...env, DST_PREFIX: 'p/AWSLogs-day/' }).bad, null);
   assert.equal(readConfig({ ...env, DST_PREFIX: 'p/AWSLogs/x/', DST_BUCKET: 'other' }).bad, null);
+});
+
+test('a bundle of authorities is read, if it begins with a certificate', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bundle-'));
+  const path = join(folder, 'authorities.pem');
+  const [first = '', second] = rootCertificates;
+  for (const [pem, bad] of [
+    [`# comment\n${first}\n${second}\n`, null],
+    [first.replace('M', '?'), 'AWS_CA_BUNDLE'],
+    ['', 'AWS_CA_BUNDLE'],
+  ]) {
+    writeFileSync(path, String(pem));
+    const { config, bad: found } = readConfig({ ...ENV, AWS_CA_BUNDLE: path });
+    assert.deepEqual([found, config?.caBundle], [bad, bad ? undefined : pem]);
+  }
+  rmSync(folder, { recursive: true });
+  assert.equal(readConfig({ ...ENV, AWS_CA_BUNDLE: path }).bad, 'AWS_CA_BUNDLE');
 });

@@ -17,9 +17,9 @@ test('control characters of a key are escaped, nothing else', () => {
 });
 
 test('an S3 error names operation and key, and keeps the cause for the log', () => {
-  const error = s3Error('get', 'a\u0001b', 'SlowDown: later');
-  assert.equal(error.message, 'S3_ERROR: get a\\u0001b');
-  assert.equal(error.cause, 'SlowDown: later');
+  const error = s3Error('get', 'a\u0001b', 'SlowDown', 'later');
+  assert.equal(error.message, 'S3_ERROR: get a\\u0001b (SlowDown)');
+  assert.equal(error.cause, 'later');
   assert.equal(error.name, 'AggregationError');
 });
 

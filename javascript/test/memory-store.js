@@ -48,7 +48,8 @@ export class MemoryStore {
     if (operation === 'get' && fault?.code === 'NoSuchKey')
       throw new AggregationError('MISSING', key);
     const objects = this.buckets.get(bucket);
-    if (fault || !objects) throw s3Error(operation, key, fault?.code ?? 'NoSuchBucket');
+    if (fault || !objects)
+      throw s3Error(operation, key, fault ? (fault.code ?? '') : 'NoSuchBucket', '');
     return objects;
   }
 
@@ -105,7 +106,7 @@ export class MemoryStore {
   async copy(bucket, fromKey, toKey) {
     const objects = await this.#request('copy', bucket, toKey);
     const bytes = objects.get(fromKey);
-    if (!bytes) throw s3Error('copy', toKey, 'NoSuchKey');
+    if (!bytes) throw s3Error('copy', toKey, 'NoSuchKey', '');
     objects.set(toKey, bytes);
   }
 

@@ -78,10 +78,12 @@ test('chunks get their final names, and the manifest lists them', async () => {
   );
 });
 
-test('it copies from the highest chunk, deletes, puts the manifest, cleans up', async () => {
+test('it adds chunks, replaces others downwards, deletes, puts the manifest, cleans', async () => {
   const store = new MemoryStore(2);
   for (const name of [
+    '000001',
     '000003',
+    '000007',
     '1000000',
     '_dead-000001',
     '_a-b-1000000',
@@ -92,7 +94,7 @@ test('it copies from the highest chunk, deletes, puts the manifest, cleans up', 
   ])
     store.bucket('destination').set(`${PREFIX}${name}.ndjson.gz`, gzipSync('x'));
   const disarm = () => store.requests.push(['disarm', '']);
-  const { result } = await publish(2, { store, disarm });
+  const { result } = await publish(4, { store, disarm });
   assert.equal(result.deleted, 2);
   const writes = store.requests.filter(([operation]) => operation !== 'list');
   assert.deepEqual(
@@ -103,14 +105,18 @@ test('it copies from the highest chunk, deletes, puts the manifest, cleans up', 
       'get _manifest.json',
       'disarm ',
       'copy 000002',
+      'copy 000004',
+      'copy 000003',
       'copy 000001',
-      'delete 000003',
+      'delete 000007',
       'delete 1000000',
       'put _manifest.json',
       'delete _a-b-1000000',
       'delete _dead-000001',
       'delete _req-000001',
       'delete _req-000002',
+      'delete _req-000003',
+      'delete _req-000004',
     ],
   );
 });

@@ -8,7 +8,7 @@ import { splitRecords } from '../src/splitter.js';
  */
 const split = (text) => {
   try {
-    const { bytes, count } = splitRecords(Buffer.from(text));
+    const { bytes, count } = splitRecords(Buffer.from(text), () => {});
     const lines = bytes.toString().split('\n');
     assert.equal(lines.pop(), '');
     assert.equal(lines.length, count);
@@ -116,4 +116,16 @@ test('a fault at a cut is found', () => {
   assert.deepEqual(split(`{"Records":[{"a":["${PAD}",2],"b":1}]}`), [`{"a":["${PAD}",2],"b":1}`]);
   for (const start of ['[', '{"a":', '[1 ', '{"a"'])
     assert.equal(split(`{"${PAD}":1,"x":${start},${PAD.replaceAll('x', ' ')}`), 'BAD_JSON', start);
+});
+
+test('the time is checked in the middle of a text', () => {
+  let checks = 0;
+  const text = `{"Records":[${'{"a":1},'.repeat(50_000)}{}]}`;
+  const check = () => {
+    if (++checks === 3) throw new Error('late');
+  };
+  assert.throws(() => splitRecords(Buffer.from(text), check), { message: 'late' });
+  checks = -1000;
+  assert.equal(splitRecords(Buffer.from(text), check).count, 50_001);
+  assert.ok(checks + 1000 > text.length / 100_000, `${checks + 1000} times`);
 });

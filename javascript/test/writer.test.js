@@ -33,7 +33,7 @@ const write = async (sources, { chunkBytes = '20', level = '1', check = () => {}
     day: DAY,
     requestId: 'req',
     journal,
-    deadline: { check },
+    deadline: { check, countChunk: () => {} },
   });
   for (const text of sources)
     await writer.add({ bytes: Buffer.from(text), count: text.split('\n').length - 1 });

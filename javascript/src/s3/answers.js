@@ -1,9 +1,14 @@
-// S3's answers, for both clients (SPEC.md L4, L8, R2, E5): listings, keys, bodies and ETags.
+// S3's answers, for both clients (SPEC.md L4, L8, R2, E4, E5): listings, keys, bodies, refusals.
+
+import { AggregationError } from '../errors.js';
 
 /** @import { Readable } from 'node:stream' */
 /** @import { Page } from '../store.js' */
 
 const MOST_BYTES = 2 ** 53;
+const CODE = /^[A-Za-z][A-Za-z0-9.]*$/;
+/** 4xx answers after which another attempt may succeed. */
+const PASSING = new Set([408, 409, 429]);
 
 /**
  * ListObjectsV2's answer by S3's own names.
@@ -83,7 +88,37 @@ export const collect = (stream, limitBytes) =>
   });
 
 /**
- * In the place of an ETag that S3 has not sent stands one on which no condition holds.
- * @param {string | undefined} etag
+ * The answer that an error tells of. The SDK has names of its own for errors without a code.
+ * @param {unknown} error
+ * @returns {{status: number, code: string}} 0 and '' for what S3 has not sent
  */
-export const orNoEtag = (etag) => etag ?? '""';
+export const refusalIn = (error) => {
+  const { $metadata, Code } = /** @type {any} */ (error);
+  const code = CODE.test(Code) ? Code : '';
+  return { status: $metadata?.httpStatusCode ?? 0, code };
+};
+
+/**
+ * E5. A redirect is final, too: it names another region, and another attempt would change nothing.
+ * @param {number} status
+ * @param {string} code
+ */
+export const isFinal = (status, code) => {
+  if (PASSING.has(status) || (status === 400 && code === 'RequestTimeout')) return false;
+  return status >= 300 && status < 500;
+};
+
+/**
+ * Makes a refusal that tells of the object an answer of the contract, which is not repeated. A code
+ * counts only with its own status.
+ * @param {any} error
+ * @returns {never}
+ */
+export const toAnswer = (error) => {
+  const { status, code } = refusalIn(error);
+  if (status === 404 && code === 'NoSuchKey') throw new AggregationError('MISSING', error.message);
+  if (status === 403 && code === 'InvalidObjectState')
+    throw new AggregationError('ARCHIVED', error.message);
+  if (status === 412) throw new AggregationError('CHANGED', error.message);
+  throw error;
+};

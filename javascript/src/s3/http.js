@@ -1,10 +1,11 @@
 // One HTTP request of the light client, over kept connections, with the time limits of E5. Repeats
 // nothing and follows no redirect.
 
-import { Agent as HttpAgent, request as requestHttp } from 'node:http';
-import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
 
 /** @import { ClientRequest, IncomingMessage } from 'node:http' */
+/** @import { Connections } from './connections.js' */
 
 const CONNECT_MS = 3_000;
 
@@ -19,60 +20,36 @@ const CONNECT_MS = 3_000;
  * @property {Record<string, string>} headers
  */
 
-export class HttpSender {
-  #http;
-  #https;
-  #idleMs;
-
-  /**
-   * @param {number} concurrency
-   * @param {number} idleMs
-   */
-  constructor(concurrency, idleMs) {
-    // With this `timeout`, each request hears of a socket on which no byte moves.
-    const options = { keepAlive: true, maxSockets: concurrency, timeout: idleMs };
-    this.#http = new HttpAgent(options);
-    this.#https = new HttpsAgent(options);
-    this.#idleMs = idleMs;
-  }
-
-  /**
-   * @param {Outgoing} outgoing
-   * @param {Buffer | undefined} body
-   * @param {AbortSignal} signal
-   * @returns {Promise<IncomingMessage>} an answer, whose body is still to come
-   */
-  send(outgoing, body, signal) {
-    const isHttp = outgoing.protocol === 'http:';
-    const agent = isHttp ? this.#http : this.#https;
-    return new Promise((resolve, reject) => {
-      signal.throwIfAborted();
-      const request = (isHttp ? requestHttp : requestHttps)({ ...outgoing, agent }, resolve);
-      const cancel = () => request.destroy(signal.reason);
-      signal.addEventListener('abort', cancel);
-      request.on('close', () => signal.removeEventListener('abort', cancel));
-      request.on('error', reject);
-      limitTimes(request, this.#idleMs);
-      request.end(body);
-    });
-  }
-
-  destroy() {
-    this.#http.destroy();
-    this.#https.destroy();
-  }
-}
-
 /**
- * @param {ClientRequest} request
- * @param {number} idleMs
+ * @param {Outgoing} outgoing
+ * @param {Buffer | undefined} body
+ * @param {Connections} connections
+ * @param {AbortSignal} signal
+ * @returns {Promise<IncomingMessage>} an answer, whose body is still to come
  */
-const limitTimes = (request, idleMs) => {
-  request.on('timeout', () => request.destroy(new Error(`no byte for ${idleMs} ms`)));
+export const sendRequest = (outgoing, body, { agent }, signal) =>
+  new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const start = outgoing.protocol === 'http:' ? requestHttp : requestHttps;
+    const request = start({ ...outgoing, agent }, resolve);
+    const cancel = () => request.destroy(signal.reason);
+    signal.addEventListener('abort', cancel);
+    request.on('close', () => signal.removeEventListener('abort', cancel));
+    request.on('error', reject);
+    limitTimes(request);
+    request.end(body);
+  });
+
+/** @param {ClientRequest} request */
+const limitTimes = (request) => {
+  request.on('timeout', () => request.destroy(new Error('no byte for too long')));
+  const late = () => request.destroy(new Error(`no connection within ${CONNECT_MS} ms`));
+  const timer = setTimeout(late, CONNECT_MS);
+  const stop = () => clearTimeout(timer);
+  request.on('close', stop);
+  // Behind a proxy, a request gets its connection only when all of it is there.
   request.on('socket', (socket) => {
-    if (!socket.connecting) return;
-    const late = () => request.destroy(new Error(`no connection within ${CONNECT_MS} ms`));
-    const timer = setTimeout(late, CONNECT_MS);
-    for (const event of ['connect', 'close']) socket.once(event, () => clearTimeout(timer));
+    if (socket.connecting) socket.once('connect', stop);
+    else stop();
   });
 };

@@ -1,18 +1,20 @@
 // S12 `light`: S3 by Node's HTTP client with AWS's own signer and XML parser, one attempt a call.
 
-import { text } from 'node:stream/consumers';
-import { urlToHttpOptions } from 'node:url';
+import { crc32 } from 'node:zlib';
 import { parseXML } from '@aws-sdk/xml-builder';
 import { buildQueryString, escapeUri, HttpRequest } from '@smithy/core/protocols';
-import { collect, copySource, orNoEtag, toPage } from './answers.js';
+import { addressOf } from './address.js';
+import { collect, copySource, toPage } from './answers.js';
+import { Connections } from './connections.js';
 import { findCredentials } from './credentials.js';
-import { HttpSender } from './http.js';
+import { sendRequest } from './http.js';
 import { createSigner } from './signer.js';
 
 /** @import { IncomingMessage } from 'node:http' */
 /** @import { Config, Environment } from '../config.js' */
 /** @import { Condition, S3Client } from '../store.js' */
 
+const MOST_TEXT_BYTES = 16 * 1024 * 1024;
 const BOOLEANS = new Map([
   ['true', true],
   ['false', false],
@@ -30,8 +32,8 @@ const BOOLEANS = new Map([
 
 /** @implements {S3Client} */
 export class LightClient {
+  connections;
   #config;
-  #sender;
   #signer;
   /** @type {Map<string, ReturnType<typeof addressOf>>} by bucket */
   #addresses = new Map();
@@ -43,7 +45,7 @@ export class LightClient {
    */
   constructor(config, env, idleMs) {
     this.#config = config;
-    this.#sender = new HttpSender(config.concurrency, idleMs);
+    this.connections = new Connections(config, idleMs);
     this.#signer = createSigner(config.region, findCredentials(env));
   }
 
@@ -72,7 +74,7 @@ export class LightClient {
   async get(bucket, key, limitBytes, signal) {
     const answer = await this.#send({ method: 'GET', bucket, key }, signal);
     const bytes = await collect(answer, limitBytes);
-    return { bytes, etag: orNoEtag(answer.headers.etag) };
+    return { bytes, etag: answer.headers.etag };
   }
 
   /** @type {S3Client['put']} */
@@ -80,11 +82,12 @@ export class LightClient {
     const headers = {
       'content-type': contentType,
       'content-length': String(body.length),
+      'x-amz-checksum-crc32': checksumOf(body),
       ...conditionHeaders(condition),
     };
     const answer = await this.#send({ method: 'PUT', bucket, key, headers, body }, signal);
-    await text(answer);
-    return orNoEtag(answer.headers.etag);
+    await readText(answer);
+    return answer.headers.etag;
   }
 
   /** @type {S3Client['copy']} */
@@ -97,11 +100,11 @@ export class LightClient {
   /** @type {S3Client['delete']} */
   async delete({ bucket, key, ...condition }, signal) {
     const headers = conditionHeaders(condition);
-    await text(await this.#send({ method: 'DELETE', bucket, key, headers }, signal));
+    await readText(await this.#send({ method: 'DELETE', bucket, key, headers }, signal));
   }
 
   destroy() {
-    this.#sender.destroy();
+    this.connections.agent.destroy();
   }
 
   /**
@@ -135,10 +138,10 @@ export class LightClient {
       path: search ? `${path}?${search}` : path,
       headers: signed.headers,
     };
-    const answer = await this.#sender.send(outgoing, body, signal);
+    const answer = await sendRequest(outgoing, body, this.connections, signal);
     const httpStatusCode = answer.statusCode ?? 0;
     if (httpStatusCode >= 200 && httpStatusCode < 300) return answer;
-    throw Object.assign(refusal(await text(answer)), { $metadata: { httpStatusCode } });
+    throw Object.assign(refusal(await readText(answer)), { $metadata: { httpStatusCode } });
   }
 }
 
@@ -152,18 +155,23 @@ const conditionHeaders = ({ IfMatch, IfNoneMatch }) => ({
 });
 
 /**
- * AWS's certificates are for bucket names without a dot.
- * @param {Config} config
- * @param {string} bucket
+ * W14.
+ * @param {Buffer} body
  */
-const addressOf = ({ endpoint, region }, bucket) => {
-  const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
-  const regional = `s3.${region}.${domain}`;
-  const isHost = !endpoint && !bucket.includes('.');
-  const url = new URL(endpoint || `https://${isHost ? `${bucket}.` : ''}${regional}`);
-  const { protocol, host, port } = url;
-  const hostname = String(urlToHttpOptions(url).hostname);
-  return { protocol, host, hostname, port, folder: isHost ? '' : `/${bucket}` };
+const checksumOf = (body) => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(crc32(body));
+  return bytes.toString('base64');
+};
+
+/**
+ * L8: what S3 says in XML has an end.
+ * @param {IncomingMessage} answer
+ */
+const readText = async (answer) => {
+  const body = await collect(answer, MOST_TEXT_BYTES);
+  if (!body) throw new Error(`an answer of more than ${MOST_TEXT_BYTES} bytes`);
+  return String(body);
 };
 
 /**
@@ -173,20 +181,20 @@ const addressOf = ({ endpoint, region }, bucket) => {
  * @returns {Promise<any>} its content
  */
 const readResult = async (answer, name) => {
-  const body = await text(answer);
+  const body = await readText(answer);
   const { [name]: result = null } = parseXML(body);
   if (result === null) throw refusal(body);
   return result;
 };
 
 /**
- * An error with the name that S3 gives it, as the SDK's have.
+ * An error with the code that S3 gives it, as the SDK's have.
  * @param {string} body
  */
 const refusal = (body) => {
   try {
-    const { Code: name, Message: message } = parseXML(body).Error;
-    return Object.assign(new Error(message), { name });
+    const { Code, Message } = parseXML(body).Error;
+    return Object.assign(new Error(`${Code}: ${Message}`), { Code });
   } catch {
     return new Error(`not an answer of S3: ${body.slice(0, 200)}`);
   }

@@ -1,8 +1,10 @@
 // S12 `sdk`: AWS's SDK by its documented options, one attempt a call.
-// Differs from E5 in two cases. The SDK starts a socketTimeout of 6 s or more only 3 s after the
-// request has begun: a put without an answer, or a body that falls silent in that time, ends after
-// up to 13 s, not 10. And the SDK takes a root element of any name for a listing (L8).
+// Differs from the contract in three cases. The SDK starts a socketTimeout of 6 s or more only 3 s
+// after the request has begun: a put without an answer, or a body that falls silent in that time,
+// ends after up to 13 s, not 10 (E5). The SDK takes a root element of any name for a listing (L8).
+// And it reads an answer of any length that is no object (L8).
 
+import { Agent as HttpsAgent } from 'node:https';
 import {
   CopyObjectCommand,
   DeleteObjectCommand,
@@ -11,7 +13,8 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { collect, copySource, orNoEtag, toPage } from './answers.js';
+import { collect, copySource, toPage } from './answers.js';
+import { Connections } from './connections.js';
 import { findCredentials } from './credentials.js';
 
 /** @import { Readable } from 'node:stream' */
@@ -20,8 +23,23 @@ import { findCredentials } from './credentials.js';
 
 const CONNECT_MS = 3_000;
 
+/** S21: what the SDK would otherwise look up in the environment and in its files. */
+const UNLOOKED = {
+  authSchemePreference: [],
+  defaultsMode: /** @type {const} */ ('standard'),
+  disableS3ExpressSessionAuth: true,
+  ignoreConfiguredEndpointUrls: true,
+  retryMode: 'standard',
+  sigv4aSigningRegionSet: [],
+  useArnRegion: false,
+  useDualstackEndpoint: false,
+  useFipsEndpoint: false,
+  userAgentAppId: '',
+};
+
 /** @implements {Interface} */
 export class SdkClient {
+  connections;
   #client;
   #idleMs;
 
@@ -32,21 +50,22 @@ export class SdkClient {
    */
   constructor(config, env, idleMs) {
     this.#idleMs = idleMs;
-    const pool = { maxSockets: config.concurrency };
+    this.connections = new Connections(config);
+    const { agent } = this.connections;
     this.#client = new S3Client({
       region: config.region,
       ...(config.endpoint && { endpoint: config.endpoint, forcePathStyle: true }),
       credentials: findCredentials(env),
       maxAttempts: 1,
-      requestChecksumCalculation: 'WHEN_REQUIRED',
+      requestChecksumCalculation: 'WHEN_SUPPORTED', // W14
       responseChecksumValidation: 'WHEN_REQUIRED',
       expectContinueHeader: false,
+      ...UNLOOKED,
       requestHandler: {
         connectionTimeout: CONNECT_MS,
         socketTimeout: idleMs,
         throwOnRequestTimeout: true,
-        httpAgent: pool,
-        httpsAgent: pool,
+        [agent instanceof HttpsAgent ? 'httpsAgent' : 'httpAgent']: agent,
       },
     });
   }
@@ -68,14 +87,14 @@ export class SdkClient {
     const command = new GetObjectCommand({ Bucket: bucket, Key: key });
     const answer = await this.#client.send(command, this.#limits(abortSignal));
     const stream = /** @type {Readable} */ (answer.Body);
-    return { bytes: await collect(stream, limitBytes), etag: orNoEtag(answer.ETag) };
+    return { bytes: await collect(stream, limitBytes), etag: answer.ETag };
   }
 
   /** @type {Interface['put']} */
   async put({ bucket, key, bytes, contentType, ...condition }, abortSignal) {
     const object = { Bucket: bucket, Key: key, Body: bytes, ContentType: contentType };
     const command = new PutObjectCommand({ ...object, ...condition });
-    return orNoEtag((await this.#client.send(command, { abortSignal })).ETag);
+    return (await this.#client.send(command, { abortSignal })).ETag;
   }
 
   /** @type {Interface['copy']} */

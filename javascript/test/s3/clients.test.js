@@ -18,6 +18,7 @@ import { S3Store } from '../../src/store.js';
 const ENV = { SRC_BUCKET: 'source', DST_BUCKET: 'destination', AWS_REGION: 'eu-west-1' };
 /** @type {('sdk' | 'light')[]} */
 const CLIENTS = ['sdk', 'light'];
+const DEADLINE = { allows: () => true };
 const KEYS = {
   AWS_ACCESS_KEY_ID: 'id',
   AWS_SECRET_ACCESS_KEY: 'secret',
@@ -25,6 +26,7 @@ const KEYS = {
 };
 
 /** @import { IncomingMessage, ServerResponse } from 'node:http' */
+/** @import { S3Client } from '../../src/store.js' */
 
 /**
  * How a test opens a server and a store that speaks to it.
@@ -33,7 +35,8 @@ const KEYS = {
  *   answer: (request: IncomingMessage, response: ServerResponse) => void,
  *   environment?: (port: number) => Record<string, string>,
  *   idleMs?: number,
- * ) => Promise<{store: S3Store, requests: IncomingMessage[], log: any[]}>} Open the environment
+ * ) => Promise<{store: S3Store, client: S3Client, requests: IncomingMessage[],
+ *   log: any[]}>} Open the environment
  *   holds the credentials
  */
 
@@ -59,16 +62,15 @@ const openWith =
     const client = await connect(config, environment(port), idleMs);
     /** @type {any[]} */
     const log = [];
-    const store = new S3Store(
-      client,
-      4,
-      new Journal('INFO', 'r', (line) => log.push(JSON.parse(line))),
-    );
+    const store = new S3Store(client, 4, {
+      journal: new Journal('INFO', 'r', (line) => log.push(JSON.parse(line))),
+      deadline: DEADLINE,
+    });
     t.after(() => {
       store.close();
       client.destroy();
     });
-    return { store, requests, log };
+    return { store, client, requests, log };
   };
 
 /** @param {ServerResponse} response @param {number} status @param {string} code */
@@ -173,10 +175,19 @@ for (const s3Client of CLIENTS) {
     );
   });
 
-  test(`${s3Client}: where there is no ETag, no condition holds`, async (t) => {
-    const { store } = await open(t, (_, response) => response.end());
-    assert.equal(await store.putIf({ ...objectOf(2), IfNoneMatch: '*' }), '""');
-    assert.equal((await store.getTagged('bucket', 'k', 9)).etag, '""');
+  test(`${s3Client}: only a claim needs an ETag in the answer`, async (t) => {
+    let tries = 0;
+    const { store, log } = await open(t, (_, response) =>
+      response.writeHead(200, ++tries % 2 === 0 ? { etag: '"e"' } : {}).end(),
+    );
+    assert.equal(await store.putIf({ ...objectOf(2), IfNoneMatch: '*' }), '"e"');
+    assert.equal((await store.getTagged('bucket', 'k', 9)).etag, '"e"');
+    assert.equal(log.length, 2);
+    tries = 0;
+    await store.get('bucket', 'k', 9);
+    tries = 0;
+    await store.put(objectOf(2));
+    assert.equal(log.length, 2);
   });
 
   test(`${s3Client}: a copy names its source encoded`, async (t) => {
@@ -258,13 +269,16 @@ for (const s3Client of CLIENTS) {
       ),
     );
     await assert.rejects(store.get('bucket', 'none', 10), { code: 'MISSING' });
-    await assert.rejects(store.get('bucket', 'secret', 10), { message: 'S3_ERROR: get secret' });
+    await assert.rejects(store.get('bucket', 'secret', 10), {
+      message: 'S3_ERROR: get secret (AccessDenied)',
+    });
     assert.equal(requests.length, 2);
   });
 
   test(`${s3Client}: a missing bucket is no missing key`, async (t) => {
     const { store } = await open(t, (_, response) => fail(response, 404, 'NoSuchBucket'));
-    await assert.rejects(store.get('bucket', 'k', 10), { message: 'S3_ERROR: get k' });
+    const message = 'S3_ERROR: get k (NoSuchBucket)';
+    await assert.rejects(store.get('bucket', 'k', 10), { message });
   });
 
   test(`${s3Client}: a body above the limit is too large`, async (t) => {
@@ -373,6 +387,63 @@ for (const s3Client of CLIENTS) {
     assert.deepEqual([log.length, tries, sockets.size], [1, 3, 2]);
   });
 
+  test(`${s3Client}: no connection serves that has been idle for 5 s or is doubted`, async (t) => {
+    /** @type {Set<unknown>} */
+    const sockets = new Set();
+    const { store, client } = await open(t, ({ socket }, response) => {
+      sockets.add(socket);
+      response.end('body');
+    });
+    let laterMs = 0;
+    const now = performance.now.bind(performance);
+    t.mock.method(performance, 'now', () => now() + laterMs);
+    /** @type {[number, boolean, number][]} */
+    const steps = [
+      [0, false, 1],
+      [4_000, false, 1],
+      [5_001, false, 2],
+      [0, true, 3],
+      [0, false, 3],
+    ];
+    for (const [idleMs, isDoubted, expected] of steps) {
+      laterMs += idleMs;
+      if (isDoubted) client.connections.doubt();
+      await store.get('bucket', 'k', 10);
+      await new Promise(setImmediate);
+      assert.equal(sockets.size, expected, `idle for ${idleMs} ms`);
+    }
+  });
+
+  test(`${s3Client}: a connection in use that is doubted serves no other request`, async (t) => {
+    /** @type {Set<unknown>} */
+    const sockets = new Set();
+    const { store, client } = await open(t, ({ socket }, response) => {
+      if (sockets.size === 0) client.connections.doubt();
+      sockets.add(socket);
+      response.end('body');
+    });
+    await store.get('bucket', 'k', 10);
+    await store.get('bucket', 'k', 10);
+    assert.equal(sockets.size, 2);
+  });
+
+  test(`${s3Client}: a put has a checksum, and other variables change nothing`, async (t) => {
+    const others = {
+      AWS_REQUEST_CHECKSUM_CALCULATION: 'WHEN_REQUIRED',
+      AWS_MAX_ATTEMPTS: '9',
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
+      AWS_SDK_UA_APP_ID: 'changed',
+    };
+    Object.assign(process.env, others);
+    t.after(() => {
+      for (const name of Object.keys(others)) delete process.env[name];
+    });
+    const { store, requests } = await open(t, (_, response) => response.end());
+    await store.put({ ...objectOf(0), bytes: Buffer.from('123456789') });
+    assert.equal(requests[0]?.headers['x-amz-checksum-crc32'], 'y/Q5Jg==');
+    assert.doesNotMatch(requests[0]?.headers['user-agent'] ?? '', /changed/);
+  });
+
   // S3 names the right region in these answers, and the SDK could follow them.
   for (const [status, code, attempts] of /** @type {[number, string, number][]} */ ([
     [301, 'PermanentRedirect', 1],
@@ -389,7 +460,7 @@ for (const s3Client of CLIENTS) {
       });
       await Promise.all(
         Object.entries(OPERATIONS).map(([operation, run]) =>
-          assert.rejects(run(store), { message: `S3_ERROR: ${operation} k` }),
+          assert.rejects(run(store), { message: `S3_ERROR: ${operation} k (${code})` }),
         ),
       );
       const asked = Object.groupBy(
@@ -416,11 +487,10 @@ for (const s3Client of CLIENTS) {
       const client = await connect(config, KEYS);
       /** @type {any[]} */
       const log = [];
-      const store = new S3Store(
-        client,
-        4,
-        new Journal('INFO', 'r', (line) => log.push(JSON.parse(line))),
-      );
+      const store = new S3Store(client, 4, {
+        journal: new Journal('INFO', 'r', (line) => log.push(JSON.parse(line))),
+        deadline: DEADLINE,
+      });
       t.after(() => client.destroy());
       await assert.rejects(store.listPage({ bucket: 'bucket', prefix: 'AWSLogs/' }), {
         message: 'S3_ERROR: list AWSLogs/',
@@ -435,6 +505,16 @@ for (const s3Client of CLIENTS) {
     ['cn-north-1', 'buck.et', 's3.cn-north-1.amazonaws.com.cn'],
   ]))
     test(`${s3Client}: ${bucket} in ${region} is at ${host}`, async (t) => {
+      const others = {
+        AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
+        AWS_USE_FIPS_ENDPOINT: 'true',
+        AWS_USE_DUALSTACK_ENDPOINT: 'true',
+        NODE_TLS_REJECT_UNAUTHORIZED: '0',
+      };
+      Object.assign(process.env, others);
+      t.after(() => {
+        for (const name of Object.keys(others)) delete process.env[name];
+      });
       const connections = t.mock.method(Agent.prototype, 'createConnection', () =>
         new Socket().destroy(new Error('no network here')),
       );
@@ -505,6 +585,20 @@ for (const [path, query, headers, signature] of /** @type {const} */ ([
     );
     assert.match(signed.headers.authorization ?? '', new RegExp(`Signature=${signature}$`));
   });
+
+test('light: a page has at most 16 MiB', async (t) => {
+  const page = '<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>';
+  const most = 16 * 1024 * 1024;
+  let length = most + 1;
+  const { store, log } = await openWith('light')(t, (_, response) =>
+    response.end(page + ' '.repeat(length-- - page.length)),
+  );
+  await store.listPage({ bucket: 'bucket', prefix: '' });
+  assert.deepEqual(
+    log.map(({ cause }) => cause),
+    [`Error: an answer of more than ${most} bytes`],
+  );
+});
 
 test('light: what is not an answer of S3 fails an attempt', async (t) => {
   let tries = 0;
