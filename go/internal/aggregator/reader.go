@@ -6,7 +6,6 @@ package aggregator
 import (
 	"context"
 	"errors"
-	"io"
 	"iter"
 	"time"
 
@@ -61,13 +60,16 @@ func (r *Reader) Bodies(
 			started := time.Now()
 			source, leave, err := w.next(ctx)
 			r.journal.Waited(started)
-			if errors.Is(err, io.EOF) || !yield(source, err) || err != nil {
+			if errors.Is(err, errLast) || !yield(source, err) || err != nil {
 				return
 			}
 			leave()
 		}
 	}
 }
+
+// errLast is the window's own, because an error of S3 may wrap io.EOF.
+var errLast = errors.New("no source follows")
 
 // window is the sources that were asked for and are not yet written.
 type window struct {
@@ -83,7 +85,7 @@ type place struct {
 	leave   func()       // to be called when the consumer is done with it
 }
 
-// next waits for the source whose turn it is. After the last one the error is io.EOF.
+// next waits for the source whose turn it is. After the last one the error is errLast.
 func (w *window) next(ctx context.Context) (source Fetched, leave func(), err error) {
 	for {
 		first, err := until.Receive(ctx, w.queue)
@@ -91,7 +93,7 @@ func (w *window) next(ctx context.Context) (source Fetched, leave func(), err er
 		case err != nil:
 			return Fetched{}, nil, err
 		case first == nil:
-			return Fetched{}, nil, io.EOF
+			return Fetched{}, nil, errLast
 		case first.fetched != nil:
 			source, err = until.Receive(ctx, first.fetched)
 			return source, first.leave, err
