@@ -15,10 +15,9 @@ STATICCHECK = go tool -modfile=../tools/golint/go.mod staticcheck
 FORGE_SCHEMA = $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 ACTIONLINT = go -C tools/actionlint tool actionlint -shellcheck= -pyflakes= \
 	$(patsubst %,"$(CURDIR)/%",$(wildcard .github/workflows/*.yml))
-# vale reads prose; its rules are in tools/vale/styles (not yet for the languages' own pages)
-DOCS := $(wildcard *.md) docs tests/README.md python/README.md javascript/README.md go/README.md
-VALE = go -C tools/vale tool vale --config "$(CURDIR)/.vale.ini" \
-	--glob='!**/java.md' $(DOCS:%="$(CURDIR)/%")
+# vale reads prose; its rules are in tools/vale/styles
+DOCS := $(wildcard *.md) docs tests/README.md $(LANGUAGES:%=%/README.md)
+VALE = go -C tools/vale tool vale --config "$(CURDIR)/.vale.ini" $(DOCS:%="$(CURDIR)/%")
 # one that checks the hashes in .mvn/checksums
 MVN = PATH="$$(dirname "$$($(BIN)/python -m harness.toolchain maven)"):$$PATH" \
 	mvn --file java/pom.xml --batch-mode --no-transfer-progress -Dstyle.color=never

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
+import java.util.concurrent.CancellationException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -161,5 +162,19 @@ class SplitterTest {
   void refusesWhatHasNoRecords(String text) {
     assertFault(SourceCode.NO_RECORDS, text);
     assertFault(SourceCode.BAD_JSON, text + "x"); // the first clause counts
+  }
+
+  /** E6: also in the middle of a source. */
+  @Test
+  void endsWithTheRun() {
+    byte[] text = "{\"Records\":[{}]}".getBytes(StandardCharsets.UTF_8);
+    Thread.currentThread().interrupt();
+    try {
+      assertThrows(
+          CancellationException.class,
+          () -> new Splitter().split(new Inflater.Text(text, text.length)));
+    } finally {
+      Thread.interrupted(); // cleared for the next test
+    }
   }
 }
