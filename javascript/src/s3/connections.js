@@ -10,11 +10,14 @@ import { hostsWithoutProxy } from './address.js';
 /** @import { Config } from '../config.js' */
 
 const MOST_IDLE_MS = 5_000;
+/** Between two looks, a connection may grow older by as much. */
+const LOOK_MS = 100;
 
 export class Connections {
   agent;
   /** @type {WeakMap<Duplex, number>} by performance.now() */
   #idleSinceMs = new WeakMap();
+  #nextLookMs = 0;
   /** @type {WeakSet<Duplex>} in use when an attempt failed without an answer */
   #doubtful = new WeakSet();
 
@@ -38,7 +41,10 @@ export class Connections {
 
   /** E9: connections that have been idle for long are closed. Node uses the youngest first. */
   closeIdle() {
-    const longAgoMs = performance.now() - MOST_IDLE_MS;
+    const nowMs = performance.now();
+    if (nowMs < this.#nextLookMs) return;
+    this.#nextLookMs = nowMs + LOOK_MS;
+    const longAgoMs = nowMs - MOST_IDLE_MS + LOOK_MS;
     for (const sockets of Object.values(this.agent.freeSockets))
       for (const socket of sockets ?? []) {
         if ((this.#idleSinceMs.get(socket) ?? 0) > longAgoMs) break;

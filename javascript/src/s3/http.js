@@ -44,10 +44,12 @@ export const sendRequest = (outgoing, body, { agent }, signal) =>
 const limitTimes = (request) => {
   request.on('timeout', () => request.destroy(new Error('no byte for too long')));
   const late = () => request.destroy(new Error(`no connection within ${CONNECT_MS} ms`));
-  const timer = setTimeout(late, CONNECT_MS);
+  // A request that does not reuse a connection gets it when it connects, or behind a proxy when it
+  // is there.
+  const timer = request.reusedSocket ? undefined : setTimeout(late, CONNECT_MS);
+  if (!timer) return;
   const stop = () => clearTimeout(timer);
   request.on('close', stop);
-  // Behind a proxy, a request gets its connection only when all of it is there.
   request.on('socket', (socket) => {
     if (socket.connecting) socket.once('connect', stop);
     else stop();
