@@ -59,7 +59,9 @@ class MemoryStore:
     async def get_tagged(self, bucket: str, key: str, limit: int) -> Tagged | None:
         self._request(bucket, "get", key)
         body = self.buckets[bucket].get(key)
-        return None if body is None else Tagged(body, etag_of(body))
+        if body is None:
+            return None
+        return Tagged(b"" if len(body) > limit else body, etag_of(body))
 
     async def put(self, bucket: str, key: str, body: Body, content_type: str) -> None:
         self._request(bucket, "put", key)
@@ -81,7 +83,7 @@ class MemoryStore:
         self._request(bucket, "copy", to_key)
         objects = self.buckets[bucket]
         if from_key not in objects:
-            raise AttemptError("404 NoSuchKey", again=False)
+            raise AttemptError("404 NoSuchKey", again=False, code="NoSuchKey")
         objects[to_key] = objects[from_key]
 
     async def delete(self, bucket: str, key: str) -> None:
@@ -97,12 +99,12 @@ class MemoryStore:
     def _request(self, bucket: str, operation: str, key: str) -> None:
         self.requests.append((operation, key))
         if bucket not in self.buckets:
-            raise AttemptError("404 NoSuchBucket", again=False)
+            raise AttemptError("404 NoSuchBucket", again=False, code="NoSuchBucket")
         code = self.faults.get((operation, key))
         if code == "NoSuchKey" and operation == "get":
             raise BadSourceError("MISSING")
         if code is not None:
-            raise AttemptError(code, again=False)
+            raise AttemptError(code, again=False, code=code)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class Failing:
     async def __call__(self) -> int:
         self.made += 1
         if self.made <= self._times:
-            raise AttemptError("503 SlowDown", again=self._again)
+            raise AttemptError("503 Busy", again=self._again, code="Busy")
         return 7
 
 
@@ -49,7 +49,11 @@ def test_four_failures_are_survived(capsys: pytest.CaptureFixture[str]) -> None:
     assert attempt.made == 5
     log = log_lines(capsys.readouterr().out)
     assert [(line["event"], line["attempt"]) for line in log] == [("retry", n) for n in range(1, 5)]
-    assert (log[0]["operation"], log[0]["key"], log[0]["cause"]) == ("get", "key", "503 SlowDown")
+    assert (log[0]["operation"], log[0]["key"], log[0]["cause"]) == (
+        "get",
+        "key",
+        "503 Busy",
+    )
 
 
 @pytest.mark.parametrize(("again", "made_in_all"), [(True, 5), (False, 1)])
@@ -57,10 +61,10 @@ def test_failure_ends_the_request(
     capsys: pytest.CaptureFixture[str], again: bool, made_in_all: int
 ) -> None:
     attempt = Failing(99, again=again)
-    with pytest.raises(AggregationError, match=r"^S3_ERROR: put key$") as caught:
+    with pytest.raises(AggregationError, match=r"^S3_ERROR: put key \(Busy\)$") as caught:
         with_attempts(lambda attempts: attempts.run("put", "key", attempt))
     assert attempt.made == made_in_all
-    assert str(caught.value.__cause__) == "503 SlowDown"
+    assert str(caught.value.__cause__) == "503 Busy"
     log = log_lines(capsys.readouterr().out)
     assert [line["attempt"] for line in log] == list(range(1, made_in_all))
 
@@ -112,7 +116,7 @@ def test_a_failure_is_not_kept_waiting() -> None:
         attempts.start(attempts.run("get", "second", Failing(99, again=False)))
         await waiting
 
-    with pytest.raises(AggregationError, match=r"^S3_ERROR: get second$"):
+    with pytest.raises(AggregationError, match=r"^S3_ERROR: get second \(Busy\)$"):
         with_attempts(work)
 
 

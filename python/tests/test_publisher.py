@@ -6,7 +6,8 @@ from memory_store import DESTINATION, REQUEST_ID, MemoryStore, make_config, with
 
 from aggregator.attempts import Attempts
 from aggregator.errors import AggregationError
-from aggregator.publisher import Publisher, Result
+from aggregator.journal import Result
+from aggregator.publisher import Publisher
 from aggregator.trigger import parse_trigger
 from aggregator.writer import Chunk
 
@@ -75,7 +76,7 @@ def test_no_delete_goes_on_after_one_has_failed() -> None:
     keys = [f"{PREFIX}00000{n}.ndjson.gz" for n in (1, 2, 3)]
     store = Slow(faults={("delete", keys[1]): "InternalError"})
     store.buckets[DESTINATION] |= dict.fromkeys(keys, b"")
-    with pytest.raises(AggregationError, match=f"^S3_ERROR: delete {keys[1]}$"):
+    with pytest.raises(AggregationError, match=f"^S3_ERROR: delete {keys[1]} \\(InternalError\\)$"):
         published(store, [], sources=0, bad=0)
     assert list(store.buckets[DESTINATION]) == [keys[1]]
 

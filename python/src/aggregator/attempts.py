@@ -1,4 +1,4 @@
-"""Step: attempts (SPEC E4-E6, P1). The requests of one invocation: bounded, repeated, in time.
+"""Step: attempts (SPEC E4-E6, E8, P1). The requests of one invocation: bounded, repeated, in time.
 
 This step knows no S3: an attempt is a function that makes one. Holds the requests that wait.
 """
@@ -6,6 +6,8 @@ This step knows no S3: an attempt is a function that makes one. Holds the reques
 import asyncio
 import random
 import time
+from asyncio import TaskGroup, Timeout
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Literal
@@ -19,6 +21,8 @@ type Attempt[T] = Callable[[], Awaitable[T]]
 
 _ATTEMPTS = 5
 _FIRST_DELAY_S = 0.1
+_SLOW_DELAYS_S = (1.0, 2.0, 4.0)  # and 4 from then on
+_PUBLISHING_S = 0.25  # of a chunk
 
 
 class OutOfTimeError(Exception):
@@ -40,9 +44,9 @@ async def open_attempts(
     try:
         async with (
             asyncio.timeout(remaining_s - reserve_s) as deadline,
-            asyncio.TaskGroup() as tasks,
+            TaskGroup() as tasks,
         ):
-            yield Attempts(asyncio.Semaphore(concurrency), deadline, tasks, journal)
+            yield Attempts(concurrency, deadline, reserve_s, tasks, journal)
     except TimeoutError:
         raise OutOfTimeError from None
     except ExceptionGroup as failures:
@@ -50,18 +54,43 @@ async def open_attempts(
         raise first from first.__cause__  # without the group around it
 
 
+class _Places:
+    """Each request in flight has one, others wait for their turn (P1)."""
+
+    def __init__(self, most: int) -> None:
+        self._most = self._limit = most
+        self._taken = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def __aenter__(self) -> None:
+        while self._taken >= self._limit:
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
+        self._taken += 1
+
+    async def __aexit__(self, _: object, error: BaseException | None, *__: object) -> None:
+        self._taken -= 1
+        if error is None:
+            self._limit = min(self._limit + 1, self._most)
+        elif isinstance(error, AttemptError) and error.is_slow_down:
+            self._limit = max(self._limit // 2, 1)  # E8
+        for _ in range(min(self._limit - self._taken, len(self._waiting))):
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+
+
 class Attempts:
-    """Starts requests; each has at most five attempts."""
+    """Starts requests; each has at most five attempts, and more if S3 asks it to slow down."""
 
     def __init__(
-        self,
-        places: asyncio.Semaphore,
-        deadline: asyncio.Timeout,
-        tasks: asyncio.TaskGroup,
-        journal: Journal,
+        self, most: int, deadline: Timeout, reserve_s: float, tasks: TaskGroup, journal: Journal
     ) -> None:
-        self._places = places
+        self._places = _Places(most)
         self._deadline = deadline
+        self._reserve_s = reserve_s
+        self._ends_at = (deadline.when() or 0) + reserve_s
         self._tasks = tasks
         self._journal = journal
 
@@ -74,7 +103,7 @@ class Attempts:
     ) -> T:
         """Make one request; ``phase`` gets its time, which begins with the first attempt (O3)."""
         started = None
-        number = 1
+        failed = slowed = 0
         try:
             while True:
                 try:
@@ -82,21 +111,38 @@ class Attempts:
                         started = started or time.monotonic()
                         return await attempt()
                 except AttemptError as failure:
-                    if number == _ATTEMPTS or not failure.again:
-                        raise AggregationError("S3_ERROR", f"{operation} {key}") from failure
-                    fields = {"operation": operation, "key": key, "attempt": number}
+                    if failure.is_slow_down:
+                        delay_s = _SLOW_DELAYS_S[min(slowed, 2)]
+                        slowed += 1
+                    else:
+                        delay_s = _FIRST_DELAY_S * 2**failed
+                        failed += 1
+                    delay_s *= random.uniform(0.5, 1)
+                    too_late = failure.is_slow_down and self._is_after_the_end(delay_s)
+                    if failed == _ATTEMPTS or not failure.again or too_late:
+                        code = f" ({failure.code})" if failure.code else ""
+                        raise AggregationError("S3_ERROR", f"{operation} {key}{code}") from failure
+                    fields = {"operation": operation, "key": key, "attempt": failed + slowed}
                     self._journal.log("WARN", "retry", **fields, cause=str(failure))
-                await asyncio.sleep(_FIRST_DELAY_S * 2 ** (number - 1) * random.uniform(0.5, 1))
-                number += 1
+                await asyncio.sleep(delay_s)
         finally:
             if phase and started:
                 self._journal.add(phase, time.monotonic() - started)
+
+    def _is_after_the_end(self, delay_s: float) -> bool:
+        """Whether a pause outlasts the invocation, while no deadline ends it before (E8)."""
+        now = asyncio.get_running_loop().time()
+        return self._deadline.when() is None and now + delay_s > self._ends_at
 
     def check_time(self) -> None:
         """Raise ``OutOfTimeError`` after the deadline; asyncio sees it only at an ``await``."""
         moment = self._deadline.when()
         if moment is not None and asyncio.get_running_loop().time() >= moment:
             raise OutOfTimeError
+
+    def reserve_time(self, chunks: int) -> None:
+        """Let the deadline be earlier, the more chunks there are to publish (E6)."""
+        self._deadline.reschedule(self._ends_at - max(self._reserve_s, chunks * _PUBLISHING_S))
 
     def finish_whatever_the_time(self) -> None:
         """From the first copy on, to finish is better than to stop (E6)."""

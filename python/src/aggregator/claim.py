@@ -19,7 +19,7 @@ from aggregator.trigger import Day
 
 _ROUNDS = 5
 _CLOCKS_DIFFER_S = 60
-_LIMIT = 1 << 16  # far above a claim's size
+_LIMIT = 64 << 10  # what is larger is no claim
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 
 

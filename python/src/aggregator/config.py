@@ -1,9 +1,10 @@
-"""Step: config (SPEC S1-S15). Environment variables become one immutable ``Config``.
+"""Step: config (SPEC S1-S15, S17-S19). Environment variables become one immutable ``Config``.
 
 Holds a few strings and numbers, for as long as the sandbox lives.
 """
 
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,13 +13,16 @@ from aggregator.errors import AggregationError
 _BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _PREFIX = r"(?s:.*/)?"
 _LOG_LEVEL = "DEBUG|INFO|WARN|ERROR"
-_ENDPOINT = r"(https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?)?"
+_HOST_AND_PORT = r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?"
 _REGION = "[a-z0-9-]+"
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Sizes are in bytes; ``endpoint`` is ``None`` for AWS's own."""
+    """Sizes are in bytes; ``endpoint`` is ``None`` for AWS's own.
+
+    ``ca_bundle`` is ``None`` for the authorities that the runtime trusts.
+    """
 
     src_bucket: str
     src_prefix: str
@@ -32,6 +36,9 @@ class Config:
     endpoint: str | None
     region: str
     s3_client: str
+    ca_bundle: str | None
+    proxy: str | None
+    no_proxy: str
 
     @property
     def trail_root(self) -> str:
@@ -51,9 +58,12 @@ def read_config(env: Mapping[str, str]) -> Config:
         gzip_level=_number(env, "GZIP_LEVEL", 1, 1, 9),
         max_source_bytes=_number(env, "MAX_SOURCE_BYTES", 128 << 20, 1, 512 << 20),
         log_level=_text(env, "LOG_LEVEL", _LOG_LEVEL, "INFO"),
-        endpoint=_endpoint(env),
+        endpoint=_endpoint(env, "AWS_ENDPOINT_URL_S3", "https?"),
         region=_text(env, "AWS_REGION", _REGION, env.get("AWS_DEFAULT_REGION")),
         s3_client=_text(env, "S3_CLIENT", "sdk|light", "sdk"),
+        ca_bundle=_ca_bundle(env),
+        proxy=_endpoint(env, "HTTPS_PROXY", "http"),
+        no_proxy=env.get("NO_PROXY", ""),
     )
 
 
@@ -71,13 +81,26 @@ def _number(env: Mapping[str, str], name: str, default: int, least: int, most: i
     return value
 
 
-def _endpoint(env: Mapping[str, str]) -> str | None:
-    name = "AWS_ENDPOINT_URL_S3"
-    endpoint = _text(env, name, _ENDPOINT, "")
+def _endpoint(env: Mapping[str, str], name: str, scheme: str) -> str | None:
+    endpoint = _text(env, name, f"({scheme}://{_HOST_AND_PORT})?", "")
     port = re.search(":([0-9]+)/?$", endpoint.rpartition("]")[2])  # an address has colons, too
     if port and not 1 <= int(port[1]) <= 65535:
         raise AggregationError("BAD_SETTINGS", name)
     return endpoint or None
+
+
+def _ca_bundle(env: Mapping[str, str]) -> str | None:
+    name = "AWS_CA_BUNDLE"
+    bundle = env.get(name) or None
+    if bundle is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            context.load_verify_locations(bundle)
+        except OSError as error:
+            raise AggregationError("BAD_SETTINGS", name) from error
+        if not context.cert_store_stats()["x509"]:  # it may hold other things
+            raise AggregationError("BAD_SETTINGS", name)
+    return bundle
 
 
 def _destination_prefix(env: Mapping[str, str]) -> str:

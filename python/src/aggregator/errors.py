@@ -1,8 +1,9 @@
-"""Step: errors (SPEC E1-E3). The faults that this contract names, and how a caller sees them.
+"""Step: errors (SPEC E1-E3, E10). The faults that this contract names; how a caller sees them.
 
 Holds nothing in memory.
 """
 
+import os
 import re
 from typing import Literal
 
@@ -38,6 +39,19 @@ class BadSourceError(Exception):
     def __init__(self, code: SourceCode) -> None:
         super().__init__(code)
         self.code = code
+
+
+def end_if_out_of_memory(error: BaseException) -> None:
+    """End the process if an allocation is behind an error; libraries wrap what they catch (E10)."""
+    seen: list[BaseException] = []
+    unseen: list[BaseException | None] = [error]
+    while unseen:
+        each = unseen.pop()
+        if isinstance(each, MemoryError):
+            os._exit(1)
+        if each is not None and each not in seen:
+            seen.append(each)
+            unseen += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
 
 
 def _escaped(character: re.Match[str]) -> str:

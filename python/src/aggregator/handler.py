@@ -7,18 +7,17 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
 from typing import NamedTuple, Protocol
 
 from aggregator.attempts import Attempts, OutOfTimeError, open_attempts
 from aggregator.claim import Claim
 from aggregator.config import Config, read_config
-from aggregator.errors import AggregationError, BadSourceError
+from aggregator.errors import AggregationError, BadSourceError, end_if_out_of_memory
 from aggregator.inflater import inflate
-from aggregator.journal import Journal
+from aggregator.journal import Journal, Result
 from aggregator.lister import Lister
-from aggregator.publisher import Publisher, Result
+from aggregator.publisher import Publisher
 from aggregator.reader import Reader
 from aggregator.s3 import open_store
 from aggregator.splitter import split_records
@@ -56,8 +55,10 @@ def _prepare() -> Prepared:
 
 
 # Ready before the first event; a fault is not cached, so every invocation meets it again (S14).
-with suppress(Exception):
+try:
     _prepare()
+except Exception as error:
+    end_if_out_of_memory(error)
 
 
 def handle(event: object, context: Context) -> dict[str, object]:
@@ -74,11 +75,11 @@ def run(event: object, context: Context, prepare: Callable[[], Prepared]) -> dic
         day = parse_trigger(event)
         result = asyncio.run(_Run(prepared, day, context, journal).aggregate())._asdict()
     except AggregationError as error:
+        end_if_out_of_memory(error)
         journal.end(None, error)
         raise
-    except MemoryError:
-        os._exit(1)  # a sandbox that has run out of memory serves no other invocation
     except Exception as error:
+        end_if_out_of_memory(error)
         internal = AggregationError("INTERNAL", "see the log")
         internal.__cause__ = error
         journal.end(None, internal)

@@ -1,4 +1,4 @@
-"""Step: journal (SPEC O2-O4). JSON lines on standard output, and the sums of each phase.
+"""Step: journal (SPEC O1-O4). The result, JSON lines on standard output, and each phase's sums.
 
 Holds six counters; a line is written at once.
 """
@@ -7,13 +7,25 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Level = Literal["DEBUG", "INFO", "WARN", "ERROR"]
 Phase = Literal["list", "get", "decode", "compress", "put", "publish"]
 
 _LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 _PHASES: tuple[Phase, ...] = ("list", "get", "decode", "compress", "put", "publish")
+
+
+class Result(NamedTuple):
+    """O1, in its order; ``bytes`` counts records with their LF."""
+
+    day: str
+    sources: int
+    bad: int
+    records: int
+    bytes: int
+    chunks: int
+    deleted: int
 
 
 class Journal:

@@ -6,32 +6,21 @@ Holds a few words about each chunk, and the keys directly below the day prefix.
 import asyncio
 import json
 import re
+from collections.abc import Awaitable, Callable, Container
 from functools import partial
 from io import BytesIO
-from typing import NamedTuple, NoReturn
 
 from aggregator.attempts import Attempts
 from aggregator.config import Config
 from aggregator.errors import AggregationError, BadSourceError
+from aggregator.journal import Result
 from aggregator.store import Store
-from aggregator.trigger import Day
+from aggregator.trigger import STRICT_JSON, Day, integer_of
 from aggregator.writer import Chunk
 
 _CHUNK_NAME = re.compile(r"(?s:(_.*-)?)([0-9]{6}|[1-9][0-9]{6,})\.ndjson\.gz")
 _MANIFEST = "_manifest.json"
 _MANIFEST_LIMIT = 64 << 20
-
-
-class Result(NamedTuple):
-    """O1, in its order; ``bytes`` counts records with their LF."""
-
-    day: str
-    sources: int
-    bad: int
-    records: int
-    bytes: int
-    chunks: int
-    deleted: int
 
 
 class Publisher:
@@ -41,6 +30,7 @@ class Publisher:
         self._store = store
         self._attempts = attempts
         self._bucket = config.dst_bucket
+        self._concurrency = config.concurrency
         self._day = day
         self._prefix = day.prefix(config.dst_prefix)
 
@@ -51,13 +41,10 @@ class Publisher:
         """
         await self._check_manifest(sources - bad)
         self._attempts.finish_whatever_the_time()
-        for chunk in reversed(chunks):
-            key = self._prefix + chunk.name
-            attempt = partial(self._store.copy, self._bucket, chunk.hidden_key, key)
-            await self._attempts.run("copy", key, attempt)
         published, hidden = await self._list_chunks()
+        await self._copy(chunks, published)
         surplus = [key for key, number in published.items() if number > len(chunks)]
-        await self._delete(surplus)
+        await self._for_each(surplus, self._delete)
         result = Result(
             day=self._day.date.isoformat(),
             sources=sources,
@@ -68,7 +55,7 @@ class Publisher:
             deleted=len(surplus),
         )
         await self._put_manifest(result, chunks)
-        await self._delete(hidden)
+        await self._for_each(hidden, self._delete)
         return result
 
     async def _check_manifest(self, readable: int) -> None:
@@ -115,13 +102,36 @@ class Publisher:
         attempt = partial(self._store.put, self._bucket, key, body, "application/json")
         await self._attempts.run("put", key, attempt)
 
-    async def _delete(self, keys: list[str]) -> None:
-        """Side by side: their order doesn't matter. No delete goes on after a failure (W9)."""
-        requests = [
-            self._attempts.run("delete", key, partial(self._store.delete, self._bucket, key))
-            for key in keys
-        ]
-        for ended in await asyncio.gather(*requests, return_exceptions=True):
+    async def _copy(self, chunks: list[Chunk], published: Container[str]) -> None:
+        """New numbers side by side, then replacements downwards: no record is missing (W4)."""
+        hidden_keys = {self._prefix + chunk.name: chunk.hidden_key for chunk in chunks}
+
+        async def copy(key: str) -> None:
+            attempt = partial(self._store.copy, self._bucket, hidden_keys[key], key)
+            await self._attempts.run("copy", key, attempt)
+
+        await self._for_each([key for key in hidden_keys if key not in published], copy)
+        for key in reversed(hidden_keys):
+            if key in published:
+                await copy(key)
+
+    async def _delete(self, key: str) -> None:
+        attempt = partial(self._store.delete, self._bucket, key)
+        await self._attempts.run("delete", key, attempt)
+
+    async def _for_each(self, keys: list[str], request: Callable[[str], Awaitable[None]]) -> None:
+        """Side by side. After a failure none begins, and none is left in flight (E4, W9)."""
+        waiting = keys.copy()
+
+        async def work() -> None:
+            try:
+                while waiting:
+                    await request(waiting.pop())
+            finally:
+                waiting.clear()
+
+        workers = (work() for _ in range(self._concurrency))
+        for ended in await asyncio.gather(*workers, return_exceptions=True):
             if ended is not None:
                 raise ended
 
@@ -129,22 +139,10 @@ class Publisher:
 def _readable_sources(manifest: bytes) -> int | None:
     """How many readable sources a manifest has; ``None`` when it is not a manifest."""
     try:
-        result = _JSON.decode(manifest.decode())["result"]
-        counts = result["sources"], result["bad"]
+        result = STRICT_JSON.decode(manifest.decode())["result"]
+        sources, bad = integer_of(result["sources"]), integer_of(result["bad"])
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    if not all(_is_count(count) for count in counts):
+    if sources is None or bad is None or not (0 <= sources <= 2**53 and 0 <= bad <= 2**53):
         return None
-    return int(counts[0] - counts[1])
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, float) and value.is_integer() and 0 <= value <= 2**53
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
-
-
-#: Strict, unlike the default: no ``NaN``. Numbers of any length are doubles (W2, T3).
-_JSON = json.JSONDecoder(parse_int=float, parse_constant=_refuse)
+    return sources - bad

@@ -4,20 +4,33 @@ Each call is one attempt. The package ``s3`` holds two clients with this interfa
 one body or page.
 """
 
+import re
 from io import BytesIO, RawIOBase
 from typing import NamedTuple, Protocol
 
+PAGE_LIMIT = 16 << 20  #: no page is larger (L8)
+
 _LARGEST = 2**53
+_CODE = re.compile("[A-Za-z][A-Za-z0-9.]*")
 
 type Body = BytesIO | RawIOBase  #: seekable
 
 
 class AttemptError(Exception):
-    """One attempt failed; ``again`` tells whether another one may succeed."""
+    """One attempt failed; ``again`` tells whether another one may succeed.
 
-    def __init__(self, cause: str, *, again: bool) -> None:
+    ``code`` is S3's, and empty if it gave none.
+    """
+
+    def __init__(self, cause: str, *, again: bool, code: str = "") -> None:
         super().__init__(cause)
         self.again = again
+        self.code = code if _CODE.fullmatch(code) else ""
+
+    @property
+    def is_slow_down(self) -> bool:
+        """Whether S3 asks for fewer requests, instead of refusing this one (E8)."""
+        return self.again and self.code == "SlowDown"
 
 
 class Listed(NamedTuple):
@@ -56,7 +69,7 @@ class Store(Protocol):
         """Raise ``BadSourceError``: ``MISSING``, ``ARCHIVED``, ``TOO_LARGE`` above ``limit``."""
 
     async def get_tagged(self, bucket: str, key: str, limit: int) -> Tagged | None:
-        """``None`` if there is no such object; a body above ``limit`` bytes is not whole."""
+        """``None`` if there is no such object; of a body above ``limit`` bytes nothing."""
 
     async def put(self, bucket: str, key: str, body: Body, content_type: str) -> None:
         """Send all of the body, wherever its position is."""
@@ -80,12 +93,22 @@ class Store(Protocol):
 def refusal(status: int, code: str) -> AttemptError:
     """The failure for S3's answer; after most of 3xx and 4xx no other attempt is made (E5)."""
     passing = status in (408, 409, 429) or (status, code) == (400, "RequestTimeout")
-    return AttemptError(f"{status} {code}", again=passing or not 300 <= status < 500)
+    return AttemptError(f"{status} {code}", again=passing or not 300 <= status < 500, code=code)
+
+
+def is_missing(status: int, code: str) -> bool:
+    """Whether S3 answers that there is no such object; its bucket may be missing instead."""
+    return (status, code) == (404, "NoSuchKey")
+
+
+def is_archived(status: int, code: str) -> bool:
+    """Whether S3 answers that the object must be restored first."""
+    return (status, code) == (403, "InvalidObjectState")
 
 
 def is_unmet(status: int, code: str) -> bool:
     """Whether S3 refuses the condition of a write: the object has changed, or is gone."""
-    return status == 412 or (status, code) == (404, "NoSuchKey")
+    return status == 412 or is_missing(status, code)
 
 
 def whole_page(

@@ -81,7 +81,7 @@ def _refuse_foreign(event: dict[str, object]) -> None:
 def _from_sqs(records: object) -> dict[str, object]:
     try:
         [record] = records if isinstance(records, list) else []
-        trigger = _JSON.decode(record["body"])
+        trigger = STRICT_JSON.decode(record["body"])
     except (ValueError, TypeError, KeyError, RecursionError):
         trigger = None
     if not isinstance(trigger, dict):
@@ -98,13 +98,13 @@ def _scheduled_fields(trigger: dict[str, object]) -> tuple[int, int, int]:
 
 
 def _named_fields(trigger: dict[str, object]) -> tuple[int, int, int]:
-    year = _integer(trigger.get("year"))
+    year = integer_of(trigger.get("year"))
     if year is None or not 1000 <= year <= 9999:
         _refuse("year", "expected an integer from 1000 to 9999")
-    month = _integer(trigger.get("month"))
+    month = integer_of(trigger.get("month"))
     if month is None:
         _refuse("month", "expected an integer")
-    day = _integer(trigger.get("day"))
+    day = integer_of(trigger.get("day"))
     if day is None:
         _refuse("day", "expected an integer")
     return year, month, day
@@ -116,7 +116,7 @@ def _account(value: object) -> str:
     return value
 
 
-def _integer(value: object) -> int | None:
+def integer_of(value: object) -> int | None:
     """The integer that a JSON number is as an IEEE 754 double (``8``, ``8.0``), or ``None``."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -136,4 +136,4 @@ def _refuse_constant(constant: str) -> NoReturn:
 
 
 #: Strict, unlike the default: no ``NaN``. Numbers of any length are doubles.
-_JSON = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant)
+STRICT_JSON = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant)

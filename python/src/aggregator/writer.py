@@ -80,4 +80,5 @@ class Writer:
         await self._attempts.run("put", key, attempt, "put")
         self._journal.log("DEBUG", "chunk", key=key, records=chunk.records, bytes=chunk.bytes)
         self._chunks.append(chunk)
+        self._attempts.reserve_time(len(self._chunks))
         self._begin_chunk()

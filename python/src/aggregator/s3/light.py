@@ -3,26 +3,32 @@
 import asyncio
 import os
 import re
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from urllib.parse import quote, unquote_plus, urlencode
 from xml.etree import ElementTree
+from zlib import crc32
 
 from aggregator.config import Config
 from aggregator.errors import BadSourceError
 from aggregator.s3.credentials import Keys, environment_keys
 from aggregator.s3.light_http import Answer, LightHttp
 from aggregator.store import (
+    PAGE_LIMIT,
     AttemptError,
     Body,
     Listed,
     Page,
     Tagged,
+    is_archived,
+    is_missing,
     is_unmet,
     refusal,
     whole_page,
 )
 
+_PIECE = 1 << 18
 _SIZE = re.compile("[0-9]{1,16}")
 
 
@@ -30,7 +36,7 @@ class LightStore:
     """Requests of one event loop; the connections outlive it."""
 
     def __init__(self, config: Config) -> None:
-        self._http = LightHttp(config.endpoint, config.region, _keys_source(os.environ))
+        self._http = LightHttp(config, _keys_source(os.environ))
 
     async def list_page(self, bucket: str, prefix: str, delimiter: str, token: str | None) -> Page:
         query = {"list-type": "2", "encoding-type": "url", "prefix": prefix}
@@ -39,33 +45,39 @@ class LightStore:
         if token is not None:
             query["continuation-token"] = token
         target = f"/?{urlencode(query, quote_via=quote, safe='')}"
-        return _page(_accepted(await self._http.send("GET", bucket, target)), prefix)
+        answer = await self._http.send("GET", bucket, target, limit=PAGE_LIMIT)
+        if answer.too_large:
+            raise AttemptError(f"{answer.status} larger than a page", again=True)
+        return _page(_accepted(answer), prefix)
 
     async def get(self, bucket: str, key: str, limit: int) -> bytes:
         answer = await self._http.send("GET", bucket, _path(key), limit=limit)
         if answer.too_large and answer.status == 200:
             raise BadSourceError("TOO_LARGE")
-        if _is_missing(answer):
+        code = _error_code(answer)
+        if is_missing(answer.status, code):
             raise BadSourceError("MISSING")
-        if answer.status == 403 and _error_code(answer) == "InvalidObjectState":
+        if is_archived(answer.status, code):
             raise BadSourceError("ARCHIVED")
         return _accepted(answer)
 
     async def get_tagged(self, bucket: str, key: str, limit: int) -> Tagged | None:
         answer = await self._http.send("GET", bucket, _path(key), limit=limit)
-        if _is_missing(answer):
+        if is_missing(answer.status, _error_code(answer)):
             return None
-        return Tagged(_accepted(answer), _etag(answer))
+        body = _accepted(answer)
+        return Tagged(b"" if answer.too_large else body, _etag(answer))
 
     async def put(self, bucket: str, key: str, body: Body, content_type: str) -> None:
-        headers = {"content-type": content_type}
+        headers = {"content-type": content_type, "x-amz-checksum-crc32": _checksum(body)}
         _accepted(await self._http.send("PUT", bucket, _path(key), headers, body))
 
     async def put_if(
         self, bucket: str, key: str, body: Body, content_type: str, etag: str | None
     ) -> str | None:
         condition = {"if-none-match": "*"} if etag is None else {"if-match": etag}
-        headers = {"content-type": content_type, **condition}
+        checksum = {"x-amz-checksum-crc32": _checksum(body)}
+        headers = {"content-type": content_type, **checksum, **condition}
         answer = await self._http.send("PUT", bucket, _path(key), headers, body)
         if is_unmet(answer.status, _error_code(answer)):
             return None
@@ -113,8 +125,13 @@ def _accepted(answer: Answer) -> bytes:
     return answer.body
 
 
-def _is_missing(answer: Answer) -> bool:
-    return answer.status == 404 and _error_code(answer) == "NoSuchKey"
+def _checksum(body: Body) -> str:
+    """CRC-32 in base64 (W14)."""
+    body.seek(0)
+    checksum = 0
+    while piece := body.read(_PIECE):
+        checksum = crc32(piece, checksum)
+    return b64encode(checksum.to_bytes(4)).decode()
 
 
 def _etag(answer: Answer) -> str:
@@ -151,7 +168,8 @@ def _size(text: str) -> int:
 def _result(text: bytes, name: str) -> ElementTree.Element:
     found = _parsed(text)
     if found.tag.rpartition("}")[2] != name:  # S3 may fail after it has sent the status
-        raise AttemptError(f"200 {found.findtext('{*}Code', found.tag)}", again=True)
+        code = found.findtext("{*}Code", "")
+        raise AttemptError(f"200 {code or found.tag}", again=True, code=code)
     return found
 
 
@@ -164,6 +182,8 @@ def _parsed(text: bytes) -> ElementTree.Element:
 
 def _error_code(answer: Answer) -> str:
     """The code in S3's body; a proxy on the way may answer in another form."""
+    if answer.status < 300:
+        return ""
     try:
         return _parsed(answer.body).findtext("{*}Code", "")
     except AttemptError:

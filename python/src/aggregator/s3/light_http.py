@@ -1,7 +1,7 @@
 """Signed HTTP requests of the client ``light`` (SPEC E5) by AWS's Common Runtime, a C library.
 
 The runtime repeats nothing, follows no redirect and sends a path as it is given. Holds idle
-connections, as many as were in flight at most, for as long as the sandbox lives.
+connections, as many as were in flight at most; the oldest are closed when one is needed (E9).
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from threading import Thread
 from typing import Any
 
 from awscrt.exceptions import AwsCrtError
-from awscrt.http import HttpClientConnection, HttpHeaders, HttpRequest
+from awscrt.http import HttpClientConnection, HttpHeaders, HttpProxyOptions, HttpRequest
 from awscrt.io import (
     ClientBootstrap,
     ClientTlsContext,
@@ -26,6 +26,7 @@ from awscrt.io import (
     TlsContextOptions,
 )
 
+from aggregator.config import Config
 from aggregator.s3.credentials import Keys
 from aggregator.s3.endpoint import Address, address_of
 from aggregator.s3.odd_answers import ask
@@ -35,9 +36,12 @@ from aggregator.tuning.event_thread import settle_event_thread
 
 _CONNECT_S = 3
 _SILENCE_S = 10
-_BODY_LIMIT = 64 << 20  # far above a page's size
+_IDLE_S = 5
+_BODY_LIMIT = 1 << 20  # of an answer that only says how it went
 _NO_UTF8 = "AWS_ERROR_UNKNOWN"  # what awscrt says of such headers
 _NOTHING = BytesIO()
+
+type _Idle = list[tuple[HttpClientConnection, float]]  #: and since when
 
 
 class Answer:
@@ -79,6 +83,8 @@ class Answer:
         self.closes = fields.get("connection", "").lower() == "close"
         if "content-length" not in fields and "transfer-encoding" not in fields:
             self.is_odd = status_code not in (204, 304)  # its body ends with the connection
+        if status_code >= 300:
+            self._room = max(self._room, _BODY_LIMIT)
         if int(fields.get("content-length", 0)) > self._room:
             self.too_large = True
             http_stream.connection.close()
@@ -94,19 +100,16 @@ class Answer:
 class LightHttp:
     """Sends requests over connections that it keeps for the next ones."""
 
-    def __init__(
-        self, endpoint: str | None, region: str, keys: Callable[[], Awaitable[Keys]]
-    ) -> None:
-        self._endpoint = endpoint
-        self._region = region
+    def __init__(self, config: Config, keys: Callable[[], Awaitable[Keys]]) -> None:
+        self._config = config
         self._keys = keys
         loop = EventLoopGroup(1)
         self._bootstrap = ClientBootstrap(loop, DefaultHostResolver(loop))
         self._socket = SocketOptions()
         self._socket.connect_timeout_ms = _CONNECT_S * 1000
         self._meets_odd_answers = False
-        self._signer = Signer(region)
-        self._idle: defaultdict[Address, list[HttpClientConnection]] = defaultdict(list)
+        self._signer = Signer(config.region)
+        self._idle: defaultdict[Address, _Idle] = defaultdict(list)
         self._running: dict[Answer, HttpClientConnection] = {}
         Thread(target=self._close_silent, daemon=True).start()
 
@@ -123,7 +126,7 @@ class LightHttp:
 
         The path is percent-encoded. An answer whose body exceeds ``limit`` bytes is cut off.
         """
-        address = address_of(self._endpoint, self._region, bucket)
+        address = address_of(self._config, bucket)
         fields = {"host": address.authority, **(headers or {})}
         request = _request(method, address.root + path, fields, body)
         keys = await self._keys()
@@ -142,8 +145,9 @@ class LightHttp:
     async def _send_by_runtime(
         self, address: Address, request: HttpRequest, answer: Answer
     ) -> None:
+        idle = self._idle[address]
         try:
-            connection = self._idle_connection(address) or await self._open(address)
+            connection = _youngest(idle) or await self._open(address)
             await self._exchange(connection, request, answer)
         except (AwsCrtError, TimeoutError) as error:
             if isinstance(error, AwsCrtError) and error.name == _NO_UTF8 and not answer.status:
@@ -153,17 +157,22 @@ class LightHttp:
             if answer.is_silent:
                 cause = f"TimeoutError: nothing for {_SILENCE_S} s"
             if not answer.too_large:
+                # Those in flight join the list that is given up here: they are not used again.
+                for each, _ in self._idle.pop(address, ()):
+                    each.close()
                 raise AttemptError(cause, again=True) from error
         else:
             if not answer.closes:
-                self._idle[address].append(connection)
+                idle.append((connection, time.monotonic()))
 
     async def _send_by_http_client(
         self, address: Address, request: HttpRequest, body: Body, limit: int
     ) -> Answer:
         answer = Answer(limit, body)
         times_s = _CONNECT_S, _SILENCE_S
-        answer.status, fields, answer.parts = await ask(address, request, body, limit, times_s)
+        answer.status, fields, answer.parts = await ask(
+            address, self._config.ca_bundle, request, body, limit, times_s
+        )
         answer.etag = fields.get("etag", "")
         answer.too_large = sum(map(len, answer.parts)) > limit
         return answer
@@ -199,27 +208,31 @@ class LightHttp:
                 if answer.is_silent:
                     connection.close()
 
-    def _idle_connection(self, address: Address) -> HttpClientConnection | None:
-        idle = self._idle[address]
-        while idle:
-            connection = idle.pop()
-            if connection.is_open():
-                return connection
-        return None
-
     async def _open(self, address: Address) -> HttpClientConnection:
-        tls = None
+        tls = proxy = None
         if address.secure:
-            tls = _tls().new_connection_options()
+            tls = _tls(self._config.ca_bundle).new_connection_options()
             tls.set_server_name(address.host)
+        if address.proxy:
+            proxy = HttpProxyOptions(address.proxy.host, address.proxy.port)
         opening = HttpClientConnection.new(
-            address.host, address.port, self._bootstrap, self._socket, tls
+            address.host, address.port, self._bootstrap, self._socket, tls, proxy
         )
         try:
             async with asyncio.timeout(_CONNECT_S):
                 return await asyncio.shield(asyncio.wrap_future(opening))
         except TimeoutError:
             raise TimeoutError(f"no connection in {_CONNECT_S} s") from None
+
+
+def _youngest(idle: _Idle) -> HttpClientConnection | None:
+    """An idle connection, unless even the youngest is too old (E9)."""
+    while idle:
+        connection, since = idle.pop()
+        if time.monotonic() - since < _IDLE_S and connection.is_open():
+            return connection
+        connection.close()
+    return None
 
 
 def _settle(completed: asyncio.Future[None], error: BaseException | None) -> None:
@@ -240,5 +253,8 @@ def _request(method: str, path: str, headers: dict[str, str], content: Body) -> 
 
 
 @cache
-def _tls() -> ClientTlsContext:
-    return ClientTlsContext(TlsContextOptions())
+def _tls(ca_bundle: str | None) -> ClientTlsContext:
+    options = TlsContextOptions()
+    if ca_bundle is not None:
+        options.override_default_trust_store_from_path(ca_filepath=ca_bundle)
+    return ClientTlsContext(options)

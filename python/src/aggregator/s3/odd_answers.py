@@ -5,7 +5,10 @@ empty one. S3 sends neither, other servers may. This module sends the same signe
 """
 
 import asyncio
+import os
+import ssl
 from collections.abc import Iterator
+from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from socket import SHUT_RDWR
 
@@ -21,14 +24,18 @@ type Received = tuple[int, dict[str, str], list[bytes]]  #: status, headers, bod
 
 
 async def ask(
-    address: Address, request: HttpRequest, content: Body, limit: int, times_s: tuple[float, float]
+    address: Address,
+    ca_bundle: str | None,
+    request: HttpRequest,
+    content: Body,
+    limit: int,
+    times_s: tuple[float, float],
 ) -> Received:
     """One request over a connection of its own, in a thread.
 
     A body above ``limit`` bytes is cut behind it. The times are for connecting and for silence.
     """
-    kind = HTTPSConnection if address.secure else HTTPConnection
-    connection = kind(address.host, address.port, timeout=times_s[0])
+    connection = _connection(address, ca_bundle, times_s[0])
     connection.response_class = WholeHead
     try:
         return await asyncio.to_thread(_ask, connection, request, content, limit, times_s[1])
@@ -38,6 +45,24 @@ async def ask(
         if connection.sock:
             connection.sock.shutdown(SHUT_RDWR)  # the thread ends, too
         raise
+
+
+def _connection(address: Address, ca_bundle: str | None, connect_s: float) -> HTTPConnection:
+    if not address.secure:
+        return HTTPConnection(address.host, address.port, timeout=connect_s)
+    first = address.proxy or address
+    context = _tls(ca_bundle)
+    connection = HTTPSConnection(first.host, first.port, timeout=connect_s, context=context)
+    if address.proxy:
+        connection.set_tunnel(address.host, address.port)
+    return connection
+
+
+@cache
+def _tls(ca_bundle: str | None) -> ssl.SSLContext:
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):  # of OpenSSL; no setting of ours (S21)
+        os.environ.pop(name, None)
+    return ssl.create_default_context(cafile=ca_bundle)
 
 
 def _ask(

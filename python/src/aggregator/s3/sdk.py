@@ -2,6 +2,10 @@
 
 Workarounds, because no option does this:
 
+- S21: the session's table of variables has its columns for the environment and files emptied, and
+  what botocore reads beside it is removed from the environment.
+- E9: no option limits a connection's idle time, so all idle ones are closed every 5 s.
+- L8: no option limits a page, so a page that is too large fails only when it has been read.
 - S16: ``LambdaCredentials`` in place of botocore's chain of credential providers, which looks in
   files and at instance metadata, too, takes half a pair of keys for an error, and repeats.
 - E5, no redirect is followed: an event handler says that a redirect was already followed, or the
@@ -13,6 +17,7 @@ Workarounds, because no option does this:
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -26,15 +31,19 @@ from botocore.config import Config as ClientConfig
 from botocore.exceptions import ClientError
 
 from aggregator.config import Config
-from aggregator.errors import BadSourceError
+from aggregator.errors import BadSourceError, end_if_out_of_memory
 from aggregator.s3.container_credentials import LambdaCredentials
+from aggregator.s3.endpoint import Address, address_of
 from aggregator.s3.whole_heads import WholeHead
 from aggregator.store import (
+    PAGE_LIMIT,
     AttemptError,
     Body,
     Listed,
     Page,
     Tagged,
+    is_archived,
+    is_missing,
     is_unmet,
     refusal,
     whole_page,
@@ -44,6 +53,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _PART = 1 << 20
+_IDLE_S = 5
+_READ_BESIDE_THE_SESSION = (
+    "BOTOCORE_EXPERIMENTAL__PLUGINS",
+    "BOTO_EXPERIMENTAL__ADD_PROXY_HOST_HEADER",
+    "BOTO_EXPERIMENTAL__NO_EMPTY_CONTINUE",
+)
 _NOWHERE = "http://malformed-endpoint.invalid"  # a name that no resolver knows (RFC 6761)
 
 
@@ -54,10 +69,11 @@ class SdkStore:
         for connection in (AWSHTTPConnection, AWSHTTPSConnection):
             connection.response_class = WholeHead  # type: ignore[assignment]
         self._threads = ThreadPoolExecutor(config.concurrency)
-        try:
-            self._client = _client(config, config.endpoint)
-        except ValueError:  # a host of S10 that the SDK refuses
-            self._client = _client(config, _NOWHERE)
+        self._config = config
+        self._closed_at = time.monotonic()
+        buckets = config.src_bucket, config.dst_bucket
+        proxies = {address_of(config, bucket).proxy for bucket in buckets}
+        self._clients = {proxy: _open_client(config, proxy) for proxy in proxies}
 
     async def list_page(self, bucket: str, prefix: str, delimiter: str, token: str | None) -> Page:
         request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
@@ -66,7 +82,7 @@ class SdkStore:
         if token is not None:
             request["ContinuationToken"] = token
         # The SDK asks for encoding-type=url by itself and decodes keys and prefixes (L4).
-        answer = await self._call(self._client.list_objects_v2, **request)
+        answer = await self._call(self._client(bucket).list_objects_v2, **request)
         return whole_page(
             prefix,
             [Listed(found["Key"], found.get("Size", -1)) for found in answer.get("Contents", ())],
@@ -76,15 +92,15 @@ class SdkStore:
         )
 
     async def get(self, bucket: str, key: str, limit: int) -> bytes:
-        return await self._call(self._read, bucket, key, limit)
+        return await self._call(_read, self._client(bucket), bucket, key, limit)
 
     async def get_tagged(self, bucket: str, key: str, limit: int) -> Tagged | None:
-        return await self._call(self._read_tagged, bucket, key, limit)
+        return await self._call(_read_tagged, self._client(bucket), bucket, key, limit)
 
     async def put(self, bucket: str, key: str, body: Body, content_type: str) -> None:
         body.seek(0)
         request = {"Bucket": bucket, "Key": key, "Body": body, "ContentType": content_type}
-        await self._call(self._client.put_object, **request)
+        await self._call(self._client(bucket).put_object, **request)
 
     async def put_if(
         self, bucket: str, key: str, body: Body, content_type: str, etag: str | None
@@ -92,52 +108,74 @@ class SdkStore:
         body.seek(0)
         request = {"Bucket": bucket, "Key": key, "Body": body, "ContentType": content_type}
         condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
-        answer = await self._call(_unless_unmet, self._client.put_object, **request, **condition)
+        put = self._client(bucket).put_object
+        answer = await self._call(_unless_unmet, put, **request, **condition)
         return None if answer is None else _required(answer, "ETag")
 
     async def copy(self, bucket: str, from_key: str, to_key: str) -> None:
         source = {"Bucket": bucket, "Key": from_key}
         request = {"Bucket": bucket, "Key": to_key, "CopySource": source}
-        answer = await self._call(self._client.copy_object, **request)
+        answer = await self._call(self._client(bucket).copy_object, **request)
         _required(answer.get("CopyObjectResult", {}), "ETag")
 
     async def delete(self, bucket: str, key: str) -> None:
-        await self._call(self._client.delete_object, Bucket=bucket, Key=key)
+        await self._call(self._client(bucket).delete_object, Bucket=bucket, Key=key)
 
     async def delete_if(self, bucket: str, key: str, etag: str) -> None:
         request = {"Bucket": bucket, "Key": key, "IfMatch": etag}
-        await self._call(_unless_unmet, self._client.delete_object, **request)
+        await self._call(_unless_unmet, self._client(bucket).delete_object, **request)
 
-    def _read(self, bucket: str, key: str, limit: int) -> bytes:
-        try:
-            answer = self._client.get_object(Bucket=bucket, Key=key)
-        except self._client.exceptions.NoSuchKey:
-            raise BadSourceError("MISSING") from None
-        except self._client.exceptions.InvalidObjectState:
-            raise BadSourceError("ARCHIVED") from None
-        body = _read_body(answer, limit)
-        if len(body) > limit:
-            raise BadSourceError("TOO_LARGE")
-        return body
+    def _client(self, bucket: str) -> "S3Client":
+        """A client all of whose idle connections are young (E9)."""
+        if time.monotonic() - self._closed_at > _IDLE_S:
+            self._close_idle()
+        return self._clients[address_of(self._config, bucket).proxy]
 
-    def _read_tagged(self, bucket: str, key: str, limit: int) -> Tagged | None:
-        try:
-            answer = self._client.get_object(Bucket=bucket, Key=key)
-        except self._client.exceptions.NoSuchKey:
-            return None
-        return Tagged(_read_body(answer, limit), _required(answer, "ETag"))
+    def _close_idle(self) -> None:
+        """Those in flight are closed at their end; the clients open new ones."""
+        self._closed_at = time.monotonic()
+        for client in self._clients.values():
+            client.close()
 
     async def _call[T](self, call: Callable[..., T], *args: object, **request: object) -> T:
         """One blocking call in a thread; its exceptions become one kind of failure."""
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, partial(call, *args, **request))
-        except (AttemptError, BadSourceError, MemoryError):
+        except (AttemptError, BadSourceError):
             raise
         except ClientError as error:
             raise refusal(*_status_and_code(error)) from error
         except Exception as error:  # of botocore, urllib3, http.client, or in reading an answer
+            end_if_out_of_memory(error)
+            self._close_idle()
             raise AttemptError(f"{type(error).__name__}: {error}", again=True) from error
+
+
+def _read(client: "S3Client", bucket: str, key: str, limit: int) -> bytes:
+    try:
+        answer = client.get_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if is_missing(*_status_and_code(error)):
+            raise BadSourceError("MISSING") from None
+        if is_archived(*_status_and_code(error)):
+            raise BadSourceError("ARCHIVED") from None
+        raise
+    body = _read_body(answer, limit)
+    if len(body) > limit:
+        raise BadSourceError("TOO_LARGE")
+    return body
+
+
+def _read_tagged(client: "S3Client", bucket: str, key: str, limit: int) -> Tagged | None:
+    try:
+        answer = client.get_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if is_missing(*_status_and_code(error)):
+            return None
+        raise
+    body = _read_body(answer, limit)
+    return Tagged(b"" if len(body) > limit else body, _required(answer, "ETag"))
 
 
 def _read_body(answer: Mapping[str, Any], limit: int) -> bytes:
@@ -167,24 +205,53 @@ def _status_and_code(error: ClientError) -> tuple[int, str]:
     return error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
 
 
-def _client(config: Config, endpoint: str | None) -> "S3Client":
-    session = botocore.session.Session({"profile": (None, None, None, None)})
-    session.register_component("credential_provider", LambdaCredentials(os.environ))
-    client = boto3.Session(botocore_session=session).client(
+def _open_client(config: Config, proxy: Address | None) -> "S3Client":
+    try:
+        client = _client(config, config.endpoint, proxy)
+    except ValueError:  # a host of S10 that the SDK refuses
+        client = _client(config, _NOWHERE, proxy)
+    client.meta.events.register("before-call.s3", _stay_in_region)
+    client.meta.events.register("before-parse.s3.ListObjectsV2", _refuse_large_page)
+    return client
+
+
+def _client(config: Config, endpoint: str | None, proxy: Address | None) -> "S3Client":
+    return _session().client(
         "s3",
         region_name=config.region,
         endpoint_url=endpoint,
+        verify=config.ca_bundle or True,
         config=ClientConfig(
             max_pool_connections=config.concurrency,
-            retries={"total_max_attempts": 1},
+            retries={"total_max_attempts": 1, "mode": "standard"},
             connect_timeout=3,
             read_timeout=10,
-            request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
+            ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # missing in the stub
+            proxies={"https": f"http://{proxy.authority}"} if proxy else {},
+            s3={"us_east_1_regional_endpoint": "regional"},
         ),
     )
-    client.meta.events.register("before-call.s3", _stay_in_region)
-    return client
+
+
+def _session() -> boto3.Session:
+    """A session whose variables have their defaults, whatever the environment and files say."""
+    for name in _READ_BESIDE_THE_SESSION:
+        os.environ.pop(name, None)
+    variables = {
+        name: (None, None, default, conversion)
+        for name, (_, _, default, conversion) in botocore.session.Session.SESSION_VARIABLES.items()
+    }
+    for name in ("config_file", "credentials_file"):
+        variables[name] = (None, None, os.devnull, None)
+    session = botocore.session.Session(variables)
+    session.register_component("credential_provider", LambdaCredentials(os.environ))
+    return boto3.Session(botocore_session=session)
+
+
+def _refuse_large_page(response_dict: dict[str, Any], **_: object) -> None:
+    if len(response_dict["body"]) > PAGE_LIMIT:
+        raise AttemptError("larger than a page", again=True)
 
 
 def _stay_in_region(params: dict[str, Any], **_: object) -> None:
