@@ -3,6 +3,7 @@ import struct
 import zlib
 
 import pytest
+from memory_store import in_time
 
 from aggregator.errors import BadSourceError
 from aggregator.inflater import inflate
@@ -23,7 +24,7 @@ def member(flags: int = 0, optional: bytes = b"", wrong: int = 0) -> bytes:
 
 def code_of(body: bytes, limit: int = LIMIT) -> str:
     with pytest.raises(BadSourceError) as caught:
-        inflate(body, limit)
+        inflate(body, limit, in_time)
     return caught.value.code
 
 
@@ -40,7 +41,7 @@ def code_of(body: bytes, limit: int = LIMIT) -> str:
     ],
 )
 def test_inflates(body: bytes) -> None:
-    assert inflate(body, LIMIT) == TEXT
+    assert inflate(body, LIMIT, in_time) == TEXT
 
 
 def test_every_cut_is_found() -> None:
@@ -71,5 +72,5 @@ def test_damage_is_found(body: bytes) -> None:
 
 def test_limit() -> None:
     for body in (TEXT, gzip.compress(TEXT), gzip.compress(TEXT[:9]) + gzip.compress(TEXT[9:])):
-        assert inflate(body, len(TEXT)) == TEXT
+        assert inflate(body, len(TEXT), in_time) == TEXT
         assert code_of(body, len(TEXT) - 1) == "TOO_LARGE"

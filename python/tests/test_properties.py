@@ -1,5 +1,6 @@
 """Splitter and inflater against a slow reader, on bodies that hypothesis makes and damages.
 
+from memory_store import in_time
 ``FUZZ_EXAMPLES=200000 pytest tests/test_properties.py`` looks longer, at others each time.
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Callable
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from memory_store import in_time
 from slow_reader import inflated, lines_of
 
 from aggregator.errors import BadSourceError
@@ -110,16 +112,16 @@ def outcome(read: Callable[[], bytes | bytearray]) -> bytes | str:
 @LOOK
 @given(damaged(TEXTS))
 def test_lines_are_those_of_a_slow_reader(text: bytes) -> None:
-    assert outcome(lambda: split_records(text)) == lines_of(text)
+    assert outcome(lambda: split_records(text, in_time)) == lines_of(text)
 
 
 @LOOK
 @given(damaged(BODIES), st.integers(0, 80_000))
 def test_text_is_that_of_a_slow_reader(body: bytes, limit: int) -> None:
     expected = inflated(body)
-    found = outcome(lambda: inflate(body, limit))
+    found = outcome(lambda: inflate(body, limit, in_time))
     if expected is None:
         assert found in ("BAD_GZIP", "TOO_LARGE")  # either may be met first
-        assert outcome(lambda: inflate(body, 1 << 30)) == "BAD_GZIP"
+        assert outcome(lambda: inflate(body, 1 << 30, in_time)) == "BAD_GZIP"
     else:
         assert found == (expected if len(expected) <= limit else "TOO_LARGE")

@@ -4,6 +4,7 @@ import tracemalloc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory_store import in_time
 
 from aggregator import splitter
 from aggregator.errors import BadSourceError
@@ -13,7 +14,7 @@ from aggregator.tuning.canonical_form import split_canonical
 
 def code_of(text: bytes) -> str:
     with pytest.raises(BadSourceError) as caught:
-        split_records(text)
+        split_records(text, in_time)
     return caught.value.code
 
 
@@ -36,7 +37,7 @@ def test_records_are_their_text(text: bytes, lines: bytes | None) -> None:
             b" ": b'{"a" :\t1}\n{"a":2,"a":3}\n',
             b"{": text[text.index(b"[") + 1 : text.rindex(b"]")] + b"\n",
         }[text[:1]]
-    assert split_records(text) == lines
+    assert split_records(text, in_time) == lines
 
 
 @pytest.mark.parametrize(
@@ -88,18 +89,20 @@ def test_nesting(form: str) -> None:
         inner = depth - 3  # the file's object, the array and the record are three levels
         return (form % ("[" * inner + '"]]{["' + "]" * inner)).encode()
 
-    assert split_records(text(500)).count(b"\n") == 1
+    assert split_records(text(500), in_time).count(b"\n") == 1
     assert code_of(text(501)) == "BAD_JSON"
     assert code_of(text(100_000)) == "BAD_JSON"
     brackets_in_text = json.dumps({"a": "[{" * 1000}).encode()
-    assert split_records(b'{"Records":[%s]}' % brackets_in_text) == brackets_in_text + b"\n"
+    assert (
+        split_records(b'{"Records":[%s]}' % brackets_in_text, in_time) == brackets_in_text + b"\n"
+    )
 
 
 def test_nesting_beside_the_records() -> None:
     def text(depth: int) -> bytes:
         return b'{"x":%s,"Records":[]}' % (b"[" * (depth - 1) + b"]" * (depth - 1))
 
-    assert split_records(text(500)) == b""
+    assert split_records(text(500), in_time) == b""
     assert code_of(text(501)) == "BAD_JSON"
 
 
@@ -110,7 +113,7 @@ def test_surrogates_are_masked_and_nothing_else() -> None:
         (b"\\", b"\\"),
         (b"\\\n\\ud800", b"\\\n\\u0041"),
     ):
-        assert splitter._without_surrogates(text) == masked
+        assert splitter._without_surrogates(text, in_time) == masked
     assert code_of(rb'{"Records":[{"a":"\ud800\ud8"}]}') == "BAD_JSON"
     assert code_of(rb'{"Records":[{"a":"\ud800",}]}') == "BAD_JSON"
 
@@ -118,7 +121,10 @@ def test_surrogates_are_masked_and_nothing_else() -> None:
 def test_names_that_only_look_like_records() -> None:
     text = rb'{"\\u0052ecords":1,"Records ":[1],"\ud800":2,"x":"Records","":{"Records":[3]}%s}'
     assert code_of(text % b"") == "NO_RECORDS"
-    assert split_records(text % rb',"\u0052\u0065\u0063\u006f\u0072\u0064\u0073":[{}]') == b"{}\n"
+    assert (
+        split_records(text % rb',"\u0052\u0065\u0063\u006f\u0072\u0064\u0073":[{}]', in_time)
+        == b"{}\n"
+    )
 
 
 MANY = 1 << 20
@@ -141,7 +147,7 @@ NAMES = ",".join(f'"{n:x}":0' for n in range(MANY // 9)).encode()
 def test_memory_is_bounded_by_the_text(text: bytes) -> None:
     tracemalloc.start()
     try:
-        split_records(text)
+        split_records(text, in_time)
         assert tracemalloc.get_traced_memory()[1] < 5 * len(text)
     finally:
         tracemalloc.stop()
@@ -160,6 +166,10 @@ TEXTS = st.lists(st.sampled_from(PIECES + OTHERS), max_size=8)
 @given(TEXTS)
 def test_both_ways_agree(pieces: list[bytes]) -> None:
     text = b'{"Records":[' + b"".join(pieces) + b"]}"
-    canonical = split_canonical(text, splitter.MAX_DEPTH) if splitter._is_utf8(text) else None
+    canonical = (
+        split_canonical(text, splitter.MAX_DEPTH, in_time)
+        if splitter._is_utf8(text, in_time)
+        else None
+    )
     if canonical is not None:
-        assert split_any(text) == canonical
+        assert split_any(text, in_time) == canonical

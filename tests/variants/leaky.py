@@ -5,13 +5,13 @@ from collections.abc import Callable
 from aggregator import handler
 
 _LEAK_BYTES = 256 << 10
-_inflate: Callable[[bytes, int], bytes] = handler.inflate
+_inflate: Callable[[bytes, int, Callable[[], None]], bytes] = handler.inflate
 _kept: list[bytearray] = []
 
 
-def _inflate_and_keep(body: bytes, limit: int) -> bytes:
+def _inflate_and_keep(body: bytes, limit: int, check: Callable[[], None]) -> bytes:
     _kept.append(bytearray(b"x") * _LEAK_BYTES)
-    return _inflate(body, limit)
+    return _inflate(body, limit, check)
 
 
 handler.inflate = _inflate_and_keep

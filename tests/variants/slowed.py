@@ -6,14 +6,14 @@ from collections.abc import Callable
 from aggregator import handler
 
 _BUSY_S = 0.01
-_inflate: Callable[[bytes, int], bytes] = handler.inflate
+_inflate: Callable[[bytes, int, Callable[[], None]], bytes] = handler.inflate
 
 
-def _inflate_slowly(body: bytes, limit: int) -> bytes:
+def _inflate_slowly(body: bytes, limit: int, check: Callable[[], None]) -> bytes:
     end = time.thread_time() + _BUSY_S
     while time.thread_time() < end:
         pass
-    return _inflate(body, limit)
+    return _inflate(body, limit, check)
 
 
 handler.inflate = _inflate_slowly

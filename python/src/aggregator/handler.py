@@ -1,4 +1,4 @@
-"""Step: handler (SPEC S14, B, E6, E7, O). Connects the steps for one invocation, reports its end.
+"""Step: handler (SPEC S14, B, E6, E7, E10, O). Connects the steps, reports a run's end.
 
 Holds one source's lines, and the keys of the first bad sources.
 """
@@ -18,7 +18,7 @@ from aggregator.inflater import inflate
 from aggregator.journal import Journal, Result
 from aggregator.lister import Lister
 from aggregator.publisher import Publisher
-from aggregator.reader import Reader
+from aggregator.reader import Read, Reader
 from aggregator.s3 import open_store
 from aggregator.splitter import split_records
 from aggregator.store import Store
@@ -62,7 +62,7 @@ except Exception as error:
 
 
 def handle(event: object, context: Context) -> dict[str, object]:
-    """Lambda's entry: the result (O1), or an ``AggregationError`` whose text is the message."""
+    """Lambda's entry: the result, or an ``AggregationError`` whose text is the message."""
     return run(event, context, _prepare)
 
 
@@ -93,8 +93,7 @@ class _Run:
 
     def __init__(self, prepared: Prepared, day: Day, context: Context, journal: Journal) -> None:
         self._config, self._store = prepared
-        self._day = day
-        self._context = context
+        self._day, self._context = day, context
         self._journal = journal
         self._sources = self._bad = 0
         self._named: list[str] = []
@@ -128,21 +127,21 @@ class _Run:
         async for source, body in reader.read_bodies(lister.list_pages(prefixes)):
             attempts.check_time()
             try:
-                await writer.write(self._lines(body))
+                await writer.write(self._lines(body, attempts.check_time))
             except BadSourceError as error:
                 self._note_bad(source.key, error)
             self._sources += 1
         chunks = await writer.finish()
+        publisher = Publisher(store, attempts, config, self._day)
         with journal.timed("publish"):
-            publisher = Publisher(store, attempts, config, self._day)
             return await publisher.publish(chunks, self._sources, self._bad)
 
-    def _lines(self, body: bytes | BadSourceError) -> bytes | bytearray:
+    def _lines(self, body: Read, check: Callable[[], None]) -> bytes | bytearray:
         """One source's records; a source is taken in whole or not at all (B3)."""
         if isinstance(body, BadSourceError):
             raise body
         with self._journal.timed("decode"):
-            return split_records(inflate(body, self._config.max_source_bytes))
+            return split_records(inflate(body, self._config.max_source_bytes, check), check)
 
     def _note_bad(self, key: str, error: BadSourceError) -> None:
         self._journal.log("WARN", "bad_source", key=key, code=error.code)

@@ -7,7 +7,7 @@ same sooner for CloudTrail's own form. Holds the text, its lines, and one more c
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import batched
 
 import msgspec
@@ -18,6 +18,7 @@ from aggregator.tuning.canonical_form import split_canonical
 MAX_DEPTH = 500
 
 _PIECE = 1 << 20
+_MATCHES = 4096
 
 # For text that is known to be JSON. The possessive ``++`` and ``*+`` never try a shorter match:
 # without them the memory of a match grows with its length.
@@ -30,44 +31,47 @@ _SURROGATE = re.compile(rb"(?<!\\)(?:\\\\)*+\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 _ANY = msgspec.json.Decoder(msgspec.Raw)
 
+type Check = Callable[[], None]  #: raises when the time is up (E6)
 
-def split_records(text: bytes) -> bytes | bytearray:
+
+def split_records(text: bytes, check: Check) -> bytes | bytearray:
     """The records, each with CR and LF removed and one LF added.
 
     Raise ``BAD_JSON`` or ``NO_RECORDS`` when any byte of the text is against the contract.
     """
-    if not _is_utf8(text):
+    if not _is_utf8(text, check):
         raise BadSourceError("BAD_JSON")
-    lines = split_canonical(text, MAX_DEPTH)
-    return split_any(text) if lines is None else lines
+    lines = split_canonical(text, MAX_DEPTH, check)
+    return split_any(text, check) if lines is None else lines
 
 
-def _is_utf8(text: bytes) -> bool:
+def _is_utf8(text: bytes, check: Check) -> bool:
     """Decodes piece by piece: decoded text may take four bytes for each character."""
     if text.isascii():
         return True
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         for at in range(0, len(text), _PIECE):
+            check()
             decoder.decode(text[at : at + _PIECE], final=at + _PIECE >= len(text))
     except UnicodeDecodeError:
         return False
     return True
 
 
-def split_any(text: bytes) -> bytearray:
+def split_any(text: bytes, check: Check) -> bytearray:
     """As ``split_records``, for UTF-8."""
-    if not _is_json(text):
+    if not _is_json(text, check):
         raise BadSourceError("BAD_JSON")
     text = text.translate(None, b"\r\n").lstrip(b" \t")  # CR and LF are between tokens only
     if not text.startswith(b"{"):
         raise BadSourceError("BAD_JSON")
-    members = batched(_values(text, 0, level=1), 2, strict=True)
+    members = batched(_values(text, 0, 1, check), 2, strict=True)
     found = [value for (start, end), value in members if _is_records(text[start:end])]
     if len(found) != 1 or not text.startswith(b"[", found[0][0]):
         raise BadSourceError("NO_RECORDS")
     lines = bytearray()
-    for start, end in _values(text, found[0][0], level=2):
+    for start, end in _values(text, found[0][0], 2, check):
         if not text.startswith(b"{", start):
             raise BadSourceError("NO_RECORDS")
         lines += text[start:end] + b"\n"
@@ -79,18 +83,19 @@ def _is_records(name: bytes) -> bool:
     return len(name) <= len(longest) and json.loads(name) == "Records"
 
 
-def _values(text: bytes, opening: int, level: int) -> Iterator[tuple[int, int]]:
+def _values(text: bytes, opening: int, level: int, check: Check) -> Iterator[tuple[int, int]]:
     """Where each value in an array or object begins and ends; an object's names count, too."""
     end = opening + 1
     while token := _TOKEN_START.search(text, end):
+        check()
         start = token.start()
         if token[0] in (b"]", b"}"):
             return
-        end = _value_end(text, start, level)
+        end = _value_end(text, start, level, check)
         yield start, end
 
 
-def _value_end(text: bytes, start: int, level: int) -> int:
+def _value_end(text: bytes, start: int, level: int, check: Check) -> int:
     """Where a value ends; ``BAD_JSON`` when it is too deep (R7).
 
     ``level`` is that of the array or object around it: the file's object has level 1.
@@ -98,7 +103,7 @@ def _value_end(text: bytes, start: int, level: int) -> int:
     if scalar := _SCALAR.match(text, start):
         return scalar.end()
     depth = level
-    for bracket in _TO_BRACKET.finditer(text, start):
+    for bracket in _checked(_TO_BRACKET.finditer(text, start), check):
         depth += 1 if bracket[1] in b"[{" else -1
         if depth == level:
             return bracket.end()
@@ -107,21 +112,29 @@ def _value_end(text: bytes, start: int, level: int) -> int:
     raise BadSourceError("BAD_JSON")
 
 
-def _is_json(text: bytes) -> bool:
+def _checked(matches: Iterable[re.Match[bytes]], check: Check) -> Iterator[re.Match[bytes]]:
+    """The same matches, with a look at the time after many of them."""
+    for number, match in enumerate(matches, 1):
+        if number % _MATCHES == 0:
+            check()
+        yield match
+
+
+def _is_json(text: bytes, check: Check) -> bool:
     """Whether UTF-8 is one JSON value; msgspec builds nothing of it."""
     try:
         try:
             _ANY.decode(text)
         except msgspec.DecodeError:
-            _ANY.decode(_without_surrogates(text))
+            _ANY.decode(_without_surrogates(text, check))
     except (msgspec.DecodeError, RecursionError):
         return False
     return True
 
 
-def _without_surrogates(text: bytes) -> bytearray:
+def _without_surrogates(text: bytes, check: Check) -> bytearray:
     """A copy with another escape for each surrogate: msgspec refuses a lone one."""
     copy = bytearray(text)
-    for match in _SURROGATE.finditer(text):
+    for match in _checked(_SURROGATE.finditer(text), check):
         copy[match.end() - 6 : match.end()] = rb"\u0041"
     return copy

@@ -46,6 +46,7 @@ class Writer:
         view = memoryview(lines)
         start = 0
         while start < len(lines):
+            self._attempts.check_time()
             room = self._config.chunk_bytes - self._bytes
             newline = lines.find(b"\n", start + room - 1)  # of the line that fills the chunk (C3)
             end = len(lines) if newline < 0 else newline + 1

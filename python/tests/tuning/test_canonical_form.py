@@ -1,4 +1,5 @@
 import pytest
+from memory_store import in_time
 
 from aggregator.splitter import MAX_DEPTH
 from aggregator.tuning.canonical_form import split_canonical
@@ -17,7 +18,7 @@ from aggregator.tuning.canonical_form import split_canonical
 def test_texts_in_this_form(text: bytes, lines: bytes | None) -> None:
     if lines is None:  # as deep as is allowed
         lines = text.removeprefix(b'{"Records":[').removesuffix(b"]}") + b"\n"
-    assert split_canonical(text, MAX_DEPTH) == lines
+    assert split_canonical(text, MAX_DEPTH, in_time) == lines
 
 
 @pytest.mark.parametrize(
@@ -35,4 +36,4 @@ def test_texts_in_this_form(text: bytes, lines: bytes | None) -> None:
     ],
 )
 def test_other_texts_are_left_to_the_plain_version(text: bytes) -> None:
-    assert split_canonical(text, MAX_DEPTH) is None
+    assert split_canonical(text, MAX_DEPTH, in_time) is None
