@@ -1,14 +1,16 @@
 """Requests whose attempts are told how to fail."""
 
 import asyncio
+import random
 import time
+from contextlib import suppress
 from itertools import count
 
 import pytest
 from memory_store import log_lines, with_attempts
 
 from aggregator import attempts as attempts_module
-from aggregator.attempts import Attempts, OutOfTimeError, open_attempts
+from aggregator.attempts import Attempts, OutOfTimeError, _Places, open_attempts
 from aggregator.errors import AggregationError, BadSourceError
 from aggregator.journal import Journal
 from aggregator.store import AttemptError
@@ -183,3 +185,107 @@ def test_time_in_the_queue_is_not_counted(capsys: pytest.CaptureFixture[str]) ->
     assert isinstance(phases, dict)
     assert phases["get"]["count"] == 3
     assert 300 <= phases["get"]["sum_ms"] < 550
+
+
+class Throttled:
+    """An attempt that is answered with ``SlowDown`` so often and then gives 7."""
+
+    def __init__(self, times: int) -> None:
+        self.made = 0
+        self._times = times
+
+    async def __call__(self) -> int:
+        self.made += 1
+        if self.made <= self._times:
+            raise AttemptError("503 SlowDown", again=True, code="SlowDown")
+        return 7
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that were asked for; none is made."""
+    asked: list[float] = []
+    sleep = asyncio.sleep
+
+    async def note(delay_s: float) -> None:
+        asked.append(delay_s)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", note)
+    monkeypatch.setattr(random, "uniform", lambda _, most: most)
+    return asked
+
+
+def test_slow_down_is_not_counted_and_has_its_own_pauses(pauses: list[float]) -> None:
+    attempt = Throttled(7)
+    assert with_attempts(lambda attempts: attempts.run("get", "key", attempt)) == 7
+    assert attempt.made == 8
+    assert pauses == [1, 2, 4, 4, 4, 4, 4]
+
+
+def test_a_final_answer_stays_final_whatever_its_code() -> None:
+    async def refused() -> None:
+        raise AttemptError("403 SlowDown", again=False, code="SlowDown")
+
+    with pytest.raises(AggregationError, match=r"^S3_ERROR: get key \(SlowDown\)$"):
+        with_attempts(lambda attempts: attempts.run("get", "key", refused))
+
+
+def test_slow_down_ends_with_the_time_of_the_run() -> None:
+    with pytest.raises(OutOfTimeError):
+        with_attempts(lambda run: run.run("get", "key", Throttled(99)), remaining_s=0.2)
+
+
+def test_from_publishing_on_slow_down_fails_before_the_time_is_up(pauses: list[float]) -> None:
+    async def work(attempts: Attempts) -> None:
+        attempts.finish_whatever_the_time()
+        await attempts.run("copy", "key", Throttled(99))
+
+    with pytest.raises(AggregationError, match=r"^S3_ERROR: copy key \(SlowDown\)$"):
+        with_attempts(work, remaining_s=3)
+    assert pauses == [1, 2]  # no pause was made, so the third would be the first to end too late
+
+
+def test_slow_down_halves_what_is_in_flight_and_success_raises_it() -> None:
+    async def most_at_once(places: _Places) -> int:
+        in_flight = most = 0
+
+        async def request() -> None:
+            nonlocal in_flight, most
+            async with places:
+                in_flight += 1
+                most = max(most, in_flight)
+                await asyncio.sleep(0)
+                in_flight -= 1
+                raise BadSourceError("MISSING")  # so that the bound stays
+
+        await asyncio.gather(*(request() for _ in range(9)), return_exceptions=True)
+        return most
+
+    async def work() -> list[int]:
+        places = _Places(8)
+        found = [await most_at_once(places)]
+        for _ in range(4):
+            with suppress(AttemptError):
+                async with places:
+                    await Throttled(1)()
+            found.append(await most_at_once(places))
+        for _ in range(9):
+            async with places:
+                pass
+        return [*found, await most_at_once(places)]
+
+    assert asyncio.run(work()) == [8, 4, 2, 1, 1, 8]
+
+
+def test_chunks_make_the_deadline_earlier() -> None:
+    async def work(attempts: Attempts) -> None:
+        attempts.reserve_time(200)  # of 240 quarters of a second
+        attempts.check_time()
+        attempts.reserve_time(241)
+        attempts.check_time()
+
+    with pytest.raises(OutOfTimeError) as caught:
+        with_attempts(work, remaining_s=60)
+    assert caught.traceback[-1].name == "check_time"
+    assert caught.traceback[-2].lineno == work.__code__.co_firstlineno + 3
