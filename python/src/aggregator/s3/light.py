@@ -3,15 +3,14 @@
 import asyncio
 import os
 import re
-from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from urllib.parse import quote, unquote_plus, urlencode
 from xml.etree import ElementTree
-from zlib import crc32
 
 from aggregator.config import Config
 from aggregator.errors import BadSourceError
+from aggregator.s3.checksum import checksum_of
 from aggregator.s3.credentials import Keys, environment_keys
 from aggregator.s3.light_http import Answer, LightHttp
 from aggregator.store import (
@@ -28,7 +27,6 @@ from aggregator.store import (
     whole_page,
 )
 
-_PIECE = 1 << 18
 _SIZE = re.compile("[0-9]{1,16}")
 
 
@@ -69,14 +67,14 @@ class LightStore:
         return Tagged(b"" if answer.too_large else body, _etag(answer))
 
     async def put(self, bucket: str, key: str, body: Body, content_type: str) -> None:
-        headers = {"content-type": content_type, "x-amz-checksum-crc32": _checksum(body)}
+        headers = {"content-type": content_type, "x-amz-checksum-crc32": checksum_of(body)}
         _accepted(await self._http.send("PUT", bucket, _path(key), headers, body))
 
     async def put_if(
         self, bucket: str, key: str, body: Body, content_type: str, etag: str | None
     ) -> str | None:
         condition = {"if-none-match": "*"} if etag is None else {"if-match": etag}
-        checksum = {"x-amz-checksum-crc32": _checksum(body)}
+        checksum = {"x-amz-checksum-crc32": checksum_of(body)}
         headers = {"content-type": content_type, **checksum, **condition}
         answer = await self._http.send("PUT", bucket, _path(key), headers, body)
         if is_unmet(answer.status, _error_code(answer)):
@@ -123,15 +121,6 @@ def _accepted(answer: Answer) -> bytes:
     if not 200 <= answer.status < 300:
         raise refusal(answer.status, _error_code(answer))
     return answer.body
-
-
-def _checksum(body: Body) -> str:
-    """CRC-32 in base64 (W14)."""
-    body.seek(0)
-    checksum = 0
-    while piece := body.read(_PIECE):
-        checksum = crc32(piece, checksum)
-    return b64encode(checksum.to_bytes(4)).decode()
 
 
 def _etag(answer: Answer) -> str:

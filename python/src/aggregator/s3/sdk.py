@@ -32,6 +32,7 @@ from botocore.exceptions import ClientError
 
 from aggregator.config import Config
 from aggregator.errors import BadSourceError, end_if_out_of_memory
+from aggregator.s3.checksum import checksum_of
 from aggregator.s3.container_credentials import LambdaCredentials
 from aggregator.s3.endpoint import Address, address_of
 from aggregator.s3.whole_heads import WholeHead
@@ -98,15 +99,13 @@ class SdkStore:
         return await self._call(_read_tagged, self._client(bucket), bucket, key, limit)
 
     async def put(self, bucket: str, key: str, body: Body, content_type: str) -> None:
-        body.seek(0)
-        request = {"Bucket": bucket, "Key": key, "Body": body, "ContentType": content_type}
+        request = _put_request(bucket, key, body, content_type)
         await self._call(self._client(bucket).put_object, **request)
 
     async def put_if(
         self, bucket: str, key: str, body: Body, content_type: str, etag: str | None
     ) -> str | None:
-        body.seek(0)
-        request = {"Bucket": bucket, "Key": key, "Body": body, "ContentType": content_type}
+        request = _put_request(bucket, key, body, content_type)
         condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
         put = self._client(bucket).put_object
         answer = await self._call(_unless_unmet, put, **request, **condition)
@@ -150,6 +149,18 @@ class SdkStore:
             end_if_out_of_memory(error)
             self._close_idle()
             raise AttemptError(f"{type(error).__name__}: {error}", again=True) from error
+
+
+def _put_request(bucket: str, key: str, body: Body, content_type: str) -> dict[str, Any]:
+    # By itself the SDK sends the checksum of a stream behind it, in chunks (W14).
+    checksum = checksum_of(body)
+    return {
+        "Bucket": bucket,
+        "Key": key,
+        "Body": body,
+        "ContentType": content_type,
+        "ChecksumCRC32": checksum,
+    }
 
 
 def _read(client: "S3Client", bucket: str, key: str, limit: int) -> bytes:
