@@ -50,3 +50,16 @@ test('a put on a condition has the ETag or the refusal, another put is S3_ERROR'
   await assert.rejects(store.putIf({ ...request, IfMatch: '"e"' }), { code: 'CHANGED' });
   await assert.rejects(store.put(request), { message: 'S3_ERROR: put k (PreconditionFailed)' });
 });
+
+test('a code of S3 counts only with its own status', async () => {
+  const answers = [refusal(503, 'NoSuchKey'), refusal(500, 'InvalidObjectState')];
+  const { store, log } = open({
+    get: async () => {
+      const answer = answers.shift();
+      if (answer) throw answer;
+      return { bytes: Buffer.from('x'), etag: undefined };
+    },
+  });
+  assert.equal(String(await store.get('bucket', 'k', 9)), 'x');
+  assert.equal(log.length, 2);
+});
