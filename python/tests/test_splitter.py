@@ -173,3 +173,30 @@ def test_both_ways_agree(pieces: list[bytes]) -> None:
     )
     if canonical is not None:
         assert split_any(text, in_time) == canonical
+
+
+class TimeIsUpError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("text", "looks"),
+    [
+        (b'{"Records":[' + b"{}," * 3000 + b"{}]}", 4),  # canonical: one in 1,000 records
+        (b'{ "Records":[' + b"{}," * 3000 + b"{}]}", 3000),
+        (b'{ "Records":[{"a":[' + b"[]," * 9000 + b"[]]}]}", 4),  # one in 4,096 brackets
+        (b'{"Records":[{"a":"' + b"\\ud800" * 9000 + b'"}]}', 2),
+        ('{"a":"é'.encode() + b" " * (3 << 20), 3),
+    ],
+)
+def test_the_time_is_checked_within_a_source(text: bytes, looks: int) -> None:
+    left = looks - 1
+
+    def check() -> None:
+        nonlocal left
+        if left == 0:
+            raise TimeIsUpError
+        left -= 1
+
+    with pytest.raises(TimeIsUpError):
+        split_records(text, check)
