@@ -148,6 +148,7 @@ def test_expired_keys_end_the_run_without_another_attempt(
     s3.accepts = lambda _key, _token: False
     s3.begin(day())
     with LocalSandbox(artefact, environment(artefact, s3)) as sandbox:
-        assert sandbox.invoke(EVENT).error == "S3_ERROR: put 2024/02/08/_claim.json"
+        error = sandbox.invoke(EVENT).error
+    assert error == "S3_ERROR: put 2024/02/08/_claim.json (ExpiredToken)"
     requests, _ = s3.take_requests()
     assert len(requests) == 1

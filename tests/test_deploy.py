@@ -176,9 +176,10 @@ def test_the_schedules_message_aggregates_the_day_before(
 
 
 def test_a_day_that_failed_is_tried_again(stack: Deployment, relay: Relay, s3: ScriptedS3) -> None:
-    begin(s3, Fault("get", GOOD, status=503, code="SlowDown", times=5))
+    begin(s3, Fault("get", GOOD, status=503, code="ServiceUnavailable", times=5))
     send(stack, relay, date(2024, 2, 7))
-    assert [each.error for each in relay.drain()] == [f"S3_ERROR: get {GOOD}", None]
+    failure = f"S3_ERROR: get {GOOD} (ServiceUnavailable)"
+    assert [each.error for each in relay.drain()] == [failure, None]
     assert (left(stack, "QueueUrl"), left(stack, "DeadLetterQueueUrl")) == (0, 0)
 
 

@@ -68,8 +68,7 @@ func (r *Reader) Bodies(
 	}
 }
 
-// errLast is the window's own, because an error of S3 may wrap io.EOF.
-var errLast = errors.New("no source follows")
+var errLast = errors.New("no source follows") // not io.EOF, which an error of S3 may wrap
 
 // window is the sources that were asked for and are not yet written.
 type window struct {
@@ -78,8 +77,7 @@ type window struct {
 	fetching       *tuning.Workers
 }
 
-// place is that of a source in the window, or the end of a page. The end stands in the queue,
-// too, so that the page counts as passed only after its sources.
+// place is a source's in the window, or the end of a page, which follows the page's sources.
 type place struct {
 	fetched chan Fetched // nil: the end of a page
 	leave   func()       // to be called when the consumer is done with it
