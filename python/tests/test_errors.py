@@ -49,6 +49,6 @@ except OSError as error:
 print("never")
 """
     env = {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", program]
-    ended = subprocess.run(command, env=env, capture_output=True, text=True, check=False)  # noqa: S603
+    argv = [sys.executable, "-c", program]
+    ended = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)  # noqa: S603
     assert (ended.returncode, ended.stdout) == (1, "alive\n"), ended.stderr
