@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import built
 
 from harness.fixtures.recipe import Recipe, make_day
 from harness.fixtures.staging import stage
-from harness.model import HarnessError, NotReady
+from harness.model import Artefact, HarnessError, NotReady
 from harness.query.ddl import create_table, is_external_table, metastore_table, statements
+from harness.query.layouts import layouts
+from harness.query.measure import Outcome, Request, measure
 from harness.targets.local.s3server import S3Server
 from harness.targets.local.trino_server import SCHEMA, TrinoServer
 from harness.toolchain.paths import ROOT
@@ -48,8 +51,7 @@ class Lake:
     records: Mapping[date, Sequence[Record]]
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with self.trino.connect() as connection:
-            return [tuple(row) for row in connection.cursor().execute(sql).fetchall()]
+        return self.trino.query(sql)[0]
 
     def of_day(self) -> Sequence[Record]:
         return self.records[DAYS[0]]
@@ -182,6 +184,56 @@ def test_columns_hold_the_values_of_their_keys(lake: Lake) -> None:
     (found,) = lake.rows(f"SELECT {counts} FROM cloudtrail_records WHERE day = '2024/02/08'")
     assert dict(zip(keys.values(), found, strict=True)) == wanted
     assert {key for record in lake.of_day() for key in record} <= set(keys.values())
+
+
+# ---- the command query, on a small scale ----
+
+
+@pytest.fixture(scope="module")
+def asked(lake: Lake) -> Outcome:
+    """Two days on each kind of layout. ``lake`` says whether Trino can be had."""
+    assert lake
+    artefact = built("go")
+    assert isinstance(artefact, Artefact), artefact
+    days = {
+        day: [
+            each
+            for each in make_day(Recipe(1, 60, day=day, variation=number, one_line=True))
+            if each.records is not None
+        ]
+        for number, day in enumerate((date(2024, 2, 8), date(2024, 2, 9)), 1)
+    }
+    chosen = layouts(["raw", "chunks", "parquet", "iceberg", "injected", "registered"], [64])
+    return measure(Request(days, chosen, 1), artefact.with_client("light"), lambda _: None)
+
+
+def test_every_layout_answers_right_and_injected_days_must_be_named(asked: Outcome) -> None:
+    assert len(asked.asked) == 6 * 5
+    refused = {(each.layout, each.question) for each in asked.asked if each.wrong is not None}
+    assert refused == {
+        ("injected", name)
+        for name in ("one event name, all days", "one event id, all days", "no condition")
+    }
+
+
+def test_a_query_of_all_reads_each_object_once(asked: Outcome) -> None:
+    for name in ("raw", "chunks", "registered"):
+        found = asked.of(name, "no condition")
+        assert found is not None
+        (sample,) = found.samples
+        assert sample.requests["GET"] == asked.making[name].objects, name
+        assert sample.read_bytes == asked.making[name].stored_bytes
+    assert asked.making["raw"].objects == asked.sources == 120
+    assert asked.making["chunks"].objects == 2
+
+
+def test_making_costs_what_was_asked_of_s3(asked: Outcome) -> None:
+    made = {name: each.requests for name, each in asked.making.items()}
+    assert made["raw"] == {}
+    assert made["chunks"]["GET"] >= asked.sources  # and some for the manifests
+    for name in ("parquet", "iceberg"):
+        assert made[name]["PUT"] > made["chunks"]["PUT"]
+        assert asked.making[name].dollars > asked.making["chunks"].dollars > 0
 
 
 # ---- the translation alone ----

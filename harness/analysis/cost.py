@@ -107,6 +107,12 @@ def s3_price(operation: str) -> float:
     return float(_prices()["s3"][operation])
 
 
+def athena_cost(read_bytes: float) -> float:
+    """US dollars for a query of Athena that reads so much, without its requests to S3."""
+    prices = _prices()["athena"]
+    return max(read_bytes, float(prices["least_bytes"])) / 1e12 * float(prices["tb_read"])
+
+
 def price_list() -> str:
     """The name of the price list, for a sentence."""
     prices = _prices()

@@ -132,10 +132,14 @@ def positives(text: str) -> tuple[int, ...]:
 
 
 def latencies(text: str) -> tuple[Latency, ...]:
+    return tuple(latency(each) for each in text.split(","))
+
+
+def latency(text: str) -> Latency:
     from harness.targets.local.latency import parse_latency
 
     try:
-        return tuple(parse_latency(each) for each in text.split(","))
+        return parse_latency(text)
     except UsageError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

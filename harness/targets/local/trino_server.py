@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import requests
 import trino
@@ -30,7 +32,8 @@ SCHEMA = "trail"
 #: The server's heap. With it the process takes about 1.1 GB of memory.
 HEAP_MB = 1024
 _JDK = 25
-_START_TIMEOUT_S = 180
+_START_TIMEOUT_S = 300
+_NO_NODE_TIMEOUT_S = 60
 _CONFIG = """\
 coordinator=true
 node-scheduler.include-coordinator=true
@@ -65,6 +68,7 @@ hive.metastore.disable-location-checks=true
 hive.partition-projection-enabled=true
 hive.recursive-directories=true
 hive.non-managed-table-writes-enabled=true
+hive.allow-register-partition-procedure=true
 hive.storage-format=PARQUET
 hive.compression-codec=ZSTD
 """
@@ -159,6 +163,25 @@ class TrinoServer:
             catalog=catalog,
             schema=schema,
         )
+
+    def query(self, sql: str) -> tuple[list[tuple[Any, ...]], Mapping[str, Any]]:
+        """The rows of a statement, and the server's statistics of it.
+
+        On a busy machine the server may miss its own sign of life, and has no node for a moment.
+        Then the statement is repeated: it has not begun. Raises ``trino``'s own errors.
+        """
+        with self.connect() as connection:
+            end = time.monotonic() + _NO_NODE_TIMEOUT_S
+            while True:
+                cursor = connection.cursor()
+                try:
+                    rows = [tuple(row) for row in cursor.execute(sql).fetchall()]
+                except trino.exceptions.TrinoQueryError as error:
+                    if error.error_name != "NO_NODES_AVAILABLE" or time.monotonic() > end:
+                        raise
+                    time.sleep(0.5)
+                    continue
+                return rows, cursor.stats or {}
 
     @property
     def metastore(self) -> Path:

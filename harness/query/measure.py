@@ -1,0 +1,287 @@
+"""Makes the days and the layouts, asks each question of each layout, and checks every answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date
+from urllib.parse import urlsplit
+
+from harness.analysis.cost import gb_second_prices, request_price
+from harness.fixtures.staging import ExpectedDay, StagedObject, stage
+from harness.model import Artefact, HarnessError
+from harness.query.lake import CHUNKS, SOURCES, TABLES, Lake, RefusedError, Spent, requests_cost
+from harness.query.layouts import Days, Layout
+from harness.query.questions import Answer, Known, Question, questions
+from harness.scratch import scratch
+from harness.targets.interface import Latency
+from harness.targets.local.latency import delayed
+from harness.targets.local.s3server import S3Server
+from harness.targets.local.sandbox import LocalSandbox
+from harness.targets.local.trino_server import SCHEMA, TrinoServer
+from harness.terminal import Progress
+
+#: A question that took so long on a layout is not asked again.
+_LONGEST_S = 60.0
+_MB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to measure. ``days`` gives the sources of each day, in key order."""
+
+    days: Mapping[date, Iterable[StagedObject]]
+    layouts: Sequence[Layout]
+    rounds: int
+    latency: Latency | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """The cost of making a layout, in US dollars and seconds; nothing for the sources."""
+
+    dollars: float = 0.0
+    seconds: float = 0.0
+    requests: Mapping[str, int] = field(default_factory=dict)
+    objects: int = 0
+    stored_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question that was asked of a layout. ``wrong`` says why there are no samples."""
+
+    layout: str
+    question: str
+    samples: Sequence[Spent] = ()
+    wrong: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All figures of a run."""
+
+    days: Sequence[date]
+    sources: int
+    records: int
+    source_bytes: int
+    layouts: Sequence[Layout]
+    making: Mapping[str, Making]
+    asked: Sequence[Asked]
+    trino_rss_bytes: int | None
+    latency: Latency | None
+
+    def of(self, layout: str, question: str) -> Asked | None:
+        return next(
+            (each for each in self.asked if (each.layout, each.question) == (layout, question)),
+            None,
+        )
+
+    def questions(self) -> list[str]:
+        return list(dict.fromkeys(each.question for each in self.asked))
+
+    def answers_differ(self) -> bool:
+        """Whether a layout gave an answer that is not that of the records."""
+        return any(each.wrong is not None and _DIFFERS in each.wrong for each in self.asked)
+
+
+_DIFFERS = "the answer differs"
+
+
+def measure(request: Request, artefact: Artefact, progress: Progress) -> Outcome:
+    """Run it all. ``artefact`` is the function that makes the chunks."""
+    known = Known()
+    with S3Server(access_log=True) as s3, scratch("days") as folder:
+        for bucket in (SOURCES, CHUNKS, TABLES):
+            s3.bucket_path(bucket)
+        progress(f"staging {len(request.days)} days")
+        expected: list[ExpectedDay] = []
+        for day, objects in request.days.items():
+
+            def put(each: StagedObject, day: date = day) -> None:
+                s3.put_file(SOURCES, each.key, each.body, each.content_encoding)
+                known.add(day, each.records or ())
+
+            expected.append(stage(objects, put, folder / f"{day}", day, _MB))
+        days = _describe(s3, list(request.days))
+        with _endpoint(s3, request.latency) as endpoint, TrinoServer(s3, endpoint) as server:
+            lake = Lake(s3, server)
+            lake.run(f"CREATE SCHEMA {SCHEMA}")
+            made = _Makers(lake, artefact, endpoint, expected, progress)
+            making = {each.name: made.layout(each, days) for each in request.layouts}
+            asked = list(
+                _ask(lake, request, questions(known, days.days), progress),
+            )
+            rss = server.peak_rss_bytes()
+    return Outcome(
+        days.days,
+        sum(each.sources for each in expected),
+        known.records,
+        sum(each.source_bytes for each in expected),
+        request.layouts,
+        making,
+        asked,
+        rss,
+        request.latency,
+    )
+
+
+@contextmanager
+def _endpoint(s3: S3Server, latency: Latency | None) -> Iterator[str]:
+    if latency is None:
+        yield s3.endpoint
+        return
+    port = urlsplit(s3.endpoint).port
+    assert port is not None
+    with delayed(port, latency) as late:
+        yield f"http://127.0.0.1:{late}"
+
+
+def _describe(s3: S3Server, days: Sequence[date]) -> Days:
+    """The accounts and regions of the keys AWSLogs/{account}/CloudTrail/{region}/yyyy/mm/dd/."""
+    places = [
+        path.relative_to(s3.bucket_path(SOURCES)).parts[1:4]
+        for path in s3.bucket_path(SOURCES).glob("AWSLogs/*/CloudTrail/*")
+    ]
+    return Days(days, sorted({each[0] for each in places}), sorted({each[2] for each in places}))
+
+
+class _Makers:
+    """Makes the layouts. Chunks of one size are made once, and each layout of them costs them."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        artefact: Artefact,
+        endpoint: str,
+        expected: Sequence[ExpectedDay],
+        progress: Progress,
+    ) -> None:
+        self._lake = lake
+        self._artefact = artefact
+        self._endpoint = endpoint
+        self._expected = expected
+        self._progress = progress
+        self._chunks: dict[int, Making] = {}
+
+    def layout(self, layout: Layout, days: Days) -> Making:
+        self._progress(f"making {layout.name}")
+        before = Making()
+        if layout.chunk_mb is not None:
+            if layout.chunk_mb not in self._chunks:
+                self._chunks[layout.chunk_mb] = self._make_chunks(layout.chunk_mb)
+            before = self._chunks[layout.chunk_mb]
+        begin = time.monotonic()
+        spent = layout.make(self._lake, days)
+        if not spent:  # the table is new, its files are those of before
+            if layout.chunk_mb is not None:
+                return before
+            return self._weighed(before, SOURCES, "AWSLogs/")
+        made = replace(
+            before,
+            dollars=before.dollars + sum(each.dollars for each in spent),
+            seconds=before.seconds + time.monotonic() - begin,
+            requests=_sum(before.requests, *(each.requests for each in spent)),
+        )
+        return self._weighed(made, TABLES, f"{layout.name}/")
+
+    def _make_chunks(self, size: int) -> Making:
+        """Run the function for each day, as the template's schedule does."""
+        implementation = self._artefact.implementation
+        settings = {
+            **implementation.environment,
+            **self._lake.s3.env(),
+            "AWS_ENDPOINT_URL_S3": self._endpoint,
+            **{"SRC_BUCKET": SOURCES, "SRC_PREFIX": ""},
+            **{"DST_BUCKET": CHUNKS, "DST_PREFIX": f"{size}/"},
+            "CHUNK_BYTES": str(size * _MB),
+        }
+        self._lake.requests()
+        milliseconds = 0.0
+        with LocalSandbox(self._artefact, settings) as sandbox:
+            for expected in self._expected:
+                day = expected.day
+                done = sandbox.invoke({"year": day.year, "month": day.month, "day": day.day})
+                result = done.result
+                if done.error is not None or not isinstance(result, dict):
+                    raise HarnessError(f"the function failed on {day}: {done.error}")
+                if (result["sources"], result["records"]) != (expected.sources, expected.records):
+                    raise HarnessError(f"the function's result of {day} is wrong: {result}")
+                milliseconds += (done.init_ms or 0) + (done.duration_ms or 0)
+        requests = self._lake.requests()
+        gigabytes = implementation.memory_mb / 1024
+        run = milliseconds / 1000 * gigabytes * gb_second_prices()["arm64"]
+        dollars = run + len(self._expected) * request_price() + requests_cost(requests)
+        made = Making(dollars, milliseconds / 1000, requests)
+        return self._weighed(made, CHUNKS, f"{size}/")
+
+    def _weighed(self, making: Making, bucket: str, folder: str) -> Making:
+        """The making with the number and size of the objects that queries read."""
+        files = (self._lake.s3.bucket_path(bucket) / folder).rglob("*")
+        sizes = [
+            path.stat().st_size
+            for path in files
+            if path.is_file() and not path.name.startswith((".", "_"))
+        ]
+        return replace(making, objects=len(sizes), stored_bytes=sum(sizes))
+
+
+def _sum(*each: Mapping[str, int]) -> Mapping[str, int]:
+    names = sorted({name for one in each for name in one})
+    return {name: sum(one.get(name, 0) for one in each) for name in names}
+
+
+def _ask(
+    lake: Lake, request: Request, asked: Sequence[Question], progress: Progress
+) -> Iterator[Asked]:
+    """Rounds of all layouts, so that a busy moment of the machine disturbs all of them alike.
+
+    The first round checks the answers, and is not timed: the server compiles its code in it.
+    """
+    for question in asked:
+        found: dict[str, list[Spent]] = {}
+        wrong: dict[str, str] = {}
+        slow: dict[str, Spent] = {}
+        for number in range(request.rounds + 1):
+            progress(f"{question.name}: round {number} of {request.rounds}")
+            for layout in request.layouts:
+                if layout.name in wrong or layout.name in slow:
+                    continue
+                fault, spent = _ask_once(lake, layout, question)
+                if fault is not None:
+                    wrong[layout.name] = fault
+                elif spent is not None and spent.total_ms > _LONGEST_S * 1000:
+                    slow[layout.name] = spent
+                elif spent is not None and number > 0:
+                    found.setdefault(layout.name, []).append(spent)
+        for layout in request.layouts:
+            name = layout.name
+            if name in wrong:
+                yield Asked(name, question.name, wrong=wrong[name])
+            else:
+                samples = found.get(name) or [slow[name]]
+                yield Asked(name, question.name, samples)
+
+
+def _ask_once(lake: Lake, layout: Layout, question: Question) -> tuple[str | None, Spent | None]:
+    day_is = layout.day_is(question.day) if question.day is not None else ""
+    try:
+        rows, spent = lake.run(question.sql.format(records=layout.records, day_is=day_is))
+    except RefusedError as error:
+        return f"the engine refuses it: {error}", None
+    if _plain(rows) != _plain(question.answer):
+        return f"{_DIFFERS}: {_difference(rows, question.answer)}", None
+    return None, spent
+
+
+def _plain(rows: Answer) -> Answer:
+    return [tuple(row) for row in rows]
+
+
+def _difference(found: Answer, wanted: Answer) -> str:
+    if len(found) != len(wanted):
+        return f"{len(found)} rows, expected {len(wanted)}"
+    pair = next((a, b) for a, b in zip(found, wanted, strict=True) if a != b)
+    return f"{pair[0]}, expected {pair[1]}"

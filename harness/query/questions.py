@@ -1,0 +1,89 @@
+"""The questions that are asked of each layout, and the answers that the records themselves give."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import msgspec
+
+#: Rows of an answer, in their order.
+type Answer = list[tuple[Any, ...]]
+
+
+class _Record(msgspec.Struct, rename="camel"):
+    event_name: str = ""
+    event_id: str = msgspec.field(name="eventID", default="")
+    recipient_account_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question in SQL, with ``{records}`` in place of the table.
+
+    ``{day_is}`` stands for the layout's own condition for ``day``. A question without ``day`` reads
+    every day.
+    """
+
+    name: str
+    sql: str
+    answer: Answer
+    day: date | None = None
+
+
+@dataclass
+class Known:
+    """What the maker of the days knows: counts by day, account and event name, and one record."""
+
+    counts: Counter[tuple[date, str, str]] = field(default_factory=Counter)
+    ids: dict[str, tuple[date, str]] = field(default_factory=dict)
+
+    def add(self, day: date, texts: Iterable[bytes]) -> None:
+        last = None
+        for text in texts:
+            last = msgspec.json.decode(text, type=_Record)
+            self.counts[day, last.recipient_account_id, last.event_name] += 1
+        if last is not None and last.event_id:
+            self.ids[last.event_id] = (day, last.event_name)
+
+    @property
+    def records(self) -> int:
+        return self.counts.total()
+
+
+def questions(known: Known, days: Sequence[date]) -> list[Question]:
+    """The questions about the middle day, the busiest account, the commonest event, and one id."""
+    day = days[len(days) // 2]
+    by_name, by_account, of_day = Counter[str](), Counter[str](), Counter[str]()
+    for (when, account, name), count in known.counts.items():
+        by_name[name] += count
+        if when == day:
+            of_day[name] += count
+            by_account[account] += count
+    account = by_account.most_common(1)[0][0] if by_account else ""
+    event = by_name.most_common(1)[0][0]
+    needle = next((each for each, (when, _) in known.ids.items() if when == day), "")
+    count_by_name = "SELECT eventname, count(*) FROM {records} %s GROUP BY 1 ORDER BY 1"
+    return [
+        Question("one day", count_by_name % "WHERE {day_is}", sorted(of_day.items()), day),
+        Question(
+            "one account of one day",
+            f"SELECT count(*) FROM {{records}} WHERE {{day_is}} AND account = '{account}'",
+            [(by_account[account],)],
+            day,
+        ),
+        Question(
+            "one event name, all days",
+            f"SELECT count(*) FROM {{records}} WHERE eventname = '{event}'",
+            [(by_name[event],)],
+        ),
+        Question(
+            "one event id, all days",
+            f"SELECT eventname FROM {{records}} WHERE eventid = '{needle}'",
+            [(known.ids[needle][1],)] if needle else [],
+        ),
+        Question("no condition", count_by_name % "", sorted(by_name.items())),
+    ]

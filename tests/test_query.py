@@ -1,0 +1,343 @@
+"""`query` without Trino: questions, the log of requests, prices, break-even, tables and faults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from sqlglot import exp
+from trino.exceptions import TrinoQueryError
+
+from harness.fixtures.recipe import Recipe, make_day
+from harness.model import HarnessError, UsageError
+from harness.query import lake as lakes
+from harness.query.choice import advice, break_even
+from harness.query.ddl import metastore_table
+from harness.query.lake import Lake, RefusedError, Spent
+from harness.query.layouts import PLACES, STYLES, Days, Layout, layouts
+from harness.query.measure import Asked, Making, Outcome, Request, _ask
+from harness.query.questions import Answer, Known, Question, questions
+from harness.query.tables import render, to_json
+from harness.targets.local.trino_server import TrinoServer
+
+DAYS = (date(2024, 2, 1), date(2024, 2, 2), date(2024, 2, 3))
+#: Three lines as the S3 server writes them, and its first one.
+LOG = """\
+log starts 2026-11-27 13:24:09.030658857 +0000 UTC m=+0.082097097
+rosetta lake [27/November/2026:12:56:52 +0000] 127.0.0.1 rosetta A s3_HeadObject i/a /lake/i/a 200
+rosetta lake [27/November/2026:12:56:52 +0000] 127.0.0.1 rosetta A s3_GetObject i/a /lake/i/a 200
+rosetta lake [27/November/2026:12:56:52 +0000] 127.0.0.1 rosetta A s3_ListObjectsV2 - /lake 200
+"""
+
+
+def spent(requests: Mapping[str, int], read_bytes: int, total_ms: float = 10.0) -> Spent:
+    return Spent(requests, read_bytes, 1.0, total_ms, 5.0, 1000)
+
+
+def layout(name: str) -> Layout:
+    return Layout(name, f"about {name}", lambda _lake, _days: [], name)
+
+
+def outcome(*asked: Asked, making: Mapping[str, Making]) -> Outcome:
+    chosen = [layout(name) for name in making]
+    return Outcome(DAYS, 6, 60, 5000, chosen, making, asked, None, None)
+
+
+# ---- what is known, and the questions ----
+
+
+def known_days() -> Known:
+    known = Known()
+    for day, account, name in (
+        (DAYS[0], "1", "Get"),
+        (DAYS[1], "1", "Get"),
+        (DAYS[1], "2", "Get"),
+        (DAYS[1], "2", "Put"),
+        (DAYS[2], "1", "Put"),
+        (DAYS[2], "1", "Get"),
+    ):
+        record = {"eventName": name, "recipientAccountId": account, "eventID": f"{day} {name}"}
+        known.add(day, [json.dumps(record).encode()])
+    return known
+
+
+def test_the_answers_follow_from_the_records() -> None:
+    asked = {each.name: each for each in questions(known_days(), DAYS)}
+    assert asked["one day"].answer == [("Get", 2), ("Put", 1)]
+    assert asked["one account of one day"].answer == [(2,)]
+    assert "account = '2'" in asked["one account of one day"].sql
+    assert asked["one event name, all days"].answer == [(4,)]
+    assert asked["one event id, all days"].answer == [("Get",)]
+    assert asked["no condition"].answer == [("Get", 4), ("Put", 2)]
+    assert [name for name, each in asked.items() if each.day] == [
+        "one day",
+        "one account of one day",
+    ]
+
+
+def test_days_of_one_seed_have_the_same_accounts_and_other_records() -> None:
+    made = [
+        list(make_day(Recipe(1, 200, day=day, variation=number, one_line=True)))
+        for number, day in enumerate(DAYS[:2], 1)
+    ]
+    first, second = (
+        {each.key.split("/")[1] for each in day if each.records is not None} for day in made
+    )
+    assert first == second
+    texts = [{text for each in day for text in each.records or ()} for day in made]
+    assert not texts[0] & texts[1]
+    bodies = [each.body for day in made for each in day if each.content_encoding is None]
+    assert bodies
+    assert all(b"\n" not in body for body in bodies)
+
+
+# ---- requests and prices ----
+
+
+class FakeTrino:
+    """Answers each statement with ``rows``, and logs requests."""
+
+    def __init__(self, log: Path, rows: Answer) -> None:
+        self._log = log
+        self._rows = rows
+        self.stats = dict.fromkeys(
+            ("physicalInputBytes", "planningTimeMillis", "cpuTimeMillis", "peakMemoryBytes"), 7
+        ) | {"elapsedTimeMillis": 12, "queuedTimeMillis": 2}
+
+    def query(self, _sql: str) -> tuple[Answer, Mapping[str, int]]:
+        with self._log.open("a") as file:
+            file.write(LOG)
+        return self._rows, self.stats
+
+
+def lake_with(log: Path, rows: Answer) -> Lake:
+    server = cast(Any, FakeTrino(log, rows))
+    return Lake(cast(Any, SimpleNamespace(access_log=log)), server)
+
+
+def test_the_requests_of_a_statement_are_those_of_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(LOG * 3)  # of another statement
+    rows, cost = lake_with(log, [(1,)]).run("SELECT 1")
+    assert rows == [(1,)]
+    assert cost.requests == {"GET": 1, "HEAD": 1, "LIST": 1}
+    assert (cost.read_bytes, cost.total_ms) == (7, 10)
+
+
+def test_a_log_of_another_form_is_an_error(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("rosetta lake GET /\n")
+    with pytest.raises(HarnessError, match="a line of another form: rosetta lake GET"):
+        lake_with(log, []).requests()
+
+
+def test_a_query_costs_ten_megabytes_at_least_and_its_requests() -> None:
+    least = spent({}, 1)
+    assert least.dollars == pytest.approx(10e6 / 1e12 * 5)
+    assert spent({}, 10**12).dollars == pytest.approx(5)
+    requests = spent({"GET": 1000, "HEAD": 1000, "LIST": 1000, "DELETE": 1000}, 1)
+    assert requests.dollars - least.dollars == pytest.approx(0.0004 * 2 + 0.005)
+
+
+def test_a_layout_pays_as_soon_as_it_saved_its_making() -> None:
+    making = {"raw": Making(), "chunks": Making(dollars=0.01)}
+    asked = (
+        Asked("raw", "q", [spent({"GET": 10_000}, 1)]),
+        Asked("chunks", "q", [spent({"GET": 1}, 1)]),
+    )
+    saved = 9_999 * 0.0000004
+    found = break_even(outcome(*asked, making=making), "chunks", "q")
+    assert found is not None
+    assert (found - 1) * saved < 0.01 <= found * saved
+    turned = (Asked("raw", "q", asked[1].samples), Asked("chunks", "q", asked[0].samples))
+    assert break_even(outcome(*turned, making=making), "chunks", "q") is None
+
+
+def test_the_report_says_which_layout_to_choose_and_why_one_has_no_figures() -> None:
+    making = {"raw": Making(), "chunks": Making(dollars=0.01), "injected": Making(dollars=0.01)}
+    run = outcome(
+        Asked("raw", "q", [spent({"GET": 10_000}, 1, ms) for ms in (30, 10, 20)]),
+        Asked("chunks", "q", [spent({"GET": 1}, 1)]),
+        Asked("injected", "q", wrong="the engine refuses it: name a day"),
+        making=making,
+    )
+    text = render(run)
+    assert "For 'q' choose chunks" in advice(run)
+    assert "Not for every question: injected." in text
+    assert "injected, q: the engine refuses it: name a day" in text
+    (row,) = [line for line in text.splitlines() if line.startswith("raw ") and "10,000" in line]
+    assert "20 [10-30]" in row
+    assert "| injected | no figures, see below" in " ".join(render(run, "github").split())
+    exported = json.loads(json.dumps(to_json(run)))
+    assert [each["wrong"] is None for each in exported["questions"]] == [True, True, False]
+    assert exported["questions"][1]["pays_after"] == break_even(run, "chunks", "q")
+    assert not run.answers_differ()
+
+
+# ---- answers are checked ----
+
+
+def answer(rows: Answer, monkeypatch: pytest.MonkeyPatch, rounds: int = 2) -> list[Asked]:
+    def run(_self: object, sql: str) -> tuple[Answer, Spent]:
+        if "refused" in sql:
+            raise RefusedError("name a day")
+        return rows, spent({"GET": 1}, 1)
+
+    monkeypatch.setattr(lakes.Lake, "run", run)
+    bare = object.__new__(Lake)
+    request = Request({}, [layout("good"), layout("refused")], rounds)
+    question = Question("q", "SELECT a FROM {records}", [(1,)])
+    return list(_ask(bare, request, [question], lambda _: None))
+
+
+def test_a_right_answer_has_a_sample_for_each_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    good, refused = answer([(1,)], monkeypatch)
+    assert (good.wrong, len(good.samples)) == (None, 2)
+    assert (refused.wrong, refused.samples) == ("the engine refuses it: name a day", ())
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [([(2,)], r"(2,), expected (1,)"), ([], "0 rows, expected 1"), ([(1,)] * 2, "2 rows")],
+)
+def test_a_wrong_answer_has_a_reason_and_no_times(
+    rows: Answer, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong, _ = answer(rows, monkeypatch)
+    assert wrong.samples == ()
+    assert wrong.wrong is not None
+    assert f"the answer differs: {words}" in wrong.wrong
+    assert outcome(wrong, making={"good": Making()}).answers_differ()
+
+
+# ---- layouts ----
+
+
+def parameters_of(name: str, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Any]:
+    """The table that a layout creates."""
+    made: list[Mapping[str, Any]] = []
+
+    def create(statement: exp.Expr, _metastore: Path, _schema: str) -> str:
+        made.append(metastore_table(statement))
+        return "t"
+
+    monkeypatch.setattr("harness.query.layouts.create_table", create)
+    (chosen,) = layouts([name], [64])
+    statements: Sequence[str] = []
+    fake = SimpleNamespace(
+        server=SimpleNamespace(metastore=Path()),
+        run=lambda sql: (statements.append(sql), spent({}, 0)),  # type: ignore[attr-defined]
+    )
+    chosen.make(cast(Any, fake), Days(DAYS, ["1", "2"], ["eu-west-1"]))
+    return {**made[0], "statements": statements, "records": chosen.records, "chosen": chosen}
+
+
+def test_the_sources_are_projected_by_account_region_and_day(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = parameters_of("raw", monkeypatch)
+    assert [each["name"] for each in made["partitionColumns"]] == ["account", "region", "day"]
+    parameters = made["parameters"]
+    assert parameters["projection.account.values"] == "1,2"
+    assert parameters["projection.day.range"] == "2024/02/01,2024/02/03"
+    assert parameters["storage.location.template"] == (
+        "s3://source-bucket/AWSLogs/${account}/CloudTrail/${region}/${day}/"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "span"),
+    [
+        ("chunks", "date", "2024/02/01,2024/02/03"),
+        ("from 2013", "date", "2013/01/01,NOW"),
+        ("enum", "enum", None),
+        ("injected", "injected", None),
+        ("integers", "integer", "1,31"),
+    ],
+)
+def test_each_kind_of_partitions_is_a_change_of_the_published_table(
+    name: str, kind: str, span: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parameters = parameters_of(name, monkeypatch)["parameters"]
+    assert parameters["projection.day.type"] == kind
+    assert parameters.get("projection.day.range") == span
+    assert parameters["storage.location.template"].startswith("s3://chunks/64/${")
+
+
+def test_registered_partitions_are_added_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = parameters_of("registered", monkeypatch)
+    assert not [name for name in made["parameters"] if name.startswith(("projection", "storage"))]
+    assert len(made["statements"]) == len(DAYS)
+    assert "ARRAY['2024/02/03'], 's3://chunks/64/2024/02/03/'" in made["statements"][-1]
+
+
+def test_parquet_is_written_in_statements_of_at_most_a_hundred_days(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("harness.query.layouts.MOST_PARTITIONS", 2)
+    create, insert = parameters_of("parquet", monkeypatch)["statements"]
+    assert create.startswith("CREATE TABLE hive.trail.as_parquet")
+    assert "BETWEEN '2024/02/01' AND '2024/02/02'" in create
+    assert insert.startswith("INSERT INTO hive.trail.as_parquet")
+    assert "BETWEEN '2024/02/03' AND '2024/02/03'" in insert
+
+
+def test_sizes_of_chunks_are_layouts_of_their_own() -> None:
+    assert [(each.name, each.chunk_mb) for each in layouts(["raw", "chunks"], [16, 64])] == [
+        ("raw", None),
+        ("chunks 16 MB", 16),
+        ("chunks 64 MB", 64),
+    ]
+    assert {each.name for each in STYLES} >= {"chunks"} | set(PLACES) - {
+        *("raw", "parquet", "iceberg")
+    }
+
+
+def test_an_unknown_layout_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="orc is no layout: choose of raw, chunks, parquet, ice"):
+        layouts(["orc"], [64])
+
+
+def test_of_almost_equal_layouts_that_is_chosen_which_is_made_cheaply() -> None:
+    making = {"chunks": Making(dollars=0.01), "iceberg": Making(dollars=0.02)}
+    asked = (
+        Asked("chunks", "q", [spent({"LIST": 1}, 1)]),
+        Asked("iceberg", "q", [spent({"GET": 1}, 1)]),
+    )
+    run = outcome(*asked, making=making)
+    assert "For 'q' choose chunks" in advice(run)
+    assert "never" not in render(run)  # nothing is known of the sources
+    refused = Asked("raw", "q", wrong="the engine refuses it: a line break")
+    assert "never" not in render(outcome(refused, *asked, making={"raw": Making(), **making}))
+    dear = Asked("chunks", "q", [spent({"LIST": 100}, 1)])
+    assert "For 'q' choose iceberg" in advice(outcome(dear, asked[1], making=making))
+
+
+def test_a_statement_that_found_no_node_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    class Cursor:
+        stats: Mapping[str, int] = {"cpuTimeMillis": 3}
+
+        def execute(self, sql: str) -> Cursor:
+            tried.append(sql)
+            if len(tried) < 3:
+                raise TrinoQueryError({"errorName": "NO_NODES_AVAILABLE"})
+            return self
+
+        def fetchall(self) -> list[list[int]]:
+            return [[1]]
+
+    connection = nullcontext(SimpleNamespace(cursor=Cursor))
+    monkeypatch.setattr(TrinoServer, "connect", lambda _self: connection)
+    monkeypatch.setattr("time.sleep", lambda _s: None)
+
+    server = object.__new__(TrinoServer)
+    assert server.query("SELECT 1") == ([(1,)], {"cpuTimeMillis": 3})
+    assert len(tried) == 3
