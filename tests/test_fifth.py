@@ -106,13 +106,13 @@ def test_a_function_that_does_not_start_fails(
     assert all(any(reason in line for line in out) for reason in reasons), out
 
 
-def test_a_file_that_is_not_executable_does_not_start(folder: Path) -> None:
+def test_a_file_that_is_not_executable_is_no_package(folder: Path) -> None:
     makefile = folder / "fifth/Makefile"
     makefile.write_text(makefile.read_text().replace("chmod +x", "chmod -x"))
     code, out, _ = verify(folder)
-    assert (code, len(out)) == (1, 1)
-    assert "it does not start" in out[0]
-    assert "permission denied" in out[0]
+    assert (code, len(out)) == (1, 2), out
+    assert out[0].startswith("fifth sdk: not judged: ")
+    assert out[1] == "bootstrap is not executable"
 
 
 def test_a_function_that_does_not_build_fails(folder: Path) -> None:

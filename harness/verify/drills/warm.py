@@ -23,7 +23,7 @@ _MIB = 1 << 20
 #: How much the median of the last fifth may be above that of the second. Between the two lie
 #: 600 invocations at 1,000. A source has 256 KiB: if one of 20 invocations kept one, memory would
 #: grow by 7.5 MiB; if each kept one, by 150 MiB. The runtimes' own heaps move by some MiB.
-_MOST_GROWTH: Mapping[str, float] = {
+MOST_GROWTH: Mapping[str, float] = {
     "memory in MiB": 24,
     "descriptors": 2,
     "threads": 2,
@@ -73,12 +73,16 @@ _SOURCES = {key: Stored(gzip.compress(o.body, 1)) for key, o in _DAY.sources.ite
 
 
 @contextmanager
-def warm(artefact: Artefact, invocations: int = INVOCATIONS) -> Iterator[Trial]:
+def warm(
+    artefact: Artefact,
+    invocations: int = INVOCATIONS,
+    most_growth: Mapping[str, float] = MOST_GROWTH,
+) -> Iterator[Trial]:
     with Bench(artefact, {"CHUNK_BYTES": str(_CHUNK_BYTES)}) as bench:
-        yield lambda seed: _trial(bench, seed, invocations)
+        yield lambda seed: _trial(bench, seed, invocations, most_growth)
 
 
-def _trial(bench: Bench, seed: int, invocations: int) -> Outcome:
+def _trial(bench: Bench, seed: int, invocations: int, most_growth: Mapping[str, float]) -> Outcome:
     rng = Random(f"warm {seed}")
     outcome = Outcome(seed)
     use: list[Mapping[str, float]] = []
@@ -88,7 +92,7 @@ def _trial(bench: Bench, seed: int, invocations: int) -> Outcome:
         use.append(_use(bench))
     second, last = (use[invocations * n // 5 : invocations * (n + 1) // 5] for n in (1, 4))
     grown = []
-    for name, most in _MOST_GROWTH.items():
+    for name, most in most_growth.items():
         before, after = (median(each[name] for each in part) for part in (second, last))
         grown.append(f"{name} {before:.0f} to {after:.0f}")
         if after - before > most:

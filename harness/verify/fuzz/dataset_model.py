@@ -19,6 +19,7 @@ from harness.verify.vectors.cases import Expectation
 
 _ACCOUNT = r"[0-9]{12}"
 _MOST_NAMED = 10
+_LONGEST_CLAIM = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,9 @@ class DatasetModel:
 
 
 def _is_live(claim: bytes) -> bool:
-    """W12: whether another run's claim has not expired."""
+    """W12: whether another run's claim has its form and has not expired."""
+    if len(claim) > _LONGEST_CLAIM:
+        return False
     try:
         expires = datetime.strptime(json.loads(claim)["expires"], "%Y-%m-%dT%H:%M:%S.%f%z")
     except (ValueError, TypeError, KeyError):

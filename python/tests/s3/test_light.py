@@ -163,6 +163,22 @@ def test_connections_are_used_again(
     assert len(clients) == 3
 
 
+def test_a_failure_gives_up_all_idle_connections(server: ThreadingHTTPServer) -> None:
+    """E9: they may all have died together."""
+    store = Light(server)
+
+    async def two_at_once() -> None:
+        send = store.http.send
+        await asyncio.gather(send("GET", "bucket", "/key"), send("GET", "bucket", "/key"))
+
+    asyncio.run(two_at_once())
+    [idle] = store.http._idle.values()
+    assert len(idle) == 2
+    with pytest.raises(AttemptError):
+        store.get("bucket", "short", 99)
+    assert not any(store.http._idle.values())
+
+
 def test_cancelling_closes_the_connection(
     server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
