@@ -7,8 +7,8 @@ import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Supplier;
+import rosetta.concurrency.Work;
 import rosetta.s3.FailedAttempt;
-import rosetta.work.Work;
 
 /**
  * Wraps a client, whose methods make one attempt each.

@@ -19,9 +19,9 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.Executors;
 import rosetta.Errors.RunFailure;
 import rosetta.Errors.SourceCode;
+import rosetta.concurrency.Pace;
+import rosetta.concurrency.Work;
 import rosetta.json.Json;
-import rosetta.work.Pace;
-import rosetta.work.Work;
 
 /** The claim of one run. */
 final class Claim {

@@ -17,11 +17,11 @@ import java.util.function.Function;
 import rosetta.Errors.BadSource;
 import rosetta.Errors.BadSources;
 import rosetta.Errors.RunFailure;
+import rosetta.concurrency.Pace;
+import rosetta.concurrency.Work;
 import rosetta.json.Json;
 import rosetta.s3.Clients;
 import rosetta.tuning.Sandbox;
-import rosetta.work.Pace;
-import rosetta.work.Work;
 
 /** The Lambda function: {@code rosetta.Handler::handleRequest}. */
 public final class Handler implements RequestStreamHandler {

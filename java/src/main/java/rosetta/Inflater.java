@@ -7,7 +7,7 @@ import java.util.zip.CRC32;
 import java.util.zip.DataFormatException;
 import rosetta.Errors.BadSource;
 import rosetta.Errors.SourceCode;
-import rosetta.work.Work;
+import rosetta.concurrency.Work;
 
 /**
  * Reads the members of a gzip stream. {@link java.util.zip.GZIPInputStream} accepts reserved flags

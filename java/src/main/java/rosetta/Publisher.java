@@ -13,8 +13,8 @@ import java.util.Set;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import rosetta.Errors.RunFailure;
+import rosetta.concurrency.Work;
 import rosetta.json.Json;
-import rosetta.work.Work;
 
 /** Publishes one run: first {@link #checkPublished}, then {@link #publish}. */
 final class Publisher {

@@ -15,8 +15,8 @@ import java.nio.charset.CoderResult;
 import java.nio.charset.StandardCharsets;
 import rosetta.Errors.BadSource;
 import rosetta.Errors.SourceCode;
+import rosetta.concurrency.Work;
 import rosetta.json.Json;
-import rosetta.work.Work;
 
 /** Cuts the records out of a source's text. Not safe for concurrent use. */
 public final class Splitter {

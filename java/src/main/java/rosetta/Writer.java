@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.IntConsumer;
 import java.util.zip.GZIPOutputStream;
+import rosetta.concurrency.Work;
 import rosetta.tuning.ChunkBuffer;
-import rosetta.work.Work;
 
 /** For one thread. */
 final class Writer implements AutoCloseable {

@@ -22,10 +22,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 import rosetta.Errors.BadSource;
 import rosetta.Errors.RunFailure;
 import rosetta.Errors.SourceCode;
+import rosetta.concurrency.Pace;
+import rosetta.concurrency.Work;
 import rosetta.json.Json;
 import rosetta.s3.FailedAttempt;
-import rosetta.work.Pace;
-import rosetta.work.Work;
 
 /** Attempts that are told how to fail. */
 class AttemptsTest {

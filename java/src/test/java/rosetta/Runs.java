@@ -4,8 +4,8 @@ import java.io.OutputStream;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
-import rosetta.work.Pace;
-import rosetta.work.Work;
+import rosetta.concurrency.Pace;
+import rosetta.concurrency.Work;
 
 /** What the steps' tests need around a step. */
 public final class Runs {

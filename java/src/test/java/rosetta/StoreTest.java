@@ -34,8 +34,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import rosetta.Errors.RunFailure;
 import rosetta.Errors.SourceCode;
+import rosetta.concurrency.Work;
 import rosetta.s3.Clients;
-import rosetta.work.Work;
 
 /** Either client against a server that answers what a test tells it. */
 @ParameterizedClass

@@ -3,6 +3,7 @@
 package rosetta.s3;
 
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import rosetta.Store;
@@ -45,18 +46,19 @@ final class Renewed implements Store {
 
   @Override
   public void copy(String bucket, String fromKey, String toKey) {
-    attempt(
-        client -> {
-          client.copy(bucket, fromKey, toKey);
-          return null;
-        });
+    make(client -> client.copy(bucket, fromKey, toKey));
   }
 
   @Override
   public void delete(String bucket, String key, Condition condition) {
+    make(client -> client.delete(bucket, key, condition));
+  }
+
+  /** An attempt whose answer has nothing to return. */
+  private void make(Consumer<Store> request) {
     attempt(
         client -> {
-          client.delete(bucket, key, condition);
+          request.accept(client);
           return null;
         });
   }

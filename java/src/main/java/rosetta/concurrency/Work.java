@@ -1,6 +1,6 @@
 // The threads of a run, and what stops them. SPEC E4, E6.
 // Holds a virtual thread for each task: an interrupt ends its wait for S3, too.
-package rosetta.work;
+package rosetta.concurrency;
 
 import java.time.Duration;
 import java.time.Instant;

@@ -1,6 +1,6 @@
 // The permits of a run, and its clock. SPEC P1, E8.
 // Holds the number of requests that may be in flight now.
-package rosetta.work;
+package rosetta.concurrency;
 
 import java.time.Duration;
 import java.time.Instant;

@@ -1,4 +1,4 @@
-package rosetta.work;
+package rosetta.concurrency;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
