@@ -115,12 +115,24 @@ func TestDeadConnectionsCostOneAttempt(t *testing.T) {
 
 type bornFrozen struct{}
 
+// countConnections starts a server, which counts the connections that are made to it.
+func countConnections(answer http.HandlerFunc) (*httptest.Server, *atomic.Int64) {
+	var connections atomic.Int64
+	server := httptest.NewUnstartedServer(answer)
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	return server, &connections
+}
+
 // E9: a connection that was in use when an attempt failed is not used again either.
 func TestConnectionsInUseAtAFailureAreGivenUp(t *testing.T) {
 	forEachClient(t, func(t *testing.T, name string) {
 		proceed, arrived := make(chan struct{}), make(chan struct{})
-		var connections atomic.Int64
-		server := httptest.NewUnstartedServer(http.HandlerFunc(
+		server, connections := countConnections(
 			func(w http.ResponseWriter, r *http.Request) {
 				switch r.URL.Path {
 				case "/bucket/slow":
@@ -131,13 +143,7 @@ func TestConnectionsInUseAtAFailureAreGivenUp(t *testing.T) {
 					check(t, err)
 					_ = connection.Close()
 				}
-			}))
-		server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-			if state == http.StateNew {
-				connections.Add(1)
-			}
-		}
-		server.Start()
+			})
 		defer server.Close()
 		store := Open(settings(name, server.URL))
 		get := func(key string) error {
@@ -164,15 +170,7 @@ func TestConnectionsInUseAtAFailureAreGivenUp(t *testing.T) {
 func TestIdleConnectionsAge(t *testing.T) {
 	forEachClient(t, func(t *testing.T, name string) {
 		t.Parallel()
-		var connections atomic.Int64
-		server := httptest.NewUnstartedServer(http.HandlerFunc(
-			func(http.ResponseWriter, *http.Request) {}))
-		server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-			if state == http.StateNew {
-				connections.Add(1)
-			}
-		}
-		server.Start()
+		server, connections := countConnections(func(http.ResponseWriter, *http.Request) {})
 		defer server.Close()
 		store := Open(settings(name, server.URL))
 		for _, pause := range []time.Duration{0, 0, 5100 * time.Millisecond} {

@@ -73,6 +73,18 @@ const openWith =
     return { store, client, requests, log };
   };
 
+/**
+ * Sets variables of this process until the test's end.
+ * @param {import('node:test').TestContext} t
+ * @param {Record<string, string>} variables
+ */
+const setVariables = (t, variables) => {
+  Object.assign(process.env, variables);
+  t.after(() => {
+    for (const name of Object.keys(variables)) delete process.env[name];
+  });
+};
+
 /** @param {ServerResponse} response @param {number} status @param {string} code */
 const fail = (response, status, code) => {
   response.writeHead(status, { 'content-type': 'application/xml' });
@@ -122,10 +134,7 @@ for (const s3Client of CLIENTS) {
       AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/relative',
       AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: '/nonexistent',
     };
-    Object.assign(process.env, others);
-    t.after(() => {
-      for (const name of Object.keys(others)) delete process.env[name];
-    });
+    setVariables(t, others);
     const keys = {
       AccessKeyId: 'given',
       SecretAccessKey: 's',
@@ -434,10 +443,7 @@ for (const s3Client of CLIENTS) {
       AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
       AWS_SDK_UA_APP_ID: 'changed',
     };
-    Object.assign(process.env, others);
-    t.after(() => {
-      for (const name of Object.keys(others)) delete process.env[name];
-    });
+    setVariables(t, others);
     const { store, requests } = await open(t, (_, response) => response.end());
     await store.put({ ...objectOf(0), bytes: Buffer.from('123456789') });
     assert.equal(requests[0]?.headers['x-amz-checksum-crc32'], 'y/Q5Jg==');
@@ -511,10 +517,7 @@ for (const s3Client of CLIENTS) {
         AWS_USE_DUALSTACK_ENDPOINT: 'true',
         NODE_TLS_REJECT_UNAUTHORIZED: '0',
       };
-      Object.assign(process.env, others);
-      t.after(() => {
-        for (const name of Object.keys(others)) delete process.env[name];
-      });
+      setVariables(t, others);
       const connections = t.mock.method(Agent.prototype, 'createConnection', () =>
         new Socket().destroy(new Error('no network here')),
       );
