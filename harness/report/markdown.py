@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
@@ -24,6 +25,7 @@ from harness.report.formatting import (
 from harness.report.side_by_side import SideBySide, growth_table, remarks, side_by_side_table
 from harness.report.tables import detail_tables, with_summaries
 
+_WIDTH = 100  # columns of a line
 _VARIANT = ("memory_mb", "concurrency", "s3_latency")
 _SAMPLE = (
     *("kind", "round", "init_ms", "first_ms", "duration_ms", "cpu_ms", "server_cpu_ms"),
@@ -34,12 +36,12 @@ _SAMPLE = (
 def markdown(comparison: Comparison) -> str:
     """The tables, the reasons and the warnings."""
     standing = ranking(comparison)
-    lines = [f"- **{title}**: {_inline(line)}" for title, line in describe_run(comparison)]
+    lines = _items(f"**{title}**: {_inline(line)}" for title, line in describe_run(comparison))
     lines += [
         "",
         *_table(("row", "verdict", *MAIN_HEADINGS), _main_rows(comparison)),
         "",
-        ABOUT,
+        *_wrapped(ABOUT),
         "",
     ]
     for row in comparison.rows:
@@ -48,12 +50,12 @@ def markdown(comparison: Comparison) -> str:
             lines += [*row.verdict.reason.splitlines(), "```", ""]
     if standing.fastest is not None:
         ranks = [(name, rank, ratio) for rank, name, ratio in standing_rows(standing)]
-        lines += [f"{_inline(standing_title(standing))}:", ""]
+        lines += [*_wrapped(f"{_inline(standing_title(standing))}:"), ""]
         lines += [*_table(("row", "rank", "ratio [95 %]"), ranks), ""]
     if sizes := list(best_memory_lines(comparison)):
-        lines += [*(f"- {line}" for line in sizes), ""]
+        lines += [*_items(sizes), ""]
     for table in detail_tables(comparison, with_summaries(comparison)):
-        lines += [f"**{table.title}**: {_inline(table.text)}", ""]
+        lines += [*_wrapped(f"**{table.title}**: {_inline(table.text)}"), ""]
         lines += [*_table(table.headings, table.rows), ""]
     lines += _warnings(comparison, standing)
     return "\n".join(lines).rstrip() + "\n"
@@ -64,9 +66,9 @@ def side_by_side_markdown(comparisons: SideBySide) -> str:
     lines = []
     for table in (side_by_side_table(comparisons), growth_table(comparisons)):
         if table.rows:
-            lines += [f"**{table.title}**: {_inline(table.text)}", ""]
+            lines += [*_wrapped(f"**{table.title}**: {_inline(table.text)}"), ""]
             lines += [*_table(table.headings, table.rows), ""]
-    lines += [f"- {_inline(line)}" for line in remarks(comparisons)]
+    lines += _items(map(_inline, remarks(comparisons)))
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -77,9 +79,30 @@ def _main_rows(comparison: Comparison) -> Iterable[tuple[str, ...]]:
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    text = tabulate(
-        [[_inline(cell) for cell in row] for row in rows],
+    """A table; where it would be too wide, several that begin with the same column."""
+    return _cut_to_width(
         [_inline(heading) for heading in headings],
+        [[_inline(cell) for cell in row] for row in rows],
+    )
+
+
+def _cut_to_width(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = _columns(headings, rows)
+    end = len(headings)
+    while len(lines[0]) > _WIDTH and end > 2:
+        end -= 1
+        lines = _columns(headings[:end], [row[:end] for row in rows])
+    if end == len(headings):
+        return lines
+    rest = [0, *range(end, len(headings))]
+    others = _cut_to_width([headings[n] for n in rest], [[row[n] for n in rest] for row in rows])
+    return [*lines, "", *others]
+
+
+def _columns(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    text = tabulate(
+        rows,
+        headings,
         tablefmt="pipe",
         disable_numparse=True,
         colalign=("left", *["right"] * (len(headings) - 1)),
@@ -87,15 +110,31 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return text.splitlines()
 
 
+def _items(texts: Iterable[str]) -> list[str]:
+    """A list with one item for each text."""
+    return [line for text in texts for line in _wrapped(text, "- ", "  ")]
+
+
+def _wrapped(text: str, first: str = "", indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
 def _inline(text: str) -> str:
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("_", "\\_")
 
 
 def _warnings(comparison: Comparison, standing: Ranking) -> list[str]:
-    return [
-        f"- **{found.code}**: {_inline(found.what)}; {_inline(found.advice)}"
+    return _items(
+        f"**{found.code}**: {_inline(found.what)}; {_inline(found.advice)}"
         for found in find_caveats(comparison, standing)
-    ]
+    )
 
 
 def samples_csv(comparison: Comparison) -> str:
