@@ -6,14 +6,16 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import IO
+from typing import IO, NoReturn
 
 import psutil
 import rich.console
 from rich.markup import escape
+
+from harness.model import HarnessError
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -23,6 +25,18 @@ Progress = Callable[[str], None]
 
 def to_stderr(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
+
+
+def end_with(main: Callable[[Sequence[str]], int]) -> NoReturn:
+    """End the process with the code that ``main`` makes of the words behind the command.
+
+    A ``HarnessError`` is told, and gives 2.
+    """
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except HarnessError as error:
+        to_stderr(str(error))
+        sys.exit(2)
 
 
 class Console(rich.console.Console):

@@ -14,7 +14,7 @@ HARNESS = Path(__file__).parent.parent / "harness"
 #: From the ground up: a room imports from rooms on lower floors only.
 FLOORS: Sequence[Sequence[str]] = (
     ("model",),
-    ("scratch", "terminal"),
+    ("reservation", "scratch", "terminal"),
     ("toolchain",),
     ("fixtures",),
     ("targets",),

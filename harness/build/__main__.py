@@ -11,7 +11,7 @@ from harness.build.sam_build import build, package_zip
 from harness.build.template import load_implementations
 from harness.model import Artefact, HarnessError, Implementation
 from harness.targets.local.leftovers import clear_abandoned, clear_own
-from harness.terminal import interruptible, to_stderr
+from harness.terminal import end_with, interruptible, to_stderr
 
 
 def main(languages: Sequence[str]) -> int:
@@ -40,10 +40,7 @@ if __name__ == "__main__":
     try:
         with interruptible():
             clear_abandoned()
-            sys.exit(main(sys.argv[1:]))
-    except HarnessError as error:
-        to_stderr(str(error))
-        sys.exit(2)
+            end_with(main)
     except KeyboardInterrupt:
         clear_own()
         sys.exit(130)

@@ -20,8 +20,8 @@ from harness.build.archive import zipped
 from harness.build.elf import read_elf
 from harness.build.template import load_implementations
 from harness.build.third_party.licences import problems_of_licences
-from harness.model import HarnessError, Implementation, UsageError
-from harness.terminal import to_stderr
+from harness.model import Implementation, UsageError
+from harness.terminal import end_with
 
 # Lambda's quotas for a deployment package: of a direct upload, and unzipped
 ZIP_BYTES = 50 * 1024 * 1024
@@ -200,8 +200,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except HarnessError as error:
-        to_stderr(str(error))
-        sys.exit(2)
+    end_with(main)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,7 +34,7 @@ from harness.build.template import load_implementations
 from harness.build.third_party.components import Component, components_of
 from harness.build.third_party.licences import FILE, read
 from harness.model import Artefact, HarnessError, Implementation
-from harness.terminal import to_stderr
+from harness.terminal import end_with, to_stderr
 from harness.toolchain.paths import ROOT
 
 SBOMS = ROOT / ".build/sbom"
@@ -120,8 +119,4 @@ def main(languages: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except HarnessError as error:
-        to_stderr(str(error))
-        sys.exit(2)
+    end_with(main)

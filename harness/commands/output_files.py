@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import combinations
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from harness.commands.exits import NOT_READY, OK, complain
 from harness.model import NotReady, UsageError
+from harness.reservation import hold_name
 from harness.scratch import is_abandoned, owned_name
 
 _FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
@@ -71,14 +71,9 @@ def _is_in_trail(file: Path, trail: Path) -> bool:
 @contextmanager
 def _only_user(file: Path) -> Iterator[None]:
     digest = hashlib.sha256(os.fsencode(file.resolve())).hexdigest()[:32]
-    # an abstract address is no file, so the kernel frees it when the process ends
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
-        try:
-            claim.bind(f"\0rosetta-output-{digest}")
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise UsageError(f"another run writes {file}: name another file") from error
+    with hold_name(f"output-{digest}") as holder:
+        if holder is None:
+            raise UsageError(f"another run writes {file}: name another file")
         yield
 
 

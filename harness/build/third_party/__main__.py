@@ -5,7 +5,6 @@ Each language's file is among its sources, from where ``sam build`` takes it int
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,8 +12,7 @@ from harness.build.choice import choose
 from harness.build.template import load_implementations
 from harness.build.third_party.collect import collect
 from harness.build.third_party.licences import FILE, not_allowed, rules, write
-from harness.model import HarnessError
-from harness.terminal import to_stderr
+from harness.terminal import end_with, to_stderr
 
 # the folder of the file below that of the code, where a build tool does not take it from there
 _FOLDERS = {"java": "src/main/resources", "javascript": "src"}
@@ -40,8 +38,4 @@ def main(languages: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except HarnessError as error:
-        to_stderr(str(error))
-        sys.exit(2)
+    end_with(main)

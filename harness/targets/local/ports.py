@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.model import NotReady
+from harness.reservation import hold_name
 
 _OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST = 10_000  # most services use ports below
@@ -29,17 +30,12 @@ def free_ports(count: int) -> list[int]:
         if len(ports := _take(turn, count)) == count:
             return ports
     for start in _blocks():
-        # an abstract address is no file, so the kernel frees it when the process ends
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
-            try:
-                claim.bind(f"\0rosetta-ports-{start}")
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise
+        with hold_name(f"ports-{start}") as holder:
+            if holder is None:
                 continue
             turn = itertools.cycle(range(start, start + _BLOCK))
             if len(ports := _take(turn, count)) == count:
-                claim.detach()  # held until the process ends
+                holder.detach()  # held until the process ends
                 _claimed.append(turn)
                 return ports
     raise NotReady("no port is free on 127.0.0.1: end servers that listen there")

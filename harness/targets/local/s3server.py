@@ -17,15 +17,14 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
 
 import requests
 
 from harness.model import HarnessError, NotReady, UsageError
-from harness.scratch import make_folder, remove_folder
 from harness.targets.local import processes
 from harness.targets.local.loopback import open_session
 from harness.targets.local.ports import free_ports
+from harness.targets.local.server import Server
 from harness.toolchain import tools
 
 REGION = "us-east-1"
@@ -36,12 +35,12 @@ _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _SERVER_FOLDER = ".sgwtmp"  # the server's folder in each bucket for unfinished writes
 
 
-class S3Server:
-    """A context manager around one server process. The thread that enters it must outlive it.
+class S3Server(Server):
+    """A server over ``folder``, which is kept; the default is a temporary one.
 
-    ``folder`` is kept if given; the default is a temporary one. Its file system must support user
-    extended attributes (ext4, xfs, btrfs, tmpfs since Linux 6.6). The server runs on ``cores`` if
-    given. With ``access_log`` it writes a line for each request, in the form of S3's own logs.
+    Its file system must support user extended attributes (ext4, xfs, btrfs, tmpfs since Linux 6.6).
+    The server runs on ``cores`` if given. With ``access_log`` it writes a line for each request, in
+    the form of S3's own logs.
     """
 
     def __init__(
@@ -51,67 +50,43 @@ class S3Server:
         *,
         access_log: bool = False,
     ) -> None:
+        super().__init__("s3")
         self.access_key = "rosetta"
         self.secret_key = secrets.token_urlsafe(24)
         self._given = folder
         self._cores = cores
         self._logs = access_log
-        self._work: Path | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._port = 0
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start the server and wait for an answer. Raises ``NotReady`` if it does not start."""
+    def _launch(self, work: Path) -> subprocess.Popen[bytes]:
         binary = tools.s3_server_binary()
-        self._work = make_folder("s3")
-        try:
-            self.data.mkdir(parents=True, exist_ok=True)
-            _require_attributes(self.data)
-            (self._port,) = free_ports(1)
-            self._process = processes.start_server(
+        self.data.mkdir(parents=True, exist_ok=True)
+        _require_attributes(self.data)
+        (self._port,) = free_ports(1)
+        return processes.start_server(
+            binary,
+            [
                 binary,
-                [
-                    binary,
-                    "--quiet",
-                    "--keep-alive",  # else each request needs a new connection
-                    *("--port", f"127.0.0.1:{self._port}"),
-                    *("--health", _HEALTH),
-                    *("--region", REGION),
-                    *(("--access-log", self.access_log) if self._logs else ()),
-                    *("posix", self.data),
-                ],
-                self._healthy,
-                cwd=self._work,
-                env={
-                    "ROOT_ACCESS_KEY": self.access_key,
-                    "ROOT_SECRET_KEY": self.secret_key,
-                    "PATH": os.defpath,
-                    "HOME": str(self._work),
-                    "TMPDIR": str(self._work),
-                },
-                log=self._work / "log",
-                timeout_s=_START_TIMEOUT_S,
-                cores=self._cores,
-            )
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """End the server and remove temporary files. It may be called twice."""
-        if self._process is not None:
-            processes.stop(self._process)
-            self._process = None
-        if self._work is not None:
-            remove_folder(self._work)
-            self._work = None
+                "--quiet",
+                "--keep-alive",  # else each request needs a new connection
+                *("--port", f"127.0.0.1:{self._port}"),
+                *("--health", _HEALTH),
+                *("--region", REGION),
+                *(("--access-log", self.access_log) if self._logs else ()),
+                *("posix", self.data),
+            ],
+            self._healthy,
+            cwd=work,
+            env={
+                "ROOT_ACCESS_KEY": self.access_key,
+                "ROOT_SECRET_KEY": self.secret_key,
+                "PATH": os.defpath,
+                "HOME": str(work),
+                "TMPDIR": str(work),
+            },
+            log=work / "log",
+            timeout_s=_START_TIMEOUT_S,
+            cores=self._cores,
+        )
 
     @property
     def endpoint(self) -> str:

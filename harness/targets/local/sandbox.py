@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
 
 import requests
 
@@ -38,6 +37,7 @@ from harness.targets.local.loopback import open_session
 from harness.targets.local.ports import free_ports
 from harness.targets.local.runtime_processes import RuntimeProcesses
 from harness.targets.local.runtimes import runtime_command, runtime_environment
+from harness.targets.local.server import Started
 from harness.terminal import to_stderr
 from harness.toolchain import tools
 
@@ -46,7 +46,7 @@ _START_TIMEOUT_S = 20
 _TAIL_LINES = 50
 
 
-class LocalSandbox:
+class LocalSandbox(Started):
     """A context manager around one emulator process. The thread that enters it must outlive it.
 
     The function gets ``env`` and Lambda's own variables, but no variable of the user's environment.
@@ -86,13 +86,6 @@ class LocalSandbox:
         self._scratch: Path | None = None
         self._ports: Sequence[int] = ()
         self._read = 0  # how much of the emulator's output has been read
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def start(self) -> None:
         """Start the emulator. Raises ``NotReady`` if it does not listen in time.

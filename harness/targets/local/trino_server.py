@@ -12,17 +12,17 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import requests
 import trino
 
 from harness.model import HarnessError
-from harness.scratch import make_folder, remove_folder
 from harness.targets.local import processes
 from harness.targets.local.loopback import open_session
 from harness.targets.local.ports import free_ports
 from harness.targets.local.s3server import REGION, S3Server
+from harness.targets.local.server import Server
 from harness.terminal import Progress, to_stderr
 from harness.toolchain.programs import find_jdk
 from harness.toolchain.tools import trino_home
@@ -81,11 +81,11 @@ iceberg.metadata-cache.enabled=false
 """
 
 
-class TrinoServer:
-    """A context manager around one server process. The thread that enters it must outlive it.
+class TrinoServer(Server):
+    """A server on the objects of ``s3``; it runs on ``cores`` if given.
 
-    ``endpoint`` is the address of the S3 server for Trino, if it is not the server's own: that of
-    a proxy with a latency. The server runs on ``cores`` if given.
+    ``endpoint`` is the address of the S3 server for Trino, if it is not the server's own: that of a
+    proxy with a latency.
     """
 
     def __init__(
@@ -95,63 +95,39 @@ class TrinoServer:
         cores: frozenset[int] | None = None,
         progress: Progress = to_stderr,
     ) -> None:
+        super().__init__("trino")
         self._s3 = s3
         self._endpoint = endpoint or s3.endpoint
         self._cores = cores
         self._progress = progress
-        self._work: Path | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._port = 0
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start the server and wait until it takes queries. Raises ``NotReady`` if it does not."""
+    def _launch(self, work: Path) -> subprocess.Popen[bytes]:
         home, java = trino_home(self._progress), find_jdk(_JDK) / "bin/java"
         self._progress(f"starting Trino with a heap of {HEAP_MB} MB")
-        self._work = make_folder("trino")
-        try:
-            (self._port,) = free_ports(1)
-            self._configure(home, self._work)
-            self._process = processes.start_server(
+        (self._port,) = free_ports(1)
+        self._configure(home, work)
+        return processes.start_server(
+            java,
+            [
                 java,
-                [
-                    java,
-                    f"-Xmx{HEAP_MB}M",
-                    "-XX:+UseG1GC",
-                    "-XX:+ExitOnOutOfMemoryError",
-                    "--add-modules=jdk.incubator.vector",
-                    f"-Dnode.data-dir={self._work}/data",
-                    f"-Dconfig={self._work}/etc/config.properties",
-                    f"-Djava.io.tmpdir={self._work}",
-                    "-Dlog.enable-console=true",
-                    *("-cp", f"{home}/lib/*"),
-                    "io.trino.server.TrinoServer",
-                ],
-                self._started,
-                cwd=self._work,
-                env={"PATH": os.defpath, "HOME": str(self._work), "TMPDIR": str(self._work)},
-                log=self._work / "log",
-                timeout_s=_START_TIMEOUT_S,
-                cores=self._cores,
-            )
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """End the server and remove its folder. It may be called twice."""
-        if self._process is not None:
-            processes.stop(self._process)
-            self._process = None
-        if self._work is not None:
-            remove_folder(self._work)
-            self._work = None
+                f"-Xmx{HEAP_MB}M",
+                "-XX:+UseG1GC",
+                "-XX:+ExitOnOutOfMemoryError",
+                "--add-modules=jdk.incubator.vector",
+                f"-Dnode.data-dir={work}/data",
+                f"-Dconfig={work}/etc/config.properties",
+                f"-Djava.io.tmpdir={work}",
+                "-Dlog.enable-console=true",
+                *("-cp", f"{home}/lib/*"),
+                "io.trino.server.TrinoServer",
+            ],
+            self._started,
+            cwd=work,
+            env={"PATH": os.defpath, "HOME": str(work), "TMPDIR": str(work)},
+            log=work / "log",
+            timeout_s=_START_TIMEOUT_S,
+            cores=self._cores,
+        )
 
     def connect(self, catalog: str = HIVE, schema: str = SCHEMA) -> trino.dbapi.Connection:
         """A connection of Trino's own Python client; closing it does not end the server."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Self
 
+from harness.fixtures.staging import ExpectedDay
 from harness.model import Artefact, Invocation
 from harness.targets.interface import Limits
 from harness.targets.local.sandbox import LocalSandbox
-from harness.verify.drills.small_day import CLAIM, expired
+from harness.verify.drills.small_day import CLAIM, differences, expired
 from harness.verify.scripted_s3.scene import Fault, Stored
 from harness.verify.scripted_s3.server import ScriptedS3
 from harness.verify.vectors.cases import DESTINATION_BUCKET, SOURCE_BUCKET
@@ -98,6 +99,14 @@ class Bench:
         """Give a claim that was left an ``expires`` in the past, in place of waiting for it."""
         if claim := self.destination().get(CLAIM):
             self.s3.change(DESTINATION_BUCKET, {CLAIM: expired(claim)})
+
+    def repeat_problems(self, event: object, expected: ExpectedDay) -> Iterator[str]:
+        """What is wrong after the claim has expired and the run was repeated without faults."""
+        self.let_claim_expire()
+        repeat = self.invoke(event)
+        if repeat.error is not None:
+            yield f"the repeat fails with {repeat.error}"
+        yield from differences(expected, self.destination())
 
     def log_problems(self, invocation: Invocation) -> list[str]:
         """O3: one ``end``, the last line; no library writes between; E2: the fault has a name.

@@ -131,9 +131,5 @@ def _trial(bench: Bench, seed: int) -> Outcome:
         outcome.problems.append(f"the run fails with {cut.error}")
     if cut.error is not None:
         bench.s3.scene.faults = ()
-        bench.let_claim_expire()
-        repeat = bench.invoke(FORCED)
-        if repeat.error is not None:
-            outcome.problems.append(f"the repeat fails with {repeat.error}")
-        outcome.problems += differences(_NOW.expected, bench.destination())
+        outcome.problems += bench.repeat_problems(FORCED, _NOW.expected)
     return outcome

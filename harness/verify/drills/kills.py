@@ -19,7 +19,6 @@ from harness.verify.drills.small_day import (
     FOLDER,
     FORCED,
     SmallDay,
-    differences,
     small_day,
     visible,
 )
@@ -74,11 +73,7 @@ class _Killer:
         left = self._bench.destination()
         outcome.counts = CLAIM in left  # the run puts it first and deletes it last
         outcome.problems += self._problems_before_repeat(before, now, left)
-        self._bench.let_claim_expire()
-        repeat = self._bench.invoke(FORCED)
-        if repeat.error is not None:
-            outcome.problems.append(f"the repeat fails: {repeat.error}")
-        outcome.problems += differences(now.expected, self._bench.destination())
+        outcome.problems += self._bench.repeat_problems(FORCED, now.expected)
         return outcome
 
     def _begin(self, before: SmallDay | None, now: SmallDay) -> None:

@@ -62,11 +62,7 @@ def _trial(bench: Bench, proxy: Proxy, seed: int) -> Outcome:
         objects = bench.destination()
         objects.pop(CLAIM, None)  # W13: a claim that can't be released expires
         outcome.problems += differences(_DAY.expected, objects)
-    bench.let_claim_expire()
-    repeat = bench.invoke(EVENT)
-    if repeat.error is not None:
-        outcome.problems.append(f"the repeat fails with {repeat.error}")
-    outcome.problems += differences(_DAY.expected, bench.destination())
+    outcome.problems += bench.repeat_problems(EVENT, _DAY.expected)
     return outcome
 
 
