@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import select
 import signal
 import socket
 import struct
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 
 import psutil
 import pytest
+from tcp import Listener, forward
 
 from harness.model import Artefact, Invocation
 from harness.targets.local.sandbox import LocalSandbox
@@ -31,51 +29,29 @@ BODY = Stored(b'{"Records":[{"eventID":"1"}]}')
 FOLDER = "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08"
 
 
-@dataclass
 class Wire:
     """Forwards connections to ``port``, until it ends all of those that are open."""
 
-    port: int
-    open: list[tuple[socket.socket, socket.socket]] = field(default_factory=list)
-    made: list[socket.socket] = field(default_factory=list)
-    silent: set[socket.socket] = field(default_factory=set)
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._open: list[tuple[socket.socket, socket.socket]] = []
+        self._made: list[socket.socket] = []
+        self._silent: set[socket.socket] = set()
+        self._listener = Listener(self._serve)
+        self.endpoint = self._listener.url
 
-    def __post_init__(self) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = self.listener.accept()
-                far = socket.create_connection(("127.0.0.1", self.port))
-                self.open.append((near, far))
-                self.made += (near, far)
-                threading.Thread(target=self._forward, args=(near, far), daemon=True).start()
-
-    def _forward(self, near: socket.socket, far: socket.socket) -> None:
-        with suppress(OSError, ValueError):
-            while True:
-                for ready in select.select([near, far], [], [])[0]:
-                    piece = ready.recv(1 << 16)
-                    if near in self.silent:
-                        return
-                    if not piece:
-                        near.close()
-                        far.close()
-                        return
-                    (far if ready is near else near).sendall(piece)
+    def _serve(self, near: socket.socket) -> None:
+        far = socket.create_connection(("127.0.0.1", self._port))
+        self._open.append((near, far))
+        self._made += (near, far)
+        forward(near, far, lambda: near in self._silent)
 
     def end(self, how: str) -> None:
         """``close``, ``reset`` or ``silence`` all open connections; new ones work."""
-        for near, far in self.open:
+        for near, far in self._open:
             with suppress(OSError):
                 if how == "silence":
-                    self.silent.add(near)
+                    self._silent.add(near)
                     continue
                 if how == "reset":  # which wakes no thread that waits for the socket
                     near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -83,12 +59,11 @@ class Wire:
                     near.shutdown(socket.SHUT_RDWR)
                 near.close()
                 far.shutdown(socket.SHUT_RDWR)
-        self.open.clear()
+        self._open.clear()
 
     def stop(self) -> None:
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for each in self.made:
+        self._listener.stop()
+        for each in self._made:
             each.close()
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 import pytest
 import trustme
+from tcp import Listener, forward
 
 from harness.model import Artefact
 from harness.targets.local.sandbox import LocalSandbox
@@ -62,25 +60,12 @@ def bundle(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> M
     return {"AWS_CA_BUNDLE": str(pem)}
 
 
-@dataclass
 class Proxy:
     """Connects its clients to where they ask (CONNECT), and remembers it."""
 
-    asked: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = self.listener.accept()
-                threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.listener = Listener(self._serve)
 
     def _serve(self, near: socket.socket) -> None:
         with near, suppress(OSError):
@@ -92,20 +77,14 @@ class Proxy:
             host, _, port = target.rpartition(":")
             with socket.create_connection((host, int(port))) as far:
                 near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                while True:
-                    for ready in select.select([near, far], [], [])[0]:
-                        piece = ready.recv(1 << 16)
-                        if not piece:
-                            return
-                        (far if ready is near else near).sendall(piece)
+                forward(near, far)
 
 
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
     proxy = Proxy()
     yield proxy
-    proxy.listener.shutdown(socket.SHUT_RDWR)
-    proxy.listener.close()
+    proxy.listener.stop()
 
 
 def problems_of_a_day(artefact: Artefact, s3: TlsS3, more: Mapping[str, str]) -> list[str]:
@@ -121,7 +100,7 @@ def test_a_day_over_tls(artefact: Artefact, s3: TlsS3, bundle: Mapping[str, str]
 def test_a_proxy_is_used(  # S18, S19, S20
     artefact: Artefact, s3: TlsS3, bundle: Mapping[str, str], proxy: Proxy, no_proxy: str
 ) -> None:
-    more = {**bundle, "HTTPS_PROXY": proxy.url, "NO_PROXY": no_proxy}
+    more = {**bundle, "HTTPS_PROXY": proxy.listener.url, "NO_PROXY": no_proxy}
     assert not problems_of_a_day(artefact, s3, more)
     port = s3.endpoint.rpartition(":")[2]
     assert set(proxy.asked) == {f"CONNECT localhost:{port}"}
@@ -131,7 +110,7 @@ def test_a_proxy_is_used(  # S18, S19, S20
 def test_hosts_that_need_no_proxy(
     artefact: Artefact, s3: TlsS3, bundle: Mapping[str, str], proxy: Proxy, no_proxy: str
 ) -> None:
-    more = {**bundle, "HTTPS_PROXY": proxy.url, "NO_PROXY": no_proxy}
+    more = {**bundle, "HTTPS_PROXY": proxy.listener.url, "NO_PROXY": no_proxy}
     assert not problems_of_a_day(artefact, s3, more)
     assert proxy.asked == []
 
