@@ -6,6 +6,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import { createSecureContext } from 'node:tls';
 import { hostsWithoutProxy } from './address.js';
 
+/** @import { Socket } from 'node:net' */
 /** @import { Duplex } from 'node:stream' */
 /** @import { Config } from '../config.js' */
 
@@ -23,18 +24,21 @@ export class Connections {
 
   /**
    * @param {Config} config
-   * @param {number} [timeoutMs] after which a request hears that no byte moves on its connection
+   * @param {number} [timeoutMs] after which a request hears that no byte moves on its connection;
+   *   0 for never
    */
-  constructor(config, timeoutMs) {
+  constructor(config, timeoutMs = 0) {
     // The requests are counted elsewhere (P1): none waits for a connection here.
-    const options = { keepAlive: true, ...(timeoutMs && { timeout: timeoutMs }) };
+    const options = { keepAlive: true, ...(timeoutMs > 0 && { timeout: timeoutMs }) };
     const agent = config.endpoint.startsWith('http:')
       ? new HttpAgent(options)
       : new HttpsAgent({ ...options, ...tlsOptions(config) });
-    const keepSocketAlive = agent.keepSocketAlive.bind(agent);
-    agent.keepSocketAlive = (socket) => {
+    // Node's own takes all headers of an answer apart, for a hint of an age. E9 has an age already.
+    agent.keepSocketAlive = (/** @type {Socket} */ socket) => {
       this.#idleSinceMs.set(socket, performance.now());
-      return !this.#doubtful.has(socket) && keepSocketAlive(socket);
+      socket.unref();
+      socket.setTimeout(timeoutMs);
+      return !this.#doubtful.has(socket);
     };
     this.agent = agent;
   }
