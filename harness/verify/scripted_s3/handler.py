@@ -11,16 +11,16 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import md5, sha1, sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import parse_qs, quote, quote_plus, unquote, unquote_plus, urlsplit
 from xml.sax.saxutils import escape
 from zlib import crc32
 
-from harness.verify.scripted_s3.scene import Fault, Request, Scene, Stored
+from harness.verify.scripted_s3.scene import PATIENCE_S, Fault, Request, Scene, Stored
 
 STALL_LIMIT_S = 60.0
 
@@ -35,11 +35,56 @@ class S3(Protocol):
     hold: Callable[[str, Request], AbstractContextManager[None]]
 
 
+@dataclass(slots=True)
+class _Connection:
+    """The next request of a connection is awaited, being read, or known to its scene."""
+
+    address: object
+    state: Literal["awaited", "read", "known"] = "awaited"
+
+    def may_hide_a_request(self, connection: socket.socket) -> bool:
+        if self.state != "awaited":
+            return self.state == "read"
+        try:
+            return bool(select.select([connection], [], [], 0)[0])
+        except (OSError, ValueError):
+            return False  # closed meanwhile
+
+
 class Server(ThreadingHTTPServer):
     """A thread for each connection; they end with the process."""
 
     daemon_threads = True
     request_queue_size = 512
+
+    def __init__(self, address: tuple[str, int], handler: type[Handler]) -> None:
+        super().__init__(address, handler)
+        self.connections: dict[socket.socket, _Connection] = {}
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections[request] = _Connection(client_address)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self.connections.pop(request, None)
+        super().shutdown_request(request)
+
+    def settle(self) -> None:
+        """Return when every request that was sent before this call is known to its scene.
+
+        Raises ``TimeoutError`` after 10 s.
+        """
+        host, port = self.server_address[:2]
+        end = time.monotonic() + PATIENCE_S
+        # Connections are accepted in the order in which they came: this one is the last.
+        with socket.create_connection((str(host), port)) as last:
+            while time.monotonic() < end:
+                known = list(self.connections.items())
+                accepted = any(c.address == last.getsockname() for _, c in known)
+                if accepted and not any(c.may_hide_a_request(s) for s, c in known):
+                    return
+                time.sleep(0.001)
+        raise TimeoutError("a request that was sent is not read")
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is part of the play, all else a fault of ours."""
@@ -51,6 +96,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers one connection's requests; ``s3`` is bound by a subclass."""
 
     s3: S3
+    server: Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1
@@ -78,6 +124,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._serve("HEAD")
 
+    def handle_one_request(self) -> None:
+        connection = self.server.connections[self.request]
+        connection.state = "awaited"
+        select.select([self.request], [], [])
+        connection.state = "read"
+        super().handle_one_request()
+
     def _serve(self, method: str) -> None:
         scene = self.s3.scene
         with scene.lock:
@@ -85,6 +138,7 @@ class Handler(BaseHTTPRequestHandler):
             scene.in_flight += 1
             scene.most_in_flight = max(scene.most_in_flight, scene.in_flight)
             scene.arrived.notify_all()
+        self.server.connections[self.request].state = "known"
         self.fault: Fault | None = None
         self.given_back = False
         self.answering = scene

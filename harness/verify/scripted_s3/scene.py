@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from threading import Condition, Lock
 
 DEFAULT_PAGE = 1000
-_PATIENCE_S = 10
+PATIENCE_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Scene:
         """Return when ``others`` requests have been in flight beside this one, or after 10 s."""
         with self.lock:
             missing = self.arrivals + others - (self.in_flight - 1)
-            self.arrived.wait_for(lambda: self.arrivals >= missing, timeout=_PATIENCE_S)
+            self.arrived.wait_for(lambda: self.arrivals >= missing, timeout=PATIENCE_S)
 
     def fault(self, operation: str, key: str) -> Fault | None:
         """The fault that this attempt meets, and counts it."""

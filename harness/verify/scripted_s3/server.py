@@ -88,6 +88,7 @@ class ScriptedS3:
 
     def take_requests(self) -> tuple[list[Request], int]:
         """The requests that came since the last call, as they were answered; the most in flight."""
+        self._server.settle()
         scene = self.scene
         with scene.lock:
             requests, scene.requests = scene.requests, []
