@@ -10,7 +10,7 @@ import base64
 import io
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,10 +58,35 @@ class FakeFunction:
 
 
 @dataclass
+class FakeQuery:
+    """Athena's end of a statement; the first of ``rows`` has the columns' names.
+
+    It is in each of ``states`` once before the end. With ``reason`` it fails.
+    """
+
+    rows: Sequence[Sequence[str | None]] = ()
+    written: int | None = None
+    reason: str | None = None
+    retryable: bool = False
+    states: list[str] = field(default_factory=lambda: ["QUEUED", "RUNNING"])
+    stopped: bool = False
+
+    @property
+    def state(self) -> str:
+        if self.stopped:
+            return "CANCELLED"
+        if self.states:
+            return self.states.pop(0)
+        return "SUCCEEDED" if self.reason is None else "FAILED"
+
+
+@dataclass
 class FakeAws:
     """``refuse`` maps an operation to its error code; ``done`` has all requests."""
 
     run: Callable[[Mapping[str, str], Mapping[str, Any], bool], Answer] | None = None
+    query: Callable[[str], FakeQuery] = field(default=lambda _: FakeQuery())
+    queries: list[FakeQuery] = field(default_factory=list)
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     functions: dict[str, FakeFunction] = field(default_factory=dict)
     queues: dict[str, list[dict[str, Any]]] = field(
@@ -100,7 +125,7 @@ class FakeAws:
             REGION,
             *(
                 self._client(service)
-                for service in ("cloudformation", "lambda", "lambda", "s3", "sqs", "sts")
+                for service in ("athena", "cloudformation", "lambda", "lambda", "s3", "sqs", "sts")
             ),
         )
 
@@ -209,6 +234,55 @@ class FakeAws:
 
     def _sts_GetCallerIdentity(self) -> dict[str, Any]:  # noqa: N802
         return {"Arn": "arn:aws:iam::111122223333:user/me"}
+
+    # ---- Athena ----
+
+    def _athena_StartQueryExecution(  # noqa: N802
+        self,
+        QueryString: str,  # noqa: N803
+        **_: Any,
+    ) -> dict[str, Any]:
+        self.queries.append(self.query(QueryString))
+        return {"QueryExecutionId": str(len(self.queries))}
+
+    def _athena_GetQueryExecution(self, QueryExecutionId: str) -> dict[str, Any]:  # noqa: N802, N803
+        query = self.queries[int(QueryExecutionId) - 1]
+        status: dict[str, Any] = {"State": query.state}
+        if status["State"] == "FAILED":
+            error = {"ErrorMessage": query.reason, "Retryable": query.retryable}
+            status |= {"StateChangeReason": query.reason, "AthenaError": error}
+        statistics = {"DataScannedInBytes": 1234, "TotalExecutionTimeInMillis": 1500}
+        return {"QueryExecution": {"Status": status, "Statistics": statistics}}
+
+    def _athena_GetQueryResults(  # noqa: N802
+        self,
+        QueryExecutionId: str,  # noqa: N803
+        NextToken: str = "0",  # noqa: N803
+        **_: Any,
+    ) -> dict[str, Any]:
+        """Pages of two rows."""
+        query = self.queries[int(QueryExecutionId) - 1]
+        begin = int(NextToken)
+        shown = query.rows[begin : begin + 2]
+        names = query.rows[0] if query.rows else ()
+        more = {"NextToken": str(begin + 2)} if begin + 2 < len(query.rows) else {}
+        written = {} if query.written is None else {"UpdateCount": query.written}
+        return {
+            "ResultSet": {
+                "Rows": [
+                    {"Data": [{} if each is None else {"VarCharValue": each} for each in row]}
+                    for row in shown
+                ],
+                "ResultSetMetadata": {
+                    "ColumnInfo": [{"Name": str(each), "Type": "varchar"} for each in names]
+                },
+            },
+            **written,
+            **more,
+        }
+
+    def _athena_StopQueryExecution(self, QueryExecutionId: str) -> None:  # noqa: N802, N803
+        self.queries[int(QueryExecutionId) - 1].stopped = True
 
     # ---- Lambda ----
 

@@ -92,7 +92,7 @@ class LocalAws:
         )
 
     def clients(self) -> Clients:
-        services = ("cloudformation", "lambda", "lambda", "s3", "sqs", "sts")
+        services = ("athena", "cloudformation", "lambda", "lambda", "s3", "sqs", "sts")
         return Clients(REGION, *(self.client(service) for service in services))
 
     @property

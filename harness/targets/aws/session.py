@@ -42,6 +42,7 @@ class Clients:
     """One client for each service, all in ``region``. ``invoker`` never repeats an invocation."""
 
     region: str
+    athena: Any
     cloudformation: Any
     functions: Any
     invoker: Any
@@ -64,6 +65,7 @@ def open_clients(region: str | None = None) -> Clients:
         once = Config(read_timeout=930, retries={"total_max_attempts": 1})
         return Clients(
             session.client("sts").meta.region_name,
+            session.client("athena", config=patient),
             session.client("cloudformation", config=patient),
             session.client("lambda", config=patient),
             session.client("lambda", config=once),
