@@ -18,12 +18,12 @@ from harness.fixtures.recipe import Recipe, make_day
 from harness.model import HarnessError, UsageError
 from harness.query import lake as lakes
 from harness.query.choice import advice, break_even
-from harness.query.ddl import metastore_table
 from harness.query.lake import Lake, RefusedError, Spent
 from harness.query.layouts import PLACES, STYLES, Days, Layout, layouts
 from harness.query.measure import Asked, Making, Outcome, Request, _ask
 from harness.query.questions import Answer, Known, Question, questions
 from harness.query.tables import render, to_json
+from harness.targets.athena_sql import metastore_table
 from harness.targets.local.trino_server import TrinoServer
 
 DAYS = (date(2024, 2, 1), date(2024, 2, 2), date(2024, 2, 3))

@@ -17,9 +17,9 @@ from conftest import built
 from harness.fixtures.recipe import Recipe, make_day
 from harness.fixtures.staging import stage
 from harness.model import Artefact, HarnessError, NotReady
-from harness.query.ddl import create_table, is_external_table, metastore_table, statements
 from harness.query.layouts import layouts
 from harness.query.measure import Outcome, Request, measure
+from harness.targets.athena_sql import create_table, is_external_table, metastore_table, statements
 from harness.targets.local.s3server import S3Server
 from harness.targets.local.trino_server import SCHEMA, TrinoServer
 from harness.toolchain.paths import ROOT

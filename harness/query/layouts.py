@@ -17,8 +17,8 @@ from pathlib import Path
 from sqlglot import exp
 
 from harness.model import UsageError
-from harness.query.ddl import create_table, is_external_table, statements
 from harness.query.lake import CHUNKS, SOURCES, TABLES, Lake, Spent
+from harness.targets.athena_sql import create_table, is_external_table, statements
 from harness.targets.local.trino_server import HIVE, ICEBERG, SCHEMA
 from harness.toolchain.paths import ROOT
 
