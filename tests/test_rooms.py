@@ -20,6 +20,7 @@ FLOORS: Sequence[Sequence[str]] = (
     ("targets",),
     ("analysis", "build", "operate", "verify"),
     ("compare", "query", "report"),
+    ("teaching",),
     ("commands",),
     ("cli",),
     ("__main__",),

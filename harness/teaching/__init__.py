@@ -1,0 +1,1 @@
+"""The stone: the same step in four languages, side by side, as pages for learners and teachers."""
