@@ -310,7 +310,8 @@ class Row:
     """One row of the comparison.
 
     ``own`` is the project's part of the package. ``runtime`` is the name in the template, and
-    ``runtime_version`` the version of the program that ran the function.
+    ``runtime_version`` the version of the program that ran the function. ``discarded`` counts the
+    invocations that met another sandbox than the expected one; they are no samples.
     """
 
     language: str
@@ -326,6 +327,7 @@ class Row:
     own: Own | None = None
     runtime: str | None = None
     runtime_version: str | None = None
+    discarded: int = 0
 
     @property
     def name(self) -> str:

@@ -61,7 +61,8 @@ class Stage:
 @dataclass
 class FakeCandidate:
     """``answers`` are errors or results by the number of the invocation, from 1; ``time_ms`` gives
-    a warm duration by the same number.
+    a warm duration by the same number. The invocations in ``surprises`` are warm where a cold one
+    is expected, and cold where a warm one is.
     """
 
     stage: Stage
@@ -71,6 +72,7 @@ class FakeCandidate:
     start_error: HarnessError | None = None
     role: Role = Role.LANGUAGE
     always_cold: bool = False
+    surprises: frozenset[int] = frozenset()
     interrupt_at: int = 0
     starts: int = 0
     invocations: int = 0
@@ -104,8 +106,9 @@ class FakeRun:
         candidate, stage = self._candidate, self._candidate.stage
         assert not self.frozen, "it was asked while it was frozen"
         cold, self._cold = self._cold or candidate.always_cold, False
-        kind = " cold" if cold else " rerun" if stage.written else ""
         candidate.invocations += 1
+        cold ^= candidate.invocations in candidate.surprises
+        kind = " cold" if cold else " rerun" if stage.written else ""
         if candidate.invocations == candidate.interrupt_at:
             raise KeyboardInterrupt
         stage.written, stage.running, stage.asked = True, candidate.name, event

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from harness.compare.request import Request
 from harness.fixtures.recipe import Recipe
 from harness.fixtures.sources import read_records
 from harness.model import (
+    Artefact,
     Comparison,
     HarnessError,
     Implementation,
@@ -154,13 +156,15 @@ def test_a_function_gets_the_deployed_environment_except_the_places(
     aws: FakeAws, tmp_path: Path
 ) -> None:
     compared(aws, tmp_path, memory_mb=(512,))
-    for changed in aws.asked("UpdateFunctionConfiguration")[:-1]:
+    changes = aws.asked("UpdateFunctionConfiguration")
+    assert len(changes) == 2 * 4  # one for each sandbox, and back
+    for changed in changes[::2]:
         variables = changed["Environment"]["Variables"]
         assert changed["MemorySize"] == 512
         assert variables["CHUNK_BYTES"] == "50000"
         assert re.fullmatch(r"day/_compare/\w+/in/", variables["SRC_PREFIX"])
         assert re.fullmatch(r"day/_compare/\w+/out/", variables["DST_PREFIX"])
-    assert aws.asked("UpdateFunctionConfiguration")[-1]["MemorySize"] == 1769
+    assert {each["MemorySize"] for each in changes[1::2]} == {1769}
 
 
 def test_a_sweep_of_snap_start_is_for_the_runtimes_that_have_it(
@@ -220,24 +224,93 @@ def test_after_a_kill_the_next_run_undoes_all_of_it(
     assert snapshot(aws) == before
 
 
+class Killed(BaseException):
+    """Nothing of the process runs any more."""
+
+
+def killed_at(aws: FakeAws, number: int, tmp_path: Path, *, is_done: bool) -> bool:
+    """Whether Lambda got that many requests from two sandboxes. The process dies at the last one,
+    which ``is_done`` or not.
+    """
+    answer, asked = aws._answer, 0
+
+    def dying(service: str, model: Any, parameters: Mapping[str, Any]) -> Any:
+        nonlocal asked
+        asked += service == "lambda"
+        if asked > number or (asked == number and service == "lambda" and not is_done):
+            raise Killed
+        answered = answer(service, model, parameters)
+        if asked == number and service == "lambda":
+            raise Killed
+        return answered
+
+    clients = aws.clients()
+    stack = read_stack(clients, "rosetta")
+    aws._answer = dying  # type: ignore[method-assign]
+    try:
+        with aws_target(clients, stack, TEMPLATE, lambda _: None, print, tmp_path) as target:
+            go = next(each for each in target.load() if each.language == "go")
+            artefact = target.build([go], print)["go"]
+            assert isinstance(artefact, Artefact)
+            for _ in range(2):
+                with target.sandbox(artefact, {"DST_PREFIX": "x/"}):
+                    pass
+    except Killed:
+        return True
+    finally:
+        aws._answer = answer  # type: ignore[method-assign]
+    return False
+
+
+@pytest.mark.parametrize(("is_done", "has_record"), [(False, True), (True, False)])
+def test_a_kill_at_any_request_never_arms_the_next_deployment(
+    tmp_path: Path, *, is_done: bool, has_record: bool
+) -> None:
+    """A deployment of code alone publishes the settings of ``$LATEST``."""
+    untouched, marked, number = FakeAws(), 0, 1
+    while killed_at(aws := FakeAws(), number, tmp_path / f"{number}", is_done=is_done):
+        records, clients = tmp_path / f"{number}", aws.clients()
+        if not has_record:
+            shutil.rmtree(records, ignore_errors=True)
+        stack, latest = read_stack(clients, "rosetta"), aws.functions["rosetta-Go"].latest
+        if "COMPARE_SANDBOX" in latest["Environment"]["Variables"]:
+            marked += 1
+            with pytest.raises(HarnessError, match="before you deploy, run `python -m harness c"):
+                read_deployed(clients, stack, TEMPLATE)
+        else:
+            assert latest == untouched.functions["rosetta-Go"].latest
+            read_deployed(clients, stack, TEMPLATE)
+        with aws_target(clients, stack, TEMPLATE, lambda _: None, print, records):
+            pass
+        for name, function in aws.functions.items():
+            assert function.latest == untouched.functions[name].latest
+            assert function.aliases["live"] == "1"
+            if has_record:
+                assert function.versions.keys() == {"1"}
+        number += 1
+    assert number > 20
+    assert marked == 2 * 3  # from the update to the publication, of each of two sandboxes
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_version_is_known_before_anything_can_interrupt(
-    aws: FakeAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    aws: FakeAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     before, publish = snapshot(aws), aws._lambda_PublishVersion
 
     def interrupted(**parameters: Any) -> Any:
         answer = publish(**parameters)
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
         return answer
 
     monkeypatch.setattr(aws, "_lambda_PublishVersion", interrupted)
     # a shell lets its background jobs ignore the signal
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    former = signal.signal(number, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
             compared(aws, tmp_path)
     finally:
-        signal.signal(signal.SIGINT, former)
+        signal.signal(number, former)
     assert snapshot(aws) == before
 
 
@@ -251,6 +324,22 @@ def test_the_next_run_undoes_what_one_could_not(aws: FakeAws, tmp_path: Path) ->
     compared(aws, tmp_path)
     assert snapshot(aws) == before
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sandbox_that_lambda_replaces_costs_no_row(aws: FakeAws, tmp_path: Path) -> None:
+    run, calls = aws.run, 0
+
+    def replaced(variables: Mapping[str, str], event: Mapping[str, Any], cold: bool) -> Any:
+        nonlocal calls
+        calls += 1
+        assert run is not None
+        return run(variables, event, cold or calls == 7)  # the first warm sample
+
+    aws.run = replaced
+    (row,) = compared(aws, tmp_path).rows
+    assert row.verdict.kind is VerdictKind.MATCH, row.verdict.reason
+    assert row.discarded == 1
+    assert [each.kind for each in row.samples] == ["cold", "warm", "rerun", "half"]
 
 
 def test_a_wrong_output_is_no_match(aws: FakeAws, tmp_path: Path) -> None:

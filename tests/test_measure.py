@@ -255,6 +255,35 @@ def test_a_sandbox_that_died_between_warm_samples_is_noticed() -> None:
     assert outcome.verdict.kind is VerdictKind.FAILED
 
 
+def test_a_replaced_sandbox_is_warmed_up_again_and_its_invocation_is_no_sample() -> None:
+    stage = Stage()
+    warm_ups, surprises = 3, frozenset({4, 6})  # both are tries of the first warm sample
+    outcome = run(plan(0, 2, repeats=3), FakeCandidate(stage, "go", surprises=surprises))["go"]
+    assert invoked(stage)[warm_ups:] == ["go cold", "go rerun"] * 2 + ["go", "go"]
+    assert [(each.kind, each.round) for each in outcome.samples] == [("warm", 1), ("warm", 2)]
+    assert (outcome.matched, outcome.discarded) == (True, 2)
+
+
+def test_a_sandbox_that_was_started_ahead_is_replaced_by_a_fresh_one() -> None:
+    candidate = FakeCandidate(Stage(), "go", surprises=frozenset({2, 3}))
+    outcome = run(plan(1, 0, repeats=3), candidate)["go"]
+    assert [(each.kind, each.init_ms) for each in outcome.samples] == [("cold", 100)]
+    assert (candidate.starts, outcome.discarded) == (1 + 3, 2)
+
+
+def test_a_round_without_a_sample_does_not_cost_the_row_its_others() -> None:
+    candidate = FakeCandidate(Stage(), "go", surprises=frozenset(range(5, 13)))
+    outcome = run(plan(0, 3, repeats=3), candidate)["go"]
+    assert [each.round for each in outcome.samples] == [1, 3]
+    assert (outcome.matched, outcome.discarded) == (True, 4)
+
+
+def test_the_output_of_a_discarded_invocation_is_judged_all_the_same() -> None:
+    stage = Stage(wrong={"go": {2}})
+    outcome = run(plan(0, 1, repeats=3), FakeCandidate(stage, "go", surprises=frozenset({4})))["go"]
+    assert outcome.verdict.kind is VerdictKind.MISMATCH
+
+
 def test_a_sandbox_that_does_not_start() -> None:
     stage = Stage()
     outcomes = run(

@@ -273,6 +273,7 @@ RESULT = {
     "ratio_to_fastest": INTERVAL,
     "ratio_to_floor": closed("object", {"warm": INTERVAL, "first": INTERVAL}),
     "samples": {"type": "array", "items": closed("object", SAMPLE)},
+    "discarded": INTEGER,
 }
 SCHEMA = closed(
     "object",

@@ -148,6 +148,9 @@ def test_warnings_come_when_their_cause_is_there() -> None:
     assert codes(comparison(7, a=100)) == {Code.TOO_FEW_SAMPLES}
     assert codes(comparison(20, interrupted=True, a=100)) == {Code.INTERRUPTED}
     assert codes(comparison(20, a=32)) == {Code.SERVER_BUSY}  # the server takes 30 ms
+    of = comparison(20, a=100)
+    replaced = replace(of, rows=tuple(replace(row, discarded=2) for row in of.rows))
+    assert codes(replaced) == {Code.SANDBOX_REPLACED}
 
 
 def test_rows_with_the_same_fault_share_a_warning_that_names_a_few() -> None:

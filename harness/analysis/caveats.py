@@ -27,6 +27,7 @@ class Code(StrEnum):
     NO_NOISE_FLOOR = "no-noise-floor"
     NOISY_MACHINE = "noisy-machine"
     OUTLIERS = "outliers"
+    SANDBOX_REPLACED = "sandbox-replaced"
     SERVER_BUSY = "server-busy"
     ONE_CORE = "one-core"
     BUSY_MACHINE = "busy-machine"
@@ -90,6 +91,12 @@ def _of_samples(comparison: Comparison, ranking: Ranking) -> Iterator[Caveat]:
             Code.OUTLIERS,
             f"some warm samples are far from the median: {_some(far)}",
             "end other work on this machine; a few outliers hardly change medians and intervals",
+        )
+    if replaced := [f"{row.name} {row.discarded}" for row in comparison.rows if row.discarded]:
+        yield Caveat(
+            Code.SANDBOX_REPLACED,
+            f"invocations met another sandbox than expected, and are no samples: {_some(replaced)}",
+            "no remedy is needed: Lambda replaces sandboxes, and such a sample is taken again",
         )
 
 

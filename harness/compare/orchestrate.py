@@ -292,6 +292,7 @@ def _row(
         artefact.own,
         implementation.runtime,
         artefact.runtime_version,
+        outcome.discarded,
     )
 
 

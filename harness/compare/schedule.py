@@ -88,7 +88,8 @@ class Plan:
     ``warm``. ``seed`` decides the order. With ``again`` the fastest candidate is measured twice,
     which shows the noise. The candidates in ``halved`` are also invoked by ``half_event`` after
     each warm sample, because two sizes give a slope. With ``once`` the verifying invocation of
-    each candidate is its only sample.
+    each candidate is its only sample. ``repeats`` is how often a sample may be repeated because its
+    sandbox was not the expected one.
     """
 
     event: Mapping[str, object]
@@ -101,6 +102,7 @@ class Plan:
     half_event: Mapping[str, object] | None = None
     halved: frozenset[str] = frozenset()
     once: bool = False
+    repeats: int = 0
 
     def event_of(self, kind: SampleKind) -> Mapping[str, object]:
         if kind is not SampleKind.HALF:
@@ -121,13 +123,17 @@ class Plan:
 
 @dataclass(slots=True)
 class Outcome:
-    """The outcome of a plan for one candidate. It has samples only if the verdict is a match."""
+    """The outcome of a plan for one candidate. It has samples only if the verdict is a match.
+
+    ``discarded`` counts the invocations of another sandbox than the expected one.
+    """
 
     verdict: Verdict
     output: Mapping[str, object] | None = None
     output_zip_bytes: int | None = None
     enforcement: Enforcement | None = None
     samples: list[Sample] = field(default_factory=list)
+    discarded: int = 0
 
     @property
     def matched(self) -> bool:
@@ -303,8 +309,8 @@ class _Measurement:
                 outcome = self._measured.outcomes[candidate.name]
                 if outcome.matched and not self._has(outcome, SampleKind.COLD):
                     self._tell(candidate, SampleKind.COLD)
-                    with _failing(outcome), candidate.start() as sandbox:
-                        self._sample(_Warm(candidate, sandbox, outcome), SampleKind.COLD)
+                    with _failing(outcome):
+                        self._cold_sample(candidate, outcome)
         if self._round > self._plan.most(SampleKind.WARM):
             return
         for each in self._shuffled(warm):
@@ -314,7 +320,20 @@ class _Measurement:
             with _failing(each.outcome):
                 for kind in self._warm_kinds(each, is_again=is_again):
                     self._tell(each.candidate, kind, " again" if is_again else "")
-                    self._sample(each, kind)
+                    self._warm_sample(each, kind)
+
+    def _cold_sample(self, candidate: Candidate, outcome: Outcome) -> None:
+        for _ in range(1 + self._plan.repeats):
+            with candidate.start() as sandbox:
+                if self._sample(_Warm(candidate, sandbox, outcome), SampleKind.COLD):
+                    return
+
+    def _warm_sample(self, each: _Warm, kind: SampleKind) -> None:
+        for _ in range(1 + self._plan.repeats):
+            if self._sample(each, kind):
+                return
+            for _ in range(WARM_UPS - 1):  # the discarded invocation was the first one
+                self._invoke_thawed(each, kind)
 
     def _warm_kinds(self, each: _Warm, *, is_again: bool) -> list[SampleKind]:
         """The kinds of invocation of a warm sandbox in this round, in this order."""
@@ -371,15 +390,17 @@ class _Measurement:
         sandbox.freeze()
         return each, invocation.duration_ms or 0.0
 
-    def _sample(self, each: _Warm, kind: SampleKind) -> None:
+    def _sample(self, each: _Warm, kind: SampleKind) -> bool:
+        """Take a sample. ``False`` if it was discarded, because its sandbox was not the expected
+        one. Lambda may replace a sandbox, or start one ahead, at any time.
+        """
         if kind is not SampleKind.RERUN:
             self._destination.clear()
         before = self._destination.server_cpu_ms()
-        each.sandbox.thaw()
-        invocation = self._invoke(each, kind)
-        each.sandbox.freeze()
+        invocation = self._invoke_thawed(each, kind)
         server_cpu_ms = _since(before, self._destination)
-        if invocation.cold != (kind is SampleKind.COLD):
+        is_expected = invocation.cold == (kind is SampleKind.COLD)
+        if not is_expected and not self._plan.repeats:
             raise HarnessError(
                 f"a {kind} invocation was expected, but the sandbox was "
                 f"{'cold' if invocation.cold else 'warm'}"
@@ -389,7 +410,17 @@ class _Measurement:
         )
         if not verdict.accepts:
             raise _VerdictError(verdict)
-        each.outcome.samples.append(_sample_of(invocation, kind, self._round, server_cpu_ms))
+        if is_expected:
+            each.outcome.samples.append(_sample_of(invocation, kind, self._round, server_cpu_ms))
+        else:
+            each.outcome.discarded += 1
+        return is_expected
+
+    def _invoke_thawed(self, each: _Warm, kind: SampleKind) -> Invocation:
+        each.sandbox.thaw()
+        invocation = self._invoke(each, kind)
+        each.sandbox.freeze()
+        return invocation
 
     def _invoke(self, each: _Warm, kind: SampleKind) -> Invocation:
         invocation = each.sandbox.invoke(self._plan.event_of(kind))

@@ -85,6 +85,7 @@ def _result(
         "ratio_to_fastest": standing and standing.to_fastest,
         "ratio_to_floor": floor or ToFloor(None, None),
         "samples": [_sample(each) for each in row.samples],
+        "discarded": row.discarded,
     }
 
 
@@ -113,6 +114,7 @@ class _Result(msgspec.Struct):
     package_own: Own | None = None
     runtime: str | None = None
     runtime_version: str | None = None
+    discarded: int = 0
 
     def row(self) -> Row:
         return Row(
@@ -129,6 +131,7 @@ class _Result(msgspec.Struct):
             self.package_own,
             self.runtime,
             self.runtime_version,
+            self.discarded,
         )
 
 

@@ -11,6 +11,8 @@ from harness.targets.aws.session import Clients, explained
 from harness.targets.aws.stack import Stack
 
 ALIAS = "live"
+#: A variable of the versions of a comparison; the template has no such variable.
+MARK = "COMPARE_SANDBOX"
 #: Settings on which a function's speed depends; the alias must have the same as ``$LATEST``.
 _COMPARED = ("MemorySize", "Timeout", "Runtime", "CodeSha256", "Architectures", "Environment")
 _PLACES = frozenset({"SRC_BUCKET", "SRC_PREFIX", "DST_BUCKET", "DST_PREFIX"})
@@ -35,22 +37,29 @@ def read_deployed(
     """Each function of the template as it is deployed in the stack.
 
     Raises ``HarnessError`` if the alias differs from ``$LATEST``: then the comparison would measure
-    another function than the one that does the daily work.
+    another function than the one that does the daily work. The next deployment would publish the
+    settings of ``$LATEST``, and they may be those of a killed comparison.
     """
     return [_read(clients, stack, each) for each in template]
 
 
 def _read(clients: Clients, stack: Stack, each: Implementation) -> Deployed:
     name = stack.output(f"{each.function}Name")
-    latest = _configuration(clients, name, None)
-    live = _configuration(clients, name, ALIAS)
+    latest = configuration(clients, name)
+    live = configuration(clients, name, ALIAS)
+    if MARK in variables_of(latest):
+        raise HarnessError(
+            f"{name}: $LATEST has the settings of a comparison that runs, or was killed: before "
+            "you deploy, run `python -m harness compare --target aws "
+            f"--stack {stack.name}`, which restores the settings first. Do not publish a version"
+        )
     if behind := list(_differences(live, latest)):
         raise HarnessError(
             f"{name}: the alias {ALIAS} (version {live.get('Version', '?')}) is behind $LATEST: "
             f"{'; '.join(behind)}. Deploy the stack again so that a version is published, or "
             "publish one and move the alias to it"
         )
-    variables = dict(latest.get("Environment", {}).get("Variables", {}))
+    variables = variables_of(latest)
     return Deployed(
         replace(
             each,
@@ -62,11 +71,20 @@ def _read(clients: Clients, stack: Stack, each: Implementation) -> Deployed:
         ),
         int(latest["CodeSize"]),
         variables,
-        latest.get("SnapStart", {}).get("ApplyOn") == "PublishedVersions",
+        has_snap_start(latest),
     )
 
 
-def _configuration(clients: Clients, name: str, qualifier: str | None) -> Mapping[str, Any]:
+def variables_of(found: Mapping[str, Any]) -> dict[str, str]:
+    return dict(found.get("Environment", {}).get("Variables", {}))
+
+
+def has_snap_start(found: Mapping[str, Any]) -> bool:
+    return bool(found.get("SnapStart", {}).get("ApplyOn") == "PublishedVersions")
+
+
+def configuration(clients: Clients, name: str, qualifier: str | None = None) -> Mapping[str, Any]:
+    """The settings of a function as AWS reports them, by default those of ``$LATEST``."""
     more = {} if qualifier is None else {"Qualifier": qualifier}
     with explained("lambda:GetFunctionConfiguration", f"function {name}"):
         found: Mapping[str, Any] = clients.functions.get_function_configuration(

@@ -1,8 +1,9 @@
-"""Changes the settings of functions for a comparison, and restores them after it.
+"""Publishes versions of functions with a comparison's settings, and deletes them after it.
 
-Only ``$LATEST`` changes. The comparison publishes its own versions and aliases of it, and leaves
-the alias of the daily work alone. The former settings are first written to a record, so that the
-next comparison can undo the changes of a killed one.
+``$LATEST`` has the comparison's settings only while a version is published, because a deployment in
+this time would publish them for the daily work. The alias of the daily work never moves. Each
+change is first written to a record, so that the next comparison can undo those of a killed one.
+Without the record, the alias of the daily work tells the former settings.
 """
 
 from __future__ import annotations
@@ -19,13 +20,19 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from harness.model import HarnessError
-from harness.targets.aws.deployed import Deployed
+from harness.targets.aws.deployed import (
+    ALIAS,
+    MARK,
+    Deployed,
+    configuration,
+    has_snap_start,
+    variables_of,
+)
 from harness.targets.aws.session import Clients, code_of, explained
 from harness.terminal import Progress
 
-_SIGNALS = {signal.SIGINT, signal.SIGTERM}
-_ALIAS = "compare"
-_NUMBER = "COMPARE_SANDBOX"
+_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+_OWN_ALIAS = "compare"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +47,18 @@ class Published:
 
 @dataclass(slots=True)
 class SettingsKeeper:
-    """Publishes versions and restores settings; :func:`kept_settings` makes one."""
+    """Publishes versions and restores settings; :func:`kept_settings` makes one.
+
+    ``former`` has the settings of each function whose ``$LATEST`` is changed now. ``made`` has the
+    comparison's versions and aliases.
+    """
 
     clients: Clients
     record: Path
     progress: Progress
     former: dict[str, dict[str, Any]] = field(default_factory=dict)
     made: list[tuple[str, str, str]] = field(default_factory=list)
+    published: int = 0
 
     def publish(
         self,
@@ -57,23 +69,17 @@ class SettingsKeeper:
     ) -> Published:
         """A fresh version with these settings: its first invocation is a cold one."""
         name = deployed.implementation.function
+        # without a change, AWS would not make a new version
+        self.published += 1
+        mark = {MARK: str(self.published)}
+        settings = _settings(memory_mb, {**variables, **mark}, snap_start=snap_start)
         self._remember(deployed)
-        self._configure(
-            name,
-            {
-                "MemorySize": memory_mb,
-                # without a change, AWS would not make a new version
-                "Environment": {"Variables": {**variables, _NUMBER: str(len(self.made))}},
-                "SnapStart": {"ApplyOn": _apply_on(snap_start)},
-            },
-        )
-        begin = time.monotonic()
-        with _uninterrupted():
-            with explained("lambda:PublishVersion", f"function {name}"):
-                version = self.clients.functions.publish_version(FunctionName=name)["Version"]
-            alias = f"{_ALIAS}-{version}"
-            self.made.append((name, version, alias))
-            self._write()
+        try:
+            self._configure(name, settings)
+            begin = time.monotonic()
+            version, alias = self._publish(name)
+        finally:
+            self._give_back(name)
         with explained("lambda:GetFunctionConfiguration", f"version {version} of {name}"):
             waiter = self.clients.functions.get_waiter("published_version_active")
             waiter.wait(FunctionName=name, Qualifier=version)
@@ -94,19 +100,31 @@ class SettingsKeeper:
         self.progress("restoring the functions' settings: this can't be interrupted")
         left: list[str] = []
         with _uninterrupted():
-            for name, version, alias in reversed(self.made):
-                left += self._removed(name, version, alias)
-            for name, settings in self.former.items():
+            for name, settings in list(self.former.items()):
                 try:
-                    self._configure(name, settings)
+                    self._give_back(name)
                 except HarnessError as error:
                     left.append(f"{name} needs these settings: {json.dumps(settings)}: {error}")
+            for name, version, alias in reversed(self.made):
+                left += self._removed(name, version, alias)
         if left:
             again = f"run a comparison again, which reads {self.record}"
             raise HarnessError("\n".join([f"some changes could not be undone: {again}", *left]))
-        self.former.clear()
         self.made.clear()
         self.record.unlink(missing_ok=True)
+
+    def restore_marked(self, name: str) -> None:
+        """Undo a comparison that was killed and whose record is not here.
+
+        ``$LATEST`` gets the settings of the alias: they were equal when that comparison began.
+        """
+        if MARK in variables_of(configuration(self.clients, name)):
+            live = configuration(self.clients, name, ALIAS)
+            self.progress(f"{name} has the settings of a killed comparison: restoring the alias's")
+            former = _settings(
+                live["MemorySize"], variables_of(live), snap_start=has_snap_start(live)
+            )
+            self._configure(name, former)
 
     def read_record(self) -> None:
         """Read the changes that a killed comparison did not undo."""
@@ -116,15 +134,25 @@ class SettingsKeeper:
             self.made += [(name, version, alias) for name, version, alias in left["made"]]
 
     def _remember(self, deployed: Deployed) -> None:
-        name = deployed.implementation.function
-        if name in self.former:
-            return
-        self.former[name] = {
-            "MemorySize": deployed.implementation.memory_mb,
-            "Environment": {"Variables": dict(deployed.variables)},
-            "SnapStart": {"ApplyOn": _apply_on(deployed.snap_start)},
-        }
+        self.former[deployed.implementation.function] = _settings(
+            deployed.implementation.memory_mb, deployed.variables, snap_start=deployed.snap_start
+        )
         self._write()
+
+    def _publish(self, name: str) -> tuple[str, str]:
+        with _uninterrupted():
+            with explained("lambda:PublishVersion", f"function {name}"):
+                version = self.clients.functions.publish_version(FunctionName=name)["Version"]
+            alias = f"{_OWN_ALIAS}-{version}"
+            self.made.append((name, version, alias))
+            self._write()
+        return version, alias
+
+    def _give_back(self, name: str) -> None:
+        with _uninterrupted():
+            self._configure(name, self.former[name])
+            del self.former[name]
+            self._write()
 
     def _write(self) -> None:
         self.record.parent.mkdir(parents=True, exist_ok=True)
@@ -159,6 +187,15 @@ class SettingsKeeper:
         self.clients.functions.delete_function(FunctionName=name, Qualifier=version)
 
 
+def _settings(memory_mb: int, variables: Mapping[str, str], *, snap_start: bool) -> dict[str, Any]:
+    """The parameters of ``UpdateFunctionConfiguration`` that a comparison changes."""
+    return {
+        "MemorySize": memory_mb,
+        "Environment": {"Variables": dict(variables)},
+        "SnapStart": {"ApplyOn": "PublishedVersions" if snap_start else "None"},
+    }
+
+
 @contextmanager
 def kept_settings(clients: Clients, record: Path, progress: Progress) -> Iterator[SettingsKeeper]:
     """A keeper whose changes are undone at the end. First it undoes those of a killed run."""
@@ -191,7 +228,3 @@ def _unless_gone(step: Any) -> None:
     except ClientError as error:
         if code_of(error) != "ResourceNotFoundException":
             raise
-
-
-def _apply_on(snap_start: bool) -> str:
-    return "PublishedVersions" if snap_start else "None"

@@ -40,6 +40,8 @@ def aws_target(
     record = records / f"{stack.region}-{stack.name}.json"
     # first, because the settings of a killed comparison would look like the user's own
     with kept_settings(clients, record, progress) as keeper:
+        for function in template:
+            keeper.restore_marked(stack.output(f"{function.function}Name"))
         deployed = {
             each.implementation.language: each for each in read_deployed(clients, stack, template)
         }
