@@ -131,7 +131,11 @@ const run = async (name) => {
     for (const [key, bytes] of makeObjects(step.add ?? [], folder)) source.set(key, bytes);
     for (const key of step.remove ?? []) source.delete(key);
     const { outcome, log } = await invoke(store, vector, step);
-    checkAnswer(step.expect, outcome, log);
+    try {
+      checkAnswer(step.expect, outcome, log);
+    } catch (error) {
+      throw new Error(`${error}\nthe end of the log: ${JSON.stringify(log.at(-1))}`);
+    }
     const published = step.expect.published ?? step.expect.result;
     if (!published) continue;
     const dayPrefix = `${vector.settings?.DST_PREFIX ?? ''}${published.day.replaceAll('-', '/')}/`;

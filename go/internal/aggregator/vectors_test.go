@@ -179,6 +179,11 @@ func (v *vector) runStep(
 		event = []byte(*step.EventText)
 	}
 	var log bytes.Buffer
+	defer func() {
+		if t.Failed() {
+			t.Logf("the log:\n%s", &log)
+		}
+	}()
 	handler := NewHandler(lookup(env), &log, func(Config) Store { return store })
 	output, err := handler.Invoke(testContext(t), event)
 

@@ -97,7 +97,10 @@ class VectorsTest {
     Outcome outcome = invoke(settings, event(step), store);
     Map<?, ?> expect = (Map<?, ?>) step.get("expect");
     String error = (String) expect.get("error");
-    assertEquals(error == null ? null : error.replace("{request_id}", REQUEST_ID), outcome.error());
+    assertEquals(
+        error == null ? null : error.replace("{request_id}", REQUEST_ID),
+        outcome.error(),
+        () -> "the log: " + outcome.log());
     assertEquals(expect.get("result"), outcome.result());
     if (expect.get("bad") instanceof List<?> bad) {
       assertEquals(
