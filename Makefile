@@ -23,7 +23,7 @@ MVN = PATH="$$(dirname "$$($(BIN)/python -m harness.toolchain maven)"):$$PATH" \
 	mvn --file java/pom.xml --batch-mode --no-transfer-progress -Dstyle.color=never
 CHECKS := $(foreach v,$(VERBS),$(PARTS:%=$(v)-%))
 
-.PHONY: help setup compare mutants fuzz drills check test lock third-party sbom clean build $(VERBS)
+.PHONY: help setup compare mutants fuzz drills exercise check test lock third-party sbom clean build $(VERBS)
 .PHONY: $(CHECKS) lock-java test-parts $(PARTS:%=check-%) lint-docs
 
 help: ## explain the verbs
@@ -42,6 +42,7 @@ help: ## explain the verbs
 	@echo "  make mutants ARGS='--languages go --sample 5'      some of the faults"
 	@echo "  make fuzz SECONDS=600 ARGS='--seed 1'"
 	@echo "  make drills ARGS='--languages go --kinds kill,cuts'"
+	@echo "  make exercise STEP=splitter LANGUAGE=go            again after each change"
 
 setup: .venv/made ## make .venv and the tools in .tools ## minutes, at first
 	@$(BIN)/python -m harness.toolchain
@@ -59,6 +60,13 @@ fuzz: .venv/made ## look for bodies and days on which the languages disagree ## 
 
 drills: .venv/made ## disturb the languages on purpose, and count broken promises ## 30 min
 	@$(BIN)/python -m harness drills $(ARGS)
+
+# set here, because a shell may have a LANGUAGE of its own
+STEP =
+LANGUAGE =
+exercise: $(if $(filter javascript,$(LANGUAGE)),javascript/node_modules/.package-lock.json)
+exercise: .venv/made ## write a STEP of a LANGUAGE yourself; alone, list them ## seconds
+	@$(BIN)/python -m harness exercise $(STEP) $(LANGUAGE) $(ARGS)
 
 # A part's steps come one after the other: lint-java and test-unit-java write to the same folder.
 BASE = $(shell git merge-base HEAD origin/main 2>/dev/null || git merge-base HEAD main)

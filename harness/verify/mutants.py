@@ -7,10 +7,8 @@ both is built and judged like any implementation.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import signal
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,14 +16,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, STDOUT, Popen, TimeoutExpired
 from typing import NamedTuple
 
 from harness.model import HarnessError, UsageError
-from harness.scratch import dies_with_parent, scratch
+from harness.scratch import scratch
 from harness.toolchain.paths import ROOT
 from harness.toolchain.programs import tail
 from harness.toolchain.tools import find_node
+from harness.verify.checkout import copy_language, run_tests
 
 MUTANTS = ROOT / "tests/mutants"
 
@@ -115,25 +113,19 @@ def describe(outcome: Outcome) -> str:
 def _checkout(mutant: Mutant) -> Iterator[Path]:
     """A small checkout with the mutated language and links to the shared folders."""
     with scratch(f"mutant-{mutant.language}") as root:
-        original, code = ROOT / mutant.language, root / mutant.language
-        waste = shutil.ignore_patterns("node_modules", "__pycache__", ".*_cache")
-        shutil.copytree(original, code, ignore=waste)
+        code = copy_language(mutant.language, root)
         (code / mutant.file).write_text(mutated(mutant))
-        if (original / "node_modules").exists():
-            (code / "node_modules").symlink_to(original / "node_modules")
         shutil.copy(ROOT / "template.yaml", root)
-        for shared in ("tests", "tools", ".tools", "requirements.txt"):
-            (root / shared).symlink_to(ROOT / shared)
         yield root
 
 
 def _by_own_tests(mutant: Mutant, root: Path) -> Outcome:
     code, tools = root / mutant.language, _tools(mutant.language)
-    exit_code, output = _run(tools.compile, code, _TESTS_S)
+    exit_code, output = run_tests(tools.compile, code, _TESTS_S)
     if exit_code != 0:
         return Outcome(mutant, Fate.BROKEN, f"does not compile:\n{tail(output, 5)}")
     for command in tools.tests:
-        exit_code, output = _run(command, code, _TESTS_S)
+        exit_code, output = run_tests(command, code, _TESTS_S)
         if exit_code != 0:
             names = tools.failed.findall(output)[:3]  # Go names the group before its test
             unnamed = "a test" if exit_code else f"no end after {_TESTS_S} s"
@@ -146,37 +138,12 @@ def _by_judge(mutant: Mutant, root: Path) -> Outcome:
     shutil.copytree(ROOT / "harness", root / "harness")
     (root / mutant.language / "node_modules").unlink(missing_ok=True)  # the build makes its own
     verify = (sys.executable, "-m", "harness", "verify", "--languages", mutant.language)
-    exit_code, output = _run(verify, root, _JUDGE_S)
+    exit_code, output = run_tests(verify, root, _JUDGE_S)
     if exit_code == 0:
         return Outcome(mutant, Fate.SURVIVED)
     if failed := re.search(r"^    ([a-z0-9-]+): ", output, re.MULTILINE):
         return Outcome(mutant, Fate.KILLED, f"verify: {failed[1]}")
     return Outcome(mutant, Fate.BROKEN, f"could not be judged:\n{tail(output, 5)}")
-
-
-def _run(command: Sequence[str], folder: Path, seconds: float) -> tuple[int | None, str]:
-    """The exit code, ``None`` after the time limit, and the output."""
-    with (
-        scratch("mutant-tests") as temporary,
-        Popen(
-            command,
-            cwd=folder,
-            env={**os.environ, "TMPDIR": str(temporary)},
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=STDOUT,
-            start_new_session=True,
-            preexec_fn=dies_with_parent(),
-        ) as process,
-    ):
-        try:
-            output, _ = process.communicate(timeout=seconds)
-        except BaseException as error:
-            os.killpg(process.pid, signal.SIGKILL)  # a test runner has children
-            if not isinstance(error, TimeoutExpired):
-                raise
-            return None, ""
-    return process.returncode, output.decode(errors="replace")
 
 
 def _tools(language: str) -> _Tools:
