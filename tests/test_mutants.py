@@ -58,21 +58,20 @@ def test_a_mutant_drawn_by_the_seed_is_killed(language: str) -> None:
 
 @pytest.mark.timeout(600)
 def test_killed_survived_and_broken() -> None:
-    python = load_mutants(["python"])
-    chosen = Random(1).choice([each for each in python if each.id != "chunk-content-type"])
-    comment = "# isal is twice as fast"
+    chosen = Random(1).choice(load_mutants(["go"]))
+    comment = "// Step inflater:"
     equal = replace(
         chosen,
         id="equal",
-        file="src/aggregator/inflater.py",
+        file="internal/aggregator/inflater.go",
         find=comment,
-        replace="# isal is fast",
+        replace="// The inflater:",
     )
-    broken = replace(equal, id="broken", replace="return return")
+    broken = replace(equal, id="broken", find="package aggregator", replace="package func")
     first, second, third = run_mutants([chosen, equal, broken], judged=False)
     assert first.fate is Fate.KILLED
-    assert first.by.startswith("tests/test_")
+    assert first.by.startswith("Test")
     assert second.fate is Fate.SURVIVED
-    assert re.fullmatch(r"python/equal +\w+ +SURVIVED", describe(second))
+    assert re.fullmatch(r"go/equal +\w+ +SURVIVED", describe(second))
     assert third.fate is Fate.BROKEN
-    assert "SyntaxError" in third.by
+    assert "expected 'IDENT'" in third.by
