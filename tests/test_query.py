@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
-from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from fake_query import DAYS, layout, outcome, spent
 from sqlglot import exp
 from trino.exceptions import TrinoQueryError
 
@@ -19,14 +19,14 @@ from harness.model import HarnessError, UsageError
 from harness.query import lake as lakes
 from harness.query.choice import advice, break_even
 from harness.query.lake import Lake, RefusedError, Spent
-from harness.query.layouts import PLACES, STYLES, Days, Layout, layouts
-from harness.query.measure import Asked, Making, Outcome, Request, _ask
+from harness.query.layout import Days
+from harness.query.layouts import layouts
+from harness.query.measure import Asked, Making, Request, _ask
 from harness.query.questions import Answer, Known, Question, questions
 from harness.query.tables import render, to_json
 from harness.targets.athena_sql import metastore_table
 from harness.targets.local.trino_server import TrinoServer
 
-DAYS = (date(2024, 2, 1), date(2024, 2, 2), date(2024, 2, 3))
 #: Three lines as the S3 server writes them, and its first one.
 LOG = """\
 log starts 2026-11-27 13:24:09.030658857 +0000 UTC m=+0.082097097
@@ -34,19 +34,6 @@ rosetta lake [27/November/2026:12:56:52 +0000] 127.0.0.1 rosetta A s3_HeadObject
 rosetta lake [27/November/2026:12:56:52 +0000] 127.0.0.1 rosetta A s3_GetObject i/a /lake/i/a 200
 rosetta lake [27/November/2026:12:56:52 +0000] 127.0.0.1 rosetta A s3_ListObjectsV2 - /lake 200
 """
-
-
-def spent(requests: Mapping[str, int], read_bytes: int, total_ms: float = 10.0) -> Spent:
-    return Spent(requests, read_bytes, 1.0, total_ms, 5.0, 1000)
-
-
-def layout(name: str) -> Layout:
-    return Layout(name, f"about {name}", lambda _lake, _days: [], name)
-
-
-def outcome(*asked: Asked, making: Mapping[str, Making]) -> Outcome:
-    chosen = [layout(name) for name in making]
-    return Outcome(DAYS, 6, 60, 5000, chosen, making, asked, None, None)
 
 
 # ---- what is known, and the questions ----
@@ -71,7 +58,9 @@ def test_the_answers_follow_from_the_records() -> None:
     asked = {each.name: each for each in questions(known_days(), DAYS)}
     assert asked["one day"].answer == [("Get", 2), ("Put", 1)]
     assert asked["one account of one day"].answer == [(2,)]
-    assert "account = '2'" in asked["one account of one day"].sql
+    assert asked["one account of one day"].account == "2"
+    assert asked["one account, all days"].account == "1"
+    assert asked["one account, all days"].answer == [(4,)]
     assert asked["one event name, all days"].answer == [(4,)]
     assert asked["one event id, all days"].answer == [("Get",)]
     assert asked["no condition"].answer == [("Get", 4), ("Put", 2)]
@@ -110,7 +99,7 @@ class FakeTrino:
             ("physicalInputBytes", "planningTimeMillis", "cpuTimeMillis", "peakMemoryBytes"), 7
         ) | {"elapsedTimeMillis": 12, "queuedTimeMillis": 2}
 
-    def query(self, _sql: str) -> tuple[Answer, Mapping[str, int]]:
+    def query(self, _sql: str, _session: object) -> tuple[Answer, Mapping[str, int]]:
         with self._log.open("a") as file:
             file.write(LOG)
         return self._rows, self.stats
@@ -118,7 +107,7 @@ class FakeTrino:
 
 def lake_with(log: Path, rows: Answer) -> Lake:
     server = cast(Any, FakeTrino(log, rows))
-    return Lake(cast(Any, SimpleNamespace(access_log=log)), server)
+    return Lake(cast(Any, SimpleNamespace(access_log=log)), server, "")
 
 
 def test_the_requests_of_a_statement_are_those_of_the_log(tmp_path: Path) -> None:
@@ -184,7 +173,7 @@ def test_the_report_says_which_layout_to_choose_and_why_one_has_no_figures() -> 
 
 
 def answer(rows: Answer, monkeypatch: pytest.MonkeyPatch, rounds: int = 2) -> list[Asked]:
-    def run(_self: object, sql: str) -> tuple[Answer, Spent]:
+    def run(_self: object, sql: str, _session: object = None) -> tuple[Answer, Spent]:
         if "refused" in sql:
             raise RefusedError("name a day")
         return rows, spent({"GET": 1}, 1)
@@ -193,7 +182,7 @@ def answer(rows: Answer, monkeypatch: pytest.MonkeyPatch, rounds: int = 2) -> li
     bare = object.__new__(Lake)
     request = Request({}, [layout("good"), layout("refused")], rounds)
     question = Question("q", "SELECT a FROM {records}", [(1,)])
-    return list(_ask(bare, request, [question], lambda _: None))
+    return list(_ask(bare, request, Days(DAYS, [], [], {}), [question], lambda _: None))
 
 
 def test_a_right_answer_has_a_sample_for_each_round(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,23 +208,32 @@ def test_a_wrong_answer_has_a_reason_and_no_times(
 # ---- layouts ----
 
 
+#: Two accounts, one of an organisation. Each has two regions on each day.
+LAID_OUT = Days(
+    DAYS, ["1", "o-1/2"], ["eu-west-1"], {day: dict.fromkeys("12", ("a", "b")) for day in DAYS}
+)
+
+
 def parameters_of(name: str, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Any]:
-    """The table that a layout creates."""
+    """The table that a layout creates last, and all statements."""
     made: list[Mapping[str, Any]] = []
 
     def create(statement: exp.Expr, _metastore: Path, _schema: str) -> str:
         made.append(metastore_table(statement))
         return "t"
 
-    monkeypatch.setattr("harness.query.layouts.create_table", create)
+    for module in ("layout", "layouts"):
+        monkeypatch.setattr(f"harness.query.{module}.create_table", create)
     (chosen,) = layouts([name], [64])
-    statements: Sequence[str] = []
-    fake = SimpleNamespace(
-        server=SimpleNamespace(metastore=Path()),
-        run=lambda sql: (statements.append(sql), spent({}, 0)),  # type: ignore[attr-defined]
-    )
-    chosen.make(cast(Any, fake), Days(DAYS, ["1", "2"], ["eu-west-1"]))
-    return {**made[0], "statements": statements, "records": chosen.records, "chosen": chosen}
+    statements: list[str] = []
+
+    def run(sql: str, _session: object = None) -> tuple[None, Spent]:
+        statements.append(sql)
+        return None, spent({}, 0)
+
+    fake = SimpleNamespace(server=SimpleNamespace(metastore=Path()), run=run)
+    chosen.make(cast(Any, fake), LAID_OUT)
+    return {**made[-1], "statements": statements, "chosen": chosen}
 
 
 def test_the_sources_are_projected_by_account_region_and_day(
@@ -244,7 +242,8 @@ def test_the_sources_are_projected_by_account_region_and_day(
     made = parameters_of("raw", monkeypatch)
     assert [each["name"] for each in made["partitionColumns"]] == ["account", "region", "day"]
     parameters = made["parameters"]
-    assert parameters["projection.account.values"] == "1,2"
+    assert parameters["projection.account.values"] == "1,o-1/2"
+    assert made["chosen"].account_is("2", LAID_OUT) == "account IN ('o-1/2')"
     assert parameters["projection.day.range"] == "2024/02/01,2024/02/03"
     assert parameters["storage.location.template"] == (
         "s3://source-bucket/AWSLogs/${account}/CloudTrail/${region}/${day}/"
@@ -270,6 +269,18 @@ def test_each_kind_of_partitions_is_a_change_of_the_published_table(
     assert parameters["storage.location.template"].startswith("s3://chunks/64/${")
 
 
+def test_chunks_of_one_account_each_have_the_account_before_the_day(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = parameters_of("accounts", monkeypatch)
+    assert [each["name"] for each in made["partitionColumns"]] == ["account", "day"]
+    assert made["parameters"]["projection.account.values"] == "1,2"
+    assert made["parameters"]["storage.location.template"] == (
+        "s3://chunks/64-by-account/${account}/${day}/"
+    )
+    assert made["chosen"].by_account
+
+
 def test_registered_partitions_are_added_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     made = parameters_of("registered", monkeypatch)
     assert not [name for name in made["parameters"] if name.startswith(("projection", "storage"))]
@@ -280,12 +291,29 @@ def test_registered_partitions_are_added_one_by_one(monkeypatch: pytest.MonkeyPa
 def test_parquet_is_written_in_statements_of_at_most_a_hundred_days(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("harness.query.layouts.MOST_PARTITIONS", 2)
+    monkeypatch.setattr("harness.query.rewritten.MOST_PARTITIONS", 2)
     create, insert = parameters_of("parquet", monkeypatch)["statements"]
-    assert create.startswith("CREATE TABLE hive.trail.as_parquet")
+    assert create.startswith("CREATE TABLE hive.trail.parquet")
     assert "BETWEEN '2024/02/01' AND '2024/02/02'" in create
-    assert insert.startswith("INSERT INTO hive.trail.as_parquet")
+    assert insert.startswith("INSERT INTO hive.trail.parquet")
     assert "BETWEEN '2024/02/03' AND '2024/02/03'" in insert
+
+
+@pytest.mark.parametrize("name", ["json by region", "parquet by region", "iceberg by region"])
+def test_a_statement_writes_at_most_a_hundred_partitions(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.query.rewritten.MOST_PARTITIONS", 6)
+    written = parameters_of(name, monkeypatch)["statements"]
+    if name.startswith("json"):
+        assert "sync_partition_metadata('trail', 'json_by_region', 'ADD')" in written.pop()
+    create, insert = written
+    assert create.startswith("CREATE TABLE")
+    assert insert.startswith("INSERT INTO")
+    assert "['account', 'region', 'day']" in create
+    both, first, second = (f"account IN ({each})" for each in ("'1', '2'", "'1'", "'2'"))
+    assert f"(day = '2024/02/01' AND {both}) OR (day = '2024/02/02' AND {first})" in create
+    assert f"(day = '2024/02/02' AND {second}) OR (day = '2024/02/03' AND {both})" in insert
 
 
 def test_sizes_of_chunks_are_layouts_of_their_own() -> None:
@@ -294,13 +322,10 @@ def test_sizes_of_chunks_are_layouts_of_their_own() -> None:
         ("chunks 16 MB", 16),
         ("chunks 64 MB", 64),
     ]
-    assert {each.name for each in STYLES} >= {"chunks"} | set(PLACES) - {
-        *("raw", "parquet", "iceberg")
-    }
 
 
 def test_an_unknown_layout_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="orc is no layout: choose of raw, chunks, parquet, ice"):
+    with pytest.raises(UsageError, match="orc is no layout: choose of raw, chunks, accounts, "):
         layouts(["orc"], [64])
 
 
@@ -335,7 +360,7 @@ def test_a_statement_that_found_no_node_is_repeated(monkeypatch: pytest.MonkeyPa
             return [[1]]
 
     connection = nullcontext(SimpleNamespace(cursor=Cursor))
-    monkeypatch.setattr(TrinoServer, "connect", lambda _self: connection)
+    monkeypatch.setattr(TrinoServer, "connect", lambda _self, **_: connection)
     monkeypatch.setattr("time.sleep", lambda _s: None)
 
     server = object.__new__(TrinoServer)

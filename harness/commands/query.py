@@ -57,8 +57,9 @@ def add_parser(commands: Commands) -> None:
         type=names,
         default=("raw", "chunks", "parquet", "iceberg"),
         metavar="A,B",
-        help="the layouts; default: raw,chunks,parquet,iceberg. Others are kinds of partitions "
-        "over the chunks: from 2013, integers, enum, injected, registered",
+        help="the layouts; default: raw,chunks,parquet,iceberg. Others have partitions of another "
+        "kind: accounts, json by region, parquet by region, iceberg by region, from 2013, "
+        "integers, enum, injected, registered, repaired",
     )
     parser.add_argument(
         "--chunk-mb",
@@ -77,12 +78,13 @@ def add_parser(commands: Commands) -> None:
         help="delay each answer of the S3 server; default: none",
     )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write tables in Markdown")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write one page with plots")
     add_export(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, target: Target) -> int:
-    outputs = [arguments.markdown, arguments.export_json]
+    outputs = [arguments.markdown, arguments.html, arguments.export_json]
     with reserved(outputs, trail=arguments.source):
         return _measure(arguments, target)
 
@@ -93,6 +95,7 @@ def _measure(arguments: argparse.Namespace, target: Target) -> int:
     from harness.query.layouts import layouts
     from harness.query.measure import Request, measure
     from harness.query.tables import render, to_json
+    from harness.report.html_page.query_page import render_query_page
     from harness.terminal import progress_on
     from harness.toolchain.tools import trino_home
 
@@ -109,6 +112,7 @@ def _measure(arguments: argparse.Namespace, target: Target) -> int:
         (file, text)
         for file, text in (
             (arguments.markdown, lambda: render(outcome, "github") + "\n"),
+            (arguments.html, lambda: render_query_page(outcome)),
             (arguments.export_json, lambda: as_json(to_json(outcome))),
         )
         if file is not None

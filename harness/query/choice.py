@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from statistics import median
 
 from harness.query.measure import Asked, Outcome
@@ -31,25 +31,30 @@ def break_even(outcome: Outcome, layout: str, question: str) -> int | None:
 
 
 def advice(outcome: Outcome) -> str:
-    """One paragraph, of this run's figures alone."""
-    made = [each.name for each in outcome.layouts if outcome.making[each.name].dollars > 0]
-    sentences = [
-        _of_question(outcome, question, cheapest)
-        for question in outcome.questions()
-        if (cheapest := _cheapest(outcome, question)) is not None
-    ]
+    """One paragraph, of this run's figures alone: which layout to choose for which questions."""
+    chosen: dict[str, list[str]] = {}
+    for question in outcome.questions():
+        if (best := _cheapest(outcome, question)) is not None:
+            chosen.setdefault(best, []).append(question)
+    sentences = [_of_layout(outcome, name, asked) for name, asked in chosen.items()]
     paid = {
-        name: [n for q in outcome.questions() if (n := break_even(outcome, name, q)) is not None]
-        for name in made
+        each.name: [
+            n for q in outcome.questions() if (n := break_even(outcome, each.name, q)) is not None
+        ]
+        for each in outcome.layouts
+        if outcome.making[each.name].dollars > 0
     }
-    for name, counts in paid.items():
-        if counts:
-            sentences.append(
-                f"{name} has paid for its making after {min(counts):,} to {max(counts):,} queries, "
-                "by the question."
-            )
-        elif any(dollars(outcome.of(RAW, each)) is not None for each in outcome.questions()):
-            sentences.append(f"{name} never pays for its making by these questions.")
+    if counts := [each for found in paid.values() for each in found]:
+        sentences.append(
+            f"For fewer than {min(counts):,} queries no layout pays: leave the sources as they are."
+        )
+    spans = [
+        f"{name} after {_span(found, ',')}" if found else f"{name} never"
+        for name, found in paid.items()
+        if any(dollars(outcome.of(RAW, each)) is not None for each in outcome.questions())
+    ]
+    if spans:
+        sentences.append(f"By the question, so many queries pay for a layout: {'; '.join(spans)}.")
     never = [each for each in outcome.asked if each.wrong is not None]
     if never:
         names = ", ".join(dict.fromkeys(each.layout for each in never))
@@ -57,8 +62,8 @@ def advice(outcome: Outcome) -> str:
     return " ".join(sentences)
 
 
-def _cheapest(outcome: Outcome, question: str) -> Mapping[str, float] | None:
-    """The price of each layout, the best first; of almost equal ones, the one made cheaply."""
+def _cheapest(outcome: Outcome, question: str) -> str | None:
+    """The layout with the best price; of almost equal ones, the one that is made cheaply."""
     prices = {
         each.name: price
         for each in outcome.layouts
@@ -67,13 +72,28 @@ def _cheapest(outcome: Outcome, question: str) -> Mapping[str, float] | None:
     if not prices:
         return None
     close = [name for name in prices if prices[name] <= min(prices.values()) * (1 + _ALMOST)]
-    best = min(close, key=lambda name: (outcome.making[name].dollars, prices[name]))
-    return {best: prices.pop(best), **prices}
+    return min(close, key=lambda name: (outcome.making[name].dollars, prices[name]))
 
 
-def _of_question(outcome: Outcome, question: str, prices: Mapping[str, float]) -> str:
-    best, price = next(iter(prices.items()))
-    told = f"For {question!r} choose {best} (${price * 1000:,.3f} per 1,000 queries"
-    if RAW in prices and best != RAW:
-        told += f", {prices[RAW] / price:,.0f} times less than the sources"
+def _of_layout(outcome: Outcome, name: str, asked: Sequence[str]) -> str:
+    """The questions for which a layout is the best."""
+    prices = {each: dollars(outcome.of(name, each)) or 0.0 for each in asked}
+    told = f"For {_and([repr(each) for each in asked])} choose {name} ($"
+    told += f"{_span([1000 * each for each in prices.values()], '.3f')} per 1,000 queries"
+    times = [
+        raw / price
+        for each, price in prices.items()
+        if name != RAW and (raw := dollars(outcome.of(RAW, each))) is not None
+    ]
+    if times:
+        told += f", {_span(times, ',.0f')} times less than the sources"
     return f"{told})."
+
+
+def _span(values: Sequence[float], form: str) -> str:
+    low, high = format(min(values), form), format(max(values), form)
+    return low if low == high else f"{low} to {high}"
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -55,16 +55,20 @@ def requests_cost(requests: Mapping[str, int]) -> float:
 class Lake:
     """A running Trino over an S3 server that logs its requests."""
 
-    def __init__(self, s3: S3Server, server: TrinoServer) -> None:
+    def __init__(self, s3: S3Server, server: TrinoServer, endpoint: str) -> None:
         self._log: Path = s3.access_log
         self.server = server
         self.s3 = s3
+        self.endpoint = endpoint  # a proxy with a latency, or the S3 server's own
 
-    def run(self, sql: str) -> tuple[Answer, Spent]:
-        """The rows and the cost of a statement. Raises :class:`RefusedError`."""
-        self.requests()
+    def run(self, sql: str, session: Mapping[str, str] | None = None) -> tuple[Answer, Spent]:
+        """The rows and the cost of a statement. Raises :class:`RefusedError`.
+
+        ``session`` sets properties of Trino for this statement.
+        """
+        self._forget()
         try:
-            rows, stats = self.server.query(sql)
+            rows, stats = self.server.query(sql, session)
         except trino.exceptions.TrinoQueryError as error:
             raise RefusedError(error.message) from error
         return rows, Spent(
@@ -76,6 +80,11 @@ class Lake:
             peak_bytes=stats["peakMemoryBytes"],
         )
 
+    def _forget(self) -> None:
+        """Empty the log of requests; the server appends."""
+        if self._log.exists():
+            self._log.write_bytes(b"")
+
     def requests(self) -> Mapping[str, int]:
         """The requests to S3 since the last call, by kind."""
         size = -1
@@ -84,7 +93,7 @@ class Lake:
         if not size:
             return {}
         text = self._log.read_text(errors="replace")
-        self._log.write_bytes(b"")  # the server appends
+        self._forget()
         lines = (each for each in text.splitlines() if not each.startswith("log starts "))
         found = Counter(map(_kind, lines))
         return dict(sorted(found.items()))

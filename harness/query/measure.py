@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from harness.analysis.cost import gb_second_prices, request_price
 from harness.fixtures.staging import ExpectedDay, StagedObject, stage
-from harness.model import Artefact, HarnessError
+from harness.model import Artefact, HarnessError, Invocation
 from harness.query.lake import CHUNKS, SOURCES, TABLES, Lake, RefusedError, Spent, requests_cost
-from harness.query.layouts import Days, Layout
+from harness.query.layout import Days, Layout, chunk_folder
 from harness.query.questions import Answer, Known, Question, questions
 from harness.scratch import scratch
 from harness.targets.interface import Latency
@@ -30,7 +30,10 @@ _MB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to measure. ``days`` gives the sources of each day, in key order."""
+    """What to measure. ``days`` gives the sources of each day, in key order.
+
+    ``rounds`` counts those after the first, which checks the answers.
+    """
 
     days: Mapping[date, Iterable[StagedObject]]
     layouts: Sequence[Layout]
@@ -92,29 +95,35 @@ _DIFFERS = "the answer differs"
 
 def measure(request: Request, artefact: Artefact, progress: Progress) -> Outcome:
     """Run it all. ``artefact`` is the function that makes the chunks."""
+    with (
+        S3Server(access_log=True) as s3,
+        _endpoint(s3, request.latency) as endpoint,
+        TrinoServer(s3, endpoint, progress=progress) as server,
+    ):
+        lake = Lake(s3, server, endpoint)
+        lake.run(f"CREATE SCHEMA {SCHEMA}")
+        return measure_in(lake, request, artefact, progress)
+
+
+def measure_in(lake: Lake, request: Request, artefact: Artefact, progress: Progress) -> Outcome:
+    """The same in a lake that has no layouts yet."""
     known = Known()
-    with S3Server(access_log=True) as s3, scratch("days") as folder:
-        for bucket in (SOURCES, CHUNKS, TABLES):
-            s3.bucket_path(bucket)
-        progress(f"staging {len(request.days)} days")
-        expected: list[ExpectedDay] = []
+    for bucket in (SOURCES, CHUNKS, TABLES):
+        lake.s3.bucket_path(bucket)
+    progress(f"staging {len(request.days)} days")
+    expected: list[ExpectedDay] = []
+    with scratch("days") as folder:
         for day, objects in request.days.items():
 
             def put(each: StagedObject, day: date = day) -> None:
-                s3.put_file(SOURCES, each.key, each.body, each.content_encoding)
+                lake.s3.put_file(SOURCES, each.key, each.body, each.content_encoding)
                 known.add(day, each.records or ())
 
             expected.append(stage(objects, put, folder / f"{day}", day, _MB))
-        days = _describe(s3, list(request.days))
-        with _endpoint(s3, request.latency) as endpoint, TrinoServer(s3, endpoint) as server:
-            lake = Lake(s3, server)
-            lake.run(f"CREATE SCHEMA {SCHEMA}")
-            made = _Makers(lake, artefact, endpoint, expected, progress)
-            making = {each.name: made.layout(each, days) for each in request.layouts}
-            asked = list(
-                _ask(lake, request, questions(known, days.days), progress),
-            )
-            rss = server.peak_rss_bytes()
+    days = _describe(lake.s3, list(request.days), known)
+    made = _Makers(lake, artefact, expected, progress)
+    making = {each.name: made.layout(each, days) for each in request.layouts}
+    asked = list(_ask(lake, request, days, questions(known, days.days), progress))
     return Outcome(
         days.days,
         sum(each.sources for each in expected),
@@ -123,7 +132,7 @@ def measure(request: Request, artefact: Artefact, progress: Progress) -> Outcome
         request.layouts,
         making,
         asked,
-        rss,
+        lake.server.peak_rss_bytes(),
         request.latency,
     )
 
@@ -139,87 +148,89 @@ def _endpoint(s3: S3Server, latency: Latency | None) -> Iterator[str]:
         yield f"http://127.0.0.1:{late}"
 
 
-def _describe(s3: S3Server, days: Sequence[date]) -> Days:
-    """The accounts and regions of the keys AWSLogs/{account}/CloudTrail/{region}/yyyy/mm/dd/."""
-    places = [
-        path.relative_to(s3.bucket_path(SOURCES)).parts[1:4]
-        for path in s3.bucket_path(SOURCES).glob("AWSLogs/*/CloudTrail/*")
-    ]
-    return Days(days, sorted({each[0] for each in places}), sorted({each[2] for each in places}))
+def _describe(s3: S3Server, days: Sequence[date], known: Known) -> Days:
+    """The days, with the accounts and regions of AWSLogs/[o-id/]{account}/CloudTrail/{region}/."""
+    top = s3.bucket_path(SOURCES) / "AWSLogs"
+    found = [*top.glob("*/CloudTrail/*"), *top.glob("*/*/CloudTrail/*")]
+    accounts = {each.parent.parent.relative_to(top).as_posix() for each in found}
+    records = {
+        day: {account: sorted(regions) for account, regions in known.regions.get(day, {}).items()}
+        for day in days
+    }
+    return Days(days, sorted(accounts), sorted({each.name for each in found}), records)
 
 
 class _Makers:
-    """Makes the layouts. Chunks of one size are made once, and each layout of them costs them."""
+    """Makes the layouts. Chunks of one kind are made once, and each layout of them costs them."""
 
     def __init__(
         self,
         lake: Lake,
         artefact: Artefact,
-        endpoint: str,
         expected: Sequence[ExpectedDay],
         progress: Progress,
     ) -> None:
         self._lake = lake
         self._artefact = artefact
-        self._endpoint = endpoint
         self._expected = expected
         self._progress = progress
-        self._chunks: dict[int, Making] = {}
+        self._chunks: dict[str, Making] = {}
 
     def layout(self, layout: Layout, days: Days) -> Making:
         self._progress(f"making {layout.name}")
         before = Making()
         if layout.chunk_mb is not None:
-            if layout.chunk_mb not in self._chunks:
-                self._chunks[layout.chunk_mb] = self._make_chunks(layout.chunk_mb)
-            before = self._chunks[layout.chunk_mb]
+            folder = chunk_folder(layout.chunk_mb, by_account=layout.by_account)
+            if folder not in self._chunks:
+                accounts = days.plain_accounts() if layout.by_account else ()
+                self._chunks[folder] = self._make_chunks(folder, layout.chunk_mb, accounts)
+            before = self._chunks[folder]
         begin = time.monotonic()
         spent = layout.make(self._lake, days)
-        if not spent:  # the table is new, its files are those of before
-            if layout.chunk_mb is not None:
-                return before
-            return self._weighed(before, SOURCES, "AWSLogs/")
         made = replace(
             before,
-            dollars=before.dollars + sum(each.dollars for each in spent),
-            seconds=before.seconds + time.monotonic() - begin,
+            dollars=before.dollars + sum(map(_dollars_of_making, spent)),
+            seconds=before.seconds + (time.monotonic() - begin if spent else 0),
             requests=_sum(before.requests, *(each.requests for each in spent)),
         )
-        return self._weighed(made, TABLES, f"{layout.name}/")
+        return self._weighed(made, layout.files)
 
-    def _make_chunks(self, size: int) -> Making:
-        """Run the function for each day, as the template's schedule does."""
+    def _make_chunks(self, folder: str, size: int, accounts: Sequence[str]) -> Making:
+        """Run the function for each day, or for each account of it, as the queue's messages do."""
+        bucket, _, prefix = folder.partition("/")
         implementation = self._artefact.implementation
         settings = {
             **implementation.environment,
             **self._lake.s3.env(),
-            "AWS_ENDPOINT_URL_S3": self._endpoint,
+            "AWS_ENDPOINT_URL_S3": self._lake.endpoint,
             **{"SRC_BUCKET": SOURCES, "SRC_PREFIX": ""},
-            **{"DST_BUCKET": CHUNKS, "DST_PREFIX": f"{size}/"},
+            **{"DST_BUCKET": bucket, "DST_PREFIX": prefix},
             "CHUNK_BYTES": str(size * _MB),
         }
         self._lake.requests()
-        milliseconds = 0.0
+        milliseconds, invocations = 0.0, 0
         with LocalSandbox(self._artefact, settings) as sandbox:
             for expected in self._expected:
-                day = expected.day
-                done = sandbox.invoke({"year": day.year, "month": day.month, "day": day.day})
-                result = done.result
-                if done.error is not None or not isinstance(result, dict):
-                    raise HarnessError(f"the function failed on {day}: {done.error}")
-                if (result["sources"], result["records"]) != (expected.sources, expected.records):
-                    raise HarnessError(f"the function's result of {day} is wrong: {result}")
-                milliseconds += (done.init_ms or 0) + (done.duration_ms or 0)
+                day: dict[str, object] = {
+                    "year": expected.day.year,
+                    "month": expected.day.month,
+                    "day": expected.day.day,
+                }
+                events = [{**day, "account": each} for each in accounts] or [day]
+                done = [sandbox.invoke(each) for each in events]
+                _require_all(expected, done)
+                milliseconds += sum((each.init_ms or 0) + (each.duration_ms or 0) for each in done)
+                invocations += len(done)
         requests = self._lake.requests()
         gigabytes = implementation.memory_mb / 1024
         run = milliseconds / 1000 * gigabytes * gb_second_prices()["arm64"]
-        dollars = run + len(self._expected) * request_price() + requests_cost(requests)
-        made = Making(dollars, milliseconds / 1000, requests)
-        return self._weighed(made, CHUNKS, f"{size}/")
+        dollars = run + invocations * request_price() + requests_cost(requests)
+        return Making(dollars, milliseconds / 1000, requests)
 
-    def _weighed(self, making: Making, bucket: str, folder: str) -> Making:
+    def _weighed(self, making: Making, folder: str) -> Making:
         """The making with the number and size of the objects that queries read."""
-        files = (self._lake.s3.bucket_path(bucket) / folder).rglob("*")
+        bucket, _, prefix = folder.partition("/")
+        files = (self._lake.s3.bucket_path(bucket) / prefix).rglob("*")
         sizes = [
             path.stat().st_size
             for path in files
@@ -228,17 +239,34 @@ class _Makers:
         return replace(making, objects=len(sizes), stored_bytes=sum(sizes))
 
 
+def _require_all(expected: ExpectedDay, done: Sequence[Invocation]) -> None:
+    """Raise ``HarnessError`` unless the invocations read the whole day."""
+    results = [each.result for each in done if isinstance(each.result, dict)]
+    errors = [each.error for each in done if each.error is not None]
+    if errors or len(results) < len(done):
+        raise HarnessError(f"the function failed on {expected.day}: {errors}")
+    found = [sum(each[name] for each in results) for name in ("sources", "records")]
+    if found != [expected.sources, expected.records]:
+        raise HarnessError(f"the function's results of {expected.day} are wrong: {results}")
+
+
+def _dollars_of_making(spent: Spent) -> float:
+    """Athena bills no statement that only changes the catalog. S3 bills its requests."""
+    return spent.dollars if spent.read_bytes else requests_cost(spent.requests)
+
+
 def _sum(*each: Mapping[str, int]) -> Mapping[str, int]:
     names = sorted({name for one in each for name in one})
     return {name: sum(one.get(name, 0) for one in each) for name in names}
 
 
 def _ask(
-    lake: Lake, request: Request, asked: Sequence[Question], progress: Progress
+    lake: Lake, request: Request, days: Days, asked: Sequence[Question], progress: Progress
 ) -> Iterator[Asked]:
     """Rounds of all layouts, so that a busy moment of the machine disturbs all of them alike.
 
-    The first round checks the answers, and is not timed: the server compiles its code in it.
+    The first round only checks the answers, because the server compiles its code in it. It is timed
+    if it is the only one.
     """
     for question in asked:
         found: dict[str, list[Spent]] = {}
@@ -249,12 +277,12 @@ def _ask(
             for layout in request.layouts:
                 if layout.name in wrong or layout.name in slow:
                     continue
-                fault, spent = _ask_once(lake, layout, question)
+                fault, spent = _ask_once(lake, layout, days, question)
                 if fault is not None:
                     wrong[layout.name] = fault
                 elif spent is not None and spent.total_ms > _LONGEST_S * 1000:
                     slow[layout.name] = spent
-                elif spent is not None and number > 0:
+                elif spent is not None and number >= min(request.rounds, 1):
                     found.setdefault(layout.name, []).append(spent)
         for layout in request.layouts:
             name = layout.name
@@ -265,10 +293,17 @@ def _ask(
                 yield Asked(name, question.name, samples)
 
 
-def _ask_once(lake: Lake, layout: Layout, question: Question) -> tuple[str | None, Spent | None]:
-    day_is = layout.day_is(question.day) if question.day is not None else ""
+def _ask_once(
+    lake: Lake, layout: Layout, days: Days, question: Question
+) -> tuple[str | None, Spent | None]:
+    day, account = question.day, question.account
+    sql = question.sql.format(
+        records=layout.records,
+        day_is="" if day is None else layout.day_is(day),
+        account_is="" if account is None else layout.account_is(account, days),
+    )
     try:
-        rows, spent = lake.run(question.sql.format(records=layout.records, day_is=day_is))
+        rows, spent = lake.run(sql)
     except RefusedError as error:
         return f"the engine refuses it: {error}", None
     if _plain(rows) != _plain(question.answer):

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+#: Stands for the account or region of a record that has none.
+NONE = "none"
 #: Rows of an answer, in their order.
 type Answer = list[tuple[Any, ...]]
 
@@ -18,27 +20,33 @@ class _Record(msgspec.Struct, rename="camel"):
     event_name: str = ""
     event_id: str = msgspec.field(name="eventID", default="")
     recipient_account_id: str = ""
+    aws_region: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question in SQL, with ``{records}`` in place of the table.
 
-    ``{day_is}`` stands for the layout's own condition for ``day``. A question without ``day`` reads
-    every day.
+    ``{day_is}`` and ``{account_is}`` stand for the layout's own conditions for ``day`` and
+    ``account``. A question without them reads all.
     """
 
     name: str
     sql: str
     answer: Answer
     day: date | None = None
+    account: str | None = None
 
 
 @dataclass
 class Known:
-    """What the maker of the days knows: counts by day, account and event name, and one record."""
+    """What the maker of the days knows: counts by day, account and event name, and some records.
+
+    ``regions`` has those of each account by day.
+    """
 
     counts: Counter[tuple[date, str, str]] = field(default_factory=Counter)
+    regions: dict[date, dict[str, set[str]]] = field(default_factory=dict)
     ids: dict[str, tuple[date, str]] = field(default_factory=dict)
 
     def add(self, day: date, texts: Iterable[bytes]) -> None:
@@ -46,6 +54,9 @@ class Known:
         for text in texts:
             last = msgspec.json.decode(text, type=_Record)
             self.counts[day, last.recipient_account_id, last.event_name] += 1
+            accounts = self.regions.setdefault(day, {})
+            regions = accounts.setdefault(last.recipient_account_id or NONE, set())
+            regions.add(last.aws_region or NONE)
         if last is not None and last.event_id:
             self.ids[last.event_id] = (day, last.event_name)
 
@@ -58,12 +69,15 @@ def questions(known: Known, days: Sequence[date]) -> list[Question]:
     """The questions about the middle day, the busiest account, the commonest event, and one id."""
     day = days[len(days) // 2]
     by_name, by_account, of_day = Counter[str](), Counter[str](), Counter[str]()
+    on_day = Counter[str]()
     for (when, account, name), count in known.counts.items():
         by_name[name] += count
+        by_account[account] += count
         if when == day:
             of_day[name] += count
-            by_account[account] += count
-    account = by_account.most_common(1)[0][0] if by_account else ""
+            on_day[account] += count
+    account = by_account.most_common(1)[0][0]
+    that_day = on_day.most_common(1)[0][0] if on_day else ""
     event = by_name.most_common(1)[0][0]
     needle = next((each for each, (when, _) in known.ids.items() if when == day), "")
     count_by_name = "SELECT eventname, count(*) FROM {records} %s GROUP BY 1 ORDER BY 1"
@@ -71,9 +85,16 @@ def questions(known: Known, days: Sequence[date]) -> list[Question]:
         Question("one day", count_by_name % "WHERE {day_is}", sorted(of_day.items()), day),
         Question(
             "one account of one day",
-            f"SELECT count(*) FROM {{records}} WHERE {{day_is}} AND account = '{account}'",
-            [(by_account[account],)],
+            "SELECT count(*) FROM {records} WHERE {day_is} AND {account_is}",
+            [(on_day[that_day],)],
             day,
+            that_day,
+        ),
+        Question(
+            "one account, all days",
+            "SELECT count(*) FROM {records} WHERE {account_is}",
+            [(by_account[account],)],
+            account=account,
         ),
         Question(
             "one event name, all days",

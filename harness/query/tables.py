@@ -16,28 +16,36 @@ from harness.query.measure import Asked, Making, Outcome
 from harness.targets.local.trino_server import HEAP_MB
 
 _NONE = "-"
-_HEADINGS = (
+_MAKING = ("layout", "objects", "MB", "s to make", "requests", "$ to make", "content")
+_QUESTION = (
     *("layout", "GET", "LIST", "HEAD", "MB read", "planning ms", "query ms [95 %]", "n"),
     *("CPU ms", "peak MB", "$ per 1,000", "pays after"),
 )
 
+type Rows = tuple[Sequence[str], Sequence[Sequence[str]]]
+
 
 def render(outcome: Outcome, form: str = "simple") -> str:
     """All tables; ``form`` is a table format of tabulate, such as ``github``."""
-    parts = [describe(outcome), "What making the layouts costs:", _making_table(outcome, form)]
+    parts = [
+        describe(outcome),
+        "What making the layouts costs:",
+        _table(making_rows(outcome), form),
+    ]
     for question in outcome.questions():
-        parts += [f"Question: {question}", _question_table(outcome, question, form)]
-    if reasons := _reasons(outcome):
-        parts.append("\n".join(reasons))
-    return "\n\n".join([*parts, _FOOT.format(prices=price_list(), heap=HEAP_MB), advice(outcome)])
+        parts += [f"Question: {question}", _table(question_rows(outcome, question), form)]
+    if found := reasons(outcome):
+        parts.append("\n".join(f"{name}: {reason}" for name, reason in found))
+    return "\n\n".join([*parts, about(), advice(outcome)])
 
 
-_FOOT = (
-    "Requests and bytes are exact; times are medians from Trino with a heap of {heap} MB on this "
-    "machine. Dollars are a model, not a bill: Athena's price for the bytes read, and S3's for the "
-    "requests ({prices}). A layout pays after so many queries, in place of the same queries of the "
-    "sources. Storage is left out."
-)
+def about() -> str:
+    return (
+        f"Requests and bytes are exact; times are medians from Trino with a heap of {HEAP_MB} MB "
+        "on this machine. Dollars are a model, not a bill: Athena's price for the bytes read, and "
+        f"S3's for the requests ({price_list()}). A layout pays after so many queries, in place of "
+        "the same queries of the sources. Storage is left out."
+    )
 
 
 def describe(outcome: Outcome) -> str:
@@ -50,7 +58,7 @@ def describe(outcome: Outcome) -> str:
     )
 
 
-def _making_table(outcome: Outcome, form: str) -> str:
+def making_rows(outcome: Outcome) -> Rows:
     rows = []
     for layout in outcome.layouts:
         made = outcome.making[layout.name]
@@ -65,27 +73,22 @@ def _making_table(outcome: Outcome, form: str) -> str:
                 layout.about,
             )
         )
-    headings = ("layout", "objects", "MB", "s to make", "requests", "$ to make", "content")
-    return _table(headings, rows, form)
+    return _MAKING, rows
 
 
-def _question_table(outcome: Outcome, question: str, form: str) -> str:
-    rows = [
+def question_rows(outcome: Outcome, question: str) -> Rows:
+    return _QUESTION, [
         _row(outcome, asked)
         for layout in outcome.layouts
         if (asked := outcome.of(layout.name, question)) is not None
     ]
-    return _table(_HEADINGS, rows, form)
 
 
 def _row(outcome: Outcome, asked: Asked) -> Sequence[str]:
     if asked.wrong is not None:
-        return (asked.layout, "no figures, see below", *("",) * (len(_HEADINGS) - 2))
+        return (asked.layout, "no figures, see below", *("",) * (len(_QUESTION) - 2))
     samples = asked.samples
     price = dollars(asked)
-    paid = break_even(outcome, asked.layout, asked.question)
-    raw = outcome.of(RAW, asked.question)  # without it there is nothing to compare with
-    compared = outcome.making[asked.layout].dollars > 0 and dollars(raw) is not None
     return (
         asked.layout,
         *(f"{_median_of_requests(samples, name):,.0f}" for name in ("GET", "LIST", "HEAD")),
@@ -96,8 +99,19 @@ def _row(outcome: Outcome, asked: Asked) -> Sequence[str]:
         f"{median(each.cpu_ms for each in samples):,.0f}",
         f"{median(each.peak_bytes for each in samples) / 1e6:,.1f}",
         _NONE if price is None else f"{price * 1000:,.4f}",
-        "" if not compared else "never" if paid is None else f"{paid:,}",
+        pays_after(outcome, asked.layout, asked.question),
     )
+
+
+def pays_after(outcome: Outcome, layout: str, question: str) -> str:
+    """The number of queries, ``never``, or nothing where there is nothing to compare with."""
+    raw = outcome.of(RAW, question)
+    if outcome.making[layout].dollars == 0 or dollars(raw) is None:
+        return ""
+    if dollars(outcome.of(layout, question)) is None:
+        return ""
+    paid = break_even(outcome, layout, question)
+    return "never" if paid is None else f"{paid:,}"
 
 
 def _median_of_requests(samples: Sequence[Spent], name: str) -> float:
@@ -112,15 +126,17 @@ def _with_interval(values: Sequence[float]) -> str:
     return f"{summary.median:,.0f} [{summary.interval.low:,.0f}-{summary.interval.high:,.0f}]"
 
 
-def _reasons(outcome: Outcome) -> list[str]:
+def reasons(outcome: Outcome) -> list[tuple[str, str]]:
+    """The layouts and questions without figures, and why."""
     return [
-        f"{each.layout}, {each.question}: {each.wrong}"
+        (f"{each.layout}, {each.question}", each.wrong)
         for each in outcome.asked
         if each.wrong is not None
     ]
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], form: str) -> str:
+def _table(table: Rows, form: str) -> str:
+    headings, rows = table
     align = ("left", *("right",) * (len(headings) - 1))
     if headings[-1] == "content":
         align = (*align[:-1], "left")

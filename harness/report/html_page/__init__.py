@@ -1,1 +1,1 @@
-"""One self-contained HTML page of a comparison."""
+"""Self-contained HTML pages: of a comparison, and of what a layout costs."""

@@ -16,7 +16,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from harness.report.formatting import Table
 from harness.report.tables import Measured
@@ -47,12 +47,13 @@ class Plot:
 
 def colours_of(rows: Measured) -> Colours:
     """language -> its colour, the same in every plot."""
-    return colours_of_languages(row.language for row, _ in rows)
+    return colours_of_names(row.language for row, _ in rows)
 
 
-def colours_of_languages(languages: Iterable[str]) -> Colours:
-    once = dict.fromkeys(languages)
-    return {language: _COLOURS[place % len(_COLOURS)] for place, language in enumerate(once)}
+def colours_of_names(names: Iterable[str]) -> Colours:
+    """name -> its colour; from the seventh on they repeat."""
+    once = dict.fromkeys(names)
+    return {name: _COLOURS[place % len(_COLOURS)] for place, name in enumerate(once)}
 
 
 def sizes(on: Axes, values: Iterable[int]) -> None:
@@ -63,18 +64,27 @@ def sizes(on: Axes, values: Iterable[int]) -> None:
     on.set_xticks(ticks, [f"{each:,}" for each in ticks])
 
 
-def plain(axis: Axis) -> None:
+def plain(axis: Axis, subs: Sequence[int] = (1, 2, 5)) -> None:
     """A logarithmic axis with a few numbers, written without powers of ten."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_locator(LogLocator(subs=subs))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:,.6f}".rstrip("0").rstrip("."))
+    )
 
 
-def legend(on: Axes, colours: Colours) -> None:
-    """A legend below the plot, with one entry for each language."""
-    for language, ink in colours.items():
-        on.plot([], [], "o", color=ink, label=language)
-    on.figure.legend(loc="outside lower center", ncols=4, fontsize=8)
+def legend(
+    on: Axes, colours: Colours, columns: int = 4, strokes: Mapping[str, str] | None = None
+) -> None:
+    """A legend below the plot, with one entry for each name: a dot, or a line of its stroke."""
+    for name, ink in colours.items():
+        on.plot([], [], strokes[name] if strokes else "o", color=ink, label=name)
+    on.figure.legend(loc="outside lower center", ncols=columns, fontsize=8)
+
+
+def grid_colour() -> str:
+    """The colour of the grid in the plot that is being drawn."""
+    return str(mpl.rcParams["grid.color"])
 
 
 def draw(height_in: float, axes: Draw, panels: int = 1) -> Images:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from harness.report.html_page.drawing import Plot, colours_of_languages, draw, legend, plain, sizes
+from harness.report.html_page.drawing import Plot, colours_of_names, draw, legend, plain, sizes
 from harness.report.side_by_side import SideBySide, growth, growth_table
 
 _PANEL_IN, _FRAME_IN = 2.2, 0.8
@@ -17,7 +17,7 @@ def growth_plot(comparisons: SideBySide) -> Plot | None:
     rows = growth(comparisons)
     if not rows:
         return None
-    colours = colours_of_languages(each.language for each in rows)
+    colours = colours_of_names(each.language for each in rows)
     strokes = dict(zip(dict.fromkeys(each.client for each in rows), ("-", "--", ":"), strict=False))
 
     def axes(panels: Sequence[Axes]) -> None:

@@ -29,7 +29,7 @@ def render_page(comparison: Comparison) -> str:
     rows = with_summaries(comparison)
     drawn = list(plots(comparison, rows))
     standing = ranking(comparison)
-    return _template("page.html.jinja").render(
+    return template("page.html.jinja").render(
         run=list(describe_run(comparison)),
         about=ABOUT,
         headings=("row", "verdict", *MAIN_HEADINGS),
@@ -50,7 +50,7 @@ def render_page(comparison: Comparison) -> str:
 
 def render_side_by_side_page(comparisons: SideBySide) -> str:
     """The HTML of several comparisons. The keys are the titles of the columns."""
-    return _template("side_by_side.html.jinja").render(
+    return template("side_by_side.html.jinja").render(
         runs=[(title, list(describe_run(each))) for title, each in comparisons.items()],
         results=replace(side_by_side_table(comparisons), id="results"),
         remarks=list(remarks(comparisons)),
@@ -58,7 +58,8 @@ def render_side_by_side_page(comparisons: SideBySide) -> str:
     )
 
 
-def _template(name: str) -> Template:
+def template(name: str) -> Template:
+    """A template of this folder."""
     return Environment(
         loader=PackageLoader("harness.report.html_page", ""),
         autoescape=True,

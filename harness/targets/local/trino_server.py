@@ -129,7 +129,12 @@ class TrinoServer(Server):
             cores=self._cores,
         )
 
-    def connect(self, catalog: str = HIVE, schema: str = SCHEMA) -> trino.dbapi.Connection:
+    def connect(
+        self,
+        catalog: str = HIVE,
+        schema: str = SCHEMA,
+        session: Mapping[str, str] | None = None,
+    ) -> trino.dbapi.Connection:
         """A connection of Trino's own Python client; closing it does not end the server."""
         return trino.dbapi.Connection(
             host="127.0.0.1",
@@ -138,15 +143,18 @@ class TrinoServer(Server):
             user="harness",
             catalog=catalog,
             schema=schema,
+            session_properties=dict(session or {}),
         )
 
-    def query(self, sql: str) -> tuple[list[tuple[Any, ...]], Mapping[str, Any]]:
+    def query(
+        self, sql: str, session: Mapping[str, str] | None = None
+    ) -> tuple[list[tuple[Any, ...]], Mapping[str, Any]]:
         """The rows of a statement, and the server's statistics of it.
 
         On a busy machine the server may miss its own sign of life, and has no node for a moment.
         Then the statement is repeated: it has not begun. Raises ``trino``'s own errors.
         """
-        with self.connect() as connection:
+        with self.connect(session=session) as connection:
             end = time.monotonic() + _NO_NODE_TIMEOUT_S
             while True:
                 cursor = connection.cursor()
