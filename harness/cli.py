@@ -156,14 +156,13 @@ def _parser() -> argparse.ArgumentParser:
 def _local_target(template: Path | None) -> Target:
     from harness.build.sam_build import build
     from harness.build.template import TEMPLATE, load_implementations
-    from harness.compare.companions import prepare
+    from harness.compare.companions import prepare, sandbox
     from harness.targets.environment import describe
     from harness.targets.interface import Target
     from harness.targets.local.cgroup_probe import may_limit
     from harness.targets.local.latency import delayed
     from harness.targets.local.placement import place
     from harness.targets.local.s3server import S3Server
-    from harness.targets.local.sandbox import LocalSandbox
     from harness.toolchain.check import check
 
     file = TEMPLATE if template is None else template.absolute()
@@ -172,7 +171,7 @@ def _local_target(template: Path | None) -> Target:
         check,
         partial(build, template=file),
         lambda cores: S3Server(cores=cores),
-        LocalSandbox,
+        sandbox,
         describe,
         delayed,
         place,

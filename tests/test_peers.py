@@ -18,6 +18,7 @@ from harness.cli import main
 from harness.compare.companions import DUCKDB, prepare
 from harness.compare.staged_day import StagedDay, staged
 from harness.fixtures.recipe import Recipe, make_day
+from harness.fixtures.sources import inflate
 from harness.model import Artefact, Invocation, NotReady, Role, VerdictKind
 from harness.report.json_export import read_export
 from harness.targets.interface import Placement
@@ -73,6 +74,48 @@ def test_without_being_asked_there_is_no_peer(tmp_path: Path) -> None:
     file = tmp_path / "out.json"
     assert main([*FEW, "--export-json", str(file)], FakeMachine(companions=True).target()) == 0
     assert list(exported(file)) == ["go sdk", "floor obstore"]
+
+
+def test_each_named_peer_has_its_row_and_a_server_has_warm_samples_only(tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    names = ("--peers", "trino,duckdb", "--rerun", "1", "--export-json", str(file))
+    assert main([*FEW, *names], FakeMachine(companions=True).target()) == 0
+    rows = exported(file)
+    assert list(rows) == ["go sdk", "floor obstore", "peer trino", "peer duckdb"]
+
+    def kinds(name: str) -> set[str]:
+        samples = rows[name]["samples"]
+        assert isinstance(samples, list)
+        return {each["kind"] for each in samples}
+
+    assert kinds("peer trino") == {"warm"}
+    assert kinds("peer duckdb") == kinds("go sdk") == {"cold", "warm", "rerun"}
+    ratio = rows["peer trino"]["ratio_to_floor"]
+    assert isinstance(ratio, dict)
+    assert ratio["warm"]["estimate"] == 1
+
+
+def test_an_unknown_peer_is_a_wrong_argument(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*FEW, "--peers", "duckdb,spark"], FakeMachine().target()) == 2
+    assert "spark is no peer: choose of duckdb, trino" in capsys.readouterr().err
+
+
+def test_one_line_leaves_no_line_break_in_a_generated_source() -> None:
+    broken = {}
+    for flags in ((), ("--one-line",)):
+        machine = FakeMachine()
+        few = ("compare", "--objects", "200", "--cold", "0", "--warm", "0", "--languages", "go")
+        assert main([*few, *flags], machine.target()) == 0
+        texts = [inflate(body) for body in machine.store.buckets["source-bucket"].values()]
+        broken[flags] = sum(b"\n" in text.rstrip(b"\n") for text in texts)
+    assert broken[()] > 0
+    assert broken["--one-line",] == 0
+
+
+def test_one_line_is_for_generated_days(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    day = ("--source", str(tmp_path), "--day", "2024-02-08", "--one-line")
+    assert main(["compare", *day], FakeMachine().target()) == 2
+    assert "--one-line describe a generated day" in capsys.readouterr().err
 
 
 def lose(records: Sequence[bytes]) -> list[bytes]:

@@ -19,6 +19,7 @@ from harness.commands.arguments import (
     count,
     day,
     latencies,
+    names,
     positive,
     positives,
     slowdown,
@@ -74,6 +75,11 @@ def _add_day(group: Group) -> None:
         "--organisation",
         action="store_true",
         help="generate an organisation's key layout, too (SPEC L1)",
+    )
+    group.add_argument(
+        "--one-line",
+        action="store_true",
+        help="generate no source with line breaks, which Trino can't read",
     )
     group.add_argument(
         "--source",
@@ -157,7 +163,14 @@ def _add_companions(group: Group) -> None:
         help="leave out the floor: a function that only moves the data",
     )
     group.add_argument(
-        "--peers", action="store_true", help="add a row for the same task done by DuckDB"
+        "--peers",
+        nargs="?",
+        type=names,
+        const=("duckdb",),
+        default=(),
+        metavar="duckdb,trino",
+        help="add a row for the same task done by DuckDB, by Trino, or by each; without names by "
+        "DuckDB",
     )
 
 
@@ -290,12 +303,14 @@ def _recipe(arguments: argparse.Namespace) -> Recipe:
     if arguments.source is None:
         given = {name: getattr(arguments, name) for name in ("objects", "seed", "day")}
         given = {name: value for name, value in given.items() if value is not None}
-        return Recipe(**given, organisation=arguments.organisation)
+        return Recipe(**given, organisation=arguments.organisation, one_line=arguments.one_line)
     if arguments.day is None:
         raise UsageError("--source needs --day")
-    if arguments.objects is not None or arguments.seed is not None or arguments.organisation:
+    numbers = (arguments.objects, arguments.seed)
+    if numbers != (None, None) or arguments.organisation or arguments.one_line:
         raise UsageError(
-            "--objects, --seed and --organisation describe a generated day: leave out --source"
+            "--objects, --seed, --organisation and --one-line describe a generated day: leave out "
+            "--source"
         )
     return Recipe(day=arguments.day)
 

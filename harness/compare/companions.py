@@ -7,29 +7,48 @@ output is judged.
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from harness.model import Artefact, Implementation, NotReady, Role
+from harness.operate.day_sql import select_for
+from harness.targets.interface import Sandbox
 from harness.targets.local.runtimes import runtime_command, runtime_version
+from harness.targets.local.sandbox import LocalSandbox
+from harness.targets.local.trino_server import JDK
 from harness.terminal import Progress
+from harness.toolchain import programs, tools, trino
 from harness.toolchain.paths import ROOT
 
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """One companion. ``client`` is the library that does its work; ``runtime`` is the folder in
+    """One companion. ``client`` is the program that does its work; ``runtime`` is the folder in
     ``tools/`` that locks its dependencies.
+
+    A ``server`` runs all the time, as Athena does. So it has warm samples only, and no re-runs: SQL
+    refuses a day that is there. ``settings`` are variables of the companion alone.
     """
 
     role: Role
     client: str
     runtime: str
     handler: str
+    server: bool = False
+    settings: Callable[[], Mapping[str, str]] = dict
+
+    @property
+    def name(self) -> str:
+        return f"{self.role} {self.client}"
 
     def beside(self, implementation: Implementation) -> Implementation:
         """The companion with the memory, time-out and variables of a language's function."""
         return replace(
             implementation,
+            environment={**implementation.environment, **self.settings()},
             language=self.role.value,
             function=self.role.value.title(),
             runtime=self.runtime,
@@ -41,14 +60,42 @@ class Companion:
 
 
 FLOOR = Companion(Role.FLOOR, "obstore", "floor", "harness.compare.floor.function.handle")
-DUCKDB = Companion(Role.PEER, "duckdb", "duckdb", "harness.compare.peers.duckdb_function.handle")
+DUCKDB = Companion(
+    Role.PEER,
+    "duckdb",
+    "duckdb",
+    "harness.compare.peers.duckdb_function.handle",
+    settings=lambda: {"AGGREGATE_SELECT": select_for("duckdb")},
+)
+TRINO = Companion(Role.PEER, "trino", "trino", "sql/aggregate.athena.sql", server=True)
+PEERS: Mapping[str, Companion] = {each.client: each for each in (DUCKDB, TRINO)}
 
 
 def prepare(companion: Implementation, progress: Progress) -> Artefact | NotReady:
     """Install the companion's dependencies. It has no build, and no package with a size."""
+    version: str | None
     try:
-        runtime_command(companion, companion.code, companion.memory_mb, progress)
+        if companion.runtime == TRINO.runtime:
+            version = _prepare_trino(progress)
+        else:
+            runtime_command(companion, companion.code, companion.memory_mb, progress)
+            version = runtime_version(companion, companion.code)
     except NotReady as error:
         return error
-    version = runtime_version(companion, companion.code)
     return Artefact(companion, companion.code, None, None, runtime_version=version)
+
+
+def _prepare_trino(progress: Progress) -> str:
+    programs.find_jdk(JDK)
+    tools.trino_home(progress)
+    return str(tomllib.loads(trino.LOCK.read_text())["version"])
+
+
+def sandbox(artefact: Artefact, *arguments: Any, **more: Any) -> AbstractContextManager[Sandbox]:
+    """The sandbox of a function or of a companion; it takes the arguments of ``LocalSandbox``."""
+    if artefact.implementation.runtime != TRINO.runtime:
+        return LocalSandbox(artefact, *arguments, **more)
+    # imported here, because its clients take longer than a command's help
+    from harness.compare.peers.trino_sandbox import TrinoSandbox
+
+    return TrinoSandbox(artefact, *arguments, **more)

@@ -33,6 +33,7 @@ from harness.model import (
     Implementation,
     NotReady,
     RepeatedRow,
+    Role,
     Row,
     UsageError,
     Variant,
@@ -117,10 +118,16 @@ def _prepare(
     for companion in companions:
         prepared = target.prepare(companion, progress)
         if isinstance(prepared, Artefact):
-            artefacts[companion.language] = prepared
+            artefacts[_built_as(companion)] = prepared
         else:
-            verdicts[companion.language] = Verdict(VerdictKind.SKIPPED, str(prepared))
+            verdicts[_built_as(companion)] = Verdict(VerdictKind.SKIPPED, str(prepared))
     return companions
+
+
+def _built_as(implementation: Implementation) -> str:
+    """Its name among the artefacts: one package serves all clients of a language."""
+    is_language = implementation.role is Role.LANGUAGE
+    return implementation.language if is_language else implementation.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +178,8 @@ def _measure(
     fixture = _describe_fixture(run.request, staged_day.expected)
     if run.earlier is not None:
         require_same(run.earlier, run.comparison(Measured(), fixture))
-    usable = [each for each in run.implementations if each.language in run.artefacts]
-    runnable = [run.artefacts[each.language].with_client(each.client) for each in usable]
+    usable = [each for each in run.implementations if _built_as(each) in run.artefacts]
+    runnable = [run.artefacts[_built_as(each)].with_client(each.client) for each in usable]
     with _candidates(run.request, runnable, staged_day, target, placement) as candidates:
         measured = run_plan(
             run.plan,
@@ -271,11 +278,12 @@ def _row(
     measured: Measured,
 ) -> Row:
     language, client = implementation.language, implementation.client
-    if language in verdicts:
+    built = _built_as(implementation)
+    if built in verdicts:
         return Row(
-            language, client, verdicts[language], variant=variant, runtime=implementation.runtime
+            language, client, verdicts[built], variant=variant, runtime=implementation.runtime
         )
-    artefact = artefacts[language]
+    artefact = artefacts[built]
     not_asked = Outcome(Verdict(VerdictKind.SKIPPED, "not invoked"))
     outcome = measured.outcomes.get(f"{language} {client} {variant}".rstrip(), not_asked)
     return Row(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from harness.compare.companions import DUCKDB, FLOOR, Companion
+from harness.compare.companions import FLOOR, PEERS, Companion
 from harness.compare.schedule import Plan
 from harness.fixtures.recipe import Recipe
 from harness.model import Implementation, UsageError, Variant
@@ -38,7 +38,7 @@ class Request:
     order_seed: int = 1
     again: bool = True
     floor: bool = True
-    peers: bool = False
+    peers: tuple[str, ...] = ()
     memory_mb: tuple[int, ...] = ()
     concurrency: tuple[int, ...] = ()
     s3_latency: tuple[Latency, ...] = ()
@@ -54,11 +54,14 @@ class Request:
                 "--s3-latency, --no-limits and --throttle-init need the local target: leave out "
                 "--target aws"
             )
+        if unknown := [each for each in self.peers if each not in PEERS]:
+            raise UsageError(f"{unknown[0]} is no peer: choose of {', '.join(PEERS)}")
 
     @property
     def companions(self) -> tuple[Companion, ...]:
         """The companions that are measured beside the languages, in the order of the rows."""
-        return (*((FLOOR,) if self.floor else ()), *((DUCKDB,) if self.peers else ()))
+        peers = (PEERS[name] for name in dict.fromkeys(self.peers))
+        return (*((FLOOR,) if self.floor else ()), *peers)
 
     @property
     def models_cost(self) -> bool:
@@ -101,6 +104,12 @@ def make_plan(request: Request, implementations: Sequence[Implementation]) -> Pl
         ),
         request.once,
         _REPEATS_ON_AWS if request.on_aws else 0,
+        frozenset(
+            f"{each.name} {variant}".rstrip()
+            for variant, _ in request.variants()
+            for each in request.companions
+            if each.server
+        ),
     )
 
 

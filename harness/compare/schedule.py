@@ -89,7 +89,8 @@ class Plan:
     which shows the noise. The candidates in ``halved`` are also invoked by ``half_event`` after
     each warm sample, because two sizes give a slope. With ``once`` the verifying invocation of
     each candidate is its only sample. ``repeats`` is how often a sample may be repeated because its
-    sandbox was not the expected one.
+    sandbox was not the expected one. The candidates in ``warm_only`` have no cold samples and no
+    re-runs.
     """
 
     event: Mapping[str, object]
@@ -103,6 +104,7 @@ class Plan:
     halved: frozenset[str] = frozenset()
     once: bool = False
     repeats: int = 0
+    warm_only: frozenset[str] = frozenset()
 
     def event_of(self, kind: SampleKind) -> Mapping[str, object]:
         if kind is not SampleKind.HALF:
@@ -306,6 +308,8 @@ class _Measurement:
     def _one_round(self, warm: Sequence[_Warm]) -> None:
         if self._round <= self._plan.most(SampleKind.COLD):
             for candidate in self._shuffled(self._candidates):
+                if candidate.name in self._plan.warm_only:
+                    continue
                 outcome = self._measured.outcomes[candidate.name]
                 if outcome.matched and not self._has(outcome, SampleKind.COLD):
                     self._tell(candidate, SampleKind.COLD)
@@ -338,7 +342,8 @@ class _Measurement:
     def _warm_kinds(self, each: _Warm, *, is_again: bool) -> list[SampleKind]:
         """The kinds of invocation of a warm sandbox in this round, in this order."""
         kinds = [SampleKind.WARM]
-        if not is_again and self._round <= self._plan.most(SampleKind.RERUN):
+        is_rerun = each.candidate.name not in self._plan.warm_only and not is_again
+        if is_rerun and self._round <= self._plan.most(SampleKind.RERUN):
             kinds.append(SampleKind.RERUN)
         if not is_again and each.candidate.name in self._plan.halved:
             kinds.append(SampleKind.HALF)

@@ -7,22 +7,19 @@ a day. So the backfill can be stopped, and no message expires.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from harness.model import HarnessError
 from harness.operate.ledger import Ledger, Task
 from harness.operate.messages import message
+from harness.operate.trails import TrailFinder
 from harness.targets.aws.session import Clients, explained
 from harness.targets.aws.stack import Stack
 from harness.terminal import Progress
 
-_ACCOUNT = re.compile("[0-9]{12}")
 _BATCH = 10  # the most that SQS accepts
 _POLL_S = 10.0
 _QUIET_POLLS = 3  # SQS's counts are approximate: a queue is empty after so many counts of 0
@@ -53,24 +50,10 @@ def tasks_for(
 
 
 def list_accounts(clients: Clients, stack: Stack) -> list[str]:
-    """The accounts with a trail in the source bucket, in both layouts.
-
-    An account without ``CloudTrail/`` has other logs only: its days would be ``NO_TRAIL`` (L7).
-    """
-    bucket, root = stack.output("SourceBucket"), f"{stack.outputs.get('SourcePrefix', '')}AWSLogs/"
-    with ThreadPoolExecutor(8) as pool:
-
-        def inside(folders: Sequence[str]) -> list[str]:
-            found = pool.map(lambda folder: _subfolders(clients, bucket, folder), folders)
-            return [each for names in found for each in names]
-
-        top = inside([root])
-        members = inside([each for each in top if _name(each).startswith("o-")])
-        accounts = [each for each in (*top, *members) if _ACCOUNT.fullmatch(_name(each))]
-        trails = [each for each in inside(accounts) if _name(each) == "CloudTrail"]
-    if not trails:
-        raise HarnessError(f"s3://{bucket}/{root} has no account with a trail: check SourcePrefix")
-    return sorted({each.split("/")[-3] for each in trails})
+    """The accounts with a trail in the source bucket, in both layouts."""
+    prefix = stack.outputs.get("SourcePrefix", "")
+    found = TrailFinder(clients.s3, stack.output("SourceBucket"), prefix).accounts()
+    return sorted({each.split("/")[-1] for each in found})
 
 
 def depth(clients: Clients, queue: str) -> Depth:
@@ -138,17 +121,3 @@ class Backfill:
 
 def _batches(tasks: Sequence[Task]) -> Iterator[Sequence[Task]]:
     return (tasks[start : start + _BATCH] for start in range(0, len(tasks), _BATCH))
-
-
-def _name(folder: str) -> str:
-    return folder.split("/")[-2]
-
-
-def _subfolders(clients: Clients, bucket: str, prefix: str) -> list[str]:
-    names: list[str] = []
-    with explained("s3:ListBucket", f"bucket {bucket}"):
-        pages = clients.s3.get_paginator("list_objects_v2")
-        found: Any
-        for found in pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
-            names += [each["Prefix"] for each in found.get("CommonPrefixes", ())]
-    return names

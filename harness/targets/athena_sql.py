@@ -1,13 +1,14 @@
-"""Athena's ``CREATE EXTERNAL TABLE`` as a table of Trino's file metastore.
+"""Files of Athena's SQL: their statements, their placeholders, and their translation for Trino.
 
 Trino's own DDL can't name the mappings of a JSON serde, but its metastore can: it holds what AWS's
-Glue would hold. So the statement that users paste into Athena is the one that is run.
+Glue would hold. So a ``CREATE EXTERNAL TABLE`` becomes a table of Trino's file metastore, and the
+statement that users paste into Athena is the one that is run.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import sqlglot
@@ -29,8 +30,37 @@ def statements(text: str) -> list[exp.Expr]:
     return [each for each in sqlglot.parse(text, read="athena") if each is not None]
 
 
+def texts(text: str) -> list[str]:
+    """The statements as they stand, without comments on lines of their own."""
+    lines = (line for line in text.splitlines() if not line.lstrip().startswith("--"))
+    return [each.strip() for each in f"{'\n'.join(lines)}\n".split(";\n") if each.strip()]
+
+
+def fill_in(text: str, values: Mapping[str, str]) -> str:
+    """Replace each placeholder. Raises ``HarnessError`` if the text lacks one."""
+    for placeholder, value in values.items():
+        if placeholder not in text:
+            raise HarnessError(f"the SQL has no placeholder {placeholder}")
+        text = text.replace(placeholder, value)
+    return text
+
+
+def for_trino(statement: exp.Expr) -> tuple[str, Mapping[str, str]]:
+    """The statement for Trino, and the session's properties that it needs.
+
+    Athena's statement names the compression of its files; Trino has a property for it.
+    """
+    changed = statement.copy()
+    session = {}
+    for each in list(changed.find_all(exp.Property)):
+        if type(each) is exp.Property and each.name == "write_compression":
+            session["hive.compression_codec"] = each.args["value"].name
+            each.pop()
+    return changed.sql(dialect="trino"), session
+
+
 def is_external_table(statement: exp.Expr) -> bool:
-    return isinstance(statement, exp.Create) and statement.kind == "TABLE"
+    return isinstance(statement, exp.Create) and statement.find(exp.ExternalProperty) is not None
 
 
 def create_table(statement: exp.Expr, metastore: Path, schema: str) -> str:

@@ -1,9 +1,9 @@
-"""DuckDB as a function: one statement, as its users write it, turns the day's sources into one
-NDJSON.gz object.
+"""DuckDB as a function: one statement turns the day's sources into one NDJSON.gz object.
 
-Each record passes through DuckDB's JSON parser and printer, so its values stay but its text may
-change. The CSV writer prints the record as it is; the JSON writer would wrap it into an object
-with one column. No character of a record is the delimiter, because JSON escapes control characters.
+The SELECT is that of sql/aggregate.athena.sql, which the harness translates. Each record passes
+through DuckDB's JSON parser and printer, so its values stay but its text may change. The CSV writer
+prints the record as it is; the JSON writer would wrap it into an object with one column. No
+character of a record is the delimiter, because JSON escapes control characters.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ _MEMORY_SHARE = 0.7  # the rest is for Python, and for memory that DuckDB does n
 
 _STATEMENT = """
 COPY (
-  SELECT unnest(Records)
-  FROM read_json($sources, format = 'unstructured', columns = {Records: 'JSON[]'})
+  WITH cloudtrail_sources AS (
+    SELECT Records AS records, '{day}' AS day
+    FROM read_json($sources, format = 'unstructured', columns = {{Records: 'JSON[]'}})
+  )
+  {select}
 )
-TO '%s' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01', COMPRESSION gzip)
+TO '{chunk}' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01', COMPRESSION gzip)
 """
 
 
@@ -65,7 +68,9 @@ def handle(event: Mapping[str, int], context: Any) -> dict[str, object]:
     """The day and the number of records, which is all that DuckDB reports."""
     day = f"{event['year']:04d}/{event['month']:02d}/{event['day']:02d}"
     chunk = f"s3://{os.environ['DST_BUCKET']}/{os.environ['DST_PREFIX']}{day}/000001.ndjson.gz"
-    written = _database.execute(_STATEMENT % chunk, {"sources": _sources(day)})
+    select = os.environ["AGGREGATE_SELECT"].replace("YYYY/MM/DD", day)
+    statement = _STATEMENT.format(day=day, select=select, chunk=chunk)
+    written = _database.execute(statement, {"sources": _sources(day)})
     (records,) = written.fetchone() or (0,)
     return {"day": day.replace("/", "-"), "records": records}
 

@@ -133,6 +133,11 @@ class Limited:
         except (cgroups.NoGroupError, OSError) as error:
             raise NotReady(f"{self.enforcement.mechanism}: {error}") from error
 
+    def hold(self) -> None:
+        """Set the quota now. It is for a server, whose start is its init."""
+        if self._group is not None:
+            self._set_quota(self._group, self.enforcement.quota_us)
+
     def init_begins(self, output: Path, offset: int) -> None:
         """Remove the quota until the emulator's ``output``, from ``offset`` on, ends an init."""
         if self._group is None or self.enforcement.throttle_init:

@@ -12,16 +12,17 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 import trino
 
 from harness.model import HarnessError
 from harness.targets.local import processes
+from harness.targets.local.limits import Limited, unlimited
 from harness.targets.local.loopback import open_session
 from harness.targets.local.ports import free_ports
-from harness.targets.local.s3server import REGION, S3Server
+from harness.targets.local.s3server import REGION
 from harness.targets.local.server import Server
 from harness.terminal import Progress, to_stderr
 from harness.toolchain.programs import find_jdk
@@ -31,7 +32,7 @@ HIVE, ICEBERG = "hive", "iceberg"
 SCHEMA = "trail"
 #: The server's heap. With it the process takes about 1.1 GB of memory.
 HEAP_MB = 1024
-_JDK = 25
+JDK = 25
 _START_TIMEOUT_S = 300
 _NO_NODE_TIMEOUT_S = 60
 _CONFIG = """\
@@ -81,8 +82,19 @@ iceberg.metadata-cache.enabled=false
 """
 
 
+class S3Access(Protocol):
+    """An S3 server, such as ``S3Server``."""
+
+    @property
+    def endpoint(self) -> str: ...
+    @property
+    def access_key(self) -> str: ...
+    @property
+    def secret_key(self) -> str: ...
+
+
 class TrinoServer(Server):
-    """A server on the objects of ``s3``; it runs on ``cores`` if given.
+    """A server on the objects of ``s3``; it runs on ``cores``, and under ``limits``, if given.
 
     ``endpoint`` is the address of the S3 server for Trino, if it is not the server's own: that of a
     proxy with a latency.
@@ -90,25 +102,28 @@ class TrinoServer(Server):
 
     def __init__(
         self,
-        s3: S3Server,
+        s3: S3Access,
         endpoint: str | None = None,
         cores: frozenset[int] | None = None,
         progress: Progress = to_stderr,
+        limits: Limited | None = None,
     ) -> None:
         super().__init__("trino")
         self._s3 = s3
         self._endpoint = endpoint or s3.endpoint
         self._cores = cores
         self._progress = progress
+        self._limits = unlimited(HEAP_MB) if limits is None else limits
 
     def _launch(self, work: Path) -> subprocess.Popen[bytes]:
-        home, java = trino_home(self._progress), find_jdk(_JDK) / "bin/java"
+        home, java = trino_home(self._progress), find_jdk(JDK) / "bin/java"
         self._progress(f"starting Trino with a heap of {HEAP_MB} MB")
         (self._port,) = free_ports(1)
         self._configure(home, work)
         return processes.start_server(
             java,
             [
+                *self._limits.prefix,
                 java,
                 f"-Xmx{HEAP_MB}M",
                 "-XX:+UseG1GC",
@@ -127,6 +142,8 @@ class TrinoServer(Server):
             log=work / "log",
             timeout_s=_START_TIMEOUT_S,
             cores=self._cores,
+            join=self._limits.join,
+            started=self._limits.started,
         )
 
     def connect(
@@ -173,6 +190,12 @@ class TrinoServer(Server):
         if self._work is None:
             raise HarnessError("Trino is not started")
         return self._work / "metastore"
+
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise HarnessError("Trino is not started")
+        return self._process.pid
 
     def peak_rss_bytes(self) -> int | None:
         return processes.peak_rss_bytes(self._process.pid) if self._process else None
