@@ -1,7 +1,7 @@
--- The published chunks as a table of Athena, and views for the usual questions.
+-- The published chunks as a table of Athena, the same in Parquet, and views for the usual questions.
 --
--- Run one statement at a time. First put in your destination: replace DESTINATION_BUCKET twice, and
--- DESTINATION_PREFIX/ twice by your prefix, or by nothing if it is empty. Put your first day in
+-- Run one statement at a time. First put in your destination: replace each DESTINATION_BUCKET, and
+-- each DESTINATION_PREFIX/ by your prefix, or by nothing if it is empty. Put your first day in
 -- place of 2013/01/01: a query that names no day lists every day from there to today.
 --
 -- The table computes its days from that range (partition projection). It needs no crawler and no
@@ -97,6 +97,59 @@ TBLPROPERTIES (
   'projection.day.interval' = '1',
   'projection.day.interval.unit' = 'DAYS',
   'storage.location.template' = 's3://DESTINATION_BUCKET/DESTINATION_PREFIX/${day}/'
+);
+
+-- The same columns in Parquet, for queries that read many days and few columns. The days are those
+-- that `python -m harness compact` has made; a day that it has not made has no rows here. The
+-- views read this table where its name takes the place of cloudtrail_records. A day's folder has
+-- one object, which lists the day's Parquet files. To replace that list is to replace the day.
+CREATE EXTERNAL TABLE cloudtrail_columns (
+  eventversion string,
+  useridentity string,
+  eventtime string,
+  eventsource string,
+  eventname string,
+  awsregion string,
+  sourceipaddress string,
+  useragent string,
+  errorcode string,
+  errormessage string,
+  requestparameters string,
+  responseelements string,
+  additionaleventdata string,
+  requestid string,
+  eventid string,
+  readonly string,
+  resources string,
+  eventtype string,
+  apiversion string,
+  recipientaccountid string,
+  serviceeventdetails string,
+  sharedeventid string,
+  vpcendpointid string,
+  vpcendpointaccountid string,
+  eventcategory string,
+  addendum string,
+  sessioncredentialfromconsole string,
+  edgedevicedetails string,
+  tlsdetails string,
+  managementevent string
+)
+PARTITIONED BY (day string)
+ROW FORMAT SERDE 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe'
+STORED AS
+  INPUTFORMAT 'org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat'
+  OUTPUTFORMAT 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat'
+LOCATION 's3://DESTINATION_BUCKET/DESTINATION_PREFIX/parquet/days/'
+TBLPROPERTIES (
+  'projection.enabled' = 'true',
+  'projection.day.type' = 'date',
+  'projection.day.format' = 'yyyy/MM/dd',
+  'projection.day.range' = '2013/01/01,NOW',
+  'projection.day.interval' = '1',
+  'projection.day.interval.unit' = 'DAYS',
+  'storage.location.template' =
+    's3://DESTINATION_BUCKET/DESTINATION_PREFIX/parquet/days/${day}/'
 );
 
 -- Calls that AWS refused for a missing right.

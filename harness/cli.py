@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from harness.commands import (
     backfill,
+    compact,
     compare,
     doctor,
     drills,
@@ -50,6 +51,7 @@ _COMMANDS = (
     backfill,
     redrive,
     status,
+    compact,
 )
 _DESCRIPTION = "Build, verify, measure and operate the implementations of the Lambda function."
 _EXIT_CODES = """\

@@ -30,7 +30,7 @@ FILLED_IN = SQL.replace("DESTINATION_BUCKET", DESTINATION_BUCKET).replace(
     "DESTINATION_PREFIX/", PREFIX
 )
 TABLE, *OTHERS = (each for each in sqlglot.parse(FILLED_IN, read="athena") if each is not None)
-VIEWS = [each for each in OTHERS if isinstance(each, exp.Create)]
+VIEWS = [each for each in OTHERS if isinstance(each, exp.Create) and each.kind == "VIEW"]
 QUERIES = [each for each in OTHERS if isinstance(each, exp.Select)]
 PROPERTIES = {
     each.name: each.args["value"].name

@@ -19,7 +19,7 @@ FLOORS: Sequence[Sequence[str]] = (
     ("fixtures",),
     ("targets",),
     ("analysis", "build", "operate", "verify"),
-    ("compare", "exercise", "query"),
+    ("compact", "compare", "exercise", "query"),
     ("report",),
     ("teaching",),
     ("commands",),

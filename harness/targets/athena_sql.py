@@ -81,10 +81,6 @@ def metastore_table(statement: exp.Expr) -> dict[str, object]:
     stored = statement.find(exp.FileFormatProperty)
     if location is None or (serde is None and stored is None):
         raise HarnessError("a table needs a LOCATION, and ROW FORMAT SERDE or STORED AS")
-    form = serde.this if serde is not None else stored.this if stored is not None else ""
-    named = form.name if isinstance(form, exp.Expr) else str(form)
-    if named not in _FORMATS:
-        raise HarnessError(f"{named} is none of the known formats: {', '.join(_FORMATS)}")
     own = [each for each in statement.args["properties"].expressions if type(each) is exp.Property]
     return {
         "writerVersion": _VERSION,
@@ -95,11 +91,28 @@ def metastore_table(statement: exp.Expr) -> dict[str, object]:
         if partitions is not None
         else [],
         "parameters": {"EXTERNAL": "TRUE", **_pairs(own)},
-        "storageFormat": _FORMATS[named],
+        **_storage_format(serde, stored),
         "serdeParameters": _serde_parameters(serde),
         "externalLocation": location.this.name,
         "columnStatistics": {},
     }
+
+
+def _storage_format(
+    serde: exp.RowFormatSerdeProperty | None, stored: exp.FileFormatProperty | None
+) -> dict[str, object]:
+    """By a name of Trino's, or by the names of the classes where the statement gives them."""
+    form = serde.this if serde is not None else stored.this if stored is not None else ""
+    named = form.name if isinstance(form, exp.Expr) else str(form)
+    if stored is not None and isinstance(stored.this, exp.InputOutputFormat):
+        classes = {
+            "inputFormat": stored.this.args["input_format"].name,
+            "outputFormat": stored.this.args["output_format"].name,
+        }
+        return {"originalStorageFormat": {"serde": named, **classes}}
+    if named not in _FORMATS:
+        raise HarnessError(f"{named} is none of the known formats: {', '.join(_FORMATS)}")
+    return {"storageFormat": _FORMATS[named]}
 
 
 def _column(definition: exp.Expr) -> dict[str, object]:

@@ -1,0 +1,112 @@
+"""``compact``: make Parquet of published days."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.commands.arguments import add_range, add_stack, range_of
+from harness.commands.exits import DIFFERENT, OK
+from harness.model import UsageError
+
+if TYPE_CHECKING:
+    from harness.commands.arguments import Commands
+    from harness.compact.state import Done
+    from harness.targets.interface import Target
+
+
+def add_parser(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "compact",
+        help="make Parquet of published days",
+        description="Make Parquet of the chunks of each day of a range, check it against the "
+        "manifest and the chunks, and let readers see it. Days that have not changed since are "
+        "left out. Name a deployed stack, where Athena does the work, or a folder, where a local "
+        "Trino does.",
+    )
+    parser.add_argument(
+        "--destination",
+        type=Path,
+        metavar="DIR",
+        help="a local copy of the destination bucket, in place of a stack",
+    )
+    parser.add_argument("--prefix", default="", help="the value of DST_PREFIX below --destination")
+    parser.add_argument(
+        "--by-account", action="store_true", help="compact the days that were queued by account"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the state of each day and change nothing"
+    )
+    parser.add_argument(
+        "--database",
+        default="default",
+        metavar="NAME",
+        help="Athena's database for the tables of a run; default: default",
+    )
+    parser.add_argument(
+        "--workgroup", default="primary", metavar="NAME", help="Athena's workgroup; default primary"
+    )
+    parser.add_argument(
+        "--output",
+        metavar="s3://BUCKET/PREFIX/",
+        help="place of Athena's results; default: that of the workgroup",
+    )
+    add_stack(parser, required=False)
+    add_range(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, _: Target) -> int:
+    """Exit code 0: all days are compacted; 1: a day was left as it is."""
+    from harness.compact.compact import Compactor, look_at
+    from harness.compact.destination import of_folder, of_stack
+    from harness.compact.statements import columns_of_athena_sql
+    from harness.operate.backfill import days_between
+    from harness.terminal import progress_on
+
+    days = days_between(*range_of(arguments))
+    if (arguments.stack is None) == (arguments.destination is None):
+        raise UsageError("compact needs --stack NAME or --destination DIR, and one of them only")
+    with progress_on(sys.stderr) as progress, ExitStack() as opened:
+        if arguments.destination is None:
+            place = of_stack(
+                arguments.stack,
+                arguments.region,
+                progress,
+                workgroup=arguments.workgroup,
+                output=arguments.output,
+                database=arguments.database,
+            )
+        else:
+            local = of_folder(arguments.destination, arguments.prefix, progress)
+            place = opened.enter_context(local)
+        parts = place.parts(days, by_account=arguments.by_account)
+        if arguments.dry_run:
+            return _print(look_at(place.store, parts))
+        columns = columns_of_athena_sql()
+        return _print(Compactor(place.store, place.open_engine, columns, progress).compact(parts))
+
+
+def _print(each_done: Iterable[Done]) -> int:
+    from harness.compact.state import State
+
+    found = Counter[State]()
+    for done in each_done:
+        found[done.state] += 1
+        if done.state is not State.CURRENT:
+            print(_line(done), flush=True)
+    print(", ".join(f"{count:,} {state}" for state, count in found.items()))
+    return DIFFERENT if found[State.LEFT] else OK
+
+
+def _line(done: Done) -> str:
+    words = f"{done.state:9} {done.part}"
+    if done.reason is not None:
+        return f"{words}: {done.reason}"
+    made = f" in {done.files:,} files, {done.size_bytes / 1e6:,.1f} MB" if done.files else ""
+    return f"{words}: {done.records:,} records{made}"

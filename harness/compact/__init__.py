@@ -1,0 +1,1 @@
+"""Makes Parquet of published days, beside the chunks and without touching them."""

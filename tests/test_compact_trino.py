@@ -1,0 +1,179 @@
+"""``compact`` by a real Trino, of days that a function has published."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import built
+
+from harness.cli import main
+from harness.compact.statements import Statements, columns_of_athena_sql
+from harness.fixtures.recipe import Recipe, make_day
+from harness.model import Artefact, NotReady
+from harness.targets.athena_sql import create_table, is_external_table, statements
+from harness.targets.local.s3server import S3Server
+from harness.targets.local.sandbox import LocalSandbox
+from harness.targets.local.trino_server import SCHEMA, TrinoServer
+from harness.toolchain.paths import ROOT
+from harness.toolchain.tools import trino_home
+
+# Trino is fetched at the first time, and takes a gigabyte of memory
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+SOURCES, BUCKET, PREFIX = "sources", "lake", "day/"
+DAYS = (date(2024, 2, 8), date(2024, 2, 9))
+COLUMNS = columns_of_athena_sql()
+SQL = (ROOT / "docs/athena.sql").read_text().replace("DESTINATION_BUCKET", BUCKET)
+#: Records that a reader of JSON may change or refuse.
+ODD = [
+    r'{"eventID":"1","eventName":"A","requestParameters":{"n":1e3,"big":12345678901234567890}}',
+    r'{"eventID":"2","eventName":"\ud800","userIdentity":{"name":"\u00fc \u2028 \" \\ \/"}}',
+    r'{"eventID":"3","eventName":"","errorCode":null,"resources":[],"tlsDetails":{}}',
+    r'{"eventID":"4","eventName":"[not JSON","additionalEventData":"{\"text\":1}"}',
+    r'{"eventID":"5","readOnly":true,"managementEvent":false,"recipientAccountId":111122223333}',
+    r'{"eventID":"6","unknown":1,"requestParameters":{"Host":1,"host":2,"a":{"a":[[{}]]}}}',
+    r'{ "eventID" : "7" , "userIdentity" : { "b" : 1 , "a" : [ 1 , 2.50 ] } }',
+]
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Published days, and a Trino that reads them by the tables of docs/athena.sql."""
+
+    folder: Path
+    s3: S3Server
+    trino: TrinoServer
+    function: LocalSandbox
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.trino.query(sql)[0]
+
+    def publish(self, day: date, objects: int, odd: Sequence[str] = ()) -> None:
+        """Put sources and let the function aggregate the day."""
+        for staged in make_day(Recipe(seed=day.day, objects=objects, day=day)):
+            if staged.records is not None:
+                self.s3.put_file(SOURCES, staged.key, staged.body, staged.content_encoding)
+                last = staged.key
+        if odd:
+            body = gzip.compress(f'{{"Records":[{",".join(odd)}]}}'.encode())
+            self.s3.put_file(SOURCES, f"{last}-odd.json.gz", body)
+        done = self.function.invoke({"year": day.year, "month": day.month, "day": day.day})
+        assert done.error is None
+
+    def manifest(self, day: date) -> Mapping[str, Any]:
+        file = self.folder / BUCKET / PREFIX / f"{day:%Y/%m/%d}/_manifest.json"
+        found: Mapping[str, Any] = json.loads(file.read_text())
+        return found
+
+    def compact(self) -> int:
+        range_of = ("--from", f"{DAYS[0]}", "--to", f"{DAYS[-1]}")
+        place = ("--destination", str(self.folder / BUCKET), "--prefix", PREFIX)
+        return main(["compact", *range_of, *place])
+
+    def chunks(self) -> Mapping[str, bytes]:
+        tree = self.s3.read_tree(BUCKET)
+        return {key: body for key, body in tree.items() if "/parquet/" not in key}
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    try:
+        trino_home()
+    except NotReady as error:
+        pytest.skip(f"no Trino: {error}")
+    artefact = built("go")
+    assert isinstance(artefact, Artefact), artefact
+    folder = tmp_path_factory.mktemp("data")
+    with S3Server(folder) as s3, TrinoServer(s3) as trino:
+        settings = {
+            **artefact.implementation.environment,
+            **s3.env(),
+            **{"SRC_BUCKET": SOURCES, "DST_BUCKET": BUCKET, "DST_PREFIX": PREFIX},
+            "CHUNK_BYTES": "100000",
+        }
+        for bucket in (SOURCES, BUCKET):
+            s3.bucket_path(bucket)
+        with LocalSandbox(artefact, settings) as function:
+            made = Lake(folder, s3, trino, function)
+            made.publish(DAYS[0], 60, ODD)
+            made.publish(DAYS[1], 20)
+            made.rows(f"CREATE SCHEMA {SCHEMA}")
+            text = SQL.replace("DESTINATION_PREFIX/", PREFIX)
+            for table in filter(is_external_table, statements(text)):
+                create_table(table, trino.metastore, SCHEMA)
+            with pytest.MonkeyPatch.context() as patch:
+                # the server of the fixture in place of one for each call of the command
+                shared = lambda *_, **__: nullcontext(trino)  # noqa: E731
+                patch.setattr("harness.compact.destination.TrinoServer", shared)
+                assert made.compact() == 0
+                yield made
+
+
+def test_the_table_of_columns_has_the_records_of_the_chunks(lake: Lake) -> None:
+    counts = [(f"{day:%Y/%m/%d}", lake.manifest(day)["result"]["records"]) for day in DAYS]
+    days = "WHERE day BETWEEN '2024/02/07' AND '2024/02/10'"
+    by_day = f"SELECT day, count(*) FROM cloudtrail_columns {days} GROUP BY 1 ORDER BY 1"
+    assert lake.rows(by_day) == counts
+    names = ", ".join(("day", *COLUMNS))
+    one, other = (
+        f"SELECT {names} FROM cloudtrail_{table} {days}" for table in ("records", "columns")
+    )
+    assert lake.rows(f"{one} EXCEPT ALL {other}") == []
+    assert lake.rows(f"{other} EXCEPT ALL {one}") == []
+
+
+def test_odd_records_keep_their_values(lake: Lake) -> None:
+    found = lake.rows(
+        "SELECT eventname, readonly, recipientaccountid, "
+        "json_extract_scalar(useridentity, '$.name') FROM cloudtrail_columns "
+        "WHERE day = '2024/02/08' AND length(eventid) = 1 ORDER BY eventid"
+    )
+    assert len(found) == len(ODD)
+    assert found[2] == ("", None, None, None)
+    assert found[3][0] == "[not JSON"
+    assert found[4] == (None, "true", "111122223333", None)
+    assert found[1][3] == '\u00fc \u2028 " \\ /'
+
+
+def test_a_second_run_changes_nothing(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    before = lake.s3.read_tree(BUCKET)
+    assert lake.compact() == 0
+    assert capsys.readouterr().out == "2 current\n"
+    assert lake.s3.read_tree(BUCKET) == before
+
+
+def test_a_day_that_was_published_again_is_compacted_again(
+    lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake.publish(DAYS[1], 40)
+    chunks = lake.chunks()
+    assert lake.compact() == 0
+    assert capsys.readouterr().out.endswith("1 current, 1 compacted\n")
+    assert lake.chunks() == chunks
+    (found,) = lake.rows("SELECT count(*) FROM cloudtrail_columns WHERE day = '2024/02/09'")
+    assert found == (lake.manifest(DAYS[1])["result"]["records"],)
+    assert lake.rows("SHOW TABLES LIKE 'rosetta%'") == []
+
+
+def test_a_wrong_copy_is_not_switched_to(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = lake.s3.read_tree(BUCKET, f"{PREFIX}parquet/days/")
+    lake.publish(DAYS[1], 41)
+    fill = Statements.fill
+
+    def spoiled(self: Statements) -> str:
+        return fill(self).replace("eventname,", "upper(eventname) AS eventname,")
+
+    monkeypatch.setattr(Statements, "fill", spoiled)
+    assert lake.compact() == 1
+    assert "differ from the chunks' in: whole records, eventname\n" in capsys.readouterr().out
+    assert lake.s3.read_tree(BUCKET, f"{PREFIX}parquet/days/") == listed
