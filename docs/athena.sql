@@ -1,4 +1,4 @@
--- The published chunks as a table of Athena, the same in Parquet, and views for the usual questions.
+-- The published chunks as a table of Athena, the same in Parquet, and views for usual questions.
 --
 -- Run one statement at a time. First put in your destination: replace each DESTINATION_BUCKET, and
 -- each DESTINATION_PREFIX/ by your prefix, or by nothing if it is empty. Put your first day in
