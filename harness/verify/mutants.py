@@ -24,6 +24,7 @@ from harness.toolchain.paths import ROOT
 from harness.toolchain.programs import tail
 from harness.toolchain.tools import find_node
 from harness.verify.checkout import copy_language, run_tests
+from harness.verify.vectors.cases import VECTORS, load_cases
 
 MUTANTS = ROOT / "tests/mutants"
 
@@ -134,16 +135,23 @@ def _by_own_tests(mutant: Mutant, root: Path) -> Outcome:
 
 
 def _by_judge(mutant: Mutant, root: Path) -> Outcome:
-    """Build the mutant and judge it by every vector, with real requests."""
+    """Build the mutant and judge it with real requests: first by the vectors of its clause."""
     shutil.copytree(ROOT / "harness", root / "harness")
     (root / mutant.language / "node_modules").unlink(missing_ok=True)  # the build makes its own
+    of_clause = root / "vectors-of-clause"
+    of_clause.mkdir()
+    for case in load_cases():
+        if mutant.clause in case.clauses:
+            (of_clause / case.id).symlink_to(VECTORS / case.id)
     verify = (sys.executable, "-m", "harness", "verify", "--languages", mutant.language)
-    exit_code, output = run_tests(verify, root, _JUDGE_S)
-    if exit_code == 0:
-        return Outcome(mutant, Fate.SURVIVED)
-    if failed := re.search(r"^    ([a-z0-9-]+): ", output, re.MULTILINE):
-        return Outcome(mutant, Fate.KILLED, f"verify: {failed[1]}")
-    return Outcome(mutant, Fate.BROKEN, f"could not be judged:\n{tail(output, 5)}")
+    for folder in filter(lambda each: any(each.iterdir()), (of_clause, VECTORS)):
+        exit_code, output = run_tests((*verify, "--vectors", str(folder)), root, _JUDGE_S)
+        if exit_code == 0:
+            continue
+        if failed := re.search(r"^    ([a-z0-9-]+): ", output, re.MULTILINE):
+            return Outcome(mutant, Fate.KILLED, f"verify: {failed[1]}")
+        return Outcome(mutant, Fate.BROKEN, f"could not be judged:\n{tail(output, 5)}")
+    return Outcome(mutant, Fate.SURVIVED)
 
 
 def _tools(language: str) -> _Tools:
