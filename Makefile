@@ -178,7 +178,7 @@ lock: .venv/made lock-java ## write the locks of Python and Maven anew ## 3 min
 	cd python && $(BIN)/$(LOCK) requirements.in -o src/requirements.txt
 # every command of this file and of SAM, because each resolves plugins of its own
 lock-java: .venv/made
-	rm -f java/$(SUMS) tools/java-ric/$(SUMS)
+	rm -f java/$(SUMS) tools/java-ric/$(SUMS) tools/trino/$(SUMS)
 	$(MVN) $(RECORD) -DskipTests clean install spotless:check
 	$(MVN) $(RECORD) -Plint test-compile
 	$(MVN) $(RECORD) test -Dtest=ConfigTest
@@ -186,7 +186,10 @@ lock-java: .venv/made
 		-DoutputDirectory=target/poms -Dmdep.copyPom=true -Dmdep.addParentPoms=true
 	$(subst java/pom.xml,tools/java-ric/pom.xml,$(MVN)) $(RECORD) dependency:copy-dependencies \
 		-DoutputDirectory=$(CURDIR)/.build/java-ric
-	for each in java tools/java-ric; do \
+	$(subst java/pom.xml,tools/trino/pom.xml,$(MVN)) $(RECORD) dependency:unpack \
+		-DoutputDirectory=$(CURDIR)/.build/trino
+	rm -rf .build/trino
+	for each in java tools/java-ric tools/trino; do \
 		rm -f $$each/$(SUMS).bak; LC_ALL=C sort -k 2 -o $$each/$(SUMS) $$each/$(SUMS); done
 
 clean: ## remove all that make made ## seconds

@@ -1,7 +1,6 @@
 """The search for programs of the machine, and the builds of the pinned tools."""
 
 import errno
-import hashlib
 import os
 import re
 import shutil
@@ -15,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.build.doctor import check_machine
-from harness.model import HarnessError, Implementation, NotReady
+from harness.model import Implementation, NotReady
 from harness.toolchain import programs, tools
 from harness.toolchain.check import check
 from harness.toolchain.paths import ROOT
@@ -326,67 +325,67 @@ def test_the_emulator_is_executable() -> None:
     assert os.access(tools.rie_binary(), os.X_OK)
 
 
-# ---- Trino, by a Maven that copies small archives ----
+def test_every_call_of_maven_checks_hashes() -> None:
+    wanted = (ROOT / "java/.mvn/maven.config").read_text()
+    for tool in ("java-ric", "trino"):
+        assert (ROOT / "tools" / tool / ".mvn/maven.config").read_text() == wanted
+
+
+# ---- Trino, by a Maven that has small archives ----
 
 MAVEN = """\
 #!/bin/sh
-for each; do case $each in -Dartifact=*) name=$each ;; -DoutputDirectory=*) to=$each ;; esac; done
-name=$(echo "${name#*:}" | sed 's/:476:/-476./')
-mkdir -p "${to#*=}" && cp "ARCHIVES/$name" "${to#*=}/"
+[ "$1" = --version ] && echo "Apache Maven 3.9.9" && exit
+for each; do case $each in -DoutputDirectory=*) to=${each#*=} ;; esac; done
+[ -e UNPACKED ] || { echo "no such host: repo.maven.apache.org"; exit 1; }
+mkdir -p "$to" && cp -r UNPACKED/* "$to/"
 """
 
 
 @pytest.fixture
-def trino_lock(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A lock of three archives that a Maven on PATH has; two connectors share a jar."""
-    archives = tmp_path / "archives"
-    archives.mkdir()
-    lines = ['version = "476"', 'plugin = "any:plugin:1"']
-    for name, inner, kind, form in (
-        ("trino-server-core", "lib/main.jar", "tar.gz", "gztar"),
-        ("trino-hive", "shared.jar", "zip", "zip"),
-        ("trino-iceberg", "shared.jar", "zip", "zip"),
+def unpacked(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The content of three archives, for a Maven on PATH; two connectors share a jar."""
+    folder = tmp_path / "unpacked"
+    for name, inner in (
+        ("trino-server-core", "lib/main.jar"),
+        ("trino-hive", "shared.jar"),
+        ("trino-iceberg", "shared.jar"),
     ):
-        file = tmp_path / name / f"{name}-476" / inner
+        file = folder / f"{name}-476" / inner
         file.parent.mkdir(parents=True)
         file.write_text(file.name)
-        base = archives / f"{name}-476"
-        archive = Path(shutil.make_archive(str(base), form, tmp_path / name))
-        digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-        lines += ["[[artefacts]]", f'name = "io.trino:{name}:476:{kind}"', f'sha256 = "{digest}"']
-    lock = tmp_path / "lock.toml"
-    lock.write_text("\n".join(lines))
     programs_folder = tmp_path / "bin"
     programs_folder.mkdir()
     maven = programs_folder / "mvn"
-    maven.write_text(MAVEN.replace("ARCHIVES", str(archives)))
+    maven.write_text(MAVEN.replace("UNPACKED", str(folder)))
     maven.chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs_folder}:{os.environ['PATH']}")
-    return lock
+    return folder
 
 
-def test_trino_is_made_of_the_locked_archives(trino_lock: Path) -> None:
-    home = tools.trino_home(lock=trino_lock)
+def test_trino_is_made_of_the_server_and_two_connectors(unpacked: Path) -> None:
+    home = tools.trino_home()
 
     files = {str(path.relative_to(home)) for path in home.rglob("*.jar")}
     assert files == {"lib/main.jar", "plugin/hive/shared.jar", "plugin/iceberg/shared.jar"}
     assert (home / "plugin/hive/shared.jar").samefile(home / "plugin/iceberg/shared.jar")
 
 
-def test_an_archive_with_another_checksum_is_refused(made: Path, trino_lock: Path) -> None:
-    text = trino_lock.read_text()
-    trino_lock.write_text(re.sub('sha256 = "[0-9a-f]', 'sha256 = "x', text))
+def test_trino_that_cannot_be_fetched_names_the_remedy(made: Path, unpacked: Path) -> None:
+    shutil.rmtree(unpacked)
 
-    with pytest.raises(HarnessError, match=r"trino-server-core:476:tar.gz has the SHA-256 .*, not"):
-        tools.trino_home(lock=trino_lock)
+    with pytest.raises(
+        NotReady, match=r"(?s)Trino can't be fetched: let Maven reach.*no such host"
+    ):
+        tools.trino_home()
 
     assert [path.name for path in made.iterdir()] == ["trino.lock"]
 
 
 def test_without_maven_trino_names_the_remedy(
-    trino_lock: Path, monkeypatch: pytest.MonkeyPatch
+    unpacked: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", os.devnull)
 
     with pytest.raises(NotReady, match="install Apache Maven"):
-        tools.trino_home(lock=trino_lock)
+        tools.trino_home()

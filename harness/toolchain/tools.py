@@ -93,13 +93,15 @@ def _go_tool(folder_name: str, name: str, package: str, what: str, progress: Pro
     return _made(folder_name, key, make, name)
 
 
-def trino_home(progress: Progress = to_stderr, lock: Path = trino.LOCK) -> Path:
+def trino_home(progress: Progress = to_stderr) -> Path:
     """The folder of Trino's server: ``lib`` has its jars, ``plugin`` the connectors."""
 
     def make(folder: Path) -> None:
-        trino.fetch_trino(folder, progress, lock)
+        program = maven(progress)
+        progress("fetching Trino, 800 MB (once)")
+        trino.fetch_trino(folder, program)
 
-    return _made("trino", _hash(lock), make, "lib").parent
+    return _made("trino", _hash(trino.POM, trino.SUMS), make, "lib").parent
 
 
 def rie_binary() -> Path:
