@@ -1,4 +1,5 @@
-"""Writes the tables of README.md, results.md and backfill.md from ``docs/results.json``.
+"""Writes the tables of README.md, results.md and backfill.md from ``docs/results.json``, and then
+those of the lessons.
 
 ``python -m harness compare --export-json docs/results.json`` writes that export, and
 ``python tests/make_tables.py`` the tables. Both run in `.venv`. A test fails when a table is stale.
@@ -150,3 +151,4 @@ def _interval(interval: Mapping[str, Any] | None, form: str) -> str:
 if __name__ == "__main__":
     for document, made in blocks(EXPORT).items():
         document.write_text(with_block(document.read_text(), made))
+    subprocess.run((sys.executable, ROOT / "tests/make_lessons.py"), check=True)

@@ -1,0 +1,166 @@
+"""Writes the generated blocks of docs/lessons/, from ``docs/results.json`` and from live programs.
+
+``python tests/make_lessons.py`` in `.venv` writes them anew. A test fails when a block is stale.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import make_tables
+
+LESSONS = Path(__file__).parent.parent / "docs/lessons"
+BLOCK = re.compile(
+    r"(<!-- made by tests/make_lessons\.py: ([a-z-]+) -->\n)(.*?)(<!-- end -->\n)", re.DOTALL
+)
+
+type Row = Mapping[str, Any]
+
+
+def round_trip(_: Mapping[str, Any]) -> str:
+    """The output of the program, live."""
+    command = (sys.executable, "-m", "harness.exercise.round_trip")
+    made = subprocess.run(command, cwd=make_tables.ROOT, check=True, capture_output=True, text=True)
+    return f"```text\n{made.stdout}```\n"
+
+
+def clients(export: Mapping[str, Any]) -> str:
+    """Both clients of each language: warm time, CPU, and the ratio of their CPU."""
+    heads = ("language", "sdk warm ms", "light warm ms", "sdk CPU ms", "light CPU ms", "CPU ratio")
+    by_name = {row["name"]: row for row in export["results"]}
+    lines = []
+    for language in make_tables.LANGUAGES:
+        sdk, light = by_name[f"{language} sdk"], by_name[f"{language} light"]
+        ratio = f"{_median(sdk, 'cpu') / _median(light, 'cpu'):.1f}"
+        figures = [_median(row, name) for name in ("warm", "cpu") for row in (sdk, light)]
+        lines.append((language, *(f"{each:,.0f}" for each in figures), ratio))
+    return _table(heads, lines) + _source(export)
+
+
+def memory(export: Mapping[str, Any]) -> str:
+    """The peak of each row beside the size of the day's records."""
+    heads = ("row", "peak MiB", "MB of records")
+    lines = [
+        (
+            row["name"],
+            f"{row['figures']['peak_rss_bytes'] / 2**20:,.0f}",
+            f"{row['output']['bytes'] / 1e6:.1f}",
+        )
+        for row in _rows(export)
+    ]
+    return _table(heads, lines) + _source(export)
+
+
+def starts(export: Mapping[str, Any]) -> str:
+    """A cold invocation beside a warm one."""
+    heads = ("row", "init ms", "first ms", "warm ms", "first by warm")
+    lines = []
+    for row in _rows(export):
+        init, first, warm = (_median(row, name) for name in ("init", "first", "warm"))
+        figures = (f"{init:,.0f}", f"{first:,.0f}", f"{warm:,.0f}", f"{first / warm:.1f}")
+        lines.append((row["name"], *figures))
+    return _table(heads, lines) + _source(export)
+
+
+def compression(export: Mapping[str, Any]) -> str:
+    """What the library of each language makes of the same records at its level 1."""
+    heads = ("language", "compress ms", "output MB", "records by output")
+    lines = []
+    for row in _rows(export):
+        if row["client"] == "light":
+            stored = row["output_zip_bytes"]
+            spent = row["figures"]["phases"]["compress"]["sum_ms"]
+            ratio = f"{row['output']['bytes'] / stored:.1f}"
+            lines.append((row["language"], f"{spent:,.0f}", f"{stored / 1e6:.2f}", ratio))
+    return _table(heads, lines) + _source(export)
+
+
+def noise(export: Mapping[str, Any]) -> str:
+    """The warm samples of each row: middle, interval and extremes, and the CPU."""
+    heads = ("row", "median ms", "95 %", "min", "max", "CPU ms, min to max")
+    lines = []
+    for row in _rows(export):
+        warm, cpu = row["figures"]["warm"], row["figures"]["cpu"]
+        interval = f"{warm['interval']['low']:,.0f}-{warm['interval']['high']:,.0f}"
+        extremes = (f"{warm['min']:,.0f}", f"{warm['max']:,.0f}")
+        spread = f"{cpu['min']:,.0f}-{cpu['max']:,.0f}"
+        lines.append((row["name"], f"{warm['median']:,.0f}", interval, *extremes, spread))
+    return _table(heads, lines) + _source(export)
+
+
+def report_line(export: Mapping[str, Any]) -> str:
+    """The first cold sample, measured and as the emulator's REPORT line tells it."""
+    heads = ("row", "init ms", "REPORT", "peak MiB", "REPORT", "first ms", "REPORT")
+    lines = []
+    for row in _rows(export):
+        cold = next(each for each in row["samples"] if each["kind"] == "cold")
+        told = cold["emulator"]
+        lines.append(
+            (
+                row["name"],
+                f"{cold['init_ms']:,.0f}",
+                f"{told['init_ms']:,.2f}",
+                f"{cold['peak_rss_bytes'] / 2**20:,.0f}",
+                f"{told['max_memory_mb']:,}",
+                f"{cold['first_ms']:,.0f}",
+                f"{told['duration_ms']:,.0f}",
+            )
+        )
+    return _table(heads, lines) + _source(export)
+
+
+BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "round-trip": round_trip,
+    "clients": clients,
+    "memory": memory,
+    "starts": starts,
+    "compression": compression,
+    "noise": noise,
+    "report-line": report_line,
+}
+
+
+def _rows(export: Mapping[str, Any]) -> Iterator[Row]:
+    """The rows of the languages that were measured, in the order of the export."""
+    return (
+        row
+        for row in export["results"]
+        if row["language"] in make_tables.LANGUAGES and row["verdict"] == "match"
+    )
+
+
+def _median(row: Row, name: str) -> float:
+    return float(row["figures"][name]["median"])
+
+
+def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rule = f"|---|{'--:|' * (len(heads) - 1)}"
+    return "".join(f"| {' | '.join(line)} |\n" for line in (heads, *lines)).replace(
+        "|\n", f"|\n{rule}\n", 1
+    )
+
+
+def _source(export: Mapping[str, Any]) -> str:
+    return f"\n{make_tables.describe(export)}\n"
+
+
+def with_blocks(text: str, export: Mapping[str, Any]) -> str:
+    """The text with each of its blocks made anew. Raises ``KeyError`` for an unknown block."""
+    return BLOCK.sub(lambda found: f"{found[1]}{BLOCKS[found[2]](export)}{found[4]}", text)
+
+
+def lessons() -> Mapping[Path, str]:
+    """Each lesson as it should be."""
+    export = json.loads(make_tables.EXPORT.read_text())
+    return {path: with_blocks(path.read_text(), export) for path in sorted(LESSONS.glob("*.md"))}
+
+
+if __name__ == "__main__":
+    for path, text in lessons().items():
+        path.write_text(text)
