@@ -16,6 +16,10 @@ from harness.build.choice import by_client, choose_clients
 from harness.build.sam_build import build
 from harness.build.template import load_implementations
 from harness.model import Artefact, NotReady
+from harness.query.lake import Lake
+from harness.targets.local.s3server import S3Server
+from harness.targets.local.trino_server import SCHEMA, TrinoServer
+from harness.toolchain.tools import trino_home
 from harness.verify.scripted_s3.server import ScriptedS3
 
 IMPLEMENTATIONS = {each.language: each for each in load_implementations()}
@@ -25,20 +29,25 @@ CLIENT_IDS = [each.name.replace(" ", "-") for each in EACH_CLIENT]
 HEAVY = "test_bounds.py"
 #: Its tests share nothing, and several workers had better begin the long ones.
 APART = "test_mutants.py"
+#: They share one Trino, whose start takes half a minute.
+TRINO = ("test_trino.py", "test_compact_trino.py")
 _CLIENT = re.compile(rf"\[({'|'.join(CLIENT_IDS)})\b")
 
 
 class _Together(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
     """Which tests stay together on one worker of pytest-xdist.
 
-    These are the tests of a file, because they share its set-up. Where an artefact is a
-    parameter, they are the tests of a file with one client, because they share its sandboxes.
+    These are the tests of a file, because they share its set-up, and the files with Trino. Where an
+    artefact is a parameter, they are the tests of a file with one client, because they share its
+    sandboxes.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, test = nodeid.rpartition("/")[2].partition("::")
         if file == APART:
             return nodeid
+        if file in TRINO:
+            return "trino"
         client = None if file == HEAVY else _CLIENT.search(test)
         return f"{file} {client[1]}" if client else file
 
@@ -68,6 +77,18 @@ def artefact(request: pytest.FixtureRequest) -> Artefact:
     if isinstance(made, NotReady):
         pytest.fail(str(made))
     return made.with_client(request.param.client)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Lake]:
+    """A Trino over an S3 server, for all tests that need one."""
+    try:
+        trino_home()
+    except NotReady as error:
+        pytest.skip(f"no Trino: {error}")
+    with S3Server(access_log=True) as s3, TrinoServer(s3) as trino:
+        trino.query(f"CREATE SCHEMA {SCHEMA}")
+        yield Lake(s3, trino, s3.endpoint)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,21 +16,27 @@ from conftest import built
 from harness.cli import main
 from harness.compact.statements import Statements, columns_of_athena_sql
 from harness.fixtures.recipe import Recipe, make_day
-from harness.model import Artefact, NotReady
+from harness.model import Artefact
+from harness.query.lake import Lake as Engine
 from harness.targets.athena_sql import create_table, is_external_table, statements
 from harness.targets.local.s3server import S3Server
 from harness.targets.local.sandbox import LocalSandbox
 from harness.targets.local.trino_server import SCHEMA, TrinoServer
 from harness.toolchain.paths import ROOT
-from harness.toolchain.tools import trino_home
 
-# Trino is fetched at the first time, and takes a gigabyte of memory
+# as those of test_trino.py
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-SOURCES, BUCKET, PREFIX = "sources", "lake", "day/"
+SOURCES, BUCKET, PREFIX = "sources", "compacted", "day/"
 DAYS = (date(2024, 2, 8), date(2024, 2, 9))
 COLUMNS = columns_of_athena_sql()
-SQL = (ROOT / "docs/athena.sql").read_text().replace("DESTINATION_BUCKET", BUCKET)
+SQL = (ROOT / "docs/athena.sql").read_text()
+#: The tables of the file under names of their own, over the bucket of these tests.
+FILLED_IN = (
+    SQL.replace("DESTINATION_BUCKET", BUCKET)
+    .replace("DESTINATION_PREFIX/", PREFIX)
+    .replace("cloudtrail_", "compacted_")
+)
 #: Records that a reader of JSON may change or refuse.
 ODD = [
     r'{"eventID":"1","eventName":"A","requestParameters":{"n":1e3,"big":12345678901234567890}}',
@@ -48,7 +53,6 @@ ODD = [
 class Lake:
     """Published days, and a Trino that reads them by the tables of docs/athena.sql."""
 
-    folder: Path
     s3: S3Server
     trino: TrinoServer
     function: LocalSandbox
@@ -69,13 +73,13 @@ class Lake:
         assert done.error is None
 
     def manifest(self, day: date) -> Mapping[str, Any]:
-        file = self.folder / BUCKET / PREFIX / f"{day:%Y/%m/%d}/_manifest.json"
-        found: Mapping[str, Any] = json.loads(file.read_text())
+        key = f"{PREFIX}{day:%Y/%m/%d}/_manifest.json"
+        found: Mapping[str, Any] = json.loads((self.s3.bucket_path(BUCKET) / key).read_text())
         return found
 
     def compact(self) -> int:
         range_of = ("--from", f"{DAYS[0]}", "--to", f"{DAYS[-1]}")
-        place = ("--destination", str(self.folder / BUCKET), "--prefix", PREFIX)
+        place = ("--destination", str(self.s3.bucket_path(BUCKET)), "--prefix", PREFIX)
         return main(["compact", *range_of, *place])
 
     def chunks(self) -> Mapping[str, bytes]:
@@ -84,47 +88,39 @@ class Lake:
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    try:
-        trino_home()
-    except NotReady as error:
-        pytest.skip(f"no Trino: {error}")
+def lake(engine: Engine) -> Iterator[Lake]:
     artefact = built("go")
     assert isinstance(artefact, Artefact), artefact
-    folder = tmp_path_factory.mktemp("data")
-    with S3Server(folder) as s3, TrinoServer(s3) as trino:
-        settings = {
-            **artefact.implementation.environment,
-            **s3.env(),
-            **{"SRC_BUCKET": SOURCES, "DST_BUCKET": BUCKET, "DST_PREFIX": PREFIX},
-            "CHUNK_BYTES": "100000",
-        }
-        for bucket in (SOURCES, BUCKET):
-            s3.bucket_path(bucket)
-        with LocalSandbox(artefact, settings) as function:
-            made = Lake(folder, s3, trino, function)
-            made.publish(DAYS[0], 60, ODD)
-            made.publish(DAYS[1], 20)
-            made.rows(f"CREATE SCHEMA {SCHEMA}")
-            text = SQL.replace("DESTINATION_PREFIX/", PREFIX)
-            for table in filter(is_external_table, statements(text)):
-                create_table(table, trino.metastore, SCHEMA)
-            with pytest.MonkeyPatch.context() as patch:
-                # the server of the fixture in place of one for each call of the command
-                shared = lambda *_, **__: nullcontext(trino)  # noqa: E731
-                patch.setattr("harness.compact.destination.TrinoServer", shared)
-                assert made.compact() == 0
-                yield made
+    settings = {
+        **artefact.implementation.environment,
+        **engine.s3.env(),
+        **{"SRC_BUCKET": SOURCES, "DST_BUCKET": BUCKET, "DST_PREFIX": PREFIX},
+        "CHUNK_BYTES": "100000",
+    }
+    for bucket in (SOURCES, BUCKET):
+        engine.s3.bucket_path(bucket)
+    with LocalSandbox(artefact, settings) as function, pytest.MonkeyPatch.context() as patch:
+        made = Lake(engine.s3, engine.server, function)
+        made.publish(DAYS[0], 60, ODD)
+        made.publish(DAYS[1], 20)
+        for table in filter(is_external_table, statements(FILLED_IN)):
+            create_table(table, engine.server.metastore, SCHEMA)
+        patch.setattr(
+            "harness.compact.destination.TrinoServer",
+            lambda *_, **__: nullcontext(engine.server),  # not one for each call of the command
+        )
+        assert made.compact() == 0
+        yield made
 
 
 def test_the_table_of_columns_has_the_records_of_the_chunks(lake: Lake) -> None:
     counts = [(f"{day:%Y/%m/%d}", lake.manifest(day)["result"]["records"]) for day in DAYS]
     days = "WHERE day BETWEEN '2024/02/07' AND '2024/02/10'"
-    by_day = f"SELECT day, count(*) FROM cloudtrail_columns {days} GROUP BY 1 ORDER BY 1"
+    by_day = f"SELECT day, count(*) FROM compacted_columns {days} GROUP BY 1 ORDER BY 1"
     assert lake.rows(by_day) == counts
     names = ", ".join(("day", *COLUMNS))
     one, other = (
-        f"SELECT {names} FROM cloudtrail_{table} {days}" for table in ("records", "columns")
+        f"SELECT {names} FROM compacted_{table} {days}" for table in ("records", "columns")
     )
     assert lake.rows(f"{one} EXCEPT ALL {other}") == []
     assert lake.rows(f"{other} EXCEPT ALL {one}") == []
@@ -133,7 +129,7 @@ def test_the_table_of_columns_has_the_records_of_the_chunks(lake: Lake) -> None:
 def test_odd_records_keep_their_values(lake: Lake) -> None:
     found = lake.rows(
         "SELECT eventname, readonly, recipientaccountid, "
-        "json_extract_scalar(useridentity, '$.name') FROM cloudtrail_columns "
+        "json_extract_scalar(useridentity, '$.name') FROM compacted_columns "
         "WHERE day = '2024/02/08' AND length(eventid) = 1 ORDER BY eventid"
     )
     assert len(found) == len(ODD)
@@ -158,7 +154,7 @@ def test_a_day_that_was_published_again_is_compacted_again(
     assert lake.compact() == 0
     assert capsys.readouterr().out.endswith("1 current, 1 compacted\n")
     assert lake.chunks() == chunks
-    (found,) = lake.rows("SELECT count(*) FROM cloudtrail_columns WHERE day = '2024/02/09'")
+    (found,) = lake.rows("SELECT count(*) FROM compacted_columns WHERE day = '2024/02/09'")
     assert found == (lake.manifest(DAYS[1])["result"]["records"],)
     assert lake.rows("SHOW TABLES LIKE 'rosetta%'") == []
 

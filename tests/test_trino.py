@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -16,15 +16,13 @@ from conftest import built
 
 from harness.fixtures.recipe import Recipe, make_day
 from harness.fixtures.staging import stage
-from harness.model import Artefact, HarnessError, NotReady
+from harness.model import Artefact, HarnessError
 from harness.query.lake import Lake as Engine
 from harness.query.layouts import layouts
 from harness.query.measure import Outcome, Request, measure_in
 from harness.targets.athena_sql import create_table, is_external_table, metastore_table, statements
-from harness.targets.local.s3server import S3Server
 from harness.targets.local.trino_server import SCHEMA, TrinoServer
 from harness.toolchain.paths import ROOT
-from harness.toolchain.tools import trino_home
 
 # Trino is fetched at the first time, and takes a gigabyte of memory
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -56,18 +54,6 @@ class Lake:
 
     def of_day(self) -> Sequence[Record]:
         return self.records[DAYS[0]]
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    """One Trino for all tests of this file: its start takes half a minute."""
-    try:
-        trino_home()
-    except NotReady as error:
-        pytest.skip(f"no Trino: {error}")
-    with S3Server(access_log=True) as s3, TrinoServer(s3) as trino:
-        trino.query(f"CREATE SCHEMA {SCHEMA}")
-        yield Engine(s3, trino, s3.endpoint)
 
 
 @pytest.fixture(scope="module")
