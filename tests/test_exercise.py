@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
-from test_docs import LANGUAGES, STEPS
+from test_docs import LANGUAGES, ROOT, STEPS
 
 from harness.cli import main
 from harness.exercise.blank import blank
@@ -84,6 +85,51 @@ def test_the_empty_step_fails_and_the_real_one_passes(
     assert solved.trouble is None
     assert solved.is_complete, solved.next
     assert run_step_tests(place) is None
+
+
+def told_of_the_obvious() -> Iterator[tuple[str, str, int]]:
+    """(step, language, vectors that pass) by the tables of the lessons."""
+    for step, lesson in (("splitter", "01-raw-text"), ("inflater", "05-gzip")):
+        text = (ROOT / f"docs/lessons/{lesson}.md").read_text()
+        for language, passed in re.findall(
+            r"^\| (Python|Java|JavaScript|Go) \| [^|]+ \| (\d+) \|", text, re.MULTILINE
+        ):
+            yield step, language.lower(), int(passed)
+
+
+OBVIOUS = list(told_of_the_obvious())
+
+
+def test_both_lessons_tell_of_each_language() -> None:
+    assert {(step, language) for step, language, _ in OBVIOUS} == {
+        (step, language) for step in ("splitter", "inflater") for language in LANGUAGES
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("step", "language", "passed"),
+    [each for each in OBVIOUS if all_of_them() or each[1] == "javascript"],
+)
+def test_the_obvious_version_passes_so_many_vectors(
+    step: str, language: str, passed: int, tmp_path: Path
+) -> None:
+    place = open_workplace(EXERCISES[step], language, tmp_path)
+    place.file.write_text(EXERCISES[step].obvious(language))
+    progress = measure(place)
+    assert progress.trouble is None
+    assert progress.passed(progress.vectors) == passed
+
+
+@pytest.mark.parametrize(("step", "language"), EACH)
+def test_an_obvious_version_is_more_than_the_empty_one(step: str, language: str) -> None:
+    exercise = EXERCISES[step]
+    if exercise.languages[language].obvious:
+        assert len(exercise.obvious(language)) > len(exercise.empty(language))
+    else:
+        with pytest.raises(UsageError, match="has no obvious version"):
+            exercise.obvious(language)
 
 
 @pytest.mark.slow

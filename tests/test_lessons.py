@@ -63,6 +63,7 @@ def test_pieces_clauses_vectors_and_exercises_exist(path: Path) -> None:
         assert language in LANGUAGES
 
 
+@pytest.mark.slow
 def test_the_generated_blocks_are_fresh() -> None:
     """`python tests/make_lessons.py` in `.venv` writes them anew."""
     made = make_lessons.lessons()
@@ -72,6 +73,7 @@ def test_the_generated_blocks_are_fresh() -> None:
         assert path.read_text() == text, path.name
 
 
+@pytest.mark.slow
 def test_the_round_trip_shows_a_change_in_every_language() -> None:
     records = RECORDS.read_text().splitlines()
     for language, printed in round_trips().items():

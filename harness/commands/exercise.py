@@ -36,6 +36,11 @@ def add_parser(commands: Commands) -> None:
     action.add_argument(
         "--restart", action="store_true", help="keep your file under another name and begin again"
     )
+    action.add_argument(
+        "--obvious",
+        action="store_true",
+        help="as --restart, with the version that most people would write first",
+    )
     parser.set_defaults(run=run)
 
 
@@ -55,8 +60,9 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
     if arguments.solve:
         print(place.difference() or "your file is the real one", end="")
         return OK
-    if arguments.restart:
-        print(f"your file is kept as {restart(place)}")
+    if arguments.restart or arguments.obvious:
+        begin = exercise.obvious if arguments.obvious else exercise.empty
+        print(f"your file is kept as {restart(place, begin(place.language))}")
     _introduce(place)
     progress = measure(place)
     _report(progress)

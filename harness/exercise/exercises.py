@@ -43,6 +43,10 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     drop: tuple[str, ...] = ()
     bodies: Mapping[str, str] = {}
     hint: str = ""
+    obvious: str = (
+        ""  # a body for the first of ``write``, as one would write it without the vectors
+    )
+    imports: tuple[str, ...] = ()  # of Go, for ``obvious``
 
 
 class Exercise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,10 +66,22 @@ class Exercise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def empty(self, language: str) -> str:
         """The step's file with signatures only. Raises ``UsageError`` if the data don't fit it."""
+        return self._blank(language, (ROOT / self.file(language)).read_text(), {})
+
+    def obvious(self, language: str) -> str:
+        """The step's file with an obvious version. Raises ``UsageError`` if there is none."""
+        part = self.languages[language]
+        if not part.obvious:
+            raise UsageError(f"{self.step} has no obvious version in {language}")
+        text = (ROOT / self.file(language)).read_text()
+        imports = "".join(f'\t"{name}"\n' for name in part.imports)
+        text = text.replace("import (\n", f"import (\n{imports}", 1) if imports else text
+        return self._blank(language, text, {part.write[0]: part.obvious.rstrip("\n")})
+
+    def _blank(self, language: str, text: str, bodies: Mapping[str, str]) -> str:
         part, file = self.languages[language], self.file(language)
-        text = (ROOT / file).read_text()
         try:
-            return blank(text, language, part.write, part.drop, part.bodies)
+            return blank(text, language, part.write, part.drop, {**part.bodies, **bodies})
         except UsageError as error:
             raise UsageError(f"docs/exercises/{self.step}.toml, {file}: {error}") from None
 

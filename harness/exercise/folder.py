@@ -59,9 +59,9 @@ def open_workplace(exercise: Exercise, language: str, folders: Path | None = Non
     return Workplace(exercise, language, root)
 
 
-def restart(place: Workplace) -> Path:
-    """Empty the step again. Returns where the learner's file is kept."""
+def restart(place: Workplace, text: str) -> Path:
+    """Begin again with another text. Returns where the learner's file is kept."""
     kept = place.file.with_suffix(f"{place.file.suffix}.before")
     place.file.replace(kept)
-    place.file.write_text(place.exercise.empty(place.language))
+    place.file.write_text(text)
     return kept
