@@ -19,7 +19,7 @@ from harness.exercise.blank import blank
 from harness.exercise.exercises import load_exercises, local_vectors, steps_without
 from harness.exercise.folder import Workplace, open_workplace
 from harness.exercise.progress import Answer, junit, measure, run_step_tests
-from harness.model import UsageError
+from harness.model import HarnessError, UsageError
 from harness.verify.vectors.cases import load_cases
 
 EXERCISES = load_exercises()
@@ -232,9 +232,9 @@ def test_a_learner_s_way(
 
 
 def test_a_block_that_is_not_there_is_refused() -> None:
-    with pytest.raises(UsageError, match="stands 0 times"):
+    with pytest.raises(HarnessError, match="stands in 0 lines"):
         blank("def f():\n    pass\n", "python", ["def g("], [], {})
-    with pytest.raises(UsageError, match="stands 2 times"):
+    with pytest.raises(HarnessError, match="stands in 2 lines"):
         blank("x = 1\nx = 2\n", "python", [], ["x ="], {})
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.exercise.progress import Progress
     from harness.targets.interface import Target
 
-_MOST_LINES = 24
+_MOST_LINES, _MOST_COLUMNS = 24, 200
 
 
 def add_parser(commands: Commands) -> None:
@@ -85,7 +85,7 @@ def _list() -> None:
 
     print("Exercises, each in " + ", ".join(LANGUAGES) + ":\n")
     for step, exercise in load_exercises().items():
-        print(f"  {step:10} {exercise.title} (SPEC {', '.join(exercise.clauses)})")
+        print(f"  {step:10} {exercise.title}")
     print("\nSteps without an exercise:\n")
     for step, reason in steps_without().items():
         print(
@@ -133,7 +133,7 @@ def _explain(vector: str, progress: Progress) -> None:
 def _quote(words: str) -> None:
     lines = words.splitlines()
     for line in lines[:_MOST_LINES]:
-        print(f"  {textwrap.shorten(line, 400) if len(line) > 400 else line}")
+        print(f"  {line if len(line) <= _MOST_COLUMNS else f'{line[:_MOST_COLUMNS]} ...'}")
     if len(lines) > _MOST_LINES:
         print(f"  ... and {len(lines) - _MOST_LINES} more lines")
 

@@ -11,21 +11,15 @@ from pathlib import Path
 import msgspec
 
 from harness.exercise.blank import blank
-from harness.model import UsageError
+from harness.model import HarnessError, UsageError
+from harness.teaching.excerpts import TOPS, step_file
 from harness.toolchain.paths import ROOT
 from harness.verify.vectors.cases import VECTORS
 
 EXERCISES = ROOT / "docs/exercises"
 WITHOUT = "steps-without.toml"
 
-#: Where a language keeps a step, below its folder.
-_STEP_FILES = {
-    "python": "src/aggregator/{}.py",
-    "java": "src/main/java/rosetta/{}.java",
-    "javascript": "src/{}.js",
-    "go": "internal/aggregator/{}.go",
-}
-LANGUAGES = tuple(_STEP_FILES)
+LANGUAGES = tuple(TOPS)
 
 
 class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,11 +55,10 @@ class Exercise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def file(self, language: str) -> Path:
         """The step's file, below the folder of the repository or of a copy."""
-        name = self.step.capitalize() if language == "java" else self.step
-        return Path(language) / _STEP_FILES[language].format(name)
+        return Path(step_file(self.step, language))
 
     def empty(self, language: str) -> str:
-        """The step's file with signatures only. Raises ``UsageError`` if the data don't fit it."""
+        """The step's file with signatures only. Raises ``HarnessError`` if the data do not fit."""
         return self._blank(language, (ROOT / self.file(language)).read_text(), {})
 
     def obvious(self, language: str) -> str:
@@ -82,8 +75,8 @@ class Exercise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         part, file = self.languages[language], self.file(language)
         try:
             return blank(text, language, part.write, part.drop, {**part.bodies, **bodies})
-        except UsageError as error:
-            raise UsageError(f"docs/exercises/{self.step}.toml, {file}: {error}") from None
+        except HarnessError as error:
+            raise HarnessError(f"docs/exercises/{self.step}.toml, {file}: {error}") from None
 
     def vectors(self) -> list[tuple[Stage, list[str]]]:
         """The ids of each stage's vectors. A vector belongs to the first stage that names it."""
