@@ -56,6 +56,6 @@ CROSS JOIN UNNEST(records) AS source (record)
 WHERE day = 'YYYY/MM/DD';
 
 -- The files stay: both tables are external.
-DROP TABLE cloudtrail_day;
+DROP TABLE IF EXISTS cloudtrail_day;
 
-DROP TABLE cloudtrail_sources;
+DROP TABLE IF EXISTS cloudtrail_sources;

@@ -7,7 +7,6 @@ output is judged.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from harness.targets.local.runtimes import runtime_command, runtime_version
 from harness.targets.local.sandbox import LocalSandbox
 from harness.targets.local.trino_server import JDK
 from harness.terminal import Progress
-from harness.toolchain import programs, tools, trino
+from harness.toolchain import programs, tools
 from harness.toolchain.paths import ROOT
 
 
@@ -87,8 +86,8 @@ def prepare(companion: Implementation, progress: Progress) -> Artefact | NotRead
 
 def _prepare_trino(progress: Progress) -> str:
     programs.find_jdk(JDK)
-    tools.trino_home(progress)
-    return str(tomllib.loads(trino.LOCK.read_text())["version"])
+    (main,) = (tools.trino_home(progress) / "lib").glob("*trino-main-*.jar")
+    return main.stem.rpartition("-")[2]
 
 
 def sandbox(artefact: Artefact, *arguments: Any, **more: Any) -> AbstractContextManager[Sandbox]:

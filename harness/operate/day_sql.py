@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from harness.targets.athena_sql import fill_in, statements
+from harness.model import HarnessError
+from harness.targets.athena_sql import fill_in, statements, texts
+from harness.targets.aws.athena import Athena, Result
+from harness.terminal import Progress
 from harness.toolchain.paths import ROOT
 
 DAY = "YYYY/MM/DD"
@@ -48,3 +51,24 @@ def select_for(dialect: str) -> str:
     """The SELECT of the aggregation in a dialect of sqlglot. Its placeholder is ``DAY``."""
     aggregation = statements(FILE.read_text())[1].expression
     return str(aggregation.sql(dialect=dialect, comments=False))
+
+
+def aggregate(
+    athena: Athena, database: str, places: Places, day: date, progress: Progress
+) -> Result:
+    """Run the file's statements, and return the result of the aggregation.
+
+    The tables are dropped, too, after a failure or an interruption.
+    """
+    create, aggregation, *drops = texts(filled_in(places, day))
+    progress(f"{day}: creating the table of the sources")
+    athena.run(create, database)
+    try:
+        progress(f"{day}: aggregating")
+        return athena.run(aggregation, database)
+    finally:
+        for each in drops:
+            try:
+                athena.run(each, database)
+            except HarnessError as error:  # an earlier failure is the one to report
+                progress(f"a table is left: {error}")

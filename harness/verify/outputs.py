@@ -157,7 +157,7 @@ def excerpt(text: bytes, at: int) -> str:
 
 
 def _agreement(expected: Sequence[Chunk], actual: Sequence[Chunk]) -> Agreement:
-    for level, form in ((Agreement.RECORDS, bytes), (Agreement.VALUES, _meaning)):
+    for level, form in ((Agreement.RECORDS, bytes), (Agreement.VALUES, meaning)):
         if _fingerprint(_lines(expected), form) == _fingerprint(_lines(actual), form):
             return level
     return Agreement.NONE
@@ -177,7 +177,7 @@ def _fingerprint(lines: Iterable[bytes], form: Callable[[bytes], bytes]) -> tupl
     return count, total % 2**256
 
 
-def _meaning(line: bytes) -> bytes:
+def meaning(line: bytes) -> bytes:
     """A line's JSON value in one canonical text; a line that is not JSON stays as it is."""
     try:
         value = json.loads(line, parse_int=_number, parse_float=_number)

@@ -113,7 +113,6 @@ class TrinoDay:
     def drop(self, *, sources: bool = False) -> None:
         """Drop the table of the day, or that of the sources. The objects stay."""
         statement = self._statements(date.min)[3 if sources else 2]
-        statement.set("exists", True)
         self._server.query(statement.sql(dialect="trino"))
 
     def _statements(self, day: date) -> list[exp.Expr]:
@@ -184,15 +183,15 @@ class TrinoSandbox(Started):
         return self._limits.enforcement
 
     def freeze(self) -> None:
-        psutil.Process(self._started.pid).suspend()
+        psutil.Process(self.server.pid).suspend()
 
     def thaw(self) -> None:
         """Resume the server, and wait until it takes queries again."""
-        psutil.Process(self._started.pid).resume()
-        self._started.query("SELECT 1")
+        psutil.Process(self.server.pid).resume()
+        self.server.query("SELECT 1")
 
     def invoke(self, event: object) -> Invocation:
-        server = self._started
+        server = self.server
         assert self._day is not None and isinstance(event, dict)
         day = date(event["year"], event["month"], event["day"])
         cold, self._invoked = not self._invoked, True
@@ -234,7 +233,7 @@ class TrinoSandbox(Started):
         return records, None
 
     @property
-    def _started(self) -> TrinoServer:
+    def server(self) -> TrinoServer:
         if self._server is None:
             raise HarnessError("the sandbox is not started")
         return self._server

@@ -20,6 +20,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 2.0
 _REMEDIES: Mapping[str, str] = {
     "HIVE_PATH_ALREADY_EXISTS": "the place of the output holds objects: remove them first",
     "TABLE_ALREADY_EXISTS": "an earlier run left the table: drop it first",
+    "AlreadyExistsException": "an earlier run left the table: drop it first",
     "HIVE_TOO_MANY_OPEN_PARTITIONS": "a statement writes 100 partitions at most: name fewer days",
     "HIVE_BAD_DATA": "an object is not one JSON object on one line",
     "HIVE_CURSOR_ERROR": "an object can't be read: Athena's words name it",
