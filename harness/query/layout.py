@@ -81,7 +81,8 @@ type Change = Callable[[exp.Create, Days], None]
 
 
 def table_name(layout: str) -> str:
-    return re.sub(r"\W", "_", layout)
+    """In small letters: the engine looks for no others."""
+    return re.sub(r"\W", "_", layout).lower()
 
 
 def table_of(text: str) -> exp.Create:
