@@ -126,6 +126,20 @@ def test_a_log_of_another_form_is_an_error(tmp_path: Path) -> None:
         lake_with(log, []).requests()
 
 
+@pytest.mark.parametrize(
+    ("name", "error"), [("TABLE_NOT_FOUND", HarnessError), ("HIVE_BAD_DATA", RefusedError)]
+)
+def test_a_faulty_statement_is_no_refusal(
+    name: str, error: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def query(_self: object, _sql: str, _session: object) -> None:
+        raise TrinoQueryError({"errorName": name, "message": "no such table"})
+
+    monkeypatch.setattr(FakeTrino, "query", query)
+    with pytest.raises(error, match="no such table"):
+        lake_with(tmp_path / "log", []).run("SELECT 1")
+
+
 def test_a_query_costs_ten_megabytes_at_least_and_its_requests() -> None:
     least = spent({}, 1)
     assert least.dollars == pytest.approx(10e6 / 1e12 * 5)
@@ -314,6 +328,11 @@ def test_a_statement_writes_at_most_a_hundred_partitions(
     both, first, second = (f"account IN ({each})" for each in ("'1', '2'", "'1'", "'2'"))
     assert f"(day = '2024/02/01' AND {both}) OR (day = '2024/02/02' AND {first})" in create
     assert f"(day = '2024/02/02' AND {second}) OR (day = '2024/02/03' AND {both})" in insert
+
+
+def test_names_of_tables_are_in_small_letters() -> None:
+    for chosen in layouts(["chunks", "json by region"], [16, 64]):
+        assert chosen.records == chosen.records.replace("MB", "mb"), chosen.name
 
 
 def test_sizes_of_chunks_are_layouts_of_their_own() -> None:

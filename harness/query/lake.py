@@ -20,6 +20,8 @@ from harness.targets.local.trino_server import TrinoServer
 SOURCES, CHUNKS, TABLES = "source-bucket", "chunks", "tables"
 _OPERATION = re.compile(r" s3_([A-Z][a-z]+)(\w*) ")
 _SETTLED_S = 0.1
+#: Of a statement of the harness, and no limit of the engine.
+_OWN_FAULTS = ("SYNTAX_ERROR", "TABLE_NOT_FOUND", "COLUMN_NOT_FOUND", "SCHEMA_NOT_FOUND")
 
 
 class RefusedError(Exception):
@@ -70,6 +72,8 @@ class Lake:
         try:
             rows, stats = self.server.query(sql, session)
         except trino.exceptions.TrinoQueryError as error:
+            if error.error_name in _OWN_FAULTS:
+                raise HarnessError(f"Trino can't run {sql}: {error.message}") from error
             raise RefusedError(error.message) from error
         return rows, Spent(
             requests=self.requests(),
