@@ -27,6 +27,7 @@ from harness.commands import (
     report,
     sql,
     status,
+    stone,
     trail,
     verify,
 )
@@ -49,6 +50,7 @@ _COMMANDS = (
     sql,
     exercise,
     trail,
+    stone,
     doctor,
     backfill,
     redrive,

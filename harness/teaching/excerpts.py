@@ -100,7 +100,7 @@ def pieces() -> Mapping[str, Piece]:
     """Every piece by its id, in the order of the map."""
     return {
         f"{step}/{entry.id}": Piece(
-            f"{step}/{entry.id}", step, entry.title, entry.note, entry.clauses
+            f"{step}/{entry.id}", step, entry.title, _joined(entry.note), entry.clauses
         )
         for step, entries in _read().step.items()
         for entry in entries
@@ -189,7 +189,7 @@ def _parts_of(file: str) -> Sequence[Part]:
 def _excerpt(piece_id: str, step: str, language: str, places: _Places) -> Excerpt:
     listed = places if isinstance(places, list) else [places]
     if len(listed) == 1 and isinstance(listed[0], _Place) and listed[0].none is not None:
-        return Excerpt(language, (), listed[0].none)
+        return Excerpt(language, (), _joined(listed[0].none))
     parts = []
     for each in listed:
         place = _Place(begin=each) if isinstance(each, str) else each
@@ -204,6 +204,11 @@ def _excerpt(piece_id: str, step: str, language: str, places: _Places) -> Excerp
             raise HarnessError(f"{name}: {piece_id} in {file}: {error}") from error
         parts.append(Part(file, start + 1, tuple(lines[start:end])))
     return Excerpt(language, tuple(parts))
+
+
+def _joined(text: str) -> str:
+    """A text of the map in one line."""
+    return " ".join(text.split())
 
 
 def _beside(language: str, file: str) -> str:

@@ -14,6 +14,7 @@ from harness.scratch import end_abandoned_processes, is_abandoned, is_own, remov
 from harness.terminal import interruptible, to_stderr
 from harness.toolchain.paths import MADE
 from harness.toolchain.tools import (
+    browser_modules,
     companion_python,
     find_node,
     java_ric_jars,
@@ -31,6 +32,7 @@ TOOLS: Mapping[str, Callable[[], Path]] = {
     "python": lambda: python_for_runtime("3.13"),
     "floor": lambda: companion_python("floor"),
     "node": find_node,
+    "browser": browser_modules,
     "maven": maven,
     "java-ric": java_ric_jars,
     "s3": s3_server_binary,

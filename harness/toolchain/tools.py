@@ -63,6 +63,20 @@ def find_node(major: int = 24, progress: Progress = to_stderr) -> Path:
     return _made("node", _hash(lock, host_architecture()), make, "node")
 
 
+def browser_modules(progress: Progress = to_stderr) -> Path:
+    """The folder of Playwright and axe, by which tests drive and judge the machine's Chromium."""
+    lock = SOURCES / "browser/package-lock.json"
+    npm = find_npm()
+
+    def make(folder: Path) -> None:
+        progress("fetching Playwright and axe for the tests of the stone (some seconds)")
+        for file in (lock, lock.with_name("package.json")):
+            shutil.copy(file, folder)
+        run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], "npm ci", cwd=folder)
+
+    return _made("browser", _hash(lock), make, "node_modules")
+
+
 def s3_server_binary(progress: Progress = to_stderr) -> Path:
     """versitygw, built from the Go module in ``tools/s3``."""
     package = "github.com/versity/versitygw/cmd/versitygw"

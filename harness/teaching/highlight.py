@@ -1,0 +1,155 @@
+"""Code as HTML, line by line. Pygments knows the languages; the page has a few colours only.
+
+Tabs are shown as spaces: a tab's width depends on its place, and these lines hang.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import groupby, pairwise
+
+from markupsafe import Markup, escape
+from pygments import lex
+from pygments.lexers import get_lexer_by_name
+from pygments.token import Comment, Keyword, Name, Number, String, _TokenType
+from pygments.util import ClassNotFound
+
+from harness.teaching.excerpts import Part
+from harness.toolchain.paths import ROOT
+
+#: The first that holds a token gives its class in the page.
+_CLASSES = (
+    (Comment, "c"),
+    (String.Doc, "c"),
+    (String, "s"),
+    (Number, "m"),
+    (Keyword, "k"),
+    (Name.Function, "f"),
+    (Name.Class, "f"),
+    (Name.Decorator, "k"),
+)
+#: The names that a line defines, where Pygments does not tell: the first group of these.
+_DEFINED = {
+    "go": re.compile(r"(?:func (?:\([^)]*\) )?|type )(\w+)"),
+    "javascript": re.compile(
+        r"(?:export )?const (\w+) =(?: async)?(?: \(|$)"
+        r"|(?:export )?(?:async )?function\*? (\w+)"
+        r"|(?:export )?class (\w+)"
+        r"|  (?:async |get )?(?!for|if|while|switch)(#?\w+)\(.*[{,]$"
+    ),
+}
+_TAB = "    "
+
+type Line = list[tuple[str, str]]
+
+
+def show_part(part: Part, language: str) -> Markup:
+    """The lines of a part, without the indentation that they have in common."""
+    return _show(_lines_of(part.file, language)[part.first - 1 : part.last])
+
+
+def show_text(text: str, language: str) -> Markup:
+    """Any text, such as a command; plain if the language is unknown."""
+    return _show(_highlighted(text, language))
+
+
+@cache
+def _lines_of(file: str, language: str) -> Sequence[Line]:
+    """The lines of a whole file, so that each token is judged by all that stands before it."""
+    return _highlighted((ROOT / file).read_text(encoding="utf-8"), language)
+
+
+def _highlighted(text: str, language: str) -> list[Line]:
+    """Each line as pieces of a class and a text."""
+    text = text.expandtabs(len(_TAB)) if language == "go" else text
+    try:
+        tokens = lex(text, get_lexer_by_name(language, stripnl=False))
+    except ClassNotFound:
+        return [[("", line)] for line in text.splitlines()]
+    lines: list[Line] = [[]]
+    for kind, value in tokens:
+        for number, piece in enumerate(value.split("\n")):
+            if number:
+                lines.append([])
+            if piece:
+                lines[-1].append((_class(kind), piece))
+    return [_with_definition(line, language) for line in lines]
+
+
+def _with_definition(line: Line, language: str) -> Line:
+    """The line with the class ``f`` for the name that it defines."""
+    defined = language in _DEFINED and _DEFINED[language].match(_text(line))
+    if not defined or (line and line[0][0] == "c"):
+        return line
+    start, end = defined.span(defined.lastindex or 0)
+    marked, at = [], 0
+    for name, piece in line:
+        cuts = [
+            0,
+            min(max(start - at, 0), len(piece)),
+            min(max(end - at, 0), len(piece)),
+            len(piece),
+        ]
+        parts = [piece[a:b] for a, b in pairwise(cuts)]
+        marked += [each for each in zip((name, "f", name), parts, strict=True) if each[1]]
+        at += len(piece)
+    return marked
+
+
+def _class(kind: _TokenType) -> str:
+    return next((name for token, name in _CLASSES if kind in token), "")
+
+
+def _show(lines: Sequence[Line]) -> Markup:
+    common = min((_indent(line) for line in lines if _text(line).strip()), default=0)
+    return Markup("").join(_line(line, common) for line in lines)
+
+
+def _line(line: Line, common: int) -> Markup:
+    """A line is a block with a hanging indent, because narrow columns wrap it.
+
+    The class of a line has its columns of indentation; the text itself stays as it is.
+    """
+    pieces = _without_start(line, common)
+    start = _indent(pieces)
+    html = Markup("").join(_spans(_without_start(pieces, start)))
+    blank = Markup("<i>{}</i>").format(" " * start) if start else ""
+    named = f"l i{start}" if start else "l"
+    return Markup('<span class="{}">{}{}\n</span>').format(named, blank, html)
+
+
+def _spans(line: Line) -> Iterator[Markup]:
+    for name, group in groupby(line, key=lambda piece: piece[0]):
+        text = _narrow("".join(piece for _, piece in group))
+        yield Markup('<span class="{}">{}</span>').format(name, text) if name else text
+
+
+def _narrow(text: str) -> Markup:
+    """The text; spaces that only align it are marked, so that a narrow column can shrink them."""
+    parts = re.split(r"( {2,})", text)
+    return Markup("").join(
+        Markup('<i class="a">{}</i>').format(part) if number % 2 else escape(part)
+        for number, part in enumerate(parts)
+    )
+
+
+def _text(line: Line) -> str:
+    return "".join(piece for _, piece in line)
+
+
+def _indent(line: Line) -> int:
+    text = _text(line)
+    return len(text) - len(text.lstrip())
+
+
+def _without_start(line: Line, count: int) -> Line:
+    """The line without its first characters, or as many of them as are blank."""
+    count, kept = min(count, _indent(line)), []
+    for name, piece in line:
+        cut = min(count, len(piece))
+        count -= cut
+        if piece[cut:]:
+            kept.append((name, piece[cut:]))
+    return kept
