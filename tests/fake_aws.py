@@ -99,6 +99,10 @@ class FakeAws:
         default_factory=lambda: {"Architecture": "arm64", "MaximumConcurrency": "2"}
     )
     status: str = "UPDATE_COMPLETE"
+    versioning: dict[str, Any] = field(default_factory=dict)
+    lifecycle: dict[str, Any] = field(default_factory=dict)
+    object_lock: dict[str, Any] = field(default_factory=dict)
+    unreserved: int = 1000
     refuse: dict[str, Refused] = field(default_factory=dict)
     done: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     used: set[str] = field(default_factory=set)  # versions that were invoked
@@ -296,6 +300,9 @@ class FakeAws:
     def _lambda_GetFunction(self, FunctionName: str) -> dict[str, Any]:  # noqa: N802, N803
         return {"Configuration": dict(self.functions[FunctionName].latest)}
 
+    def _lambda_GetAccountSettings(self) -> dict[str, Any]:  # noqa: N802
+        return {"AccountLimit": {"UnreservedConcurrentExecutions": self.unreserved}}
+
     def _lambda_UpdateFunctionConfiguration(  # noqa: N802
         self,
         FunctionName: str,  # noqa: N803
@@ -367,6 +374,19 @@ class FakeAws:
 
     def _s3_HeadBucket(self, Bucket: str) -> dict[str, Any]:  # noqa: N802, N803
         return {"BucketRegion": REGION}
+
+    def _s3_GetBucketVersioning(self, Bucket: str) -> dict[str, Any]:  # noqa: N802, N803
+        return dict(self.versioning)
+
+    def _s3_GetBucketLifecycleConfiguration(self, Bucket: str) -> dict[str, Any]:  # noqa: N802, N803
+        if not self.lifecycle:
+            raise Refused("NoSuchLifecycleConfiguration", status=404)
+        return dict(self.lifecycle)
+
+    def _s3_GetObjectLockConfiguration(self, Bucket: str) -> dict[str, Any]:  # noqa: N802, N803
+        if not self.object_lock:
+            raise Refused("ObjectLockConfigurationNotFoundError", status=404)
+        return {"ObjectLockConfiguration": self.object_lock}
 
     def _s3_ListObjectsV2(  # noqa: N802
         self,

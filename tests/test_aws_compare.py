@@ -436,7 +436,11 @@ def test_throttled_invocations_are_not_repeated(aws: FakeAws, tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [("UPDATE_IN_PROGRESS", "wait until it is done"), ("ROLLBACK_COMPLETE", "deploy again")],
+    [
+        ("UPDATE_IN_PROGRESS", "wait until it is done"),
+        ("ROLLBACK_COMPLETE", "delete it and deploy again"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name rosetta"),
+    ],
 )
 def test_an_unusable_stack_is_told(aws: FakeAws, status: str, words: str) -> None:
     aws.status = status
@@ -513,4 +517,7 @@ def test_without_credentials_or_region_it_says_so(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
     with pytest.raises(UsageError, match="--region"):
         open_clients(None)
-    assert isinstance(open_clients("eu-west-1"), Clients)
+    clients = open_clients("eu-west-1")
+    assert isinstance(clients, Clients)
+    # a silent invocation outlives the 350 s of a NAT gateway
+    assert clients.invoker.meta.config.tcp_keepalive

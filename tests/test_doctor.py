@@ -54,7 +54,7 @@ def test_a_stack_in_order(aws: FakeAws) -> None:
     names = [each.name for each in found]
     assert names[:3] == ["credentials", "stack", "functions"]
     queues = ["QueueUrl", "DeadLetterQueueUrl", "ScheduleDeadLetterQueueUrl"]
-    assert names[3:] == ["SourceBucket", "DestinationBucket", *queues]
+    assert names[3:] == ["SourceBucket", "DestinationBucket", "concurrency", *queues]
     changing = ("Put", "Delete", "Update", "Publish", "Send", "Invoke")
     assert not [name for name, _ in aws.done if name.startswith(changing)]
 
@@ -75,11 +75,41 @@ def old_queue(aws: FakeAws) -> None:
     aws.outputs["QueueUrl"] = "https://sqs.eu-central-1.amazonaws.com/1/days"
 
 
+def versioned(aws: FakeAws) -> None:
+    aws.versioning = {"Status": "Enabled"}
+
+
+def locked(aws: FakeAws) -> None:
+    retention = {"Mode": "COMPLIANCE", "Days": 30}
+    aws.object_lock = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}}
+
+
+def new_account(aws: FakeAws) -> None:
+    aws.unreserved, aws.parameters["MaximumConcurrency"] = 10, "12"
+
+
 def refused(operation: str, code: str) -> Callable[[FakeAws], None]:
     def change(aws: FakeAws) -> None:
         aws.refuse[operation] = Refused(code)
 
     return change
+
+
+def test_old_versions_that_a_rule_deletes_and_settings_that_are_secret_are_no_faults(
+    aws: FakeAws,
+) -> None:
+    versioned(aws)
+    expiry = {"NoncurrentDays": 7}
+    rule = {"Status": "Enabled", "Filter": {}, "NoncurrentVersionExpiration": expiry}
+    aws.lifecycle = {"Rules": [rule]}
+    found = {each.name: each for each in check_stack("rosetta", None, load_implementations())}
+    assert found["versions"].ok
+    rule["Status"] = "Disabled"
+    found = {each.name: each for each in check_stack("rosetta", None, load_implementations())}
+    assert not found["versions"].ok
+    for each in ("Versioning", "LifecycleConfiguration"):
+        aws.refuse[f"GetBucket{each}"] = Refused("AccessDenied", status=403)
+    assert all(each.ok for each in check_stack("rosetta", None, load_implementations()))
 
 
 @pytest.mark.parametrize(
@@ -92,6 +122,10 @@ def refused(operation: str, code: str) -> Callable[[FakeAws], None]:
         (dead, "DeadLetterQueueUrl", "redrive --stack rosetta"),
         (not_sent, "ScheduleDeadLetterQueueUrl", "redrive --stack rosetta"),
         (old_queue, "QueueUrl", "docs/deploy.md, section Update"),
+        (versioned, "versions", "NoncurrentVersionExpiration"),
+        (locked, "object lock", "'Days': 30"),
+        (new_account, "concurrency", "10 functions may run at a time, MaximumConcurrency is 12"),
+        (refused("GetAccountSettings", "AccessDenied"), "concurrency", "lambda:GetAccountSettings"),
     ],
 )
 def test_each_fault_of_a_stack_has_its_remedy(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.model import Finding, HarnessError, Implementation
 from harness.operate.backfill import depth
@@ -40,6 +43,8 @@ def check_stack(
         yield _failed("functions", error)
     for output in ("SourceBucket", "DestinationBucket"):
         yield _bucket(clients, stack, output)
+    yield from _destination(clients, stack)
+    yield _concurrency(clients, stack)
     for output in ("QueueUrl", "DeadLetterQueueUrl", "ScheduleDeadLetterQueueUrl"):
         yield _queue(clients, stack, output)
 
@@ -57,6 +62,52 @@ def _bucket(clients: Clients, stack: Stack, output: str) -> Finding:
         detail = f"{bucket} is in {where}, the stack in {stack.region}"
         return Finding(output, False, detail, remedy)
     return Finding(output, True, f"{bucket} can be reached")
+
+
+def _destination(clients: Clients, stack: Stack) -> Iterator[Finding]:
+    """What the destination bucket keeps of the objects that a run deletes or replaces."""
+    bucket = stack.outputs.get("DestinationBucket", "")
+    if _asked(clients.s3.get_bucket_versioning, bucket).get("Status") == "Enabled":
+        yield _old_versions(_asked(clients.s3.get_bucket_lifecycle_configuration, bucket))
+    lock = _asked(clients.s3.get_object_lock_configuration, bucket)
+    rule = lock.get("ObjectLockConfiguration", {}).get("Rule", {})
+    if retention := rule.get("DefaultRetention"):
+        detail = f"it keeps each chunk that a run deletes or replaces: {retention}"
+        remedy = "runs work, but what they replace is paid for: take a bucket without retention"
+        yield Finding("object lock", False, detail, remedy)
+
+
+def _old_versions(lifecycle: Mapping[str, Any]) -> Finding:
+    rules = [each for each in lifecycle.get("Rules", ()) if each["Status"] == "Enabled"]
+    if any("NoncurrentVersionExpiration" in each for each in rules):
+        return Finding("versions", True, "a rule of the destination bucket deletes old versions")
+    detail = "hidden chunks, claims and fixtures stay as old versions in the destination bucket"
+    remedy = "give it a lifecycle rule with NoncurrentVersionExpiration"
+    return Finding("versions", False, detail, remedy)
+
+
+def _asked(request: Callable[..., Mapping[str, Any]], bucket: str) -> Mapping[str, Any]:
+    """The bucket's configuration; empty if it has none, or if you may not read it."""
+    try:
+        return request(Bucket=bucket)
+    except (ClientError, BotoCoreError):
+        return {}
+
+
+def _concurrency(clients: Clients, stack: Stack) -> Finding:
+    name = "concurrency"
+    try:
+        with explained("lambda:GetAccountSettings", "the account"):
+            limit = clients.functions.get_account_settings()["AccountLimit"]
+    except HarnessError as error:
+        return _failed(name, error)
+    free = int(limit["UnreservedConcurrentExecutions"])
+    most = int(stack.parameters.get("MaximumConcurrency", "2"))
+    detail = f"{free:,} functions may run at a time, MaximumConcurrency is {most:,}"
+    if free < most:
+        remedy = "lower MaximumConcurrency, or ask AWS for a higher quota of concurrent executions"
+        return Finding(name, False, detail, remedy)
+    return Finding(name, True, detail)
 
 
 def _queue(clients: Clients, stack: Stack, output: str) -> Finding:

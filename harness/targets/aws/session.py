@@ -61,8 +61,9 @@ def open_clients(region: str | None = None) -> Clients:
         if session.get_credentials() is None:
             raise NotReady(f"no AWS credentials were found: {_LOGIN}")
         patient = Config(retries={"mode": "standard", "total_max_attempts": 6})
-        # a function may run for 15 minutes, and a repeated invocation costs twice
-        once = Config(read_timeout=930, retries={"total_max_attempts": 1})
+        # A function may run for 15 minutes, and a repeated invocation costs twice. A NAT gateway
+        # forgets a connection that is silent for 350 s, so the kernel has to keep it alive.
+        once = Config(read_timeout=930, retries={"total_max_attempts": 1}, tcp_keepalive=True)
         return Clients(
             session.client("sts").meta.region_name,
             session.client("athena", config=patient),

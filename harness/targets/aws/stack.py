@@ -11,6 +11,8 @@ from harness.model import HarnessError, UsageError
 from harness.targets.aws.session import Clients, code_of, explained
 
 _USABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
+#: Such a stack still has its resources, and messages in its queues.
+_STUCK = "UPDATE_ROLLBACK_FAILED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,11 @@ def read_stack(clients: Clients, name: str) -> Stack:
     status = found["StackStatus"]
     if status.endswith("_IN_PROGRESS"):
         raise HarnessError(f"stack {name} is being changed ({status}): wait until it is done")
+    if status == _STUCK:
+        raise HarnessError(
+            f"stack {name} can't be used ({status}): mend the cause that its events name, then "
+            f"`aws cloudformation continue-update-rollback --stack-name {name}`"
+        )
     if status not in _USABLE:
         raise HarnessError(f"stack {name} can't be used ({status}): delete it and deploy again")
     return Stack(
