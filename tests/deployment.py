@@ -75,6 +75,11 @@ class Deployment:
         assert stack["StackStatus"] in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
         return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
 
+    def tags(self) -> list[dict[str, str]]:
+        (stack,) = self.aws.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+        tags: list[dict[str, str]] = stack["Tags"]
+        return tags
+
     def function_name(self, language: str) -> str:
         return self.outputs()[f"{self.artefacts[language].implementation.function}Name"]
 
@@ -99,7 +104,9 @@ class Deployment:
     def schedule(self) -> dict[str, Any]:
         scheduler = self.aws.client("scheduler")
         (summary,) = scheduler.list_schedules()["Schedules"]
-        schedule: dict[str, Any] = scheduler.get_schedule(Name=summary["Name"])
+        schedule: dict[str, Any] = scheduler.get_schedule(
+            Name=summary["Name"], GroupName=summary["GroupName"]
+        )
         return schedule
 
     def downloaded(self, language: str, folder: Path) -> Artefact:

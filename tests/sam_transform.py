@@ -78,6 +78,8 @@ class _Resolver:
                 return not self(inner)
             case {"Fn::If": [name, then, otherwise]}:
                 return self(then if self.holds(name) else otherwise)
+            case {"Fn::Split": [delimiter, text]}:
+                return self(text).split(delimiter)
             case {"Fn::FindInMap": [name, key, attribute]}:
                 return self._mappings[name][self(key)][attribute]
             case {"Fn::Sub": str(text)}:

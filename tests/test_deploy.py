@@ -86,6 +86,10 @@ def test_a_function_is_deployed_as_the_template_says(stack: Deployment, language
     }
 
 
+def test_the_stack_has_the_tag_that_cloudformation_hands_on(stack: Deployment) -> None:
+    assert stack.tags() == [{"Key": "app", "Value": "lambda-rosetta-stone"}]
+
+
 def test_the_queues_are_deployed_as_the_template_says(stack: Deployment) -> None:
     queue, dead = stack.queue("QueueUrl"), stack.queue("DeadLetterQueueUrl")
     assert queue["FifoQueue"] == dead["FifoQueue"] == "true"

@@ -58,6 +58,7 @@ def copied(tmp_path: Path) -> Iterator[Path]:
         for name in listed.stdout.splitlines():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, copy / name)
+        (copy / "tools").symlink_to(ROOT / "tools")
         yield copy / "template.yaml"
     finally:
         os.umask(before)

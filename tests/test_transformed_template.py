@@ -26,6 +26,10 @@ LOGS = (
 )
 
 
+BOUNDARY = "arn:aws:iam::111122223333:policy/company/boundary"
+VPC = {"SubnetIds": "subnet-0a,subnet-1b", "SecurityGroupIds": "sg-2c"}
+
+
 def of_type(resources: dict[str, Any], kind: str) -> dict[str, Any]:
     return {name: each for name, each in resources.items() if each["Type"] == f"AWS::{kind}"}
 
@@ -65,11 +69,18 @@ def test_no_partition_is_written_down() -> None:
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso-b"])
 def test_a_parameter_takes_an_arn_of_any_partition(partition: str) -> None:
     key, topic = (each.replace("arn:aws:", f"arn:{partition}:") for each in (KEY, TOPIC))
-    given = {"SourceKmsKeyArn": key, "DestinationKmsKeyArn": key, "AlarmTopicArn": topic}
+    boundary = BOUNDARY.replace("arn:aws:", f"arn:{partition}:")
+    given = {
+        **dict.fromkeys(("SourceKmsKeyArn", "DestinationKmsKeyArn", "LogKmsKeyArn"), key),
+        "AlarmTopicArn": topic,
+        "PermissionsBoundaryArn": boundary,
+    }
     for name, arn in given.items():
         pattern = template()["Parameters"][name]["AllowedPattern"]
         assert re.search(pattern, arn)
-        assert not re.search(pattern, arn.replace(":kms:", ":s3:").replace(":sns:", ":sqs:"))
+        for service in (":kms:", ":sns:", ":iam:"):
+            arn = arn.replace(service, ":s3:")
+        assert not re.search(pattern, arn)
 
 
 def test_the_functions_may_do_what_the_contract_needs_and_no_more() -> None:
@@ -131,16 +142,88 @@ def test_only_the_scheduler_of_this_account_may_queue_a_day() -> None:
     assert statements(role) == {"SendDay": ("sqs:SendMessage", queues, None)}
 
 
+def test_traces_and_a_vpc_are_off_unless_asked_for_and_then_have_their_rights() -> None:
+    plain, asked = deployed(), deployed(Tracing="On", **VPC)
+    for function in FUNCTIONS.values():
+        assert plain[function]["TracingConfig"] == {"Mode": "PassThrough"}
+        assert "VpcConfig" not in plain[function]
+        assert asked[function]["TracingConfig"] == {"Mode": "Active"}
+        assert asked[function]["VpcConfig"] == {
+            "SubnetIds": ["subnet-0a", "subnet-1b"],
+            "SecurityGroupIds": ["sg-2c"],
+        }
+    before, after = (statements(each["FunctionRole"]) for each in (plain, asked))
+    more = {sid: after[sid] for sid in after.keys() - before.keys()}
+    assert more.keys() == {"SendTraces", "ConnectToVpc"}
+    assert all(where == "*" for _, where, _ in more.values())
+    (policy,) = asked["FunctionRole"]["Policies"]
+    (denied,) = (each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Deny")
+    assert all(action.startswith("ec2:") for action in more["ConnectToVpc"][0])
+    assert denied["Action"] == "ec2:*"  # to the code; Lambda itself has no source function
+    (pattern,) = denied["Condition"]["ArnLike"].values()
+    for function in FUNCTIONS.values():
+        name = asked[function]["FunctionName"]
+        assert pattern.endswith(":function:${AWS::StackName}-*")
+        assert name.startswith("${AWS::StackName}-")
+
+
+def test_subnets_without_security_groups_are_refused() -> None:
+    (rule,) = template()["Rules"].values()
+    (assertion,) = rule["Assertions"]
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "SubnetIds"}, ""]}]}
+    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "SecurityGroupIds"}, ""]}]}
+
+
+def test_a_boundary_bounds_every_role_and_a_key_encrypts_every_log() -> None:
+    plain = deployed(ActiveLanguage="go")
+    asked = deployed(ActiveLanguage="go", PermissionsBoundaryArn=BOUNDARY, LogKmsKeyArn=KEY)
+    for name in of_type(asked, "IAM::Role"):
+        assert asked[name]["PermissionsBoundary"] == BOUNDARY
+        assert "PermissionsBoundary" not in plain[name]
+    groups = of_type(asked, "Logs::LogGroup")
+    assert len(groups) == len(FUNCTIONS)
+    for name in groups:
+        assert asked[name]["KmsKeyId"] == KEY
+        assert "KmsKeyId" not in plain[name]
+
+
+def test_every_queue_refuses_what_does_not_come_over_tls() -> None:
+    resources = deployed()
+    (policy,) = of_type(resources, "SQS::QueuePolicy").values()
+    assert policy["Queues"] == [{"Ref": name} for name in of_type(resources, "SQS::Queue")]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == (
+        "Deny",
+        "*",
+        "sqs:*",
+    )
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": False}}
+
+
+def test_an_old_version_goes_with_its_snapshot() -> None:
+    """SAM retains versions otherwise, and the snapshot of each Python version is paid for."""
+    kinds = ("Function", "Version", "Alias")
+    for kind in kinds:
+        found = of_type(transformed()["Resources"], f"Lambda::{kind}")
+        assert len(found) == len(FUNCTIONS)
+        assert {each["DeletionPolicy"] for each in found.values()} == {"Delete"}
+
+
+def test_lambdas_own_lines_stay_text() -> None:
+    """A comparison reads the REPORT line, and JSON has none."""
+    for function in FUNCTIONS.values():
+        assert deployed()[function]["LoggingConfig"]["LogFormat"] == "Text"
+
+
 @pytest.mark.parametrize("timeout", template()["Parameters"]["Timeout"]["AllowedValues"])
 def test_a_failed_message_is_hidden_for_six_timeouts_and_slowness_is_four_fifths(
     timeout: int,
 ) -> None:
-    resources = deployed(Timeout=timeout)
+    resources = deployed(Timeout=timeout, ActiveLanguage="go")
     assert resources["DayQueue"]["VisibilityTimeout"] == 6 * timeout
     for function in FUNCTIONS.values():
         assert resources[function]["Timeout"] == str(timeout)
-        alarm = resources[function.replace("Function", "DurationAlarm")]
-        assert alarm["Threshold"] == timeout * 1000 * 4 / 5
+    assert resources["DurationAlarm"]["Threshold"] == timeout * 1000 * 4 / 5
 
 
 def test_all_queues_keep_messages_for_fourteen_days_and_failures_end_in_the_second() -> None:
@@ -220,40 +303,47 @@ def test_a_version_depends_on_exactly_the_parameters_of_its_function() -> None:
         )
         text = json.dumps(resources[function]["Properties"])
         asked = set(re.findall(r'"Ref": "(\w+)"', text)) & names
-        if "UseSnapStart" in text:
-            asked.add("SnapStart")
+        conditions = {"UseSnapStart": "SnapStart", "UseTracing": "Tracing"}
+        asked |= {name for condition, name in conditions.items() if condition in text}
         assert set(re.findall(r"\$\{(\w+)\}", version)) == asked
 
 
-def test_a_versions_description_has_room_for_long_names() -> None:
+@pytest.mark.parametrize(
+    ("bucket", "prefix", "vpc"), [(63, 30, False), (43, 50, False), (40, 12, True)]
+)
+def test_a_versions_description_has_room_for_long_names(
+    bucket: int, prefix: int, *, vpc: bool
+) -> None:
+    names = {"SourceBucket", "DestinationBucket", "SourcePrefix", "DestinationPrefix", *VPC}
     longest = {
         name: max(map(str, each.get("AllowedValues", [each.get("MaxValue", "")])), key=len)
         for name, each in template()["Parameters"].items()
+        if name not in names
     }
-    names = {
-        "SourceBucket": "s" * 63,
-        "SourcePrefix": "p" * 29 + "/",
-        "DestinationBucket": "d" * 63,
-        "DestinationPrefix": "p" * 29 + "/",
+    subnets, group = ",".join(["subnet-0123456789abcdef0"] * 2), "sg-0123456789abcdef0"
+    given = {
+        **{f"{place}Bucket": "b" * bucket for place in ("Source", "Destination")},
+        **{f"{place}Prefix": "p" * (prefix - 1) + "/" for place in ("Source", "Destination")},
+        **({"SubnetIds": subnets, "SecurityGroupIds": group} if vpc else {}),
     }
-    for name, each in deployed(**{**longest, **names}).items():
+    for name in ("SourcePrefix", "DestinationPrefix"):
+        assert prefix <= template()["Parameters"][name]["MaxLength"]
+    for name, each in deployed(**{**longest, **given}).items():
         if each["Type"] == "AWS::Lambda::Version":
             assert len(each["Description"]) <= 256, name
 
 
 @pytest.mark.parametrize("topic", ["", TOPIC])
-def test_every_function_and_all_queues_have_alarms(topic: str) -> None:
+def test_the_active_function_the_schedule_and_all_queues_have_alarms(topic: str) -> None:
     alarms = of_type(deployed(ActiveLanguage="go", AlarmTopicArn=topic), "CloudWatch::Alarm")
     watched = {
         (each["MetricName"], json.dumps(each["Dimensions"][0]["Value"])) for each in alarms.values()
     }
+    function = json.dumps("${AWS::StackName}-go")
     assert watched == {
+        *((metric, function) for metric in ("Errors", "Duration", "Throttles")),
+        ("InvocationDroppedCount", '{"Ref": "ScheduleGroup"}'),
         ("NumberOfMessagesDeleted", '{"Fn::GetAtt": ["DayQueue", "QueueName"]}'),
-        *(
-            (metric, json.dumps({"Ref": function}))
-            for metric in ("Errors", "Duration")
-            for function in FUNCTIONS.values()
-        ),
         *(
             ("ApproximateNumberOfMessagesVisible", json.dumps({"Fn::GetAtt": [name, "QueueName"]}))
             for name in ("DayDeadLetterQueue", "ScheduleDeadLetterQueue")
@@ -262,16 +352,23 @@ def test_every_function_and_all_queues_have_alarms(topic: str) -> None:
     }
     for alarm in alarms.values():
         assert alarm.get("AlarmActions", []) == ([topic] if topic else [])
+        assert alarm.get("OKActions", []) == ([topic] if topic else [])
+
+
+def test_the_scheduler_counts_the_schedule_by_itself() -> None:
+    assert deployed(ActiveLanguage="go")["DailySchedule"]["GroupName"] == {"Ref": "ScheduleGroup"}
+    assert "ScheduleGroup" not in deployed(ActiveLanguage="none")
 
 
 def test_the_alarms_of_functions_see_late_points_and_the_alias_only() -> None:
     """A point has the time at which its invocation began, and comes when it has ended."""
-    for function in FUNCTIONS.values():
-        for kind in ("Errors", "Duration"):
-            alarm = deployed()[function.replace("Function", f"{kind}Alarm")]
+    for language, function in FUNCTIONS.items():
+        resources = deployed(ActiveLanguage=language)
+        for kind in ("Errors", "Duration", "Throttles"):
+            alarm, name = resources[f"{kind}Alarm"], resources[function]["FunctionName"]
             assert alarm["Dimensions"] == [
-                {"Name": "FunctionName", "Value": {"Ref": function}},
-                {"Name": "Resource", "Value": f"${{{function}}}:live"},
+                {"Name": "FunctionName", "Value": name},
+                {"Name": "Resource", "Value": f"{name}:live"},
             ]
             seen_s = alarm["Period"] * alarm["EvaluationPeriods"]
             assert seen_s >= 2 * int(parameters(Timeout=900)["Timeout"])
@@ -294,6 +391,29 @@ def test_the_dashboard_shows_every_function_and_all_queues() -> None:
         assert f"${{{each}}}" in text
     for function in FUNCTIONS.values():
         assert f"SOURCE '${{{function.replace('Function', 'LogGroup')}}}'" in text
+        assert f"${{{function}}}:live" in text
+
+
+@pytest.mark.parametrize("language", FUNCTIONS)
+def test_the_active_functions_log_lines_are_counted_and_shown(language: str) -> None:
+    resources = deployed(ActiveLanguage=language)
+    filters = of_type(resources, "Logs::MetricFilter").values()
+    shown = json.dumps(json.loads(resources["Dashboard"]["DashboardBody"]))
+    group = resources[FUNCTIONS[language].replace("Function", "LogGroup")]["LogGroupName"]
+    counted = {}
+    for each in filters:
+        assert each["LogGroupName"] == group
+        (metric,) = each["MetricTransformations"]
+        assert f'["{metric["MetricNamespace"]}"' in shown
+        assert f'"{metric["MetricName"]}"' in shown
+        counted[metric["MetricName"]] = (each["FilterPattern"], metric["MetricValue"])
+    assert counted == {
+        "Sources": ('{ $.event = "end" && $.result.sources >= 0 }', "$.result.sources"),
+        "Records": ('{ $.event = "end" && $.result.records >= 0 }', "$.result.records"),
+        "BadSources": ('{ $.event = "bad_source" }', "1"),
+        "Retries": ('{ $.event = "retry" }', "1"),
+    }
+    assert not of_type(deployed(ActiveLanguage="none"), "Logs::MetricFilter")
 
 
 def test_each_function_has_a_log_group_that_is_kept_for_a_time_and_goes_with_the_stack() -> None:
@@ -319,6 +439,11 @@ def test_every_parameter_is_described_and_shown_in_a_group() -> None:
     assert sorted(name for group in groups for name in group["Parameters"]) == sorted(parameters())
     for name, each in whole["Parameters"].items():
         assert len(each.get("Description", "")) > 30, name
+
+
+def test_every_resource_gets_the_tag() -> None:
+    config = tomllib.loads((TEMPLATE.parent / "samconfig.toml").read_text())["default"]["deploy"]
+    assert config["parameters"]["tags"] == "app=lambda-rosetta-stone"
 
 
 def test_samconfig_asks_for_two_names_and_deploys_nothing_until_they_are_given() -> None:

@@ -1,7 +1,8 @@
 """Checks that the packages of ``sam build`` can run on Lambda, before they are uploaded.
 
 ``python -m harness.build.package_check [FOLDER] [ARCHITECTURE]`` checks every function of a build
-folder (default: ``.aws-sam/build`` for ``arm64``). The exit code is 1 if one has a problem.
+folder (default: ``.aws-sam/build`` for ``arm64``). With ``FOLDER ARCHITECTURE FUNCTION`` it checks
+the package of one function. The exit code is 1 if one has a problem.
 """
 
 from __future__ import annotations
@@ -185,14 +186,21 @@ _CHECKS: Mapping[str, Callable[[str, str, Mapping[str, Path]], Iterator[str]]] =
 def main(arguments: Sequence[str]) -> int:
     folder = Path(arguments[0] if arguments else ".aws-sam/build")
     architecture = arguments[1] if len(arguments) > 1 else _ARCHITECTURES[0]
-    if len(arguments) > 2 or architecture not in _ARCHITECTURES:
-        raise UsageError("usage: python -m harness.build.package_check [FOLDER] [arm64|x86_64]")
+    known = {each.function: each for each in load_implementations()}
+    one = arguments[2:]
+    if len(one) > 1 or (one and one[0] not in known) or architecture not in _ARCHITECTURES:
+        raise UsageError(
+            "usage: python -m harness.build.package_check [FOLDER] [arm64|x86_64] [FUNCTION]; "
+            f"functions are {', '.join(known)}"
+        )
+    packages = [(known[name], folder) for name in one]
+    if not one:
+        for each in load_implementations(folder / "template.yaml"):
+            source = known.get(each.function, each)
+            packages.append((replace(each, code=source.code), each.code))
     found = 0
-    sources = {each.function: each.code for each in load_implementations()}
-    for implementation in load_implementations(folder / "template.yaml"):
-        package = implementation.code
-        code = sources.get(implementation.function, package)
-        wrong = problems(replace(implementation, code=code), package, architecture)
+    for implementation, package in packages:
+        wrong = problems(implementation, package, architecture)
         found += len(wrong)
         for problem in wrong or ["fit for Lambda"]:
             print(f"{implementation.function}: {problem}")

@@ -124,12 +124,9 @@ def _build_one(implementation: Implementation, origin: _Origin, progress: Progre
 
 
 def _sam_build(implementation: Implementation, origin: _Origin, work: Path) -> Path:
-    maven = f"{os.environ.get('MAVEN_OPTS', '')} -DskipTests=true".strip()
     environment = {
         **os.environ,
         **_BUILD_ENVIRONMENT,
-        "ARCHITECTURE": origin.architecture,  # for a Makefile, which does not get it from SAM
-        "MAVEN_OPTS": maven,
         "PATH": os.pathsep.join([*_program_folders(implementation), os.environ.get("PATH", "")]),
     }
     try:
@@ -156,7 +153,6 @@ def _sam_build(implementation: Implementation, origin: _Origin, work: Path) -> P
 
 def _program_folders(implementation: Implementation) -> Iterator[str]:
     """The folders of the programs that the build takes from PATH, and that PATH may not have."""
-    yield str(programs.find_uv().parent)
     if implementation.runtime.startswith("java"):
         yield str(tools.maven().parent)
 
@@ -237,6 +233,7 @@ def _content_hash(implementation: Implementation, origin: _Origin) -> str:
         ROOT / "requirements.txt",
         RULES,  # a package is good by the rules of its day
         *_sources(implementation.code),
+        *_sources(origin.template.parent / "tools/architecture"),
     ):
         digest.update(f"\0{path}\0".encode())
         digest.update(path.read_bytes())
