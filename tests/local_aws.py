@@ -28,9 +28,13 @@ _START_TIMEOUT_S = 120
 
 
 class LocalAws:
-    """A context manager around one ministack. Leaving it deletes all files of ministack."""
+    """A context manager around one ministack. Leaving it deletes all files of ministack.
 
-    def __init__(self) -> None:
+    With ``auth`` it checks signatures and rights; its key ``test`` may do everything.
+    """
+
+    def __init__(self, *, auth: bool = False) -> None:
+        self._auth = auth
         (self._port,) = free_ports(1)
         self._scratch = Path(tempfile.mkdtemp(prefix="ministack-"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -45,6 +49,7 @@ class LocalAws:
             "BIND_HOST": "127.0.0.1",  # all interfaces otherwise
             "GATEWAY_PORT": str(self._port),
             "MINISTACK_REGION": REGION,
+            "AUTH": str(self._auth).lower(),
         }
         command: list[str | Path] = [tools.ministack_python(), "-m", "ministack"]
         with self._log.open("wb") as output:
@@ -82,14 +87,14 @@ class LocalAws:
             "AWS_SECRET_ACCESS_KEY": "test",
         }
 
-    def client(self, service: Any) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=f"http://localhost:{self._port}",
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+    def client(self, service: Any, **credentials: str) -> Any:
+        given: dict[str, Any] = {
+            "aws_access_key_id": "test",
+            "aws_secret_access_key": "test",
+            **credentials,
+        }
+        endpoint = f"http://localhost:{self._port}"
+        return boto3.client(service, endpoint_url=endpoint, region_name=REGION, **given)
 
     def clients(self) -> Clients:
         services = ("athena", "cloudformation", "lambda", "lambda", "s3", "sqs", "sts")

@@ -1,0 +1,284 @@
+"""The rights of the functions, tried: each is used, and without it one request fails.
+
+CloudFormation makes the template's role in ministack, which then checks every signature and every
+right (``AUTH=true``). The built artefacts aggregate a day there with the credentials of that role.
+ministack is not AWS: it tells nothing about KMS, and answers 404 for a missing key in any case.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from botocore.exceptions import ClientError
+from conftest import CLIENT_IDS, EACH_CLIENT, built
+from local_aws import REGION, LocalAws
+from sam_transform import BUCKETS, transformed
+
+from harness.model import Artefact
+from harness.targets.local.sandbox import LocalSandbox
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+STACK, SESSION = "rosetta", "the-function"
+SOURCE, DESTINATION = BUCKETS["SourceBucket"], BUCKETS["DestinationBucket"]
+PREFIXES = {"SourcePrefix": "org/", "DestinationPrefix": "day/"}
+ROOT_PREFIX = "org/AWSLogs/"
+KEY = f"{ROOT_PREFIX}111122223333/CloudTrail/eu-central-1/2024/02/08/a.json"
+DAY = {"year": 2024, "month": 2, "day": 8}
+FOLDER = "day/2024/02/08/"
+#: The resources that need no code, of the kinds that rights are about.
+KINDS = ("IAM::Role", "SQS::Queue", "Logs::LogGroup")
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """The role and the queue of a stack, and the credentials of a session of the role."""
+
+    aws: LocalAws
+    role: str
+    policy: Mapping[str, Any]
+    queue: str
+    credentials: Mapping[str, str]
+
+    def client(self, service: str) -> Any:
+        """A client with the rights of the role."""
+        return self.aws.client(
+            service,
+            aws_access_key_id=self.credentials["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.credentials["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=self.credentials["AWS_SESSION_TOKEN"],
+        )
+
+    def allow(self, policy: Mapping[str, Any]) -> None:
+        self.aws.client("iam").put_role_policy(
+            RoleName=self.role, PolicyName="aggregate", PolicyDocument=json.dumps(policy)
+        )
+
+    def without(self, sid: str, action: str) -> None:
+        """Take one action away from the role."""
+        policy = deepcopy(dict(self.policy))
+        (statement,) = (each for each in policy["Statement"] if each["Sid"] == sid)
+        left = [each for each in listed(statement["Action"]) if each != action]
+        assert len(left) == len(listed(statement["Action"])) - 1
+        statement["Action"] = left
+        if not left:
+            policy["Statement"].remove(statement)
+        self.allow(policy)
+
+
+def listed(actions: str | list[str]) -> list[str]:
+    return [actions] if isinstance(actions, str) else actions
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[Deployed]:
+    whole = transformed()
+    kept = {
+        name: each
+        for name, each in whole["Resources"].items()
+        if each["Type"].removeprefix("AWS::") in KINDS
+    }
+    body = json.dumps({**whole, "Resources": kept, "Outputs": {}}, default=str)
+    with LocalAws(auth=True) as aws:
+        cloudformation, s3, iam = (aws.client(each) for each in ("cloudformation", "s3", "iam"))
+        for bucket in (SOURCE, DESTINATION):
+            s3.create_bucket(
+                Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
+            )
+        s3.put_object(Bucket=SOURCE, Key=KEY, Body=b'{"Records":[{"n":1},{"n":2}]}')
+        cloudformation.create_stack(
+            StackName=STACK,
+            TemplateBody=body,
+            Capabilities=["CAPABILITY_IAM"],
+            Parameters=[
+                {"ParameterKey": name, "ParameterValue": value}
+                for name, value in {**BUCKETS, **PREFIXES}.items()
+            ],
+        )
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+        ids = {
+            each["LogicalResourceId"]: each["PhysicalResourceId"]
+            for each in cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
+        }
+        role = ids["FunctionRole"]
+        found = iam.get_role(RoleName=role)["Role"]
+        assert found["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {
+            "Service": "lambda.amazonaws.com"
+        }
+        # Lambda assumes the role on AWS; here the test takes its place
+        trust = found["AssumeRolePolicyDocument"]
+        trust["Statement"][0]["Principal"] = {"AWS": found["Arn"].split(":")[4]}
+        iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
+        given = aws.client("sts").assume_role(RoleArn=found["Arn"], RoleSessionName=SESSION)
+        policy = iam.get_role_policy(RoleName=role, PolicyName="aggregate")["PolicyDocument"]
+        credentials = {
+            "AWS_ACCESS_KEY_ID": given["Credentials"]["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": given["Credentials"]["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": given["Credentials"]["SessionToken"],
+        }
+        yield Deployed(aws, role, policy, ids["DayQueue"], credentials)
+
+
+@pytest.fixture(autouse=True)
+def all_rights(deployed: Deployed) -> None:
+    deployed.allow(deployed.policy)
+
+
+# ---- the functions ----
+
+#: (statement, action) -> the error of a run without it
+NEEDED_BY_A_RUN = {
+    ("ListSource", "s3:ListBucket"): f"S3_ERROR: list {ROOT_PREFIX} (AccessDenied)",
+    ("ReadSource", "s3:GetObject"): f"S3_ERROR: get {KEY} (AccessDenied)",
+    ("ListDestination", "s3:ListBucket"): f"S3_ERROR: list {FOLDER} (AccessDenied)",
+    ("WriteDestination", "s3:GetObject"): f"S3_ERROR: get {FOLDER}_manifest.json (AccessDenied)",
+    ("WriteDestination", "s3:PutObject"): f"S3_ERROR: put {FOLDER}_claim.json (AccessDenied)",
+}
+
+
+# ids that keep all tests of this file, and so its one ministack, on one worker (conftest.py)
+@pytest.fixture(scope="module", params=EACH_CLIENT, ids=[f"as {each}" for each in CLIENT_IDS])
+def function(request: pytest.FixtureRequest, deployed: Deployed) -> Iterator[LocalSandbox]:
+    made = built(request.param.language)
+    assert isinstance(made, Artefact), made
+    env = {
+        "AWS_ENDPOINT_URL_S3": deployed.aws.env()["AWS_ENDPOINT_URL"],
+        "AWS_REGION": REGION,
+        **deployed.credentials,
+        "SRC_BUCKET": SOURCE,
+        "SRC_PREFIX": PREFIXES["SourcePrefix"],
+        "DST_BUCKET": DESTINATION,
+        "DST_PREFIX": PREFIXES["DestinationPrefix"],
+        "S3_CLIENT": request.param.client,
+    }
+    with LocalSandbox(made, env) as sandbox:
+        yield sandbox
+
+
+def clear(deployed: Deployed) -> None:
+    s3 = deployed.aws.client("s3")
+    for each in s3.list_objects_v2(Bucket=DESTINATION).get("Contents", ()):
+        s3.delete_object(Bucket=DESTINATION, Key=each["Key"])
+
+
+def keys(deployed: Deployed) -> list[str]:
+    found = deployed.aws.client("s3").list_objects_v2(Bucket=DESTINATION).get("Contents", ())
+    return [each["Key"].removeprefix(FOLDER) for each in found]
+
+
+def test_a_run_uses_its_rights_and_fails_without_any_one(
+    deployed: Deployed, function: LocalSandbox
+) -> None:
+    """Every action is taken away in turn, so none is spare."""
+    clear(deployed)
+    done = function.invoke(DAY)
+    assert done.error is None, done.log
+    assert keys(deployed) == ["000001.ndjson.gz", "_manifest.json"]
+    for (sid, action), error in NEEDED_BY_A_RUN.items():
+        clear(deployed)
+        deployed.without(sid, action)
+        assert function.invoke(DAY).error == error, (sid, action)
+        assert "000001.ndjson.gz" not in keys(deployed)
+    deployed.without("WriteDestination", "s3:DeleteObject")
+    clear(deployed)
+    error = str(function.invoke(DAY).error)
+    assert error.startswith(f"S3_ERROR: delete {FOLDER}_"), error
+    assert error.endswith("-000001.ndjson.gz (AccessDenied)"), error
+
+
+# ---- the requests that Lambda makes with the role ----
+
+
+def queued(deployed: Deployed) -> dict[str, str]:
+    """A message that was received; its group is its own, so that no other one holds it back."""
+    root, new = deployed.aws.client("sqs"), str(uuid4())
+    ids = {"MessageGroupId": new, "MessageDeduplicationId": new}
+    root.send_message(QueueUrl=deployed.queue, MessageBody=json.dumps(DAY), **ids)
+    (message,) = root.receive_message(QueueUrl=deployed.queue)["Messages"]
+    return {"QueueUrl": deployed.queue, "ReceiptHandle": message["ReceiptHandle"]}
+
+
+LOGS = {"logGroupName": f"/aws/lambda/{STACK}/go", "logStreamName": "a"}
+LINE = [{"timestamp": 1_800_000_000_000, "message": "x"}]
+Ask = Callable[[Deployed], object]
+NEEDED_BY_LAMBDA: dict[tuple[str, str], Ask] = {
+    ("TakeFromQueue", "sqs:ReceiveMessage"): lambda each: each.client("sqs").receive_message(
+        QueueUrl=each.queue
+    ),
+    ("TakeFromQueue", "sqs:DeleteMessage"): lambda each: each.client("sqs").delete_message(
+        **queued(each)
+    ),
+    ("TakeFromQueue", "sqs:GetQueueAttributes"): lambda each: each.client(
+        "sqs"
+    ).get_queue_attributes(QueueUrl=each.queue),
+    ("WriteLogs", "logs:CreateLogStream"): lambda each: each.client("logs").create_log_stream(
+        **LOGS
+    ),
+    ("WriteLogs", "logs:PutLogEvents"): lambda each: each.client("logs").put_log_events(
+        **LOGS, logEvents=LINE
+    ),
+}
+
+
+def is_denied(ask: Ask, deployed: Deployed) -> bool:
+    try:
+        ask(deployed)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if "AccessDenied" in code:
+            return True
+        assert code == "ResourceAlreadyExistsException", code
+    return False
+
+
+def test_lambda_may_take_messages_and_write_logs_and_needs_each_right(deployed: Deployed) -> None:
+    for ask in NEEDED_BY_LAMBDA.values():
+        assert not is_denied(ask, deployed)
+    for sid, action in NEEDED_BY_LAMBDA:
+        deployed.without(sid, action)
+        denied = {key for key, ask in NEEDED_BY_LAMBDA.items() if is_denied(ask, deployed)}
+        assert denied == {(sid, action)}
+
+
+def test_every_granted_action_was_tried(deployed: Deployed) -> None:
+    granted = {
+        (each["Sid"], action)
+        for each in deployed.policy["Statement"]
+        for action in listed(each["Action"])
+    }
+    tried = {*NEEDED_BY_A_RUN, *NEEDED_BY_LAMBDA, ("WriteDestination", "s3:DeleteObject")}
+    assert granted == tried
+
+
+# ---- requests that nobody needs ----
+
+FORBIDDEN: dict[str, Ask] = {
+    "read beside the trail": lambda each: each.client("s3").get_object(
+        Bucket=SOURCE, Key="org/other/x"
+    ),
+    "list beside the trail": lambda each: each.client("s3").list_objects_v2(
+        Bucket=SOURCE, Prefix="org/other/"
+    ),
+    "write to the source": lambda each: each.client("s3").put_object(Bucket=SOURCE, Key=KEY),
+    "delete a source": lambda each: each.client("s3").delete_object(Bucket=SOURCE, Key=KEY),
+    "write beside the destination": lambda each: each.client("s3").put_object(
+        Bucket=DESTINATION, Key="other/x"
+    ),
+    "send a day": lambda each: each.client("sqs").send_message(
+        QueueUrl=each.queue, MessageBody="x", MessageGroupId="x", MessageDeduplicationId="x"
+    ),
+    "make a log group": lambda each: each.client("logs").create_log_group(logGroupName="/x"),
+}
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_nothing_else_is_allowed(deployed: Deployed, what: str) -> None:
+    assert is_denied(FORBIDDEN[what], deployed)
