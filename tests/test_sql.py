@@ -318,6 +318,8 @@ def test_trino_loses_records_without_a_word(lost: Losses) -> None:
     assert found["a line break between tokens"] == f"{FAILS}; ignoring: {LOST}"
     assert found["a cut text"] == f"{FAILS}; ignoring: {LEFT_OUT}"
     assert found["a name that begins with `_`"] == LOST
+    assert lost.left["Trino"] and lost.left["DuckDB"]
+    assert f"Trino {sum(lost.left['Trino'])} of" in losses.render(lost)
 
 
 @pytest.mark.slow

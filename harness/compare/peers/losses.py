@@ -57,10 +57,15 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """``partitions`` maps a number of Trino's writers to its outcome of 101 partitions."""
+    """``partitions`` maps a number of Trino's writers to its outcome of 101 partitions.
+
+    ``left`` has for each engine, for each day that failed, whether it left a file of that day. That
+    is a matter of chance.
+    """
 
     rows: Sequence[Loss]
     partitions: Mapping[int, str]
+    left: Mapping[str, Sequence[bool]]
 
 
 def _gzip(text: bytes) -> bytes:
@@ -117,14 +122,15 @@ def measure(s3: S3Server, server: TrinoServer, duckdb: Sandbox, progress: Progre
             raise HarnessError(done.failure.reason)
         return done.error
 
+    left: dict[str, list[bool]] = {TRINO: [], DUCKDB: []}
     progress("DuckDB")
-    by_duckdb = _try_all(s3, invoke, CASES)
+    by_duckdb = _try_all(s3, invoke, left[DUCKDB])
     progress("Trino")
     with _on_trino(server) as aggregate:
-        by_trino = _try_all(s3, aggregate, CASES)
+        by_trino = _try_all(s3, aggregate, left[TRINO])
     failed = [case for case in CASES if by_trino[case.name] == FAILS]
     with _on_trino(server, ignore_malformed=True) as aggregate:
-        ignoring = {case.name: _try(s3, aggregate, case) for case in failed}
+        ignoring = {case.name: _try(s3, aggregate, case, left[TRINO]) for case in failed}
     for name, outcome in ignoring.items():
         if outcome != FAILS:
             by_trino[name] += f"; ignoring: {outcome}"
@@ -134,11 +140,12 @@ def measure(s3: S3Server, server: TrinoServer, duckdb: Sandbox, progress: Progre
         for name, told in contract.items()
     ]
     progress("Trino: 101 partitions")
-    return Losses(rows, {writers: _write_partitions(s3, server, writers) for writers in (1, 4)})
+    partitions = {writers: _write_partitions(s3, server, writers) for writers in (1, 4)}
+    return Losses(rows, partitions, left)
 
 
-def _try_all(s3: S3Server, aggregate: Aggregate, cases: Sequence[Case]) -> dict[str, str]:
-    found = {case.name: _try(s3, aggregate, case) for case in cases}
+def _try_all(s3: S3Server, aggregate: Aggregate, left: list[bool]) -> dict[str, str]:
+    found = {case.name: _try(s3, aggregate, case, left) for case in CASES}
     return {**found, _AGAIN: _run_again(s3, aggregate)}
 
 
@@ -175,9 +182,10 @@ def _contract(case: Case) -> str:
 # ---- one case ----
 
 
-def _try(s3: S3Server, aggregate: Aggregate, case: Case) -> str:
+def _try(s3: S3Server, aggregate: Aggregate, case: Case, left: list[bool]) -> str:
     _stage(s3, {"plain.json.gz": _of(_PLAIN), case.key: case.body})
     if aggregate(DAY) is not None:
+        left.append(bool(s3.read_tree(DESTINATION)))
         return FAILS
     lines = _lines(s3)
     if lines.count(_PLAIN) != 1:
@@ -262,7 +270,9 @@ def _write_partitions(s3: S3Server, server: TrinoServer, writers: int) -> str:
 def render(losses: Losses) -> str:
     headings = ("a source with", "SPEC", TRINO, DUCKDB)
     table = tabulate(list(_rows(losses)), headings, tablefmt="simple", disable_numparse=True)
-    return f"{table}\n\n{_told_of_partitions(losses)}"
+    left = (f"{name} {sum(each)} of {len(each)}" for name, each in losses.left.items())
+    told = f"Files of failed days that were left: {', '.join(left)}."
+    return f"{table}\n\n{told}\n\n{_told_of_partitions(losses)}"
 
 
 def markdown(losses: Losses) -> str:
