@@ -477,6 +477,21 @@ def test_the_cost_is_agreed_to_before_anything_is_made(
     assert len(aws.asked("Invoke")) == 2 * found.invocations
 
 
+def test_the_estimate_has_the_snapshots_of_python_and_of_nothing_else() -> None:
+    def snapshots(language: str, *swept: bool, deployed: bool = False) -> float:
+        asked: dict[str, Any] = {"languages": (language,), "clients": ("sdk",), **FEW}
+        request = Request(snap_start=swept, again=False, on_aws=True, **asked)
+        return estimate_request(request, TEMPLATE, "arm64", snap_start=deployed).snapshots
+
+    assert snapshots("python") == snapshots("python", False, deployed=True) == 0
+    assert snapshots("java", True) == snapshots("go", deployed=True) == 0
+    gigabytes = 1769 / 1024
+    a_version = gigabytes * (0.0000015046 * 3 * 3600 + 0.0001397998)
+    three = pytest.approx(3 * a_version)  # to verify, for the cold sample, for the warm one
+    assert snapshots("python", True) == snapshots("python", deployed=True) == three
+    assert snapshots("python", False, True) == three
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [

@@ -120,6 +120,17 @@ def test_keys_are_allowed_only_where_they_are_named() -> None:
     assert "DecryptSource" not in rights
 
 
+def test_the_policies_for_buckets_of_another_account_are_those_of_the_role() -> None:
+    document = (TEMPLATE.parent / "docs/deploy.md").read_text()
+    blocks = re.findall(r"^```json\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
+    read = [json.loads(each) for each in blocks]
+    written = [each for block in read for each in (block if isinstance(block, list) else [block])]
+    rights = statements(deployed(SourceKmsKeyArn=KEY)["FunctionRole"])
+    assert {each["Sid"] for each in written} == {"ListSource", "ReadSource", "DecryptSource"}
+    for each in written:
+        assert each["Action"] == rights[each["Sid"]][0]
+
+
 def test_no_right_is_for_everything() -> None:
     resources = deployed(
         ActiveLanguage="go", SourceKmsKeyArn=KEY, DestinationKmsKeyArn=KEY, DestinationPrefix="d/"

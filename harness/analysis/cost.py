@@ -102,6 +102,15 @@ def request_price() -> float:
     return float(_prices()["lambda"]["request"])
 
 
+def snapshot_price() -> float:
+    """US dollars for each GB of a version with a snapshot of Python that is used once, at once
+    deleted, and billed for the least time.
+    """
+    prices = _prices()["lambda"]["snapshot"]
+    cached = float(prices["cached_gb_second"]) * int(prices["least_seconds"])
+    return cached + float(prices["restored_gb"])
+
+
 def s3_price(operation: str) -> float:
     """US dollars for a ``get``, or for a ``put`` and other requests with the same price."""
     return float(_prices()["s3"][operation])

@@ -383,7 +383,14 @@ def _chosen_target(
         clients,
         stack,
         target.load(),
-        lambda functions: agree(estimate_request(request, functions, stack.architecture)),
+        lambda functions: agree(
+            estimate_request(
+                request,
+                functions,
+                stack.architecture,
+                snap_start=stack.parameters.get("SnapStart") == "On",
+            )
+        ),
         to_stderr,
     ) as stack_target:
         yield stack_target
