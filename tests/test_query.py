@@ -258,7 +258,7 @@ def test_the_sources_are_projected_by_account_region_and_day(
     parameters = made["parameters"]
     assert parameters["projection.account.values"] == "1,o-1/2"
     assert made["chosen"].account_is("2", LAID_OUT) == "account IN ('o-1/2')"
-    assert parameters["projection.day.range"] == "2024/02/01,2024/02/03"
+    assert parameters["projection.day.values"] == "2024/02/01,2024/02/02,2024/02/03"
     assert parameters["storage.location.template"] == (
         "s3://source-bucket/AWSLogs/${account}/CloudTrail/${region}/${day}/"
     )

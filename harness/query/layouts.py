@@ -53,8 +53,7 @@ def _raw() -> Layout:
             ("SOURCE_BUCKET", SOURCES),
             ("ACCOUNTS", ",".join(days.accounts)),
             ("REGIONS", ",".join(days.regions)),
-            ("FIRST_DAY", days.names()[0]),
-            ("LAST_DAY", days.names()[-1]),
+            ("DAYS", ",".join(days.names())),
         ):
             text = text.replace(placeholder, value)
         create_table(table_of(text), lake.server.metastore, SCHEMA)

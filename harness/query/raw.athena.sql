@@ -1,5 +1,6 @@
 -- The sources as CloudTrail delivers them, one file after the other. A source is one JSON object on
--- one line. ACCOUNTS and REGIONS are lists with commas, FIRST_DAY and LAST_DAY days as 2024/02/08.
+-- one line. ACCOUNTS, REGIONS and DAYS are lists with commas; a day is as 2024/02/08. The days are no
+-- range, because a query without a day would list each account and region of every day in it.
 
 CREATE EXTERNAL TABLE raw_sources (
   records array<struct<eventname:string,eventid:string>>
@@ -13,11 +14,8 @@ TBLPROPERTIES (
   'projection.account.values' = 'ACCOUNTS',
   'projection.region.type' = 'enum',
   'projection.region.values' = 'REGIONS',
-  'projection.day.type' = 'date',
-  'projection.day.format' = 'yyyy/MM/dd',
-  'projection.day.range' = 'FIRST_DAY,LAST_DAY',
-  'projection.day.interval' = '1',
-  'projection.day.interval.unit' = 'DAYS',
+  'projection.day.type' = 'enum',
+  'projection.day.values' = 'DAYS',
   'storage.location.template' =
     's3://SOURCE_BUCKET/AWSLogs/${account}/CloudTrail/${region}/${day}/'
 );
