@@ -23,7 +23,7 @@ MVN = PATH="$$(dirname "$$($(BIN)/python -m harness.toolchain maven)"):$$PATH" \
 	mvn --file java/pom.xml --batch-mode --no-transfer-progress -Dstyle.color=never
 CHECKS := $(foreach v,$(VERBS),$(PARTS:%=$(v)-%))
 
-.PHONY: help setup compare mutants fuzz drills exercise stone check test lock third-party sbom clean build $(VERBS)
+.PHONY: help setup compare mutants fuzz drills exercise solve-all stone check test lock third-party sbom clean build $(VERBS)
 .PHONY: $(CHECKS) lock-java test-parts $(PARTS:%=check-%) lint-docs
 
 help: ## explain the verbs
@@ -67,6 +67,10 @@ LANGUAGE =
 exercise: $(if $(filter javascript,$(LANGUAGE)),javascript/node_modules/.package-lock.json)
 exercise: .venv/made ## write a STEP of a LANGUAGE yourself; alone, list them ## seconds
 	@$(BIN)/python -m harness exercise $(STEP) $(LANGUAGE) $(ARGS)
+
+solve-all: javascript/node_modules/.package-lock.json
+solve-all: .venv/made ## solve every exercise in every language ## 15 min
+	@EXERCISES=all $(BIN)/pytest tests/test_exercise.py
 
 stone: .venv/made ## write .build/stone/index.html: the four side by side ## seconds
 	@$(BIN)/python -m harness stone $(ARGS)

@@ -24,8 +24,16 @@ type Row = Mapping[str, Any]
 
 
 def round_trip(_: Mapping[str, Any]) -> str:
-    """The output of the program, live."""
-    command = (sys.executable, "-m", "harness.exercise.round_trip")
+    return _printed("round_trip")
+
+
+def sql(_: Mapping[str, Any]) -> str:
+    return _printed("sql_reading")
+
+
+def _printed(program: str) -> str:
+    """The output of a program of the room ``exercise``, live."""
+    command = (sys.executable, "-m", f"harness.exercise.{program}")
     made = subprocess.run(command, cwd=make_tables.ROOT, check=True, capture_output=True, text=True)
     return f"```text\n{made.stdout}```\n"
 
@@ -123,6 +131,7 @@ BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "compression": compression,
     "noise": noise,
     "report-line": report_line,
+    "sql": sql,
 }
 
 

@@ -1,6 +1,6 @@
 """The exercises: the empty step fails its vectors, the real one passes them.
 
-``EXERCISES=all`` tries every step in every language; without it each language has one step.
+``make solve-all`` tries every step in every language; else each language has one step.
 """
 
 from __future__ import annotations

@@ -39,7 +39,8 @@ def blank(
     for start in write:
         first, end = find_block(lines, language, start)
         head = _head(lines, language, first, end)
-        margin = re.sub(r"\S.*", "", lines[head]) + _INDENT[language]
+        outermost = lines[head if language == "python" else end - 1]
+        margin = re.sub(r"\S.*", "", outermost) + _INDENT[language]
         begin = _after_docstring(lines, head + 1) if language == "python" else head + 1
         body = bodies.get(start, _NOT_YET[language]).split("\n")
         lines[begin : end if language == "python" else end - 1] = [
