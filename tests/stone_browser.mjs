@@ -55,21 +55,15 @@ const views = (page) =>
     [...document.querySelectorAll('.view')].filter((v) => !v.hidden).map((v) => v.id),
   );
 
-/** What axe finds. It takes long for a page of this size, so only one of the steps stays. */
+/** What axe finds in what is shown. */
 const judge = async (page) => {
-  await page.evaluate(() => {
-    const isSpare = (each) => each.hidden || each.matches('.step:not(#splitter)');
-    for (const each of document.querySelectorAll('.view, .step, .lesson'))
-      if (isSpare(each)) each.replaceChildren();
-  });
-  await page.addScriptTag({ content: AXE });
   const { violations } = await page.evaluate(() => axe.run({ resultTypes: ['violations'] }));
   return violations.flatMap(({ id, nodes }) =>
     nodes.map((node) => `${id}: ${node.html.slice(0, 120)} ${node.any[0]?.message ?? ''}`),
   );
 };
 
-// -- places --
+// -- places, lessons, search, paper --
 {
   const page = await open(DESK, { hash: '#reader/fill' });
   seen.places.deep = await below(page, 'reader/fill');
@@ -86,12 +80,8 @@ const judge = async (page) => {
   seen.places.used = [await views(page), await hash(page)];
   await page.goto(`${PAGE}#no-such-place`);
   seen.places.unknown = await views(page);
-  await page.context().close();
-}
 
-// -- lessons --
-{
-  const page = await open(DESK, { hash: '#lessons' });
+  await page.goto(`${PAGE}#lessons`);
   const first = page.locator('#lessons .list a').first();
   seen.lesson = { link: await first.getAttribute('href') };
   await first.click();
@@ -105,6 +95,28 @@ const judge = async (page) => {
       .filter((each) => each.offsetParent)
       .map((each) => each.getAttribute('aria-label')),
   );
+
+  await page.keyboard.press('/');
+  await page.keyboard.type('copyWithin');
+  seen.search.count = await page.textContent('#count');
+  seen.search.results = await page.locator('#results a').allTextContents();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  seen.search.place = [await hash(page), await below(page, 'splitter/copy')];
+  seen.search.marked = await page.evaluate(() => [...CSS.highlights.get('found')].map(String));
+  await page.fill('#query', 'reading-gzip-wrong-crc');
+  seen.search.vector = await page.locator('#results a').first().getAttribute('href');
+  await page.fill('#query', 'no such words');
+  seen.search.none = await page.textContent('#count');
+  await page.keyboard.press('Escape');
+  seen.search.closed = await page.locator('#results').isHidden();
+
+  await page.goto(`${PAGE}#splitter`);
+  await page.emulateMedia({ media: 'print' });
+  seen.print = await page.evaluate(() => ({
+    bar: getComputedStyle(document.getElementById('bar')).display,
+    cells: document.querySelectorAll('#splitter .piece .cell:not([hidden])').length,
+  }));
   await page.context().close();
 }
 
@@ -163,50 +175,29 @@ const judge = async (page) => {
   await page.context().close();
 }
 
-// -- search --
-{
-  const page = await open(DESK);
-  await page.keyboard.press('/');
-  await page.keyboard.type('copyWithin');
-  seen.search.count = await page.textContent('#count');
-  seen.search.results = await page.locator('#results a').allTextContents();
-  await page.keyboard.press('ArrowDown');
-  await page.keyboard.press('Enter');
-  seen.search.place = [await hash(page), await below(page, 'splitter/copy')];
-  seen.search.marked = await page.evaluate(() => [...CSS.highlights.get('found')].map(String));
-  await page.fill('#query', 'reading-gzip-wrong-crc');
-  seen.search.vector = await page.locator('#results a').first().getAttribute('href');
-  await page.fill('#query', 'no such words');
-  seen.search.none = await page.textContent('#count');
-  await page.keyboard.press('Escape');
-  seen.search.closed = await page.locator('#results').isHidden();
-  await page.context().close();
-}
-
 // -- contrast and labels --
 seen.axe = {};
-for (const [name, viewport, colorScheme, hash] of [
-  ['light', DESK, 'light', '#splitter'],
-  ['dark', DESK, 'dark', '#splitter'],
-  ['phone', PHONE, 'light', '#splitter'],
-  ['contract', DESK, 'dark', '#contract'],
-  ['lesson', DESK, 'light', '#lesson/00-raw-text'],
-]) {
-  const page = await open(viewport, { colorScheme, hash, forAxe: true });
-  if (hash === '#splitter') await page.keyboard.press('c');
-  await page.screenshot({ path: join(pictures, `${name}.png`) });
-  seen.axe[name] = await judge(page);
-  await page.context().close();
-}
-
-// -- paper --
 {
-  const page = await open(DESK, { hash: '#splitter' });
-  await page.emulateMedia({ media: 'print' });
-  seen.print = await page.evaluate(() => ({
-    bar: getComputedStyle(document.getElementById('bar')).display,
-    cells: document.querySelectorAll('#splitter .piece .cell:not([hidden])').length,
-  }));
+  const page = await open(DESK, { hash: '#splitter', forAxe: true });
+  await page.keyboard.press('c');
+  // axe takes long for a page of this size, so one step is enough
+  await page.evaluate(() => {
+    for (const each of document.querySelectorAll('.step:not(#splitter)')) each.replaceChildren();
+  });
+  await page.addScriptTag({ content: AXE });
+  for (const [name, viewport, colorScheme, hash] of [
+    ['light', DESK, 'light', '#splitter'],
+    ['dark', DESK, 'dark', '#splitter'],
+    ['phone', PHONE, 'light', '#splitter'],
+    ['contract', DESK, 'dark', '#contract'],
+    ['lesson', DESK, 'light', '#lesson/00-raw-text'],
+  ]) {
+    await page.setViewportSize(viewport);
+    await page.emulateMedia({ colorScheme });
+    await page.goto(PAGE + hash);
+    await page.screenshot({ path: join(pictures, `${name}.png`) });
+    seen.axe[name] = await judge(page);
+  }
   await page.context().close();
 }
 

@@ -261,7 +261,11 @@ def test_the_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["stone", "--out", str(tmp_path / "made/here")]) == 0
     file = tmp_path / "made/here/index.html"
     assert capsys.readouterr().out == f"{file}\n"
-    assert file.read_text().startswith("<!doctype html>")
+    page = file.read_text()
+    assert page.startswith("<!doctype html>")
+    assert " style=" not in page  # of the lessons, too
+    links = set(re.findall(r'href="#([^"]+)"', page))
+    assert links <= set(re.findall(r' id="([^"]+)"', page))
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(

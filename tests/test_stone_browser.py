@@ -13,7 +13,6 @@ from test_docs import ROOT
 
 from harness.report.json_export import read_export
 from harness.teaching.page import render_stone
-from harness.teaching.prose import lesson_files
 from harness.toolchain.tools import browser_modules, find_node
 
 pytestmark = pytest.mark.slow
@@ -46,9 +45,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     lesson = folder / "00-raw-text.md"
     lesson.write_text(LESSON)
     page = folder / "index.html"
-    page.write_text(
-        render_stone(read_export(ROOT / "docs/results.json"), [lesson, *lesson_files()])
-    )
+    page.write_text(render_stone(read_export(ROOT / "docs/results.json"), [lesson]))
     done = subprocess.run(
         [find_node(), SCRIPT, browser_modules(), browser, page, folder],
         capture_output=True,
