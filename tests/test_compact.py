@@ -547,6 +547,30 @@ def test_a_copy_without_due_days_needs_no_engine(
     folder.mkdir(parents=True)
     manifest = {"result": {"sources": 0, "bad": 0}, "chunks": []}
     (folder / "_manifest.json").write_text(json.dumps(manifest))
+    before = list(tmp_path.rglob("*"))
     copy = ("--destination", str(tmp_path / "lake"), "--prefix", "day/")
     assert main(["compact", "--from", "2024-02-08", "--to", "2024-02-08", *copy]) == 0
     assert capsys.readouterr().out == "empty     2024-02-08: 0 records\n1 empty\n"
+    assert list(tmp_path.rglob("*")) == before
+
+
+def test_days_in_a_row_with_one_reason_take_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for account in ("111122223333", "444455556666"):
+        day = tmp_path / "lake" / account / "2024/02/10"
+        day.mkdir(parents=True)
+        (day / "_manifest.json").write_text("[]")
+    command = ("compact", "--from", "2024-02-08", "--to", "2024-02-12", "--by-account")
+    assert main([*command, "--destination", str(tmp_path / "lake")]) == 1
+    missing = "it is not published: there is no manifest"
+    key = "2024/02/10/_manifest.json is not a manifest: aggregate the day again"
+    assert capsys.readouterr().out.splitlines() == [
+        f"left      2024-02-08 111122223333 to 2024-02-09: {missing}",
+        f"left      2024-02-10 111122223333: 111122223333/{key}",
+        f"left      2024-02-11 111122223333 to 2024-02-12: {missing}",
+        f"left      2024-02-08 444455556666 to 2024-02-09: {missing}",
+        f"left      2024-02-10 444455556666: 444455556666/{key}",
+        f"left      2024-02-11 444455556666 to 2024-02-12: {missing}",
+        "10 left",
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,17 +96,29 @@ def _print(each_done: Iterable[Done]) -> int:
     from harness.compact.state import State
 
     found = Counter[State]()
+    left: list[Done] = []  # days in a row with the same reason
     for done in each_done:
         found[done.state] += 1
-        if done.state is not State.CURRENT:
+        if left and (done.reason, done.part.account) != (left[0].reason, left[0].part.account):
+            print(_left(left), flush=True)
+            left.clear()
+        if done.state is State.LEFT:
+            left.append(done)
+        elif done.state is not State.CURRENT:
             print(_line(done), flush=True)
+    if left:
+        print(_left(left))
     print(", ".join(f"{count:,} {state}" for state, count in found.items()))
     return DIFFERENT if found[State.LEFT] else OK
 
 
+def _left(days: Sequence[Done]) -> str:
+    first, last = days[0], days[-1]
+    until = "" if len(days) == 1 else f" to {last.part.day}"
+    return f"{first.state:9} {first.part}{until}: {first.reason}"
+
+
 def _line(done: Done) -> str:
-    words = f"{done.state:9} {done.part}"
-    if done.reason is not None:
-        return f"{words}: {done.reason}"
-    made = f" in {done.files:,} files, {done.size_bytes / 1e6:,.1f} MB" if done.files else ""
-    return f"{words}: {done.records:,} records{made}"
+    files = f"{done.files:,} {'file' if done.files == 1 else 'files'}"
+    made = f" in {files}, {done.size_bytes / 1e6:,.1f} MB" if done.files else ""
+    return f"{done.state:9} {done.part}: {done.records:,} records{made}"

@@ -44,7 +44,7 @@ class Destination:
                     "leave --by-account out"
                 )
         bucket = self.store.bucket
-        return [Part(bucket, self.prefix, day, each) for day in days for each in accounts]
+        return [Part(bucket, self.prefix, day, each) for each in accounts for day in days]
 
 
 def of_stack(
@@ -75,10 +75,10 @@ def of_folder(folder: Path, prefix: str, progress: Progress) -> Iterator[Destina
         raise UsageError(f"{folder}: give the copy the name of its bucket")
     require_plain(prefix)
     with ExitStack() as stack:
-        server = stack.enter_context(S3Server(folder.parent))
+        server = stack.enter_context(S3Server())
         client = client_of(server)
         stack.callback(client.close)  # else the server waits for its connections
-        store = Store(client, folder.name, f"{prefix}{FOLDER}")
+        store = Store(client, server.link_bucket(folder), f"{prefix}{FOLDER}")
 
         def open_engine() -> Engine:
             return OnTrino(stack.enter_context(TrinoServer(server, progress=progress)))

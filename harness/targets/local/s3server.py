@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import requests
@@ -56,6 +57,7 @@ class S3Server(Server):
         self._given = folder
         self._cores = cores
         self._logs = access_log
+        self._linked: list[Path] = []
 
     def _launch(self, work: Path) -> subprocess.Popen[bytes]:
         binary = tools.s3_server_binary()
@@ -129,6 +131,19 @@ class S3Server(Server):
         path = self.data / bucket
         path.mkdir(exist_ok=True)
         return path
+
+    def link_bucket(self, folder: Path) -> str:
+        """Make a bucket of a folder of the user, with the folder's name."""
+        _require_attributes(folder)
+        (self.data / folder.name).symlink_to(folder)
+        self._linked.append(folder)
+        return folder.name
+
+    def stop(self) -> None:
+        super().stop()
+        while self._linked:
+            with suppress(OSError):  # it is absent, or another server uses it
+                (self._linked.pop() / _SERVER_FOLDER).rmdir()
 
     def put_file(
         self, bucket: str, key: str, body: bytes, content_encoding: str | None = None
