@@ -59,12 +59,16 @@ FROM (
   FROM {source}
 )"""
 
-#: The members of each record as text. Here a JSON function reads the lines, and not the serde.
+#: The members of each record as text. Here a JSON function reads the lines, and not the serde. It
+#: reads them twice: the first time leaves the last one of two members with one name, as the serde.
 _MEMBERS = """\
 (
     SELECT
     {members}
-    FROM (SELECT CAST(json_parse(record) AS MAP(varchar, json)) AS members FROM {lines})
+    FROM (
+      SELECT CAST(json_parse(json_format(json_parse(record))) AS MAP(varchar, json)) AS members
+      FROM {lines}
+    )
   )"""
 _MEMBER = (
     "coalesce(json_extract_scalar(element_at(members, '{key}'), '$'), "
