@@ -249,7 +249,10 @@ class FakeAws:
         self.queries.append(self.query(QueryString))
         return {"QueryExecutionId": str(len(self.queries))}
 
-    def _athena_GetQueryExecution(self, QueryExecutionId: str) -> dict[str, Any]:  # noqa: N802, N803
+    def _athena_GetQueryExecution(  # noqa: N802
+        self,
+        QueryExecutionId: str,  # noqa: N803
+    ) -> dict[str, Any]:
         query = self.queries[int(QueryExecutionId) - 1]
         status: dict[str, Any] = {"State": query.state}
         if status["State"] == "FAILED":
@@ -378,7 +381,10 @@ class FakeAws:
     def _s3_GetBucketVersioning(self, Bucket: str) -> dict[str, Any]:  # noqa: N802, N803
         return dict(self.versioning)
 
-    def _s3_GetBucketLifecycleConfiguration(self, Bucket: str) -> dict[str, Any]:  # noqa: N802, N803
+    def _s3_GetBucketLifecycleConfiguration(  # noqa: N802
+        self,
+        Bucket: str,  # noqa: N803
+    ) -> dict[str, Any]:
         if not self.lifecycle:
             raise Refused("NoSuchLifecycleConfiguration", status=404)
         return dict(self.lifecycle)
