@@ -1,6 +1,5 @@
 // Step: config. SPEC S1 to S15, S17 to S19: the environment becomes one immutable record, or the
-// name of the
-// first bad setting. Holds no credentials: the clients read them themselves.
+// name of the first bad setting. Holds no credentials: the clients read them themselves.
 package rosetta;
 
 import java.io.IOException;
