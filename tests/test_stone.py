@@ -103,6 +103,13 @@ def test_a_line_has_its_indentation_as_a_class_and_as_text() -> None:
     assert '<span class="l i4"><i>    </i><span class="k">return</span>' in shown
 
 
+def test_a_long_word_may_break_before_a_dot_and_after_a_bracket() -> None:
+    shown = show_text("return self._attempts.start(self._read(key)) or a.b\n", "python")
+    assert re.sub(r"<(?!wbr)[^>]*>", "", shown) == (
+        "return self<wbr>._attempts<wbr>.start(<wbr>self<wbr>._read(<wbr>key)) or a.b\n"
+    )
+
+
 def test_text_of_an_unknown_language_is_escaped() -> None:
     assert show_text("a < b\n", "no-such") == '<span class="l">a &lt; b\n</span>'
 

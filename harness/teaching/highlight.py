@@ -41,6 +41,9 @@ _DEFINED = {
     ),
 }
 _TAB = "    "
+#: A word that a narrow column can't hold may break before a dot and after a bracket.
+_LONG_WORD = re.compile(r"\S{25,}")
+_BREAK = re.compile(r"(?<=[\w)\]])(?=\.\w)|(?<=[(\[{])(?=\S)")
 
 type Line = list[tuple[str, str]]
 
@@ -75,6 +78,8 @@ def _highlighted(text: str, language: str) -> list[Line]:
                 lines.append([])
             if piece:
                 lines[-1].append((_class(kind), piece))
+    if not lines[-1]:
+        lines.pop()  # behind the last line's end
     return [_with_definition(line, language) for line in lines]
 
 
@@ -121,13 +126,30 @@ def _line(line: Line, common: int) -> Markup:
 
 
 def _spans(line: Line) -> Iterator[Markup]:
+    text = _text(line)
+    breaks = {
+        word.start() + found.start()
+        for word in _LONG_WORD.finditer(text)
+        for found in _BREAK.finditer(word[0])
+    }
+    at = 0
     for name, group in groupby(line, key=lambda piece: piece[0]):
-        text = _narrow("".join(piece for _, piece in group))
-        yield Markup('<span class="{}">{}</span>').format(name, text) if name else text
+        piece = "".join(part for _, part in group)
+        shown = _narrow(piece, [each - at for each in sorted(breaks)])
+        at += len(piece)
+        yield Markup('<span class="{}">{}</span>').format(name, shown) if name else shown
 
 
-def _narrow(text: str) -> Markup:
-    """The text; spaces that only align it are marked, so that a narrow column can shrink them."""
+def _narrow(text: str, breaks: Sequence[int]) -> Markup:
+    """The text for a narrow column: it may break at some places, and spaces that only align it are
+    marked, so that they can shrink."""
+    cuts = [0, *(each for each in breaks if 0 < each < len(text)), len(text)]
+    parts = (_aligned(text[start:end]) for start, end in pairwise(cuts))
+    begin = Markup("<wbr>") if 0 in breaks else Markup("")
+    return begin + Markup("<wbr>").join(parts)
+
+
+def _aligned(text: str) -> Markup:
     parts = re.split(r"( {2,})", text)
     return Markup("").join(
         Markup('<i class="a">{}</i>').format(part) if number % 2 else escape(part)
