@@ -103,7 +103,8 @@ def questions(known: Known, days: Sequence[date]) -> list[Question]:
         ),
         Question(
             "one event id, all days",
-            f"SELECT eventname FROM {{records}} WHERE eventid = '{needle}'",
+            # a trail may deliver a record twice
+            f"SELECT DISTINCT eventname FROM {{records}} WHERE eventid = '{needle}'",
             [(known.ids[needle][1],)] if needle else [],
         ),
         Question("no condition", count_by_name % "", sorted(by_name.items())),
