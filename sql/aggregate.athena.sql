@@ -43,7 +43,8 @@ WITH (
   -- writer: each record is a line (C1); the engine decides the number and the sizes of the files
   format = 'TEXTFILE',
   write_compression = 'GZIP',
-  -- publisher: Athena refuses a folder that is not empty, so a second run needs a clean-up first
+  -- publisher: Athena refuses a folder that is not empty, so a second run needs a clean-up first,
+  -- and it refuses this line in a workgroup that enforces its own place of results
   external_location = 's3://DESTINATION_BUCKET/DESTINATION_PREFIX/YYYY/MM/DD/'
 )
 AS

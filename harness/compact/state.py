@@ -11,7 +11,7 @@ from harness.compact.places import Part, fingerprint_of, read_list
 from harness.compact.published import DayFault, Published, read_published
 from harness.compact.store import Store, Stored
 
-#: Athena ends a query after four hours at most, so nobody reads a file a day after its list.
+#: Athena lets a query run for four hours at most, so none reads a file a day after its list.
 KEEP = timedelta(days=1)
 
 

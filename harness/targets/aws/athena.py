@@ -36,8 +36,7 @@ class Result:
     """The end of a statement.
 
     Athena gives each value as text; ``None`` is NULL. ``written`` is the number of records that
-    a ``CREATE TABLE AS`` or ``INSERT INTO`` wrote, else ``None``. ``seconds`` contain the time in
-    Athena's queue.
+    a ``CREATE TABLE AS`` or ``INSERT INTO`` wrote, else ``None``.
     """
 
     query_id: str
