@@ -154,5 +154,5 @@ def test_nested_values_are_read_by_the_second_query(database: duckdb.DuckDBPyCon
 
 def test_placeholders_stand_where_the_file_says() -> None:
     statements = SQL[SQL.index("CREATE") :]
-    assert len(re.findall("DESTINATION_BUCKET/DESTINATION_PREFIX/", statements)) == 2
-    assert statements.count("DESTINATION") == 4
+    assert len(re.findall("DESTINATION_BUCKET/DESTINATION_PREFIX/", statements)) == 4
+    assert statements.count("DESTINATION") == 8

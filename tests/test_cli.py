@@ -13,6 +13,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Never
 
@@ -238,6 +239,8 @@ def test_an_interruption_leaves_nothing(when: str, sign: signal.Signals, tmp_pat
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # a signal that nohup or a shell ignores would stay ignored
+        preexec_fn=partial(signal.signal, sign, signal.SIG_DFL),
     )
     assert process.stdout is not None
     assert process.stdout.readline() in ("built\n", "invoking\n")

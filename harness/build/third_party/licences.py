@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from harness.build.third_party.components import Component, components_of
+from harness.model import NotReady
 
 #: The name of the file, at the root of each package that has third-party components.
 FILE = "THIRD_PARTY_LICENSES.txt"
@@ -58,7 +59,11 @@ def for_name(patterns: Mapping[str, str], name: str) -> str | None:
 
 def problems_of_licences(code: Path, folder: Path) -> Iterator[str]:
     """The problems of a package in ``folder``, whose sources and locks are in ``code``."""
-    components = components_of(code, folder)
+    try:
+        components = components_of(code, folder)
+    except NotReady as error:
+        yield f"its components can't be read: {error}"
+        return
     if not components:
         return
     file = folder / FILE
