@@ -51,7 +51,8 @@ def progress_on(stream: IO[str]) -> Iterator[Progress]:
     """Show the current step: in one changing line on a terminal, else in a line for each step."""
     console = Console(file=stream)
     if not console.is_terminal:
-        yield lambda step: print(step, file=stream, flush=True)
+        # in one write: steps of several threads may end at the same time
+        yield lambda step: print(f"{step}\n", end="", file=stream, flush=True)
         return
     with console.status("starting") as status:
         yield lambda step: status.update(escape(step))
