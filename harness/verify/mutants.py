@@ -159,7 +159,8 @@ def _tools(language: str) -> _Tools:
         node = str(find_node())
         load = (node, "--input-type=module", "--eval", "await import('./src/handler.js')")
         tests = (node, "--test", "--test-reporter=tap")
-        vectors_first = (*tests, "test/vectors.test.js"), (*tests, "test/!(vectors).test.js")
+        others = (*tests, "test/!(vectors).test.js", "test/*/*.test.js")
+        vectors_first = (*tests, "test/vectors.test.js"), others
         return _Tools(load, vectors_first, re.compile(r"^\s*not ok \d+ - ([^:\n]*)", re.MULTILINE))
     return _TOOLS[language]
 
