@@ -19,12 +19,12 @@ from fake_engine import FakeEngine
 
 from harness.cli import main
 from harness.compact.compact import Compactor, look_at
-from harness.compact.destination import client_of
 from harness.compact.places import Part, begun, new_run
 from harness.compact.state import Done, State
 from harness.compact.statements import columns_of_athena_sql
 from harness.compact.store import Store, Stored
 from harness.model import HarnessError
+from harness.targets.local.s3_access import open_s3
 from harness.targets.local.s3server import S3Server
 
 DAY = date(2024, 2, 8)
@@ -37,7 +37,7 @@ _buckets = (f"lake-{number}" for number in count())
 @cache
 def client(s3: S3Server) -> Any:
     """boto3 takes a tenth of a second to make one."""
-    return client_of(s3)
+    return open_s3(s3)
 
 
 class Killed(BaseException):

@@ -187,10 +187,10 @@ def test_the_table_counts_and_names_the_seed(
 ) -> None:
     monkeypatch.setattr(kinds, "KINDS", (Fake("", "lost", "").kind(),))
     assert main(["drills", "--languages", "go,java", "--jobs", "1"], FakeMachine().target()) == 1
-    out, err = capsys.readouterr()
+    out = capsys.readouterr().out
     assert out.count("1 of 3") == 2
-    assert "go sdk, fake: as told\n  lost\n" in err
-    assert "--languages go --clients sdk --kinds fake --seed 1 --trials 1" in err
+    assert "go sdk, fake: as told\n  lost\n" in out
+    assert "--languages go --clients sdk --kinds fake --seed 1 --trials 1" in out
 
 
 def test_an_unknown_kind_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,6 +87,38 @@ def add_region(parser: Group) -> None:
     )
 
 
+def add_copy(parser: Group) -> None:
+    """A local copy of the destination bucket, where a command also takes a stack."""
+    parser.add_argument(
+        "--destination",
+        type=Path,
+        metavar="DIR",
+        help="a local copy of the destination bucket, in place of a stack",
+    )
+    parser.add_argument("--prefix", default="", help="the value of DST_PREFIX below --destination")
+
+
+def add_athena(parser: Group) -> None:
+    """The database, the workgroup and the place of results of Athena."""
+    parser.add_argument(
+        "--database",
+        default="default",
+        metavar="NAME",
+        help="Glue's database for the tables of the run; default: default",
+    )
+    parser.add_argument(
+        "--workgroup",
+        default="primary",
+        metavar="NAME",
+        help="Athena's workgroup; default: primary",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="s3://BUCKET/PREFIX/",
+        help="place of Athena's own results; default: that of the workgroup",
+    )
+
+
 def add_export(parser: Group) -> None:
     parser.add_argument(
         "--export-json", type=Path, metavar="FILE", help="write all results as JSON"

@@ -7,10 +7,9 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.arguments import add_range, add_stack, range_of
+from harness.commands.arguments import add_athena, add_copy, add_range, add_stack, range_of
 from harness.commands.exits import DIFFERENT, OK
 from harness.model import UsageError
 
@@ -29,33 +28,14 @@ def add_parser(commands: Commands) -> None:
         "left out. Name a deployed stack, where Athena does the work, or a folder, where a local "
         "Trino does.",
     )
-    parser.add_argument(
-        "--destination",
-        type=Path,
-        metavar="DIR",
-        help="a local copy of the destination bucket, in place of a stack",
-    )
-    parser.add_argument("--prefix", default="", help="the value of DST_PREFIX below --destination")
+    add_copy(parser)
     parser.add_argument(
         "--by-account", action="store_true", help="compact the days that were queued by account"
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="print the state of each day and change nothing"
     )
-    parser.add_argument(
-        "--database",
-        default="default",
-        metavar="NAME",
-        help="Athena's database for the tables of a run; default: default",
-    )
-    parser.add_argument(
-        "--workgroup", default="primary", metavar="NAME", help="Athena's workgroup; default primary"
-    )
-    parser.add_argument(
-        "--output",
-        metavar="s3://BUCKET/PREFIX/",
-        help="place of Athena's results; default: that of the workgroup",
-    )
+    add_athena(parser)
     add_stack(parser, required=False)
     add_range(parser)
     parser.set_defaults(run=run)

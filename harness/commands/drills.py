@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace, target: Target) -> int:
     print(_table(found))
     broken = _broken(found)
     for line in broken:
-        print(line, file=sys.stderr)
+        print(f"\n{line}")
     return DIFFERENT if broken else OK
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.arguments import add_region, day
+from harness.commands.arguments import add_athena, add_region, day
 from harness.commands.exits import DIFFERENT, OK
 from harness.commands.output_files import reserved, write_each
 from harness.model import UsageError
@@ -45,17 +45,7 @@ def add_parser(commands: Commands) -> None:
         metavar="s3://BUCKET/PREFIX/",
         help="where the day's folder is made; default: sql/ below the stack's fixture prefix",
     )
-    group.add_argument(
-        "--database", default="default", metavar="NAME", help="Glue's database; default: default"
-    )
-    group.add_argument(
-        "--workgroup", default="primary", metavar="NAME", help="Athena's workgroup; default primary"
-    )
-    group.add_argument(
-        "--output",
-        metavar="s3://BUCKET/PREFIX/",
-        help="Athena's own results; default: the place that the workgroup names",
-    )
+    add_athena(group)
     group.add_argument("--dry-run", action="store_true", help="print the SQL and run nothing")
     group = parser.add_argument_group("with --losses")
     group.add_argument("--markdown", type=Path, metavar="FILE", help="write the table in Markdown")

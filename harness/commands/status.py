@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.arguments import add_export, add_range, add_stack, as_json, range_of
+from harness.commands.arguments import add_copy, add_export, add_range, add_stack, as_json, range_of
 from harness.commands.exits import DIFFERENT, OK
 from harness.commands.output_files import reserved, write_each
 from harness.model import UsageError
@@ -23,13 +22,7 @@ def add_parser(commands: Commands) -> None:
         description="Read the manifest of each day of a range, and list the days as published, "
         "missing or broken. Name a deployed stack, or a folder.",
     )
-    parser.add_argument(
-        "--destination",
-        type=Path,
-        metavar="DIR",
-        help="a local copy of the destination bucket, in place of a stack",
-    )
-    parser.add_argument("--prefix", default="", help="the value of DST_PREFIX below --destination")
+    add_copy(parser)
     parser.add_argument("--by-account", action="store_true", help="print a line for each account")
     add_export(parser)
     add_stack(parser, required=False)

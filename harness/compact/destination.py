@@ -8,9 +8,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
-
-import boto3
 
 from harness.compact.engines import Engine, OnAthena, OnTrino
 from harness.compact.places import FOLDER, Part, require_plain
@@ -19,7 +16,8 @@ from harness.model import HarnessError, UsageError
 from harness.targets.aws.athena import Athena
 from harness.targets.aws.session import open_clients
 from harness.targets.aws.stack import read_stack
-from harness.targets.local.s3server import REGION, S3Server
+from harness.targets.local.s3_access import open_s3
+from harness.targets.local.s3server import S3Server
 from harness.targets.local.trino_server import TrinoServer
 from harness.terminal import Progress
 
@@ -76,7 +74,7 @@ def of_folder(folder: Path, prefix: str, progress: Progress) -> Iterator[Destina
     require_plain(prefix)
     with ExitStack() as stack:
         server = stack.enter_context(S3Server())
-        client = client_of(server)
+        client = open_s3(server)
         stack.callback(client.close)  # else the server waits for its connections
         store = Store(client, server.link_bucket(folder), f"{prefix}{FOLDER}")
 
@@ -84,13 +82,3 @@ def of_folder(folder: Path, prefix: str, progress: Progress) -> Iterator[Destina
             return OnTrino(stack.enter_context(TrinoServer(server, progress=progress)))
 
         yield Destination(store, prefix, open_engine)
-
-
-def client_of(server: S3Server) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=server.endpoint,
-        region_name=REGION,
-        aws_access_key_id=server.access_key,
-        aws_secret_access_key=server.secret_key,
-    )

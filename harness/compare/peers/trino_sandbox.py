@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-import boto3
 import psutil
 import requests
 import trino
@@ -34,6 +33,7 @@ from harness.targets.athena_sql import create_table, for_trino, statements
 from harness.targets.interface import Limits
 from harness.targets.local import processes
 from harness.targets.local.limits import limited, unlimited
+from harness.targets.local.s3_access import open_s3
 from harness.targets.local.server import Started
 from harness.targets.local.trino_server import SCHEMA, TrinoServer
 
@@ -62,23 +62,18 @@ class S3Variables:
 
     def places(self) -> Places:
         """The buckets and prefixes. The accounts and regions are those of the stored sources."""
-        client = boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name=self.env["AWS_REGION"],
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-        )
         bucket, prefix = self.env["SRC_BUCKET"], self.env["SRC_PREFIX"]
-        trails = TrailFinder(client, bucket, prefix)
-        accounts = trails.accounts()
+        with contextlib.closing(open_s3(self)) as client:
+            trails = TrailFinder(client, bucket, prefix)
+            accounts = trails.accounts()
+            regions = trails.regions(accounts)
         return Places(
             bucket,
             prefix,
             self.env["DST_BUCKET"],
             self.env["DST_PREFIX"],
             accounts,
-            trails.regions(accounts),
+            regions,
         )
 
 

@@ -25,10 +25,10 @@ from harness.model import HarnessError, NotReady, UsageError
 from harness.targets.local import processes
 from harness.targets.local.loopback import open_session
 from harness.targets.local.ports import free_ports
+from harness.targets.local.s3_access import REGION
 from harness.targets.local.server import Server
 from harness.toolchain import tools
 
-REGION = "us-east-1"
 _START_TIMEOUT_S = 30
 _HEALTH = "/health"
 #: Characters that XML 1.0 lacks. The server's listing has another character in their place.

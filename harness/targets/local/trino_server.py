@@ -12,7 +12,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import requests
 import trino
@@ -22,7 +22,7 @@ from harness.targets.local import processes
 from harness.targets.local.limits import Limited, unlimited
 from harness.targets.local.loopback import open_session
 from harness.targets.local.ports import free_ports
-from harness.targets.local.s3server import REGION
+from harness.targets.local.s3_access import REGION, S3Access
 from harness.targets.local.server import Server
 from harness.terminal import Progress, to_stderr
 from harness.toolchain.programs import find_jdk
@@ -80,17 +80,6 @@ iceberg.catalog.type=TESTING_FILE_METASTORE
 iceberg.compression-codec=ZSTD
 iceberg.metadata-cache.enabled=false
 """
-
-
-class S3Access(Protocol):
-    """An S3 server, such as ``S3Server``."""
-
-    @property
-    def endpoint(self) -> str: ...
-    @property
-    def access_key(self) -> str: ...
-    @property
-    def secret_key(self) -> str: ...
 
 
 class TrinoServer(Server):
