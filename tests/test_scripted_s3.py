@@ -248,3 +248,13 @@ def test_a_request_that_nobody_awaits_belongs_to_the_step_in_which_it_was_sent(
             assert s3.take_requests()[0] == []
     finally:
         sys.setswitchinterval(switch_s)
+
+
+def test_a_request_that_breaks_off_changes_nothing(s3: ScriptedS3) -> None:
+    s3.begin({BUCKET: {"a": Stored(b"a")}})
+    request = f"PUT /{BUCKET}/a HTTP/1.1\r\n{SIGNED}\r\nContent-Length: 4\r\n\r\nfour".encode()
+    for length in range(len(request)):
+        with socket.create_connection(("127.0.0.1", s3.port)) as connection:
+            connection.sendall(request[:length])
+    assert s3.take_requests()[0] == []
+    assert s3.objects(BUCKET) == {"a": Stored(b"a")}

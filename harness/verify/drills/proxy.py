@@ -53,7 +53,7 @@ def _trial(bench: Bench, proxy: Proxy, seed: int) -> Outcome:
     for toxic in toxics:
         proxy.add(toxic)
     run = bench.invoke(EVENT)
-    proxy.clear()
+    proxy.begin_anew()
     bench.wait_for_rest()
     outcome.problems += bench.log_problems(run)
     if run.error is not None and not run.error.startswith(FAILED_BY_S3):

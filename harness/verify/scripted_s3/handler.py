@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from hashlib import md5, sha1, sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from typing import Any, Literal, Protocol
 from urllib.parse import parse_qs, quote, quote_plus, unquote, unquote_plus, urlsplit
 from xml.sax.saxutils import escape
@@ -131,6 +131,20 @@ class Handler(BaseHTTPRequestHandler):
         connection.state = "read"
         super().handle_one_request()
 
+    def parse_request(self) -> bool:
+        """A head that breaks off is no request. ``http.server`` would take it as a whole one."""
+        lines: list[bytes] = []
+        while not lines or lines[-1] not in (b"\r\n", b"\n"):
+            if not (line := self.rfile.readline()):
+                self.close_connection = True
+                return False
+            lines.append(line)
+        connection, self.rfile = self.rfile, BufferedReader(BytesIO(b"".join(lines)))
+        try:
+            return super().parse_request()
+        finally:
+            self.rfile = connection
+
     def _serve(self, method: str) -> None:
         scene = self.s3.scene
         with scene.lock:
@@ -236,6 +250,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.headers.get("expect", "").lower() == "100-continue" and length == 0:
             return b""
         body = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionAbortedError("the request breaks off in its body")
         trailers: Mapping[str, str] = {}
         if self.headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
             body, trailers = _unframed(body)
