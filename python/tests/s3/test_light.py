@@ -179,6 +179,35 @@ def test_a_failure_gives_up_all_idle_connections(server: ThreadingHTTPServer) ->
     assert not any(store.http._idle.values())
 
 
+def test_a_failure_gives_up_the_connections_in_flight(
+    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """E9: they are closed when their answers have arrived, and wait for no garbage collection."""
+    store, released = Light(server), threading.Event()
+    send_response = Noting.send_response
+
+    def hold(handler: Noting, *words: Any) -> None:
+        if "held" in handler.path:
+            released.wait(60)
+        send_response(handler, *words)
+
+    monkeypatch.setattr(Noting, "send_response", hold)
+
+    async def fail_beside_another() -> Any:
+        held = asyncio.create_task(store.http.send("GET", "bucket", "/held"))
+        while not store.http._running:
+            await asyncio.sleep(0.001)
+        [connection] = store.http._running.values()
+        with pytest.raises(AttemptError):
+            await store.http.send("GET", "bucket", "/short")
+        released.set()
+        assert (await held).status == 200
+        return connection
+
+    assert not asyncio.run(fail_beside_another()).is_open()
+    assert not any(store.http._idle.values())
+
+
 def test_cancelling_closes_the_connection(
     server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

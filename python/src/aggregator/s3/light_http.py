@@ -157,12 +157,14 @@ class LightHttp:
             if answer.is_silent:
                 cause = f"TimeoutError: nothing for {_SILENCE_S} s"
             if not answer.too_large:
-                # Those in flight join the list that is given up here: they are not used again.
+                # Those in flight find their list given up and are closed at their end.
                 for each, _ in self._idle.pop(address, ()):
                     each.close()
                 raise AttemptError(cause, again=True) from error
         else:
-            if not answer.closes:
+            if answer.closes or self._idle[address] is not idle:
+                connection.close()
+            else:
                 idle.append((connection, time.monotonic()))
 
     async def _send_by_http_client(
