@@ -8,8 +8,10 @@ from pathlib import Path
 
 import lizard
 import pytest
-from test_docs import LANGUAGES, ROOT, SUFFIXES, is_test
+from test_docs import LANGUAGES, README, ROOT, SUFFIXES, is_test
 from test_docs import STEPS as NAMED_STEPS
+
+from harness.teaching.blocks import head_of, without_marks
 
 TOPS = {
     "python": ROOT / "python/src/aggregator",
@@ -17,6 +19,10 @@ TOPS = {
     "javascript": ROOT / "javascript/src",
     "go": ROOT / "go/internal/aggregator",
 }
+CLAUSE = r"[A-Z]\d*(?:(?: to |-)[A-Z]\d+)?"
+SPEC_CLAUSES = set(
+    re.findall(r"^(?:- \*\*|\| )([A-Z]\d+)\b", (ROOT / "SPEC.md").read_text(), re.MULTILINE)
+)
 ENTRIES = {"__init__", "package-info"}  # what a language wants beside the steps
 MOST_LINES = 150
 MOST_LINES_OF_A_FUNCTION = 40
@@ -34,6 +40,27 @@ def sources(folder: Path) -> list[Path]:
 def test_the_steps_stand_alone_at_the_top(language: str) -> None:
     names = {path.stem.lower() for path in sources(TOPS[language])}
     assert names - ENTRIES == set(NAMED_STEPS)
+
+
+def clauses(text: str) -> set[str]:
+    """The ids in a list such as ``W2 to W10, B``: a range has all between, a letter all of SPEC."""
+    found = set()
+    for letter, first, last in re.findall(r"\b([A-Z])(\d*)(?:(?: to |-)\1(\d+))?", text):
+        numbers = range(int(first), int(last or first) + 1) if first else range(1, 100)
+        found |= {f"{letter}{number}" for number in numbers} & SPEC_CLAUSES
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("step", NAMED_STEPS)
+def test_the_head_of_a_step_names_the_clauses_of_its_row(step: str, language: str) -> None:
+    (path,) = (path for path in sources(TOPS[language]) if path.stem.lower() == step)
+    lines = path.read_text().splitlines()
+    head = " ".join(without_marks(lines[: head_of(lines, language)], language))
+    named = re.findall(rf"SPEC(?:\.md)? ({CLAUSE}(?:, {CLAUSE})*)", head)
+    row = re.findall(rf"^\| `{step}` \| [^|]+ \| ([^|]+) \|$", README, re.MULTILINE)
+    assert len(named) == len(row) == 1
+    assert clauses(named[0]) == clauses(row[0])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

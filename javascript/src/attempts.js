@@ -1,5 +1,5 @@
-// Step: attempts (SPEC.md E4 to E6, E8 to E10, P1): how often a request is tried, and what ends a
-// run early: a request that fails for good, or the time.
+// Step: attempts (SPEC.md E4, E5, E8, P1): how often a request is tried, and what ends a run early:
+// a request that fails for good, or the time.
 
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,5 +1,5 @@
-// Step: errors (SPEC.md E1 to E4, E10, B1): the error type of all steps, and the texts that callers
-// see. The codes of bad sources (MISSING to NO_RECORDS) are thrown as the same type; the handler
+// Step: errors (SPEC.md E1 to E3): the error type of all steps, and the texts that callers see.
+// The codes of bad sources (MISSING to NO_RECORDS) are thrown as the same type; the handler
 // catches them.
 
 const SOURCE_CODES = new Set([

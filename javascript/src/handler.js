@@ -1,4 +1,4 @@
-// Step: handler (SPEC.md B1 to B4, E2, E4, E6, E7, O1 to O3): the entry; it wires the other steps.
+// Step: handler (SPEC.md S14, B, E6, E7, O1): the entry; it wires the other steps.
 // The sandbox keeps the settings and the client; all else belongs to one invocation.
 
 import './tuning/heap.js';

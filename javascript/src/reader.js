@@ -1,4 +1,4 @@
-// Step: reader (SPEC.md R1, R2, P2, P4): the bodies of the listed sources, in key order, fetched
+// Step: reader (SPEC.md R1, R2, R9, P2): the bodies of the listed sources, in key order, fetched
 // ahead. The window is the sources that are fetched or being fetched, the consumer's included.
 
 import { AggregationError, handled } from './errors.js';

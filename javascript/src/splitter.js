@@ -1,4 +1,4 @@
-// Step: splitter (SPEC.md R6 to R8, C1, E6): a source's text becomes its records, LF-terminated.
+// Step: splitter (SPEC.md R6 to R8, C1, B3): a source's text becomes its records, LF-terminated.
 // JSON.parse checks the grammar. The scan below only follows strings and nesting: it finds where
 // records begin and end, because JSON.parse would lose their text.
 

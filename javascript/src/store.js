@@ -1,5 +1,5 @@
-// Step: store (SPEC.md R1, R2, R9, E4, E5): list, get, put, copy and delete, repeated as E5 says.
-// An S3Client sends one attempt of a request; the folder s3/ has two (S12).
+// Step: store (SPEC.md S12, R1, R2, R9, W12, E5): list, get, put, copy and delete, repeated as E5
+// says. An S3Client sends one attempt of a request; the folder s3/ has two.
 
 import { Attempts } from './attempts.js';
 import { AggregationError } from './errors.js';

@@ -1,5 +1,5 @@
 // Step attempts: a request has at most five attempts, with pauses between them. At most CONCURRENCY
-// requests are in flight, fewer after S3 has said SlowDown (SPEC E4, E5, E8, P1, R1, O3).
+// requests are in flight, fewer after S3 has said SlowDown (SPEC E4, E5, E8, P1).
 // Holds the number of requests in flight.
 
 package aggregator

@@ -1,4 +1,4 @@
-// Step config: the environment, read once per sandbox (SPEC S1 to S19).
+// Step config: the environment, read once per sandbox (SPEC S1 to S15, S17 to S19).
 // Holds the settings and the name of the first bad one, which every invocation reports.
 
 package aggregator

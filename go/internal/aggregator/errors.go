@@ -1,4 +1,4 @@
-// Step errors: what a caller or a log line sees of a failure, and the run's time (SPEC E, B).
+// Step errors: what a caller or a log line sees of a failure (SPEC E1 to E3), and the run's time.
 // An Error ends the run; a Fault belongs to one source and does not. Holds nothing.
 
 package aggregator

@@ -1,4 +1,4 @@
-// Step handler: wires the other steps, once per invocation (SPEC S14, B, E6, E7, O).
+// Step handler: wires the other steps, once per invocation (SPEC S14, B, E6, E7, O1).
 // Holds the settings and the client of the sandbox; nothing of a run outlives it.
 
 package aggregator

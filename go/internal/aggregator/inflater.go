@@ -1,4 +1,4 @@
-// Step inflater: a body becomes text (SPEC R2 to R5; P3, because one consumer inflates).
+// Step inflater: a body becomes text (SPEC R2 to R5, P3).
 // Holds the text of one source; the buffer stays for the next.
 
 package aggregator

@@ -1,5 +1,5 @@
 // Step journal: the result, the JSON lines on standard output and the phase sums of one
-// invocation (SPEC O1 to O4). Safe for use by many goroutines; holds a dozen counters.
+// invocation (SPEC O2 to O4). Safe for use by many goroutines; holds a dozen counters.
 
 package aggregator
 

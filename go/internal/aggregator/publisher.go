@@ -1,4 +1,4 @@
-// Step publisher: hidden chunks become the day's published ones (SPEC W2 to W10, B1).
+// Step publisher: hidden chunks become the day's published ones (SPEC W2 to W10).
 // Holds the manifest and the names of the objects to delete.
 
 package aggregator

@@ -1,4 +1,4 @@
-// Step reader: bodies in the order of their keys (SPEC R1, R2, R9, P2, O4).
+// Step reader: bodies in the order of their keys (SPEC R1, R2, R9, P2).
 // Holds up to CONCURRENCY bodies of up to 64 MiB together, or one larger body.
 
 package aggregator

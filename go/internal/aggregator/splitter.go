@@ -1,5 +1,5 @@
 // Step splitter: the text of a source becomes its records, one per line (SPEC R6 to R8,
-// C1). jsontext validates and gives each record's bytes as they are; the lines take the
+// C1, B3). jsontext validates and gives each record's bytes as they are; the lines take the
 // place of the text, so that a source is held once. A bad source gives no line.
 
 package aggregator

@@ -1,5 +1,5 @@
-// Step store: the five operations on S3 and the types of their answers (SPEC R1, R9, W12, E5).
-// The clients that send the requests are in package s3. Holds nothing.
+// Step store: the five operations on S3 and the types of their answers (SPEC S12, R1, R2, R9, W12,
+// E5). The clients that send the requests are in package s3. Holds nothing.
 
 package aggregator
 

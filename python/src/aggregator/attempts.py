@@ -1,4 +1,4 @@
-"""Step: attempts (SPEC E4-E6, E8, P1). The requests of one invocation: bounded, repeated, in time.
+"""Step: attempts (SPEC E4, E5, E8, P1). The requests of one invocation: bounded, repeated, in time.
 
 This step knows no S3: an attempt is a function that makes one. Holds the requests that wait.
 """

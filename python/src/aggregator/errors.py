@@ -1,4 +1,4 @@
-"""Step: errors (SPEC E1-E3, E10). The faults that this contract names; how a caller sees them.
+"""Step: errors (SPEC E1-E3). The faults that this contract names; how a caller sees them.
 
 Holds nothing in memory.
 """

@@ -1,4 +1,4 @@
-"""Step: handler (SPEC S14, B, E6, E7, E10, O). Connects the steps, reports a run's end.
+"""Step: handler (SPEC S14, B, E6, E7, O1). Connects the steps, reports a run's end.
 
 Holds one source's lines, and the keys of the first bad sources.
 """

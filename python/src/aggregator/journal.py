@@ -1,4 +1,4 @@
-"""Step: journal (SPEC O1-O4). The result, JSON lines on standard output, and each phase's sums.
+"""Step: journal (SPEC O2-O4). The result, JSON lines on standard output, and each phase's sums.
 
 Holds six counters; a line is written at once.
 """

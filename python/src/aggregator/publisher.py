@@ -1,4 +1,4 @@
-"""Step: publisher (SPEC W2-W10, O1). A finished run's hidden chunks become the day's content.
+"""Step: publisher (SPEC W2-W10). A finished run's hidden chunks become the day's content.
 
 Holds a few words about each chunk, and the keys directly below the day prefix.
 """

@@ -1,4 +1,4 @@
-"""Step: reader (SPEC R1, R2, P2, P4). Fetches bodies ahead and hands them on in key order.
+"""Step: reader (SPEC R1, R2, R9, P2). Fetches bodies ahead and hands them on in key order.
 
 Holds the bodies of one window, as stored.
 """

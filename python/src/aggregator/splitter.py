@@ -1,4 +1,4 @@
-"""Step: splitter (SPEC R6-R8, B3, C1). A source's text becomes lines, one per record, unchanged.
+"""Step: splitter (SPEC R6-R8, C1, B3). A source's text becomes lines, one per record, unchanged.
 
 msgspec checks the grammar, and regular expressions find the records. ``split_canonical`` does the
 same sooner for CloudTrail's own form. Holds the text, its lines, and one more copy of the text.

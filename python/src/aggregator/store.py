@@ -1,4 +1,4 @@
-"""Step: store (SPEC L4, L8, R1, R3, R9, E5). What the other steps ask of S3.
+"""Step: store (SPEC S12, R1, R2, R9, W12, E5). What the other steps ask of S3.
 
 Each call is one attempt. The package ``s3`` holds two clients with this interface. A call holds
 one body or page.

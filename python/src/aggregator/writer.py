@@ -1,4 +1,4 @@
-"""Step: writer (SPEC C3, W1, P5). Lines become chunks, put one by one under hidden names.
+"""Step: writer (SPEC C2, C3, W1, P5). Lines become chunks, put one by one under hidden names.
 
 Holds one compressed chunk, the lines of one source, and a few words about each chunk written.
 """

@@ -1,4 +1,4 @@
-// Step: attempts. SPEC E4, E5, E8, O2, O3, P1: a request is several attempts, each with a permit.
+// Step: attempts. SPEC E4, E5, E8, P1: a request is several attempts, each with a permit.
 // Holds no state: the run's Work has the permits.
 package rosetta;
 

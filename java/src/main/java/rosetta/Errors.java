@@ -1,4 +1,4 @@
-// Step: errors. SPEC B1, E1 to E4: the codes, and the texts that callers see.
+// Step: errors. SPEC E1 to E3: the codes, and the texts that callers see.
 // Holds no state.
 package rosetta;
 

@@ -1,4 +1,4 @@
-// Step: handler. SPEC S14, W13, B, E2, E4, E6, E7, E10, O1: wires the steps, and tells the outcome.
+// Step: handler. SPEC S14, B, E6, E7, O1: wires the steps, and tells the outcome.
 // Holds what a sandbox keeps between invocations.
 package rosetta;
 

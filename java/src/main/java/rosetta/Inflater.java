@@ -1,4 +1,4 @@
-// Step: inflater. SPEC R2 to R5, E6: a body becomes the source's text.
+// Step: inflater. SPEC R2 to R5, P3: a body becomes the source's text.
 // Holds one inflated body, in a buffer that serves all sources of the sandbox.
 package rosetta;
 

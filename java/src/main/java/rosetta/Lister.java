@@ -1,4 +1,4 @@
-// Step: lister. SPEC L1 to L7, T7, P4: the day's sources in key order.
+// Step: lister. SPEC L1 to L7, P4: the day's sources in key order.
 // Holds the day's folders (accounts times regions) and at most ten pages ahead of the consumer's.
 package rosetta;
 

@@ -1,4 +1,4 @@
-// Step: publisher. SPEC W2 to W10, O1: hidden chunks become published ones, and the manifest.
+// Step: publisher. SPEC W2 to W10: hidden chunks become published ones, and the manifest.
 // Holds no state of its own: what is published stands in S3.
 package rosetta;
 

@@ -1,4 +1,4 @@
-// Step: reader. SPEC R1, R2, R9, P2, P4: the bodies in key order, fetched ahead through a window.
+// Step: reader. SPEC R1, R2, R9, P2: the bodies in key order, fetched ahead through a window.
 // Holds at most CONCURRENCY bodies and 64 MiB by listed size, with the consumer's own.
 package rosetta;
 

@@ -1,4 +1,4 @@
-// Step: splitter. SPEC R6 to R8, C1, B3, E6: a source's text becomes lines, if all of it is sound.
+// Step: splitter. SPEC R6 to R8, C1, B3: a source's text becomes lines, if all of it is sound.
 // Holds 16 kB: the lines overwrite the text, always behind the parser.
 package rosetta;
 

@@ -1,5 +1,5 @@
-// Step: store. SPEC E5, R1, R2, R9, W12: the five requests to S3, and the types of their answers.
-// Two clients in the package s3 implement it. Holds no state.
+// Step: store. SPEC S12, R1, R2, R9, W12, E5: the five requests to S3, and the types of their
+// answers. Two clients in the package s3 implement it. Holds no state.
 package rosetta;
 
 import java.io.ByteArrayInputStream;

@@ -1,4 +1,4 @@
-// Step: writer. SPEC C1 to C3, E6, W1: records become hidden chunks.
+// Step: writer. SPEC C2, C3, W1, P5: records become hidden chunks.
 // Holds one compressed chunk, and the description of each chunk put.
 package rosetta;
 
