@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -13,7 +14,7 @@ import pytest
 
 from harness.build.template import load_implementations
 from harness.cli import main
-from harness.model import UsageError
+from harness.model import HarnessError, UsageError
 from harness.verify.mutants import Fate, Mutant, describe, load_mutants, mutated, run_mutants
 
 pytestmark = pytest.mark.slow
@@ -46,6 +47,17 @@ def test_a_text_without_a_place_is_refused() -> None:
 def test_a_language_without_mutants_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["mutants", "--languages", "cobol"]) == 2
     assert "no mutants for cobol" in capsys.readouterr().err
+
+
+def test_tests_that_fail_without_the_fault_too_kill_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(command: Sequence[str], *_: object) -> tuple[int, str]:
+        return (0, "") if command[1] == "build" else (1, "--- FAIL: TestAll")
+
+    monkeypatch.setattr("harness.verify.mutants.run_tests", run)
+    with pytest.raises(HarnessError, match="go is not sound unmutated"):
+        next(run_mutants(load_mutants(["go"])))
 
 
 @pytest.mark.timeout(2400)  # a survivor of a language's own tests is built and judged

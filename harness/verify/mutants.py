@@ -85,22 +85,26 @@ def mutated(mutant: Mutant) -> str:
 def run_mutants(mutants: Iterable[Mutant], judged: bool = True) -> Iterator[Outcome]:
     """Try one mutant after the other. Without ``judged`` only a language's own tests decide.
 
-    Raises ``HarnessError`` if the tests fail without a fault, because they would kill all mutants.
+    Raises ``HarnessError`` if tests that kill a mutant fail without it, because they would kill
+    all mutants.
     """
-    sound: set[str] = set()
+    sound: set[tuple[str, Sequence[str]]] = set()
     for mutant in mutants:
-        if mutant.language not in sound:
-            outcome = _try(replace(mutant, replace=mutant.find), judged=False)
-            if outcome.fate is not Fate.SURVIVED:
-                raise HarnessError(f"{mutant.language} is not sound unmutated: {outcome.by}")
-            sound.add(mutant.language)
-        yield _try(mutant, judged)
+        with _checkout(mutant) as root:
+            outcome, command = _by_own_tests(mutant, root)
+            if judged and outcome.fate is Fate.SURVIVED:
+                outcome = _by_judge(mutant, root)
+        if command is not None and (mutant.language, command) not in sound:
+            _check_soundness(mutant, command)
+            sound.add((mutant.language, command))
+        yield outcome
 
 
-def _try(mutant: Mutant, judged: bool) -> Outcome:
-    with _checkout(mutant) as root:
-        outcome = _by_own_tests(mutant, root)
-        return _by_judge(mutant, root) if judged and outcome.fate is Fate.SURVIVED else outcome
+def _check_soundness(mutant: Mutant, command: Sequence[str]) -> None:
+    with _checkout(replace(mutant, replace=mutant.find)) as root:
+        exit_code, output = run_tests(command, root / mutant.language, _TESTS_S)
+    if exit_code != 0:
+        raise HarnessError(f"{mutant.language} is not sound unmutated:\n{tail(output, 5)}")
 
 
 def describe(outcome: Outcome) -> str:
@@ -120,18 +124,20 @@ def _checkout(mutant: Mutant) -> Iterator[Path]:
         yield root
 
 
-def _by_own_tests(mutant: Mutant, root: Path) -> Outcome:
+def _by_own_tests(mutant: Mutant, root: Path) -> tuple[Outcome, Sequence[str] | None]:
+    """The outcome, and the command that killed the mutant if one did."""
     code, tools = root / mutant.language, _tools(mutant.language)
     exit_code, output = run_tests(tools.compile, code, _TESTS_S)
     if exit_code != 0:
-        return Outcome(mutant, Fate.BROKEN, f"does not compile:\n{tail(output, 5)}")
+        return Outcome(mutant, Fate.BROKEN, f"does not compile:\n{tail(output, 5)}"), None
     for command in tools.tests:
         exit_code, output = run_tests(command, code, _TESTS_S)
         if exit_code != 0:
             names = tools.failed.findall(output)[:3]  # Go names the group before its test
             unnamed = "a test" if exit_code else f"no end after {_TESTS_S} s"
-            return Outcome(mutant, Fate.KILLED, max(names, key=len, default=unnamed))
-    return Outcome(mutant, Fate.SURVIVED)
+            killer = max(names, key=len, default=unnamed)
+            return Outcome(mutant, Fate.KILLED, killer), command
+    return Outcome(mutant, Fate.SURVIVED), None
 
 
 def _by_judge(mutant: Mutant, root: Path) -> Outcome:
