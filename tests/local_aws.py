@@ -10,7 +10,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -96,9 +96,10 @@ class LocalAws:
         endpoint = f"http://localhost:{self._port}"
         return boto3.client(service, endpoint_url=endpoint, region_name=REGION, **given)
 
-    def clients(self) -> Clients:
+    def clients(self, client: Callable[[str], Any] | None = None) -> Clients:
+        """The harness's clients; ``client`` makes one with other rights."""
         services = ("athena", "cloudformation", "lambda", "lambda", "s3", "sqs", "sts")
-        return Clients(REGION, *(self.client(service) for service in services))
+        return Clients(REGION, *((client or self.client)(service) for service in services))
 
     @property
     def _log(self) -> Path:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ from fake_aws import DEAD_LETTERS, NOT_SENT, QUEUE, FakeAws, Refused
 from harness.cli import main
 from harness.model import HarnessError, UsageError
 from harness.operate.backfill import Backfill, days_between, list_accounts, tasks_for
+from harness.operate.backfill_estimate import Estimate
 from harness.operate.ledger import Task, open_ledger
 from harness.operate.messages import task_of
+from harness.operate.sources import Sources
+from harness.operate.status import from_bucket, read_status
 from harness.targets.aws.stack import read_stack
 from harness.toolchain.paths import ROOT
 
@@ -293,18 +297,100 @@ def test_a_message_names_its_day_as_the_contract_says(body: str, task: Task | No
     assert task_of(body) == task
 
 
-def test_the_rights_of_the_commands_are_told(aws: FakeAws, tmp_path: Path) -> None:
+def test_the_policy_of_operators_has_the_rights_of_the_commands(
+    aws: FakeAws, tmp_path: Path
+) -> None:
+    """tests/test_operator_rights.py tries them."""
     aws.objects["trails", "log/AWSLogs/111122223333/CloudTrail/eu-west-1/a"] = b""
     aws.add_dead_letter('{"year": 2024, "month": 3, "day": 1}')
     ledger = ("--ledger", str(tmp_path / "ledger"), "--no-wait", "--by-account")
     main(["backfill", "--stack", "rosetta", *RANGE, *ledger])
     main(["redrive", "--stack", "rosetta"])
-    main(["status", "--stack", "rosetta", *RANGE])
+    main(["status", "--stack", "rosetta", "--archived", *RANGE])
     services = {"DescribeStacks": "cloudformation", "GetObject": "s3", "ListObjectsV2": "s3"}
     used = {f"{services.get(name, 'sqs')}:{name.removesuffix('Batch')}" for name, _ in aws.done}
     used = used - {"s3:ListObjectsV2"} | {"s3:ListBucket"}  # the right has another name
-    told = re.findall(r"`(\w+:\w+)`", (ROOT / "docs/backfill.md").read_text())
-    assert used == set(told)
+    assert used < set(re.findall(r'"(\w+:\w+)"', (ROOT / "docs/policies/operate.json").read_text()))
+
+
+TRAIL = "log/AWSLogs/111122223333/CloudTrail/eu-west-1"
+
+
+def put_sources(aws: FakeAws, day: date, count: int, **listed: Any) -> None:
+    for number in range(count):
+        place = ("trails", f"{TRAIL}/{day:%Y/%m/%d}/{number}-{len(aws.objects)}")
+        aws.objects[place] = b""
+        aws.listed[place] = listed
+
+
+def test_a_backfill_tells_its_time_and_each_cost_before_it_sends(
+    aws: FakeAws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    million = 1_000_000_000  # bytes of a source here, so that GBs are seen
+    put_sources(aws, DAYS[0], 6, Size=million)
+    put_sources(aws, DAYS[2], 2, Size=million, StorageClass="GLACIER_IR")
+    put_sources(aws, DAYS[3], 1, Size=million, StorageClass="DEEP_ARCHIVE")
+    aws.parameters |= {"MemorySize": "1024", "Concurrency": "20", "SourceKmsKeyArn": "arn:x"}
+    command = ("backfill", "--stack", "rosetta", *RANGE, "--ledger", str(tmp_path / "l"))
+    assert main([*command, "--dry-run"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:8] == [
+        "4 days, by 3 of them: 12 sources, 12.0 GB",
+        "0 min to 0 min at 20 ms per GET",
+        "$0.08: $0.00 for functions, or up to $0.00 for the slowest; $0.00 for GETs from "
+        "DEEP_ARCHIVE (1); $0.08 for GETs from GLACIER_IR (3); $0.00 for GETs from STANDARD (8); "
+        "$0.00 for listings, claims and manifests",
+        "perhaps $0.00 for KMS, if the source bucket has no bucket key",
+        "perhaps $0.00 for a trail, if it logs reads of the source bucket",
+        "(AWS list prices of us-east-1 as of 2026-11-25; GuardDuty's S3 protection is paid for "
+        "besides)",
+        "archived sources, to restore before: 1",
+    ]
+    assert not aws.asked("SendMessageBatch")
+
+
+MILLION = Sources(1_000_000, by_class={"STANDARD": (1_000_000, 10**9)})
+
+
+@pytest.mark.parametrize(
+    ("storage", "figure"), [("STANDARD", 0.40), ("GLACIER_IR", 10.03), ("STANDARD_IA", 1.01)]
+)
+def test_the_charges_of_a_million_sources_are_those_of_the_document(
+    storage: str, figure: float
+) -> None:
+    day = replace(MILLION, by_class={storage: (1_000_000, 10**9)})
+    found = Estimate(1, {DAYS[0]: day}, 1, {"SourceKmsKeyArn": "arn:x"})
+    (get,) = (cost for what, cost in found.costs() if storage in what)
+    assert get == pytest.approx(figure)
+    assert [cost for _, cost in found.perhaps()] == pytest.approx([3.00, 1.00])
+    document = (ROOT / "docs/backfill.md").read_text()
+    for text in ("Standard | 0.40 |", "Glacier Instant Retrieval | 10.00 |", "KMS | 3.00 |"):
+        assert text in document
+    assert "Standard-IA | 1.00 |" in document
+    assert "CloudTrail | 1.00 |" in document
+
+
+def test_a_backfill_takes_as_long_as_its_largest_day_or_its_share_of_all() -> None:
+    parameters = {"Concurrency": "16", "MaximumConcurrency": "5"}
+    one = Estimate(1, {DAYS[0]: MILLION}, 1, parameters)
+    assert [*one.hours()] == pytest.approx([1250 / 3600, 4000 / 3600])
+    assert "a day of 1,000,000 sources may end with OUT_OF_TIME: see --by-account" in one.lines()
+    ten = Estimate(10, {DAYS[0]: MILLION}, 1, parameters)
+    assert ten.hours()[0] == pytest.approx(2 * one.hours()[0])
+    gigabyte_seconds = 1769 / 1024 * 10_000_000 * 0.00125
+    (functions, *_) = (cost for _, cost in ten.costs())
+    assert functions == pytest.approx(gigabyte_seconds * 0.0000133334)
+
+
+def test_a_backfill_that_may_not_list_the_sources_goes_on_without_an_estimate(
+    aws: FakeAws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.refuse["ListObjectsV2"] = Refused("AccessDenied", status=403)
+    ledger = ("--ledger", str(tmp_path / "ledger"), "--no-wait")
+    assert main(["backfill", "--stack", "rosetta", *RANGE, *ledger]) == 0
+    assert "no estimate: bucket trails: not allowed: give yourself s3:ListBucket" in (
+        capsys.readouterr().out
+    )
+    assert len(events(aws)) == 4
 
 
 MANIFEST = {"sources": 10, "bad": 1, "records": 20, "bytes": 300, "chunks": 1}
@@ -337,6 +423,55 @@ def test_status_tells_of_each_day_by_its_manifest(
     assert [each["counts"] and each["counts"]["records"] for each in days] == [20, None, None, 20]
     assert main([*command, "--destination", str(tmp_path), "--prefix", "day/"]) == 1
     assert capsys.readouterr().out == on_aws
+
+
+def test_status_tells_the_days_on_which_a_run_works_and_the_archived_ones(
+    aws: FakeAws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (done, body), (bad, bad_body) = manifests(DAYS[0]), manifests(DAYS[3], bad=2)
+    aws.objects |= {("chunks", done): body, ("chunks", bad): bad_body}
+    for day, expires in ((DAYS[1], "2999-01-01T00:00:00.000Z"), (DAYS[2], "2023-01-01T00:00:00Z")):
+        claim = {"run": "x", "expires": expires}
+        aws.objects["chunks", f"day/{day:%Y/%m/%d}/_claim.json"] = json.dumps(claim).encode()
+    for day in (DAYS[0], DAYS[2], DAYS[3]):  # the first is published without bad sources
+        put_sources(aws, day, 1)
+        put_sources(aws, day, 2, StorageClass="GLACIER")
+        restore = {"IsRestoreInProgress": True}
+        put_sources(aws, day, 1, StorageClass="DEEP_ARCHIVE", RestoreStatus=restore)
+        restored = {
+            "IsRestoreInProgress": False,
+            "RestoreExpiryDate": datetime(2999, 1, 1, tzinfo=UTC),
+        }
+        put_sources(aws, day, 1, StorageClass="GLACIER", RestoreStatus=restored)
+    export = tmp_path / "status.json"
+    command = ("status", "--stack", "rosetta", *RANGE)
+    assert main([*command, "--archived", "--export-json", str(export)]) == 1
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "bad    2024-01-02: 2 of 10",
+        "busy   2023-12-31: a run has claimed it until 2999-01-01T00:00:00.000Z",
+        "archived 2024-01-01: 3 sources, 1 being restored",
+        "archived 2024-01-02: 3 sources, 1 being restored",
+        "missing 2024-01-01",
+    ]
+    days = json.loads(export.read_text())["days"]
+    assert [each["archived"] for each in days] == [None, 0, 3, 3]
+    assert [each["busy_until"] is not None for each in days] == [False, True, False, False]
+    asked = aws.asked("ListObjectsV2")
+    assert all(each["OptionalObjectAttributes"] == ["RestoreStatus"] for each in asked[-3:])
+    aws.done.clear()
+    assert main([*command]) == 1  # without the flag it lists nothing
+    assert not aws.asked("ListObjectsV2")
+    copy = ("--destination", str(tmp_path), "--archived")
+    assert main(["status", *RANGE, *copy]) == 2
+
+
+@pytest.mark.parametrize(
+    "claim", ["", "[]", '{"expires": 1}', '{"expires": "2999-01-01T00:00:00"}']
+)
+def test_a_claim_that_is_none_makes_no_day_busy(aws: FakeAws, claim: str) -> None:
+    aws.objects["chunks", "day/2023/12/30/_claim.json"] = claim.encode()
+    (found,) = read_status(from_bucket(aws.clients(), "chunks"), "day/", DAYS[:1], [None])
+    assert found.busy_until is None
 
 
 def test_status_by_account_and_of_a_broken_manifest(

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -290,6 +291,56 @@ def test_a_kill_at_any_request_never_arms_the_next_deployment(
         number += 1
     assert number > 20
     assert marked == 2 * 3  # from the update to the publication, of each of two sandboxes
+
+
+def comparison_killed_at(aws: FakeAws, number: int, records: Path) -> bool:
+    """Whether a comparison makes that many requests. The process dies before the last one."""
+    answer, asked, lock = aws._answer, 0, threading.Lock()
+
+    def dying(service: str, model: Any, parameters: Mapping[str, Any]) -> Any:
+        nonlocal asked
+        with lock:  # puts come from several threads
+            asked += 1
+            if asked >= number:
+                raise Killed
+            return answer(service, model, parameters)
+
+    aws._answer = dying  # type: ignore[method-assign]
+    try:
+        compared(aws, records)
+    except Killed:
+        return True
+    finally:
+        aws._answer = answer  # type: ignore[method-assign]
+    return False
+
+
+def test_whatever_a_killed_comparison_leaves_the_next_one_removes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At any request to any service; the daily work's object and Athena's files stay."""
+    commit = {"commit": "a", "clean": True}
+    monkeypatch.setattr("harness.targets.aws.target.describe", lambda: commit)  # git takes long
+    kept = {("chunks", "day/2024/02/08/000001.ndjson.gz"), ("chunks", "day/_compare/sql/a")}
+    runs(aws := FakeAws(objects=dict.fromkeys(kept, b"1")))
+    before, number = snapshot(aws), 1
+    while comparison_killed_at(aws, number, tmp_path):
+        for function in aws.functions.values():  # what takes messages
+            assert function.aliases["live"] == "1"
+            assert "COMPARE_SANDBOX" not in function.at("live")["Environment"]["Variables"]
+        stack = read_stack(aws.clients(), "rosetta")
+        with aws_target(aws.clients(), stack, TEMPLATE, agreed, print, tmp_path):
+            pass
+        assert snapshot(aws) == before
+        assert not list(tmp_path.iterdir())
+        number += 1
+    seen = {name for name, _ in aws.done}
+    assert {"Invoke", "PutObject", "DeleteObjects", "PublishVersion", "DeleteFunction"} <= seen
+    assert number > 100
+
+
+def agreed(_: object) -> None:
+    """The cost is accepted."""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -1,79 +1,70 @@
-"""The rights of the functions, tried: each is used, and without it one request fails.
+"""The rights of the two roles, tried: each is used, and without it one request fails.
 
-CloudFormation makes the template's role in ministack, which then checks every signature and every
-right (``AUTH=true``). The built artefacts aggregate a day there with the credentials of that role.
-ministack is not AWS: it tells nothing about KMS, and answers 404 for a missing key in any case.
+CloudFormation makes the template's roles in ministack, which then checks every signature and every
+right (``AUTH=true``). The built artefacts aggregate a day there with the credentials of the
+functions' role. ministack is not AWS: it tells nothing about KMS, and answers 404 for a missing key
+in any case.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
 from conftest import CLIENT_IDS, EACH_CLIENT, built
+from deployment import scheduled_message
 from local_aws import REGION, LocalAws
+from rights import Session, granted, lacking, session_of
 from sam_transform import BUCKETS, transformed
 
 from harness.model import Artefact
+from harness.operate.ledger import Task
+from harness.operate.messages import task_of
 from harness.targets.local.sandbox import LocalSandbox
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-STACK, SESSION = "rosetta", "the-function"
+STACK = "rosetta"
 SOURCE, DESTINATION = BUCKETS["SourceBucket"], BUCKETS["DestinationBucket"]
 PREFIXES = {"SourcePrefix": "org/", "DestinationPrefix": "day/"}
 ROOT_PREFIX = "org/AWSLogs/"
 KEY = f"{ROOT_PREFIX}111122223333/CloudTrail/eu-central-1/2024/02/08/a.json"
 DAY = {"year": 2024, "month": 2, "day": 8}
 FOLDER = "day/2024/02/08/"
+SCHEDULE = "Scheduler::Schedule"
 #: The resources that need no code, of the kinds that rights are about.
-KINDS = ("IAM::Role", "SQS::Queue", "Logs::LogGroup")
+KINDS = ("IAM::Role", "SQS::Queue", "Logs::LogGroup", "Scheduler::ScheduleGroup", SCHEDULE)
+POLICIES = {"FunctionRole": "aggregate", "ScheduleRole": "queue-a-day"}
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """The role and the queue of a stack, and the credentials of a session of the role."""
+    """A stack with its queues, and sessions of its two roles."""
 
     aws: LocalAws
-    role: str
+    function: Session
     policy: Mapping[str, Any]
-    queue: str
-    credentials: Mapping[str, str]
+    scheduler: Session
+    schedule_policy: Mapping[str, Any]
+    ids: Mapping[str, str]
+
+    @property
+    def queue(self) -> str:
+        return self.ids["DayQueue"]
 
     def client(self, service: str) -> Any:
-        """A client with the rights of the role."""
-        return self.aws.client(
-            service,
-            aws_access_key_id=self.credentials["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.credentials["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=self.credentials["AWS_SESSION_TOKEN"],
-        )
-
-    def allow(self, policy: Mapping[str, Any]) -> None:
-        self.aws.client("iam").put_role_policy(
-            RoleName=self.role, PolicyName="aggregate", PolicyDocument=json.dumps(policy)
-        )
+        """A client with the rights of the functions' role."""
+        return self.function.client(service)
 
     def without(self, sid: str, action: str) -> None:
-        """Take one action away from the role."""
-        policy = deepcopy(dict(self.policy))
-        (statement,) = (each for each in policy["Statement"] if each["Sid"] == sid)
-        left = [each for each in listed(statement["Action"]) if each != action]
-        assert len(left) == len(listed(statement["Action"])) - 1
-        statement["Action"] = left
-        if not left:
-            policy["Statement"].remove(statement)
-        self.allow(policy)
-
-
-def listed(actions: str | list[str]) -> list[str]:
-    return [actions] if isinstance(actions, str) else actions
+        """Take one action away from the functions' role."""
+        self.function.allow(lacking(self.policy, sid, action))
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +89,7 @@ def deployed() -> Iterator[Deployed]:
             Capabilities=["CAPABILITY_IAM"],
             Parameters=[
                 {"ParameterKey": name, "ParameterValue": value}
-                for name, value in {**BUCKETS, **PREFIXES}.items()
+                for name, value in {**BUCKETS, **PREFIXES, "ActiveLanguage": "go"}.items()
             ],
         )
         cloudformation.get_waiter("stack_create_complete").wait(
@@ -108,28 +99,28 @@ def deployed() -> Iterator[Deployed]:
             each["LogicalResourceId"]: each["PhysicalResourceId"]
             for each in cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
         }
-        role = ids["FunctionRole"]
-        found = iam.get_role(RoleName=role)["Role"]
-        assert found["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {
-            "Service": "lambda.amazonaws.com"
+        policies = {
+            role: iam.get_role_policy(RoleName=ids[role], PolicyName=name)["PolicyDocument"]
+            for role, name in POLICIES.items()
         }
-        # Lambda assumes the role on AWS; here the test takes its place
-        trust = found["AssumeRolePolicyDocument"]
-        trust["Statement"][0]["Principal"] = {"AWS": found["Arn"].split(":")[4]}
-        iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
-        given = aws.client("sts").assume_role(RoleArn=found["Arn"], RoleSessionName=SESSION)
-        policy = iam.get_role_policy(RoleName=role, PolicyName="aggregate")["PolicyDocument"]
-        credentials = {
-            "AWS_ACCESS_KEY_ID": given["Credentials"]["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": given["Credentials"]["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": given["Credentials"]["SessionToken"],
+        trusted = {
+            role: iam.get_role(RoleName=ids[role])["Role"]["AssumeRolePolicyDocument"]["Statement"]
+            for role in POLICIES
         }
-        yield Deployed(aws, role, policy, ids["DayQueue"], credentials)
+        assert {role: each[0]["Principal"]["Service"] for role, each in trusted.items()} == {
+            "FunctionRole": "lambda.amazonaws.com",
+            "ScheduleRole": "scheduler.amazonaws.com",
+        }
+        function, scheduler = (session_of(aws, ids[role], name) for role, name in POLICIES.items())
+        yield Deployed(
+            aws, function, policies["FunctionRole"], scheduler, policies["ScheduleRole"], ids
+        )
 
 
 @pytest.fixture(autouse=True)
 def all_rights(deployed: Deployed) -> None:
-    deployed.allow(deployed.policy)
+    deployed.function.allow(deployed.policy)
+    deployed.scheduler.allow(deployed.schedule_policy)
 
 
 # ---- the functions ----
@@ -152,7 +143,7 @@ def function(request: pytest.FixtureRequest, deployed: Deployed) -> Iterator[Loc
     env = {
         "AWS_ENDPOINT_URL_S3": deployed.aws.env()["AWS_ENDPOINT_URL"],
         "AWS_REGION": REGION,
-        **deployed.credentials,
+        **deployed.function.credentials,
         "SRC_BUCKET": SOURCE,
         "SRC_PREFIX": PREFIXES["SourcePrefix"],
         "DST_BUCKET": DESTINATION,
@@ -249,13 +240,48 @@ def test_lambda_may_take_messages_and_write_logs_and_needs_each_right(deployed: 
 
 
 def test_every_granted_action_was_tried(deployed: Deployed) -> None:
-    granted = {
-        (each["Sid"], action)
-        for each in deployed.policy["Statement"]
-        for action in listed(each["Action"])
-    }
     tried = {*NEEDED_BY_A_RUN, *NEEDED_BY_LAMBDA, ("WriteDestination", "s3:DeleteObject")}
-    assert granted == tried
+    assert granted(deployed.policy) == tried
+
+
+# ---- the request of the schedule ----
+
+
+def may_send(deployed: Deployed, **request: str) -> bool:
+    return not is_denied(
+        lambda each: each.scheduler.client("sqs").send_message(**request), deployed
+    )
+
+
+def test_the_schedule_may_queue_a_day_or_a_dead_letter_and_needs_each_right(
+    deployed: Deployed,
+) -> None:
+    """ministack fires no schedule whose target is a request of AWS's API, such as this one. So the
+    test makes the request that the deployed schedule names, with the rights of its role.
+    """
+    scheduler, group = deployed.aws.client("scheduler"), deployed.ids["ScheduleGroup"]
+    (listed_one,) = scheduler.list_schedules(GroupName=group)["Schedules"]
+    schedule = scheduler.get_schedule(Name=listed_one["Name"], GroupName=group)
+    assert schedule["State"] == "ENABLED"
+    role = schedule["Target"]["RoleArn"].split("/")[-1]
+    assert role == deployed.ids["ScheduleRole"]
+    (statement,) = deployed.schedule_policy["Statement"]
+    assert granted(deployed.schedule_policy) == {("SendDay", "sqs:SendMessage")}
+
+    day = scheduled_message(schedule, "2024-02-09T02:30:00Z")
+    letter = {"QueueUrl": deployed.ids["ScheduleDeadLetterQueue"], "MessageBody": "{}"}
+    requests = {"day": day, "letter": letter}
+    assert [may_send(deployed, **each) for each in requests.values()] == [True, True]
+    answer = deployed.aws.client("sqs").receive_message(QueueUrl=deployed.queue)
+    (message,) = answer["Messages"]
+    assert task_of(message["Body"]) == Task(date(2024, 2, 8))
+    for taken, needing in zip(statement["Resource"], requests, strict=True):
+        left = [each for each in statement["Resource"] if each != taken]
+        less = {**statement, "Resource": left}
+        deployed.scheduler.allow({**deployed.schedule_policy, "Statement": [less]})
+        day["MessageDeduplicationId"] += "again"
+        denied = [name for name, each in requests.items() if not may_send(deployed, **each)]
+        assert denied == [needing]
 
 
 # ---- requests that nobody needs ----

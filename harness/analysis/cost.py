@@ -116,6 +116,22 @@ def s3_price(operation: str) -> float:
     return float(_prices()["s3"][operation])
 
 
+def read_price(storage_class: str) -> tuple[float, float]:
+    """US dollars for a GET from a storage class of S3, and for each GB that it reads."""
+    prices = _prices()["s3"]["read"].get(storage_class, {})
+    return float(prices.get("get", s3_price("get"))), float(prices.get("gb", 0.0))
+
+
+def decrypt_price() -> float:
+    """US dollars for a Decrypt of KMS."""
+    return float(_prices()["kms"]["decrypt"])
+
+
+def data_event_price() -> float:
+    """US dollars for a data event of CloudTrail."""
+    return float(_prices()["cloudtrail"]["data_event"])
+
+
 def athena_cost(read_bytes: float) -> float:
     """US dollars for a query of Athena that reads so much, without its requests to S3."""
     prices = _prices()["athena"]

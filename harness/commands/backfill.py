@@ -12,7 +12,12 @@ from harness.commands.exits import DIFFERENT, OK
 from harness.model import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
     from harness.commands.arguments import Commands
+    from harness.targets.aws.session import Clients
+    from harness.targets.aws.stack import Stack
     from harness.targets.interface import Target
 
 _HOURS_PER_DAY = 24
@@ -23,8 +28,9 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "backfill",
         help="queue days of the past for a deployed stack",
-        description="Send one message for each day of a range to the queue of a deployed stack, "
-        "and wait until all are done. A second call continues after an interruption.",
+        description="Estimate time and cost, send one message for each day of a range to the "
+        "queue of a deployed stack, and wait until all are done. A second call continues after an "
+        "interruption. With --dry-run it only estimates.",
     )
     parser.add_argument(
         "--by-account", action="store_true", help="send a message per account and day"
@@ -84,6 +90,8 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
         f"{len(tasks):,} messages, {len(tasks) - len(left):,} of them sent before by "
         f"{ledger.file}; at most {most:,} in the queue, {concurrency:,} at a time"
     )
+    if left:
+        print(*_estimated(clients, stack, sorted({task.day for task in left})), sep="\n")
     if arguments.dry_run:
         print(*left, sep="\n")
         return OK
@@ -101,3 +109,16 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
             f"python -m harness redrive --stack {stack.name}"
         )
     return DIFFERENT if failed else OK
+
+
+def _estimated(clients: Clients, stack: Stack, days: Sequence[date]) -> list[str]:
+    """The lines of the estimate. A backfill without one is better than none."""
+    from harness.model import HarnessError
+    from harness.operate.backfill_estimate import estimate
+    from harness.operate.sources import source_counter
+
+    try:
+        found = estimate(days, source_counter(clients, stack), stack.parameters)
+    except HarnessError as error:
+        return [f"no estimate: {error}"]
+    return [*found.lines()]

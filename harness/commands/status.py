@@ -19,11 +19,16 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "status",
         help="list the days that are published",
-        description="Read the manifest of each day of a range, and list the days as published, "
-        "missing or broken. Name a deployed stack, or a folder.",
+        description="Read the manifest and the claim of each day of a range, and list the days as "
+        "published, busy, missing or broken. Name a deployed stack, or a folder.",
     )
     add_copy(parser)
     parser.add_argument("--by-account", action="store_true", help="print a line for each account")
+    parser.add_argument(
+        "--archived",
+        action="store_true",
+        help="count archived sources of days that are missing or have bad sources; it lists them",
+    )
     add_export(parser)
     add_stack(parser, required=False)
     add_range(parser)
@@ -31,22 +36,32 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace, _: Target) -> int:
-    """Exit code 0: all days are published; 1: a day is missing or broken."""
+    """Exit code 0: all days are published; 1: a day is not."""
     with reserved([arguments.export_json]):
         return _status(arguments)
 
 
 def _status(arguments: argparse.Namespace) -> int:
     from harness.operate.backfill import days_between, list_accounts
-    from harness.operate.status import describe, from_bucket, from_folder, read_status
+    from harness.operate.sources import source_counter
+    from harness.operate.status import (
+        describe,
+        from_bucket,
+        from_folder,
+        read_status,
+        with_archived,
+    )
     from harness.targets.aws.session import open_clients
     from harness.targets.aws.stack import read_stack
 
     days = days_between(*range_of(arguments))
     accounts: list[str | None] = [None]
+    counter = None
     if arguments.destination is not None:
         if arguments.stack is not None:
             raise UsageError("--destination and --stack exclude each other: name one of them")
+        if arguments.archived:
+            raise UsageError("--archived needs --stack: a copy has no sources")
         if not arguments.destination.is_dir():
             raise UsageError(f"{arguments.destination} is not a folder")
         read, prefix = from_folder(arguments.destination), arguments.prefix
@@ -61,9 +76,13 @@ def _status(arguments: argparse.Namespace) -> int:
         prefix = stack.outputs.get("DestinationPrefix", "")
         if arguments.by_account:
             accounts = [*list_accounts(clients, stack)]
+        if arguments.archived:
+            counter = source_counter(clients, stack)
     else:
         raise UsageError("status needs --stack NAME or --destination DIR")
     found = read_status(read, prefix, days, accounts)
+    if counter is not None:
+        found = with_archived(found, counter)
     print(*describe(found), sep="\n")
     exported = {"schema": 1, "days": [each.to_json() for each in found]}
     file = arguments.export_json

@@ -40,8 +40,11 @@ class TrailFinder:
 
     def regions(self, accounts: Sequence[str]) -> list[str]:
         """The regions in which these accounts have a trail."""
-        trails = [f"{self._root}{each}/CloudTrail/" for each in accounts]
-        return sorted({_name(each) for each in self._below(trails)})
+        return sorted({_name(each) for each in self.region_folders(accounts)})
+
+    def region_folders(self, accounts: Sequence[str]) -> list[str]:
+        """The folder of each region of these accounts: its days lie below."""
+        return self._below([f"{self._root}{each}/CloudTrail/" for each in accounts])
 
     def _below(self, folders: Sequence[str]) -> list[str]:
         with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from harness.targets.aws.session import S3_AT_ONCE, Clients, explained
 from harness.targets.aws.stack import Stack
 
 _MOST_WAITING = 1000
+_STAMP = "%Y%m%dT%H%M%SZ"
+_RUN = re.compile(r"\d{8}T\d{6}Z/")
 
 
 class FixtureStore:
@@ -78,6 +82,20 @@ class FixtureStore:
         """Delete both folders."""
         self._delete(self._prefix)
 
+    def remove_others(self, place: str) -> bool:
+        """Delete the folders of killed comparisons below ``place``, and tell whether there were
+        any. A stack has one comparison at a time.
+        """
+        with explained("s3:ListBucket", f"bucket {self._bucket}"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=place, Delimiter="/"
+            )
+            folders = [each["Prefix"] for page in pages for each in page.get("CommonPrefixes", ())]
+        left = [each for each in folders if _RUN.fullmatch(each.removeprefix(place))]
+        for each in left:
+            self._delete(each)
+        return bool(left)
+
     def _settle(self) -> None:
         waiting, self._waiting = self._waiting, []
         for each in waiting:
@@ -108,12 +126,15 @@ class FixtureStore:
 
 @contextmanager
 def fixture_store(
-    clients: Clients, stack: Stack, run: str, progress: Callable[[str], None]
+    clients: Clients, stack: Stack, progress: Callable[[str], None]
 ) -> Iterator[FixtureStore]:
     """A store below the prefix that the stack names. Leaving the context deletes its objects."""
     bucket, prefix = stack.output("FixtureBucket"), stack.output("FixturePrefix")
+    run = datetime.now(UTC).strftime(_STAMP)
     with ThreadPoolExecutor(S3_AT_ONCE) as pool:
         store = FixtureStore(clients, bucket, f"{prefix}{run}/", pool)
+        if store.remove_others(prefix):
+            progress("the objects of a killed comparison are deleted")
         try:
             yield store
         finally:

@@ -96,6 +96,8 @@ def explained(action: str, thing: str) -> Iterator[None]:
     except EndpointConnectionError as error:
         raise NotReady(f"{error}: check the network and the name of the region") from error
     except WaiterError as error:
+        if "Error" in (answer := error.last_response):  # a request of the waiter was refused
+            raise _explain(ClientError(answer, action), action, thing) from error
         raise HarnessError(f"{thing} did not become ready: {error}") from error
     except BotoCoreError as error:
         raise HarnessError(f"{thing}: {error}") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.model import LAMBDA, Artefact, Implementation, NotReady, UsageError
@@ -47,8 +46,7 @@ def aws_target(
         }
         functions = [each.implementation for each in deployed.values()]
         agree(functions)
-        run = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        with fixture_store(clients, stack, run, progress) as store:
+        with fixture_store(clients, stack, progress) as store:
             yield _target_on(functions, deployed, keeper, store, stack)
 
 

@@ -1,0 +1,128 @@
+"""The time and the cost of a backfill, estimated from the listings of some of its days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from harness.analysis.cost import (
+    data_event_price,
+    decrypt_price,
+    gb_second_prices,
+    price_list,
+    read_price,
+    request_price,
+    s3_price,
+)
+from harness.operate.sources import SourceCounter, Sources
+
+_GB = 1e9
+_KEYS_PER_PAGE = 1000
+#: Assumptions. The first is a real S3's wait for a GET; the second is over twice the slowest row of
+#: README.md, for a function that computes longer than it waits.
+_S_PER_GET = 0.02
+_SLOWEST_S_PER_SOURCE = 0.004
+_PUTS_OF_A_RUN = 2  # claim and manifest; chunks are some hundred in a million sources
+_LONGEST_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """US dollars and hours, by the parameters of a stack. ``folders`` is the number of regions of
+    all trails.
+    """
+
+    days: int
+    sampled: Mapping[date, Sources]
+    folders: int
+    parameters: Mapping[str, str]
+
+    @property
+    def scale(self) -> float:
+        return self.days / len(self.sampled)
+
+    @property
+    def sources(self) -> float:
+        return self.scale * sum(each.count for each in self.sampled.values())
+
+    @property
+    def archived(self) -> float:
+        return self.scale * sum(each.archived for each in self.sampled.values())
+
+    def seconds_per_source(self) -> tuple[float, float]:
+        fastest = _S_PER_GET / self._number("Concurrency", 16)
+        return fastest, max(fastest, _SLOWEST_S_PER_SOURCE)
+
+    def hours(self) -> tuple[float, float]:
+        """A day is the smallest unit of work, so it is never faster than its largest day."""
+        largest = max(each.count for each in self.sampled.values())
+        at_a_time = min(self._number("MaximumConcurrency", 2), self.days)
+        fastest, slowest = (
+            max(self.sources / at_a_time, largest) * each / 3600
+            for each in self.seconds_per_source()
+        )
+        return fastest, slowest
+
+    def costs(self) -> Iterator[tuple[str, float]]:
+        """What is surely paid for."""
+        gigabytes = self._number("MemorySize", 1769) / 1024
+        second = gigabytes * gb_second_prices()[self.parameters.get("Architecture", "arm64")]
+        fastest, slowest = (self.sources * each * second for each in self.seconds_per_source())
+        yield f"functions, or up to ${slowest:,.2f} for the slowest", fastest
+        for storage in sorted({name for each in self.sampled.values() for name in each.by_class}):
+            count, size = (
+                self.scale * sum(each.by_class.get(storage, (0, 0))[i] for each in self._days())
+                for i in (0, 1)
+            )
+            get, gigabyte = read_price(storage)
+            yield f"GETs from {storage} ({count:,.0f})", count * get + size / _GB * gigabyte
+        pages = self.days * self.folders + self.sources / _KEYS_PER_PAGE
+        other = (pages + self.days * _PUTS_OF_A_RUN) * s3_price("put")
+        yield "listings, claims and manifests", other + self.days * request_price()
+
+    def perhaps(self) -> Iterator[tuple[str, float]]:
+        """What depends on settings that the stack does not know."""
+        if self.parameters.get("SourceKmsKeyArn"):
+            yield "KMS, if the source bucket has no bucket key", self.sources * decrypt_price()
+        yield "a trail, if it logs reads of the source bucket", self.sources * data_event_price()
+
+    def lines(self) -> Iterator[str]:
+        some = "" if len(self.sampled) == self.days else f", by {len(self.sampled)} of them"
+        size = self.scale * sum(each.bytes for each in self._days())
+        yield f"{self.days:,} days{some}: {self.sources:,.0f} sources, {size / _GB:,.1f} GB"
+        fastest, slowest = self.hours()
+        yield f"{_time(fastest)} to {_time(slowest)} at {_S_PER_GET * 1000:.0f} ms per GET"
+        costs = list(self.costs())
+        yield f"${sum(each for _, each in costs):,.2f}: " + "; ".join(map(_priced, costs))
+        for each in self.perhaps():
+            yield f"perhaps {_priced(each)}"
+        yield f"({price_list()}; GuardDuty's S3 protection is paid for besides)"
+        largest = max(each.count for each in self.sampled.values())
+        if largest * self.seconds_per_source()[1] > _LONGEST_S:
+            yield f"a day of {largest:,} sources may end with OUT_OF_TIME: see --by-account"
+        if self.archived:
+            yield f"archived sources, to restore before: {self.archived:,.0f}"
+
+    def _number(self, parameter: str, default: int) -> int:
+        return int(self.parameters.get(parameter, default))
+
+    def _days(self) -> Sequence[Sources]:
+        return [*self.sampled.values()]
+
+
+def estimate(
+    days: Sequence[date], counter: SourceCounter, parameters: Mapping[str, str]
+) -> Estimate:
+    """Lists the sources of the first, the middle and the last day."""
+    chosen = sorted({days[0], days[len(days) // 2], days[-1]})
+    sampled = {day: counter.of(day) for day in chosen}
+    return Estimate(len(days), sampled, counter.folders, parameters)
+
+
+def _priced(each: tuple[str, float]) -> str:
+    return f"${each[1]:,.2f} for {each[0]}"
+
+
+def _time(hours: float) -> str:
+    return f"{hours:,.1f} h" if hours >= 1 else f"{hours * 60:,.0f} min"
