@@ -202,7 +202,7 @@ class Throttled:
 
 
 @pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def random_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that were asked for; none is made."""
     asked: list[float] = []
     sleep = asyncio.sleep
@@ -212,8 +212,23 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         await sleep(0)
 
     monkeypatch.setattr(asyncio, "sleep", note)
-    monkeypatch.setattr(random, "uniform", lambda _, most: most)
     return asked
+
+
+@pytest.fixture
+def pauses(random_pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The same without their random factor."""
+    monkeypatch.setattr(random.SystemRandom, "uniform", lambda _, _least, most: most)
+    return random_pauses
+
+
+def test_sandboxes_of_one_snapshot_pause_differently(random_pauses: list[float]) -> None:
+    for _ in range(2):
+        random.seed(1)  # the state that a restore from a snapshot brings back
+        with_attempts(lambda attempts: attempts.run("get", "key", Throttled(4)))
+    first, second = random_pauses[:4], random_pauses[4:]
+    assert all(0.5 * most <= each <= most for each, most in zip(first, [1, 2, 4, 4], strict=True))
+    assert first != second
 
 
 def test_slow_down_is_not_counted_and_has_its_own_pauses(pauses: list[float]) -> None:

@@ -117,7 +117,7 @@ class Attempts:
                     else:
                         delay_s = _FIRST_DELAY_S * 2**failed
                         failed += 1
-                    delay_s *= random.uniform(0.5, 1)
+                    delay_s *= random.SystemRandom().uniform(0.5, 1)  # not of a snapshot's state
                     too_late = failure.is_slow_down and self._is_after_the_end(delay_s)
                     if failed == _ATTEMPTS or not failure.again or too_late:
                         code = f" ({failure.code})" if failure.code else ""

@@ -2,10 +2,10 @@
 // Holds no state: the run's Work has the permits.
 package rosetta;
 
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Supplier;
 import rosetta.concurrency.Work;
 import rosetta.s3.FailedAttempt;
@@ -21,6 +21,8 @@ record Attempts(Store client, Work work, Journal journal, Journal.Phase phase) i
   private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
   private static final Duration FIRST_SLOW_PAUSE = Duration.ofSeconds(1);
   private static final int MAX_SLOW_DOUBLINGS = 2;
+  // of the system: sandboxes restored from one snapshot would share another generator's state
+  private static final SecureRandom RANDOM = new SecureRandom();
 
   /** A line of the log (O2). */
   private record Retry(String operation, String key, int attempt, String cause) {}
@@ -133,7 +135,7 @@ record Attempts(Store client, Work work, Journal journal, Journal.Phase phase) i
   }
 
   private static Duration pause(Duration first, int doublings) {
-    double share = ThreadLocalRandom.current().nextDouble(0.5, 1);
+    double share = RANDOM.nextDouble(0.5, 1);
     return Duration.ofNanos((long) ((first.toNanos() << doublings) * share));
   }
 }
