@@ -163,6 +163,7 @@ def _local_target(template: Path | None) -> Target:
     from harness.build.sam_build import build
     from harness.build.template import TEMPLATE, load_implementations
     from harness.compare.companions import prepare, sandbox
+    from harness.compare.starts import train
     from harness.targets.environment import describe
     from harness.targets.interface import Target
     from harness.targets.local.cgroup_probe import may_limit
@@ -183,4 +184,5 @@ def _local_target(template: Path | None) -> Target:
         place,
         may_limit,
         prepare,
+        train,
     )

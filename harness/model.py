@@ -114,7 +114,8 @@ class Artefact:
     """The build of one implementation by ``sam build``, or a companion, which has no package.
 
     ``own`` is ``None`` if it is unknown. ``runtime_version`` is the version of the program that
-    runs the artefact here, such as ``24.11.1``.
+    runs the artefact here, such as ``24.11.1``. ``aot`` is the folder of its AOT cache; then the
+    sizes contain the cache.
     """
 
     implementation: Implementation
@@ -123,6 +124,7 @@ class Artefact:
     unzipped_bytes: int | None
     own: Own | None = None
     runtime_version: str | None = None
+    aot: Path | None = None
 
     def with_client(self, client: str) -> Artefact:
         """The same package for another client."""
@@ -177,7 +179,8 @@ class Invocation:
     which ``peak_rss_bytes`` belongs. ``throttled_ms`` is the time for which the CPU quota stopped
     the function, summed over cores; it is ``None`` without limits. Only AWS reports ``restore_ms``
     (from a snapshot, in place of an init) and ``billed_ms``. ``publish_ms`` is the time until the
-    version of a cold invocation was ready.
+    version of a cold invocation was ready. ``after_restore_ms`` is the time of the hooks after the
+    restore of a primed sandbox; its init came before, and no caller waited for it.
     """
 
     result: object | None
@@ -195,6 +198,7 @@ class Invocation:
     restore_ms: float | None = None
     billed_ms: float | None = None
     publish_ms: float | None = None
+    after_restore_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +222,14 @@ class Enforcement:
     swap_off: bool | None = None
     throttle_init: bool = False
     quota_delay_ms: float | None = None
+
+
+class Start(StrEnum):
+    """The way in which a sandbox of this machine starts."""
+
+    ZIP = "zip"  # as Lambda starts a zip without SnapStart
+    AOT = "AOT"  # with an AOT cache of the JVM, which only a container image should hold
+    PRIMED = "primed"  # from the state at a snapshot, as SnapStart does
 
 
 class SampleKind(StrEnum):
@@ -250,11 +262,16 @@ class Sample:
     restore_ms: float | None = None
     billed_ms: float | None = None
     publish_ms: float | None = None
+    after_restore_ms: float | None = None
 
     @property
     def first_ms(self) -> float | None:
-        """The wait of the first caller: init, or restore from a snapshot, and duration."""
-        begun_ms = self.init_ms if self.restore_ms is None else self.restore_ms
+        """The wait of the first caller: init, or restore from a snapshot, and duration.
+
+        Of the restore of a primed sandbox only the hooks after it are known.
+        """
+        begun = (self.restore_ms, self.after_restore_ms, self.init_ms)
+        begun_ms = next((each for each in begun if each is not None), None)
         if begun_ms is None or self.duration_ms is None:
             return None
         return begun_ms + self.duration_ms
@@ -294,6 +311,7 @@ class Variant:
     concurrency: int | None = None
     s3_latency: str | None = None
     snap_start: bool | None = None
+    start: Start | None = None
 
     def __str__(self) -> str:
         parts = (
@@ -301,6 +319,7 @@ class Variant:
             None if self.concurrency is None else f"c={self.concurrency}",
             None if self.s3_latency is None else f"+{self.s3_latency}",
             {None: None, True: "SnapStart", False: "no SnapStart"}[self.snap_start],
+            self.start,
         )
         return " ".join(part for part in parts if part)
 

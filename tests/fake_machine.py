@@ -11,7 +11,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.fixtures.sources import inflate, read_records
-from harness.model import Artefact, Enforcement, Finding, Implementation, Invocation, NotReady, Role
+from harness.model import (
+    Artefact,
+    Enforcement,
+    Finding,
+    Implementation,
+    Invocation,
+    NotReady,
+    Role,
+    Start,
+)
 from harness.targets.interface import Limits, Placement, Target
 from harness.targets.local.latency import delayed
 
@@ -150,6 +159,7 @@ class FakeMachine:
         cores: frozenset[int] | None = None,
         reset_peak: bool = False,
         snap_start: bool | None = None,
+        start: Start | None = None,
     ) -> Iterator[FakeSandbox]:
         language = artefact.implementation.language
         self.done.append(f"start {language}")

@@ -29,9 +29,11 @@ from harness.model import (
     Implementation,
     NotReady,
     SampleKind,
+    Start,
     UsageError,
     VerdictKind,
 )
+from harness.report.start_tables import snap_start_cost_table, starts_table
 from harness.targets.aws.deployed import read_deployed
 from harness.targets.aws.report_line import ReportLine, read_report
 from harness.targets.aws.session import Clients
@@ -184,6 +186,26 @@ def test_a_sweep_of_snap_start_is_for_the_runtimes_that_have_it(
     assert (cold.init_ms, cold.restore_ms, cold.first_ms) == (None, 210.5, 330.75)
     applied = {each["SnapStart"]["ApplyOn"] for each in aws.asked("UpdateFunctionConfiguration")}
     assert applied == {"None", "PublishedVersions"}
+
+
+def test_a_sweep_of_snap_start_has_the_table_of_starts(aws: FakeAws, tmp_path: Path) -> None:
+    runs(aws, restore=210.5, billed_restore=211)
+    found = compared(
+        aws, tmp_path, languages=("python", "java"), snap_start=(False, True), again=False
+    )
+    names = ["python sdk no SnapStart", "java sdk no SnapStart"]
+    names += ["python sdk SnapStart", "java sdk SnapStart"]
+    table = starts_table(found)
+    assert [each[0] for each in table.rows] == names
+    assert table.rows[3][1:7] == ("-", "210", "-", "331", "-", "120")
+    python, java = snap_start_cost_table(found).rows
+    assert (python[0], java[0]) == (names[2], names[3])
+    assert (python[2], java[2]) == ("0.2415", "0.0000")  # 1,769 MB by 0.0001397998, by a thousand
+
+
+def test_a_deployed_function_has_no_start_of_this_machine(aws: FakeAws, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="on AWS use --snap-start off,on"):
+        compared(aws, tmp_path, starts=(Start.AOT,))
 
 
 @pytest.mark.parametrize("at", ["verify", "warm"])

@@ -199,6 +199,7 @@ SAMPLE = {
     "restore_ms": NUMBER,
     "billed_ms": NUMBER,
     "publish_ms": NUMBER,
+    "after_restore_ms": NUMBER,
     "emulator": closed(
         ["object", "null"],
         {
@@ -244,6 +245,7 @@ RESULT = {
             "concurrency": INTEGER,
             "s3_latency": {"type": ["string", "null"]},
             "snap_start": {"type": ["boolean", "null"]},
+            "start": {"enum": ["zip", "AOT", "primed", None]},
         },
     ),
     "enforcement": closed(
@@ -334,6 +336,7 @@ def test_the_export_keeps_raw_samples_and_nulls() -> None:
         "restore_ms": None,
         "billed_ms": None,
         "publish_ms": None,
+        "after_restore_ms": None,
     }
     assert python["samples"][0]["emulator"]["max_memory_mb"] == 1769
     assert python["reason"] is None

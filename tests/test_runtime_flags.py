@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.model import Implementation, UsageError
+from harness.model import Implementation, Start, UsageError
 from harness.targets.local import runtime_flags
 from harness.targets.local.runtimes import runtime_environment
 
@@ -23,7 +23,17 @@ def test_java_gets_its_heap_its_collector_its_compiler_and_two_processors() -> N
         "-XX:TieredStopAtLevel=1",
         "-Xmx1503m",
         "-XX:ActiveProcessorCount=2",
+        "-Dorg.crac.Core.Compat=com.amazonaws.services.lambda.crac",
     ]
+
+
+def test_a_primed_java_has_the_compilers_of_the_jvm() -> None:
+    plain, aot, primed = (
+        [each.text for each in runtime_flags.flags("java25", 1769, start)]
+        for start in (Start.ZIP, Start.AOT, Start.PRIMED)
+    )
+    assert plain == aot == texts("java25", 1769)
+    assert primed == [each for each in plain if each != "-XX:TieredStopAtLevel=1"]
 
 
 @pytest.mark.parametrize("memory_mb", [128, 129, 1769, 3001, 10_239, 10_240])

@@ -69,6 +69,7 @@ def test_every_combination_is_a_row(tmp_path: Path) -> None:
         "concurrency": 4,
         "s3_latency": "20ms+-5ms",
         "snap_start": None,
+        "start": None,
     }
     kinds = [[sample["kind"] for sample in row["samples"]] for row in rows]
     assert kinds == [["warm", "rerun"]] * 4 + [["warm", "rerun", "half"]] * 4

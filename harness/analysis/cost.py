@@ -22,6 +22,7 @@ ARCHITECTURES = ("arm64", "x86_64")
 _PRICES = Path(__file__).with_name("prices.toml")
 _LONGEST_MS = 900_000  # Lambda's time-out
 _KEYS_PER_PAGE = 1000
+_MONTH_S = 730 * 3600  # the hours of a month in AWS's own calculators
 _MILLION = 1_000_000
 
 
@@ -102,13 +103,34 @@ def request_price() -> float:
     return float(_prices()["lambda"]["request"])
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotPrices:
+    """US dollars for each GB of a snapshot: for a month, for the least time that is billed, and for
+    a restore.
+    """
+
+    month: float
+    least: float
+    restore: float
+
+
+def snapshot_prices(runtime: str) -> SnapshotPrices:
+    """The prices of snapshots of a runtime such as ``java25``; Java's are free of charge."""
+    prices = _prices()["lambda"]["snapshot"]
+    if runtime.startswith(prices["free_of_charge"]):
+        return SnapshotPrices(0.0, 0.0, 0.0)
+    second = float(prices["cached_gb_second"])
+    return SnapshotPrices(
+        second * _MONTH_S, second * int(prices["least_seconds"]), float(prices["restored_gb"])
+    )
+
+
 def snapshot_price() -> float:
     """US dollars for each GB of a version with a snapshot of Python that is used once, at once
     deleted, and billed for the least time.
     """
-    prices = _prices()["lambda"]["snapshot"]
-    cached = float(prices["cached_gb_second"]) * int(prices["least_seconds"])
-    return cached + float(prices["restored_gb"])
+    prices = snapshot_prices("python")
+    return prices.least + prices.restore
 
 
 def s3_price(operation: str) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from harness.analysis.intervals import (
@@ -127,9 +127,14 @@ def ranking(comparison: Comparison) -> Ranking:
 
 
 def to_floor(comparison: Comparison) -> dict[str, ToFloor]:
-    """name -> its ratios, for each row whose variant has a measured floor."""
+    """name -> its ratios, for each row whose variant has a measured floor.
+
+    The floor is measured with one of the starts, and stands for all of them.
+    """
     floors = {
-        row.variant: by_round(row.samples) for row in comparison.rows if row.role is Role.FLOOR
+        replace(row.variant, start=None): by_round(row.samples)
+        for row in comparison.rows
+        if row.role is Role.FLOOR
     }
     return {
         row.name: ToFloor(
@@ -137,7 +142,9 @@ def to_floor(comparison: Comparison) -> dict[str, ToFloor]:
             ratio_of_medians(_first(row.samples), list(floor.values())),
         )
         for row in comparison.rows
-        if row.role is not Role.FLOOR and row.samples and (floor := floors.get(row.variant))
+        if row.role is not Role.FLOOR
+        and row.samples
+        and (floor := floors.get(replace(row.variant, start=None)))
     }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from harness.model import UsageError
+from harness.model import Start, UsageError
 
 if TYPE_CHECKING:
     from harness.targets.interface import Latency
@@ -157,6 +157,13 @@ def switches(text: str) -> tuple[bool, ...]:
     if unknown := [each for each in text.split(",") if each not in switches]:
         raise argparse.ArgumentTypeError(f"{unknown[0]} is neither on nor off")
     return tuple(switches[each] for each in text.split(","))
+
+
+def starts(text: str) -> tuple[Start, ...]:
+    known = {each.lower(): each for each in Start}
+    if unknown := [each for each in text.split(",") if each not in known]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]} is no start: choose of {', '.join(known)}")
+    return tuple(known[each] for each in text.split(","))
 
 
 def positives(text: str) -> tuple[int, ...]:

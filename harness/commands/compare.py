@@ -23,6 +23,7 @@ from harness.commands.arguments import (
     positive,
     positives,
     slowdown,
+    starts,
     switches,
 )
 from harness.commands.exits import DIFFERENT, INTERRUPTED, NOT_READY, OK, complain
@@ -153,6 +154,15 @@ def _add_sweeps(group: Group) -> None:
         default=(),
         metavar="0ms,20ms+-5ms",
         help="delays that are added to every answer of S3",
+    )
+
+    group.add_argument(
+        "--start",
+        type=starts,
+        default=(),
+        metavar="zip,aot,primed",
+        help="plain starts, starts with an AOT cache (Java), and starts as SnapStart's, from "
+        "primed and frozen processes (Java, Python)",
     )
 
 
@@ -292,6 +302,7 @@ def _request(arguments: argparse.Namespace) -> Request:
         concurrency=arguments.concurrency,
         s3_latency=arguments.s3_latency,
         snap_start=arguments.snap_start,
+        starts=arguments.start,
         on_aws=arguments.target == "aws",
         once=arguments.once,
     )

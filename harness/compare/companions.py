@@ -12,11 +12,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.model import Artefact, Implementation, NotReady, Role
+from harness.model import Artefact, Implementation, NotReady, Role, Start
 from harness.operate.day_sql import select_for
 from harness.targets.interface import Sandbox
 from harness.targets.local.runtimes import runtime_command, runtime_version
 from harness.targets.local.sandbox import LocalSandbox
+from harness.targets.local.starts.aot_cache import AotSandbox
+from harness.targets.local.starts.primed import PrimedSandbox
 from harness.targets.local.trino_server import JDK
 from harness.terminal import Progress
 from harness.toolchain import programs, tools
@@ -90,8 +92,17 @@ def _prepare_trino(progress: Progress) -> str:
     return main.stem.rpartition("-")[2]
 
 
-def sandbox(artefact: Artefact, *arguments: Any, **more: Any) -> AbstractContextManager[Sandbox]:
-    """The sandbox of a function or of a companion; it takes the arguments of ``LocalSandbox``."""
+def sandbox(
+    artefact: Artefact, *arguments: Any, start: Start | None = None, **more: Any
+) -> AbstractContextManager[Sandbox]:
+    """The sandbox of a function or of a companion; it takes the arguments of ``LocalSandbox``.
+
+    A companion has no start but its own.
+    """
+    if artefact.implementation.role is Role.LANGUAGE:
+        kinds: Mapping[Start | None, type[LocalSandbox]]
+        kinds = {Start.AOT: AotSandbox, Start.PRIMED: PrimedSandbox}
+        return kinds.get(start, LocalSandbox)(artefact, *arguments, **more)
     if artefact.implementation.runtime != TRINO.runtime:
         return LocalSandbox(artefact, *arguments, **more)
     # imported here, because its clients take longer than a command's help

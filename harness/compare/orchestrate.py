@@ -23,6 +23,7 @@ from harness.compare.schedule import (
     run_plan,
 )
 from harness.compare.staged_day import ArtefactCandidate, StagedDay, staged
+from harness.compare.starts import SNAP_START_RUNTIMES, has_start, require_starts
 from harness.fixtures.recipe import make_day
 from harness.fixtures.sources import source_day
 from harness.fixtures.staging import ExpectedDay, StagedObject, half_of
@@ -35,6 +36,7 @@ from harness.model import (
     RepeatedRow,
     Role,
     Row,
+    Start,
     UsageError,
     Variant,
     Verdict,
@@ -42,10 +44,6 @@ from harness.model import (
 )
 from harness.targets.interface import Latency, Placement, Target
 from harness.terminal import Progress
-
-#: Beginnings of the names of runtimes for which Lambda has snapshots:
-#: https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
-SNAP_START_RUNTIMES = ("java", "python")
 
 
 def compare(
@@ -65,6 +63,7 @@ def compare(
     differs from this run.
     """
     chosen = choose(target.load(), request.languages)
+    require_starts(request.starts, request.languages, chosen)
     settings = _common_settings(chosen)
     each_client = choose_clients(chosen, request.clients)
     days = _days(request, int(settings["MAX_SOURCE_BYTES"]))
@@ -76,6 +75,8 @@ def compare(
     artefacts = _build(chosen, target, progress, verdicts)
     plan = make_plan(request, each_client)
     earlier_samples = None if earlier is None else samples_to_go_on_from(earlier, plan)
+    if Start.AOT in request.starts:
+        _train(each_client, target, progress, verdicts, artefacts)
     if artefacts:
         companions = [each.beside(chosen[0]) for each in request.companions]
         each_client += _prepare(companions, target, progress, verdicts, artefacts)
@@ -124,10 +125,33 @@ def _prepare(
     return companions
 
 
-def _built_as(implementation: Implementation) -> str:
-    """Its name among the artefacts: one package serves all clients of a language."""
-    is_language = implementation.role is Role.LANGUAGE
-    return implementation.language if is_language else implementation.name
+def _train(
+    implementations: Sequence[Implementation],
+    target: Target,
+    progress: Progress,
+    verdicts: dict[str, Verdict],
+    artefacts: dict[str, Artefact],
+) -> None:
+    """Give each function that has an AOT cache an artefact with one, or a verdict."""
+    for each in implementations:
+        if target.train is None or each.language not in artefacts or not has_start(each, Start.AOT):
+            continue
+        trained = target.train(artefacts[each.language].with_client(each.client), progress)
+        if isinstance(trained, Artefact):
+            artefacts[_built_as(each, Start.AOT)] = trained
+        else:
+            verdicts[_built_as(each, Start.AOT)] = Verdict(VerdictKind.FAILED, str(trained))
+
+
+def _built_as(implementation: Implementation, start: Start | None = None) -> str:
+    """Its name among the artefacts: one package serves all clients of a language, but each has an
+    AOT cache of its own.
+    """
+    if implementation.role is not Role.LANGUAGE:
+        return implementation.name
+    if start is Start.AOT:
+        return f"{implementation.name} {start}"
+    return implementation.language
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +172,7 @@ class _Run:
             _row(each, variant, self.verdicts, self.artefacts, measured)
             for variant, _ in self.request.variants()
             for each in self.implementations
-            if _is_for(variant, each)
+            if _is_for(self.request, variant, each)
         ]
         # a row without samples in the earlier run keeps its old verdict
         old = {} if self.earlier is None else {row.name: row for row in self.earlier.rows}
@@ -178,9 +202,7 @@ def _measure(
     fixture = _describe_fixture(run.request, staged_day.expected)
     if run.earlier is not None:
         require_same(run.earlier, run.comparison(Measured(), fixture))
-    usable = [each for each in run.implementations if _built_as(each) in run.artefacts]
-    runnable = [run.artefacts[_built_as(each)].with_client(each.client) for each in usable]
-    with _candidates(run.request, runnable, staged_day, target, placement) as candidates:
+    with _candidates(run, staged_day, target, placement) as candidates:
         measured = run_plan(
             run.plan,
             [
@@ -199,12 +221,12 @@ def _measure(
 
 @contextmanager
 def _candidates(
-    request: Request,
-    artefacts: Sequence[Artefact],
+    run: _Run,
     staged_day: StagedDay,
     target: Target,
     placement: Placement,
 ) -> Iterator[list[ArtefactCandidate]]:
+    request = run.request
     with ExitStack() as proxies:
         candidates = []
         envs: dict[Latency, Mapping[str, str]] = {}
@@ -215,15 +237,30 @@ def _candidates(
                     envs[latency] = proxies.enter_context(staged_day.later(target, latency))
                 env = envs[latency]
             candidates += [
-                ArtefactCandidate(each, env, target, variant, request.limits, placement.sandbox)
-                for each in artefacts
-                if _is_for(variant, each.implementation)
+                ArtefactCandidate(
+                    run.artefacts[built].with_client(each.client),
+                    env,
+                    target,
+                    variant,
+                    request.limits,
+                    placement.sandbox,
+                )
+                for each in run.implementations
+                if _is_for(request, variant, each)
+                and (built := _built_as(each, variant.start)) in run.artefacts
             ]
         yield candidates
 
 
-def _is_for(variant: Variant, implementation: Implementation) -> bool:
-    """Whether the variant suits the implementation: some runtimes have no snapshots on Lambda."""
+def _is_for(request: Request, variant: Variant, implementation: Implementation) -> bool:
+    """Whether the variant suits the implementation: not all have snapshots or an AOT cache.
+
+    A companion is measured once, beside the first of the starts.
+    """
+    if variant.start is not None and implementation.role is not Role.LANGUAGE:
+        return variant.start is request.starts[0]
+    if variant.start is not None and not has_start(implementation, variant.start):
+        return False
     return not variant.snap_start or implementation.runtime.startswith(SNAP_START_RUNTIMES)
 
 
@@ -278,11 +315,10 @@ def _row(
     measured: Measured,
 ) -> Row:
     language, client = implementation.language, implementation.client
-    built = _built_as(implementation)
-    if built in verdicts:
-        return Row(
-            language, client, verdicts[built], variant=variant, runtime=implementation.runtime
-        )
+    built = _built_as(implementation, variant.start)
+    failed = verdicts.get(built, verdicts.get(_built_as(implementation)))
+    if failed is not None:
+        return Row(language, client, failed, variant=variant, runtime=implementation.runtime)
     artefact = artefacts[built]
     not_asked = Outcome(Verdict(VerdictKind.SKIPPED, "not invoked"))
     outcome = measured.outcomes.get(f"{language} {client} {variant}".rstrip(), not_asked)

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.compare.companions import FLOOR, PEERS, Companion
 from harness.compare.schedule import Plan
 from harness.fixtures.recipe import Recipe
-from harness.model import Implementation, UsageError, Variant
+from harness.model import Implementation, Start, UsageError, Variant
 from harness.targets.interface import Latency, Limits
 
 #: Lambda may replace a sandbox at any time. On this machine that would be a fault of the harness.
@@ -44,6 +44,7 @@ class Request:
     s3_latency: tuple[Latency, ...] = ()
     limits: Limits | None = field(default_factory=Limits)
     snap_start: tuple[bool, ...] = ()
+    starts: tuple[Start, ...] = ()
     on_aws: bool = False
     once: bool = False
 
@@ -54,6 +55,8 @@ class Request:
                 "--s3-latency, --no-limits and --throttle-init need the local target: leave out "
                 "--target aws"
             )
+        if self.on_aws and self.starts:
+            raise UsageError("--start needs the local target: on AWS use --snap-start off,on")
         if unknown := [each for each in self.peers if each not in PEERS]:
             raise UsageError(f"{unknown[0]} is no peer: choose of {', '.join(PEERS)}")
 
@@ -72,9 +75,16 @@ class Request:
         """Every combination of the swept values; without a sweep, one that changes nothing."""
         return [
             (
-                Variant(memory_mb, concurrency, None if latency is None else str(latency), snapped),
+                Variant(
+                    memory_mb,
+                    concurrency,
+                    None if latency is None else str(latency),
+                    snapped,
+                    start,
+                ),
                 latency,
             )
+            for start in dict.fromkeys(self.starts) or (None,)
             for snapped in dict.fromkeys(self.snap_start) or (None,)
             for memory_mb in dict.fromkeys(self.memory_mb) or (None,)
             for latency in dict.fromkeys(self.s3_latency) or (None,)

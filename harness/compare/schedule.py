@@ -472,6 +472,7 @@ def _sample_of(
         invocation.restore_ms,
         invocation.billed_ms,
         invocation.publish_ms,
+        invocation.after_restore_ms,
     )
 
 

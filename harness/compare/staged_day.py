@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 from urllib.parse import urlsplit
 
 from harness.compare.floor.expected import ExpectedTexts
@@ -198,6 +199,8 @@ class ArtefactCandidate:
         if self.variant.concurrency is not None:
             env["CONCURRENCY"] = str(self.variant.concurrency)
         memory_mb = self.variant.memory_mb or self.artefact.implementation.memory_mb
+        given = {"snap_start": self.variant.snap_start, "start": self.variant.start}
+        starts: dict[str, Any] = {name: each for name, each in given.items() if each is not None}
         return self.target.sandbox(
             self.artefact,
             env,
@@ -205,5 +208,5 @@ class ArtefactCandidate:
             limits=self.limits,
             cores=self.cores if memory_mb <= VCPU_MB else None,  # above, one core is too few
             reset_peak=True,
-            **({} if self.variant.snap_start is None else {"snap_start": self.variant.snap_start}),
+            **starts,
         )

@@ -26,7 +26,7 @@ from harness.report.side_by_side import SideBySide, growth_table, remarks, side_
 from harness.report.tables import detail_tables, with_summaries
 
 _WIDTH = 100  # columns of a line
-_VARIANT = ("memory_mb", "concurrency", "s3_latency")
+_VARIANT = ("memory_mb", "concurrency", "s3_latency", "start")
 _SAMPLE = (
     *("kind", "round", "init_ms", "first_ms", "duration_ms", "cpu_ms", "server_cpu_ms"),
     *("peak_rss_bytes", "peak_since", "throttled_ms", "wait_ms"),

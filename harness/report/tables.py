@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from harness.analysis.intervals import LEAST_FOR_P95, Summary, summarise
 from harness.analysis.row_summary import RowSummary, summarise_row, to_floor
-from harness.model import Comparison, Role, Row, Sample, SampleKind
+from harness.model import Comparison, Role, Row, Sample, SampleKind, Start
 from harness.report.formatting import (
     NOT_MEASURED,
     Table,
@@ -19,6 +19,7 @@ from harness.report.formatting import (
     number,
     ratio,
 )
+from harness.report.start_tables import snap_start_cost_table, starts_table
 from harness.report.sweep_tables import cold_cost_table, concurrency_table, cost_table, memory_table
 
 Measured = Sequence[tuple[Row, RowSummary]]
@@ -33,7 +34,7 @@ def detail_tables(comparison: Comparison, rows: Measured) -> Iterator[Table]:
     of_rows = (warm_table, throughput_table, phases_table, package_table)
     of_all = (
         *(memory_table, concurrency_table, cost_table, cold_cost_table),
-        *(start_table, emulator_table),
+        *(starts_table, snap_start_cost_table, start_table, emulator_table),
     )
     tables = [
         floor_table(comparison),
@@ -135,7 +136,7 @@ def phase_names(rows: Measured) -> list[str]:
 
 
 def package_table(rows: Measured) -> Table:
-    """One line for each package: a sweep's rows share one."""
+    """One line for each package: a sweep's rows share one. An AOT cache makes it another."""
     return Table(
         "package",
         "Package",
@@ -144,7 +145,7 @@ def package_table(rows: Measured) -> Table:
         ("package", "zip", "own", "rest", "unzipped", "own", "rest"),
         [
             (
-                row.language,
+                package_name(row),
                 *_shares(row.zip_bytes, row.own.zip_bytes if row.own else None),
                 *_shares(row.unzipped_bytes, row.own.unzipped_bytes if row.own else None),
             )
@@ -156,7 +157,12 @@ def package_table(rows: Measured) -> Table:
 def packages(rows: Measured) -> list[Row]:
     """The first row of each language's package; companions have none."""
     shipped = (row for row, _ in reversed(rows) if row.zip_bytes and row.role is Role.LANGUAGE)
-    return list({row.language: row for row in shipped}.values())[::-1]
+    return list({package_name(row): row for row in shipped}.values())[::-1]
+
+
+def package_name(row: Row) -> str:
+    is_larger = row.variant.start is Start.AOT
+    return f"{row.language} {row.client} {Start.AOT}" if is_larger else row.language
 
 
 def emulator_table(comparison: Comparison) -> Table:

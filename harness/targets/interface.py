@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.model import Artefact, Enforcement, Finding, Implementation, Invocation, NotReady
+from harness.model import (
+    Artefact,
+    Enforcement,
+    Finding,
+    Implementation,
+    Invocation,
+    NotReady,
+    Start,
+)
 from harness.terminal import Progress
 
 #: The memory size that has one vCPU:
@@ -88,6 +96,7 @@ class StartsSandbox(Protocol):
         cores: frozenset[int] | None = None,
         reset_peak: bool = False,
         snap_start: bool | None = None,
+        start: Start | None = None,
     ) -> AbstractContextManager[Sandbox]: ...
 
 
@@ -105,3 +114,5 @@ class Target:
     place: Callable[[], Placement]
     may_limit: Callable[[], bool]
     prepare: Callable[[Implementation, Progress], Artefact | NotReady] | None = None
+    #: Makes an AOT cache for an artefact and its client, by a training run.
+    train: Callable[[Artefact, Progress], Artefact | NotReady] | None = None

@@ -15,6 +15,7 @@ from harness.report.html_page.drawing import Plot, colours_of, draw, legend
 from harness.report.html_page.sweep_plots import sweep_plots
 from harness.report.tables import (
     Measured,
+    package_name,
     package_table,
     packages,
     phase_names,
@@ -149,7 +150,7 @@ def _package(rows: Measured) -> Plot:
             for marker, size in seen.items():
                 on.plot([size], [place], marker, color=ink, ms=8)
         on.set_xscale("log")
-        _rows(on, [row.language for row in shown])
+        _rows(on, list(map(package_name, shown)))
         on.set_xlabel("kB, logarithmic")
         on.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 

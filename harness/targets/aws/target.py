@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from harness.model import LAMBDA, Artefact, Implementation, NotReady, UsageError
+from harness.model import LAMBDA, Artefact, Implementation, NotReady, Start, UsageError
 from harness.targets.aws.deployed import Deployed, read_deployed
 from harness.targets.aws.fixture_store import FixtureStore, fixture_store
 from harness.targets.aws.sandbox import AwsSandbox
@@ -72,7 +72,10 @@ def _target_on(
         cores: frozenset[int] | None = None,
         reset_peak: bool = False,
         snap_start: bool | None = None,
+        start: Start | None = None,
     ) -> AbstractContextManager[Sandbox]:
+        if start is not None:
+            raise UsageError(f"a deployed function has no start {start}: use --snap-start")
         each = deployed[artefact.implementation.language]
         size = memory_mb or each.implementation.memory_mb
         return AwsSandbox(keeper, each, env, size, snap_start)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from harness.model import UsageError
+from harness.model import Start, UsageError
 
 _TABLE = Path(__file__).with_suffix(".toml")
 
@@ -22,11 +22,12 @@ class Setting:
     source: str
 
 
-def flags(runtime: str, memory_mb: int) -> list[Setting]:
+def flags(runtime: str, memory_mb: int, start: Start | None = None) -> list[Setting]:
     """Command-line options, in the table's order, for a runtime such as ``java25``."""
     return [
         Setting(str(row["option"]).format(value=_value(row, memory_mb)), *_origin(row))
         for row in _rows("flag", runtime)
+        if start is None or row.get("not_if") != start
     ]
 
 

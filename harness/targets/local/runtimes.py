@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
-from harness.model import Implementation, NotReady
+from harness.model import Implementation, NotReady, Start
 from harness.targets.local import runtime_flags
 from harness.terminal import Progress, to_stderr
 from harness.toolchain import programs, tools
@@ -24,27 +25,21 @@ def runtime_command(
     folder: Path,
     memory_mb: int,
     progress: Progress = to_stderr,
+    start: Start | None = None,
 ) -> list[str | Path]:
     """The runtime's command line for an artefact in ``folder``, which is also its cwd.
 
-    It builds missing tools of the runtime, and raises ``NotReady`` if it can't.
+    Some options depend on the ``start``. It builds missing tools of the runtime, and raises
+    ``NotReady`` if it can't.
     """
     runtime, handler = implementation.runtime, implementation.handler
-    options = [each.text for each in runtime_flags.flags(runtime, memory_mb)]
+    options = [each.text for each in runtime_flags.flags(runtime, memory_mb, start)]
     if runtime.startswith("python"):
         python = tools.python_for_runtime(runtime.removeprefix("python"), progress)
         return [python, "-m", "awslambdaric", handler]
     if runtime.startswith("java"):
-        major = int(runtime.removeprefix("java"))
-        jars = tools.java_ric_jars(progress)
-        return [
-            programs.find_jdk(major) / "bin/java",
-            *options,
-            f"-D{_JAVA_RIC_PROPERTY}={jars / tools.JAVA_RIC_LIBRARY}",
-            *("-cp", f"{folder}:{folder}/lib/*:{jars}/*"),
-            "com.amazonaws.services.lambda.runtime.api.client.AWSLambda",
-            handler,
-        ]
+        class_path = f"{folder}:{folder}/lib/*:{tools.java_ric_jars(progress)}/*"
+        return java_command(implementation, class_path, memory_mb, progress, start)
     if runtime.startswith("nodejs"):
         major = int(runtime.removeprefix("nodejs").removesuffix(".x"))
         return [
@@ -58,6 +53,35 @@ def runtime_command(
     if runtime in tools.COMPANIONS:
         return [tools.companion_python(runtime, progress), "-m", "awslambdaric", handler]
     raise NotReady(f"the local target does not support {runtime}: use provided.al2023")
+
+
+def java_command(
+    implementation: Implementation,
+    class_path: str,
+    memory_mb: int,
+    progress: Progress = to_stderr,
+    start: Start | None = None,
+    more: Sequence[str] = (),
+) -> list[str | Path]:
+    """The command line of a JVM with this class path, and with ``more`` options."""
+    major = java_major(implementation.runtime)
+    if major is None:
+        raise NotReady(f"{implementation.runtime} has no JVM")
+    jars = tools.java_ric_jars(progress)
+    return [
+        programs.find_jdk(major) / "bin/java",
+        *(each.text for each in runtime_flags.flags(implementation.runtime, memory_mb, start)),
+        *more,
+        f"-D{_JAVA_RIC_PROPERTY}={jars / tools.JAVA_RIC_LIBRARY}",
+        *("-cp", class_path),
+        "com.amazonaws.services.lambda.runtime.api.client.AWSLambda",
+        implementation.handler,
+    ]
+
+
+def java_major(runtime: str) -> int | None:
+    """The version of a runtime such as ``java25``; ``None`` for another language."""
+    return int(runtime.removeprefix("java")) if runtime.startswith("java") else None
 
 
 def runtime_environment(implementation: Implementation, memory_mb: int) -> dict[str, str]:

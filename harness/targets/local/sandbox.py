@@ -26,13 +26,14 @@ from harness.model import (
     FailureKind,
     HarnessError,
     Invocation,
+    PeakSince,
     UsageError,
 )
 from harness.scratch import make_folder, remove_folder
 from harness.targets.interface import Limits
 from harness.targets.local import processes
 from harness.targets.local.emulator_output import Answer, is_end, read_answer, read_output
-from harness.targets.local.limits import Limited, limited, unlimited
+from harness.targets.local.limits import Limited, Pressure, limited, unlimited
 from harness.targets.local.loopback import open_session
 from harness.targets.local.ports import free_ports
 from harness.targets.local.runtime_processes import RuntimeProcesses
@@ -86,6 +87,9 @@ class LocalSandbox(Started):
         self._scratch: Path | None = None
         self._ports: Sequence[int] = ()
         self._read = 0  # how much of the emulator's output has been read
+        self._peak_since = PeakSince.INVOCATION
+        self._cpu_before: Mapping[int, float] = {}
+        self._pressed = Pressure()
 
     def start(self) -> None:
         """Start the emulator. Raises ``NotReady`` if it does not listen in time.
@@ -100,11 +104,11 @@ class LocalSandbox(Started):
 
     def _start(self) -> None:
         emulator = tools.rie_binary()
-        command = runtime_command(self._implementation, self._folder, self._memory_mb)
         self._scratch = make_folder("sandbox")
         self._ports = free_ports(2)
         function, runtime_api = (f"127.0.0.1:{port}" for port in self._ports)
         try:
+            command = self._command()
             if self._asked is not None:
                 self._limits = self._held.enter_context(self._limited(self._asked))
             self._process = processes.start_server(
@@ -154,8 +158,7 @@ class LocalSandbox(Started):
         is_new = not self._runtime.pids()
         if is_new:
             self._limits.init_begins(self._output, self._read)
-        peak_since = self._runtime.begin_peak(reset=self._reset_peak)
-        before, pressed = self._runtime.cpu_by_process(), self._limits.pressure()
+        self._begin_measuring()
         try:
             body = self._post(payload)
         except requests.RequestException as error:
@@ -168,10 +171,10 @@ class LocalSandbox(Started):
             if not body:  # the cause is in the runtime's output
                 answer = replace(answer, error=f"{answer.error}\n{self.output_tail()}")
         self._limits.init_ended()
-        pressure = self._limits.pressure().since(pressed)
+        pressure = self._limits.pressure().since(self._pressed)
         failure = self._failure(answer, pressure.oom_kills)
         after = self._runtime.cpu_by_process()
-        spent = [now - before.get(pid, 0.0) for pid, now in after.items()]
+        spent = [now - self._cpu_before.get(pid, 0.0) for pid, now in after.items()]
         peak = self._runtime.peak_rss_bytes()
         killed = failure is not None and failure.kind is FailureKind.OUT_OF_MEMORY
         return Invocation(
@@ -184,7 +187,7 @@ class LocalSandbox(Started):
             peak_rss_bytes=peak,
             log=tuple(seen.log),
             failure=failure,
-            peak_since=None if peak is None else peak_since,
+            peak_since=None if peak is None else self._peak_since,
             throttled_ms=pressure.throttled_ms,
             emulator=seen.report,
         )
@@ -212,7 +215,15 @@ class LocalSandbox(Started):
         text = self._output.read_text(errors="replace")
         return "\n".join(text.splitlines()[-most:])
 
+    def _begin_measuring(self) -> None:
+        self._peak_since = self._runtime.begin_peak(reset=self._reset_peak)
+        self._cpu_before, self._pressed = self._runtime.cpu_by_process(), self._limits.pressure()
+
     # ---- the emulator ----
+
+    def _command(self) -> Sequence[str | Path]:
+        """The command of the runtime. The ports are known, and nothing is started yet."""
+        return runtime_command(self._implementation, self._folder, self._memory_mb)
 
     @property
     def _output(self) -> Path:
