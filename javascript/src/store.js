@@ -35,7 +35,9 @@ import { toAnswer } from './s3/answers.js';
  * @typedef {object} S3Client
  * @property {(request: ListRequest, signal: AbortSignal) => Promise<Page>} listPage
  * @property {(bucket: string, key: string, limitBytes: number, signal: AbortSignal) =>
- *   Promise<{bytes: Buffer | null, etag: string | undefined}>} get null when there are more bytes
+ *   Promise<Buffer | null>} get null when there are more bytes
+ * @property {(bucket: string, key: string, limitBytes: number, signal: AbortSignal) =>
+ *   Promise<{bytes: Buffer | null, etag: string | undefined}>} getTagged the same and the ETag
  * @property {(request: PutRequest & Condition, signal: AbortSignal) =>
  *   Promise<string | undefined>} put gives the ETag
  * @property {(bucket: string, fromKey: string, toKey: string, signal: AbortSignal) =>
@@ -90,7 +92,7 @@ export class S3Store {
   async get(bucket, key, limitBytes, onBegin) {
     const attempt = (/** @type {AbortSignal} */ signal) =>
       this.#client.get(bucket, key, limitBytes, signal).catch(toAnswer);
-    const { bytes } = await this.#attempts.request('get', key, attempt, onBegin);
+    const bytes = await this.#attempts.request('get', key, attempt, onBegin);
     if (bytes === null) throw new AggregationError('TOO_LARGE', key);
     return bytes;
   }
@@ -100,7 +102,7 @@ export class S3Store {
   getTagged(bucket, key, limitBytes) {
     return this.#attempts.request('get', key, async (signal) => {
       const { bytes, etag } = await this.#client
-        .get(bucket, key, limitBytes, signal)
+        .getTagged(bucket, key, limitBytes, signal)
         .catch(toAnswer);
       return { bytes, etag: needEtag(etag) };
     });

@@ -83,7 +83,10 @@ export const collect = (stream, limitBytes) =>
       resolve(null);
       stream.destroy();
     });
-    stream.on('end', () => resolve(Buffer.concat(pieces, size)));
+    stream.on('end', () => {
+      const [first = Buffer.alloc(0), ...others] = pieces;
+      resolve(others.length === 0 ? first : Buffer.concat(pieces, size));
+    });
     stream.on('error', reject);
   });
 

@@ -72,15 +72,13 @@ export class LightClient {
 
   /** @type {S3Client['get']} */
   async get(bucket, key, limitBytes, signal) {
+    return collect(await this.#send({ method: 'GET', bucket, key }, signal), limitBytes);
+  }
+
+  /** @type {S3Client['getTagged']} */
+  async getTagged(bucket, key, limitBytes, signal) {
     const answer = await this.#send({ method: 'GET', bucket, key }, signal);
-    const bytes = await collect(answer, limitBytes);
-    return {
-      bytes,
-      // Of a claim only. Node takes all headers apart as soon as one is read.
-      get etag() {
-        return answer.headers.etag;
-      },
-    };
+    return { bytes: await collect(answer, limitBytes), etag: answer.headers.etag };
   }
 
   /** @type {S3Client['put']} */

@@ -84,6 +84,11 @@ export class SdkClient {
 
   /** @type {Interface['get']} */
   async get(bucket, key, limitBytes, abortSignal) {
+    return (await this.getTagged(bucket, key, limitBytes, abortSignal)).bytes;
+  }
+
+  /** @type {Interface['getTagged']} */
+  async getTagged(bucket, key, limitBytes, abortSignal) {
     const command = new GetObjectCommand({ Bucket: bucket, Key: key });
     const answer = await this.#client.send(command, this.#limits(abortSignal));
     const stream = /** @type {Readable} */ (answer.Body);
