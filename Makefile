@@ -23,7 +23,7 @@ MVN = PATH="$$(dirname "$$($(BIN)/python -m harness.toolchain maven)"):$$PATH" \
 	mvn --file java/pom.xml --batch-mode --no-transfer-progress -Dstyle.color=never
 CHECKS := $(foreach v,$(VERBS),$(PARTS:%=$(v)-%))
 
-.PHONY: help setup compare mutants fuzz drills exercise solve-all stone check test lock third-party sbom clean build $(VERBS)
+.PHONY: help setup compare mutants fuzz drills exercise solve-all stone slides check test lock third-party sbom clean build $(VERBS)
 .PHONY: $(CHECKS) lock-java test-parts $(PARTS:%=check-%) lint-docs
 
 help: ## explain the verbs
@@ -74,6 +74,9 @@ solve-all: .venv/made ## solve every exercise in every language ## 15 min
 
 stone: .venv/made ## write .build/stone/index.html: the four side by side ## seconds
 	@$(BIN)/python -m harness stone $(ARGS)
+
+slides: .venv/made ## write .build/stone/slides.html: the slides for a class ## seconds
+	@$(BIN)/python -m harness slides $(ARGS)
 
 # A part's steps come one after the other: lint-java and test-unit-java write to the same folder.
 BASE = $(shell git merge-base HEAD origin/main 2>/dev/null || git merge-base HEAD main)

@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,10 @@ def round_trip(_: Mapping[str, Any]) -> str:
 
 def sql(_: Mapping[str, Any]) -> str:
     return _printed("sql_reading")
+
+
+def queue_days(_: Mapping[str, Any]) -> str:
+    return _printed("queue_days")
 
 
 def _printed(program: str) -> str:
@@ -102,6 +107,30 @@ def noise(export: Mapping[str, Any]) -> str:
     return _table(heads, lines) + _source(export)
 
 
+def snap_start(export: Mapping[str, Any]) -> str:
+    """The price of the inits that a restore saves, and of restores and cache, in US dollars."""
+    prices = tomllib.loads((make_tables.ROOT / "harness/analysis/prices.toml").read_text())
+    snapshot = prices["lambda"]["snapshot"]
+    second = prices["lambda"]["gb_second"][export["environment"]["architecture"]]
+    gigabytes = export["settings"]["memory_mb"] / 1024
+    heads = ("row", "init ms", "init saved", "restores", "cache a month")
+    lines = []
+    for row in _rows(export):
+        if row["language"] in ("python", "java"):
+            pays = row["language"] == "python"
+            init = _median(row, "init")
+            lines.append(
+                (
+                    row["name"],
+                    f"{init:,.0f}",
+                    f"{1000 * init / 1000 * gigabytes * second:.3f}",
+                    f"{pays * 1000 * gigabytes * snapshot['restored_gb']:.3f}",
+                    f"{pays * 730 * 3600 * gigabytes * snapshot['cached_gb_second']:.2f}",
+                )
+            )
+    return _table(heads, lines) + _source(export)
+
+
 def report_line(export: Mapping[str, Any]) -> str:
     """The first cold sample, measured and as the emulator's REPORT line tells it."""
     heads = ("row", "init ms", "REPORT", "peak MiB", "REPORT", "first ms", "REPORT")
@@ -132,6 +161,8 @@ BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "noise": noise,
     "report-line": report_line,
     "sql": sql,
+    "queue-days": queue_days,
+    "snap-start": snap_start,
 }
 
 

@@ -186,7 +186,7 @@ def test_make_targets_and_modules_exist(name: str) -> None:
     verbs = set(listed.split())
     for span in spans((ROOT / name).read_text()):
         for target in re.findall(r"^make ([a-z][a-z-]*)", span):
-            verb, _, part = target.partition("-")
+            verb, _, part = target.rpartition("-")
             known = part in (*LANGUAGES, "harness") and verb in verbs | {"build"}
             assert known or target in targets | verbs, span
         for module in re.findall(r"python -m (harness(?:\.\w+)+)", span):

@@ -11,17 +11,26 @@ import make_lessons
 import pytest
 from test_docs import ROOT, spans
 
-from harness.exercise import gzip_levels
+from harness.exercise import gzip_levels, queue_days
 from harness.exercise.exercises import LANGUAGES, load_exercises
 from harness.exercise.round_trip.__main__ import RECORDS, round_trips
+from harness.model import UsageError
 from harness.teaching.excerpts import pieces
+from harness.teaching.prose import excerpt_of, pieces_of
 from harness.verify.vectors.cases import VECTORS
 
 LESSONS = sorted(make_lessons.LESSONS.glob("[0-9][0-9]-*.md"))
 INDEX = (make_lessons.LESSONS / "README.md").read_text()
 SPEC = (ROOT / "SPEC.md").read_text()
 TEACHING = ROOT / "docs/teaching.md"
-WITH_COMMANDS = [ROOT / "README.md", TEACHING, make_lessons.LESSONS / "README.md", *LESSONS]
+SLIDES = sorted((ROOT / "docs/slides").glob("*.md"))
+WITH_COMMANDS = [
+    ROOT / "README.md",
+    TEACHING,
+    make_lessons.LESSONS / "README.md",
+    *LESSONS,
+    *SLIDES,
+]
 COMMANDS = tomllib.loads((ROOT / "tests/documented_commands.toml").read_text())
 TOPICS = {path.name.partition("-")[0] for path in VECTORS.iterdir()} | {"bad"}
 
@@ -47,12 +56,12 @@ def test_a_lesson_is_short_and_has_an_exercise(path: Path) -> None:
 @each_lesson
 def test_pieces_clauses_vectors_and_exercises_exist(path: Path) -> None:
     text = path.read_text()
-    named = [
-        line
-        for block in re.findall(r"^```piece\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-        for line in block.splitlines()
-    ]
-    assert [each for each in named if each not in pieces()] == []
+    for block in re.findall(r"^```piece\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        named, _ = pieces_of(block)
+        assert [each for each in named if each not in pieces()] == []
+    for block in re.findall(r"^```excerpt\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        part, _ = excerpt_of(block)
+        assert len(part.lines) <= 25
     for clause in re.findall(r"\b[STLRCWBEOP]\d{1,2}\b", re.sub(r"`[^`]*`", "", text)):
         assert re.search(rf"(\*\*|^\| ){clause}\b", SPEC, re.MULTILINE), clause
     for span in re.findall(r"`([a-z0-9]+(?:-[a-z0-9]+)+)`", text):
@@ -86,6 +95,48 @@ def test_both_libraries_compress_what_can_be_read_again() -> None:
     small, _ = gzip_levels.measure(text, gzip_levels.plain_zlib, 9)
     large, _ = gzip_levels.measure(text, gzip_levels.isal, 1)
     assert 1000 < small < large < len(text) / 2
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ("template.yaml\n  NoQueue:", "stands in 0 lines"),
+        ("template.yaml", "no words stand below it"),
+        ("no-such.yaml\nx", "is no file to show"),
+    ],
+)
+def test_an_excerpt_that_is_not_there_is_a_fault(block: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        excerpt_of(block)
+
+
+# -- the model of the queue --
+
+QUEUE = queue_days.Settings(hidden_s=1000, receipts=3, at_a_time=2)
+GROUPS = dict(queue_days.groups())
+
+
+def test_a_standard_queue_runs_a_day_twice_at_once_and_a_group_does_not() -> None:
+    standard = queue_days.play([1, 1], GROUPS["standard"], QUEUE)
+    assert standard.runs == {"done": 2, "BUSY": 1}
+    by_day = queue_days.play([1, 1], GROUPS["FIFO, a group for each day"], QUEUE)
+    assert by_day.runs == {"done": 2}
+    assert by_day.done_s == {1: 2 * queue_days.RUN_S}
+
+
+def test_a_day_that_fails_becomes_a_dead_letter_after_its_receipts() -> None:
+    bad = queue_days.BAD_DAY
+    alone = queue_days.play([bad, 1], GROUPS["FIFO, a group for each day"], QUEUE)
+    assert alone.runs == {"failed": 3, "done": 1}
+    assert alone.dead_s == [3 * QUEUE.hidden_s]
+    assert alone.done_s == {1: queue_days.RUN_S}
+    behind = queue_days.play([bad, 1], GROUPS["FIFO, one group"], QUEUE)
+    assert behind.done_s == {1: 3 * QUEUE.hidden_s + queue_days.RUN_S}
+
+
+def test_no_more_runs_at_a_time_than_allowed() -> None:
+    done = queue_days.play([1, 2, 4], GROUPS["FIFO, a group for each day"], QUEUE).done_s
+    assert done == {1: queue_days.RUN_S, 2: queue_days.RUN_S, 4: 2 * queue_days.RUN_S}
 
 
 # -- commands --

@@ -16,6 +16,7 @@ _ABOVE = {
     "java": ("//", "/*", "*", "@"),
     "javascript": ("//", "/*", "*"),
     "go": ("//",),
+    "yaml": ("#",),
 }
 _CLOSING = re.compile(r"[)\]}]|\*/")
 #: A block goes on behind such a line, as in `} else {` or `except KeyError:`.

@@ -53,6 +53,27 @@ def show_part(part: Part, language: str) -> Markup:
     return _show(_lines_of(part.file, language)[part.first - 1 : part.last])
 
 
+def code_lines(part: Part, language: str) -> list[Line]:
+    """The lines of a part that have code, without comments and common indentation.
+
+    An empty line stays. ``show_lines`` makes HTML of them.
+    """
+    lines = _lines_of(part.file, language)[part.first - 1 : part.last]
+    kept = [_without_comment(line) for line in lines if not _is_comment(line)]
+    common = min((_indent(line) for line in kept if _text(line).strip()), default=0)
+    return [_without_start(line, common) if _text(line).strip() else [] for line in kept]
+
+
+def show_lines(lines: Sequence[Line]) -> Markup:
+    return Markup("").join(_line(line, 0) for line in lines)
+
+
+def columns_of(line: Line) -> tuple[int, int]:
+    """The columns of a line's indentation, and those of its text."""
+    indent = _indent(line)
+    return indent, len(_text(line)) - indent
+
+
 def show_text(text: str, language: str) -> Markup:
     """Any text, such as a command; plain if the language is unknown."""
     return _show(_highlighted(text, language))
@@ -141,8 +162,8 @@ def _spans(line: Line) -> Iterator[Markup]:
 
 
 def _narrow(text: str, breaks: Sequence[int]) -> Markup:
-    """The text for a narrow column: it may break at some places, and spaces that only align it are
-    marked, so that they can shrink."""
+    """The text for a narrow column: it may break at some places, spaces that only align it are
+    marked, so that they can shrink, and an arrow stays whole."""
     cuts = [0, *(each for each in breaks if 0 < each < len(text)), len(text)]
     parts = (_aligned(text[start:end]) for start, end in pairwise(cuts))
     begin = Markup("<wbr>") if 0 in breaks else Markup("")
@@ -150,11 +171,30 @@ def _narrow(text: str, breaks: Sequence[int]) -> Markup:
 
 
 def _aligned(text: str) -> Markup:
-    parts = re.split(r"( {2,})", text)
+    parts = re.split(r"( {2,}|->)", text)
     return Markup("").join(
-        Markup('<i class="a">{}</i>').format(part) if number % 2 else escape(part)
+        Markup('<i class="{}">{}</i>').format("w" if part == "->" else "a", part)
+        if number % 2
+        else escape(part)
         for number, part in enumerate(parts)
     )
+
+
+def _is_comment(line: Line) -> bool:
+    pieces = [name for name, piece in line if piece.strip()]
+    return bool(pieces) and set(pieces) == {"c"}
+
+
+def _without_comment(line: Line) -> Line:
+    """The line without a comment at its end, and the spaces before that."""
+    kept = list(line)
+    if kept and kept[-1][0] == "c":
+        kept.pop()
+        while kept and not kept[-1][1].strip():
+            kept.pop()
+    if kept:
+        kept[-1] = (kept[-1][0], kept[-1][1].rstrip())
+    return kept
 
 
 def _text(line: Line) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from harness.model import Comparison
 from harness.report.formatting import describe_run
 from harness.teaching.contract import Clause, clauses, page
+from harness.teaching.document import make_environment, policy, read, read_style
 from harness.teaching.excerpts import (
     TOPS,
     Part,
@@ -30,16 +29,12 @@ from harness.teaching.prose import Lesson, lesson_files, read_lesson
 from harness.teaching.steps import steps
 from harness.teaching.timings import plots
 
-NAMES = {"python": "Python", "java": "Java", "javascript": "JavaScript", "go": "Go"}
-_HERE = Path(__file__).parent
-_MOST_INDENTED = 60  # columns of a line
-
 
 def render_stone(comparison: Comparison | None, lessons: Sequence[Path] | None = None) -> str:
     """The HTML of the stone, with the times of a comparison if there is one."""
     environment = _environment()
     parts: Any = environment.get_template("parts.html.jinja").module
-    style, script = _style(), (_HERE / "stone.js").read_text(encoding="utf-8")
+    style, script = read_style("stone.css"), read("stone.js")
 
     def in_lesson(piece: str, languages: Sequence[str]) -> Markup:
         return Markup(parts.lesson_piece(pieces()[piece], languages))
@@ -49,7 +44,7 @@ def render_stone(comparison: Comparison | None, lessons: Sequence[Path] | None =
     return environment.get_template("stone.html.jinja").render(
         style=Markup(style),
         script=Markup(script),
-        policy=_policy(style, script),
+        policy=policy(style, script),
         steps=steps(),
         pieces=_by_step(),
         plots={} if comparison is None else plots(comparison),
@@ -65,35 +60,10 @@ def render_stone(comparison: Comparison | None, lessons: Sequence[Path] | None =
     )
 
 
-def _style() -> str:
-    """The style, with a class for each indentation: the policy allows no style in an element."""
-    indented = "".join(
-        f".i{columns} {{ --n: {columns}; }}\n" for columns in range(1, _MOST_INDENTED)
-    )
-    return (_HERE / "stone.css").read_text(encoding="utf-8") + indented
-
-
-def _code_spans(text: str) -> Markup:
-    """A sentence in which backticks surround code."""
-    parts = text.replace("``", "`").split("`")
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if number % 2 else part
-        for number, part in enumerate(parts)
-    )
-
-
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("harness.teaching", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["code_spans"] = _code_spans
+    environment = make_environment()
     environment.globals |= {
         "languages": tuple(TOPS),
-        "names": NAMES,
         "excerpt": excerpt,
         "show": show_part,
         "caption": _caption,
@@ -129,15 +99,3 @@ def _caption(part: Part, language: str) -> str:
     """A part's file, as a reader of the step looks for it."""
     file, top = Path(part.file), Path(TOPS[language])
     return file.relative_to(top if file.is_relative_to(top) else top.parent).as_posix()
-
-
-def _policy(style: str, script: str) -> str:
-    """The Content-Security-Policy: this style, this script, and no request at all."""
-    return (
-        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; "
-        f"script-src '{_digest(script)}'"
-    )
-
-
-def _digest(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

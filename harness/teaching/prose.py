@@ -1,7 +1,8 @@
 """Markdown as HTML: SPEC.md and the lessons.
 
 A fenced block ``piece`` in a lesson names one or more pieces of the map. It may have a line
-``languages: go, python``, too.
+``languages: go, python``, too. A block ``excerpt`` names a file and, below it, the first words of a
+block in that file.
 """
 
 from __future__ import annotations
@@ -15,12 +16,20 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from harness.model import UsageError
-from harness.teaching.excerpts import TOPS, pieces
-from harness.teaching.highlight import show_text
+from harness.model import HarnessError, UsageError
+from harness.teaching.blocks import find_block
+from harness.teaching.excerpts import TOPS, Part, pieces
+from harness.teaching.highlight import show_part, show_text
 from harness.toolchain.paths import ROOT
 
 LESSONS = ROOT / "docs/lessons"
+_SUFFIXES = {
+    ".yaml": "yaml",
+    ".py": "python",
+    ".java": "java",
+    ".js": "javascript",
+    ".go": "go",
+}
 
 #: Makes the HTML of a piece in some languages.
 type ShowPiece = Callable[[str, Sequence[str]], Markup]
@@ -83,6 +92,32 @@ def pieces_of(content: str) -> tuple[list[str], tuple[str, ...]]:
     if not ids:
         raise UsageError("a block `piece` names no piece")
     return ids, languages
+
+
+def excerpt_of(content: str) -> tuple[Part, str]:
+    """The part of a file that a block ``excerpt`` names, and its language.
+
+    Raises ``UsageError``.
+    """
+    named, _, words = content.strip().partition("\n")
+    path = ROOT / named
+    language = _SUFFIXES.get(path.suffix, "")
+    if not language or not words or not path.is_file():
+        raise UsageError(f"`{named}` is no file to show, or no words stand below it")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        start, end = find_block(lines, language, words)
+    except HarnessError as error:
+        raise UsageError(f"{named}: {error}") from error
+    return Part(named, start + 1, tuple(lines[start:end])), language
+
+
+def _show_excerpt(content: str) -> Markup:
+    part, language = excerpt_of(content)
+    return Markup(
+        '<figure class="excerpt"><figcaption><code>{}</code> <span class="lines">{}&ndash;{}</span>'
+        '</figcaption><div class="cell fixed {}"><pre><code>{}</code></pre></div></figure>'
+    ).format(part.file, part.first, part.last, language, show_part(part, language))
 
 
 def _show_block(file: Path, show_piece: ShowPiece) -> Callable[..., str]:
