@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 import psutil
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, SSLError
+from cryptography import x509
 
+from harness.compare.peers.trino_sandbox import S3Variables
 from harness.model import UsageError
+from harness.targets.local.authority import certify
+from harness.targets.local.s3_access import open_s3
 from harness.targets.local.s3server import S3Server
+from harness.targets.local.store import serve
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -130,6 +137,44 @@ def test_cpu_time_grows(server: S3Server, s3: S3Client) -> None:
     assert before is not None
     assert after is not None
     assert after > before
+
+
+def test_over_tls_only_the_runs_own_authority_is_trusted() -> None:
+    with S3Server(tls=True) as server:
+        bundle = server.ca_bundle
+        assert bundle is not None
+        assert server.env()["AWS_CA_BUNDLE"] == str(bundle)
+        server.put_file("bucket", "k", b"v")
+        with closing(open_s3(server)) as trusting, closing(connect(server, "x")) as doubting:
+            assert trusting.get_object(Bucket="bucket", Key="k")["Body"].read() == b"v"
+            with pytest.raises(SSLError, match="CERTIFICATE_VERIFY_FAILED"):
+                doubting.list_buckets()
+        assert b"PRIVATE" not in bundle.read_bytes()
+    assert not bundle.parent.exists()
+
+
+def test_a_certificate_is_short_lived_and_its_key_is_private(tmp_path: Path) -> None:
+    made = certify(tmp_path)
+    server, between = x509.load_pem_x509_certificates(made.chain.read_bytes())
+    assert server.not_valid_after_utc - datetime.now(UTC) < timedelta(days=8)
+    (root,) = x509.load_pem_x509_certificates(made.authority.read_bytes())
+    server.verify_directly_issued_by(between)
+    between.verify_directly_issued_by(root)
+    assert made.key.stat().st_mode & 0o777 == 0o600
+    assert {path.name for path in tmp_path.iterdir()} == {"authority.pem", "chain.pem", "key.pem"}
+
+
+def test_two_servers_share_one_store() -> None:
+    with serve(None, {False, True}) as store:
+        store.put_file("bucket", "k", b"v")
+        for tls in (False, True):
+            env = store.env(tls=tls)
+            with closing(open_s3(S3Variables(env))) as client:
+                assert env["AWS_ENDPOINT_URL_S3"].startswith("https:" if tls else "http:")
+                assert client.get_object(Bucket="bucket", Key="k")["Body"].read() == b"v"
+                client.put_object(Bucket="bucket", Key=str(tls), Body=b"w")
+        assert list(store.read_tree("bucket")) == ["False", "True", "k"]
+        assert store.cpu_s()
 
 
 def test_the_server_ends_and_a_given_folder_stays(tmp_path: Path) -> None:

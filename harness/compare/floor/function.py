@@ -26,6 +26,11 @@ _WINDOW_BYTES = 64 << 20  # P2
 _TOP_LEVEL = 3  # isal knows 0 to 3
 
 
+# reqwest, the HTTP client of obstore, looks for authorities here
+if "AWS_CA_BUNDLE" in os.environ:
+    os.environ["SSL_CERT_FILE"] = os.environ["AWS_CA_BUNDLE"]
+
+
 def _store(bucket: str) -> Store:
     return S3Store(
         bucket,

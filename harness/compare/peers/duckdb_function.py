@@ -52,6 +52,8 @@ def _connect() -> duckdb.DuckDBPyConnection:
         "s3_region": os.environ["AWS_REGION"],
         "s3_access_key_id": os.environ["AWS_ACCESS_KEY_ID"],
         "s3_secret_access_key": os.environ["AWS_SECRET_ACCESS_KEY"],
+        "ca_cert_file": os.environ.get("AWS_CA_BUNDLE", ""),
+        "enable_server_cert_verification": True,
         "httpfs_connection_caching": True,
         # a day is read once: a second invocation must not find it in memory
         "enable_external_file_cache": False,

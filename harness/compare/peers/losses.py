@@ -18,6 +18,7 @@ from harness.model import FailureKind, HarnessError
 from harness.operate.day_sql import Places
 from harness.targets.interface import Sandbox
 from harness.targets.local.s3server import S3Server
+from harness.targets.local.store import LocalStore
 from harness.targets.local.trino_server import SCHEMA, TrinoServer
 from harness.terminal import Progress
 from harness.verify.outputs import meaning
@@ -35,6 +36,7 @@ _SHOWN = 18
 MOST_PARTITIONS = 100
 
 type Aggregate = Callable[[date], str | None]  # gives the failure of the day
+type S3Files = S3Server | LocalStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ CASES: Sequence[Case] = (
 )
 
 
-def measure(s3: S3Server, server: TrinoServer, duckdb: Sandbox, progress: Progress) -> Losses:
+def measure(s3: S3Files, server: TrinoServer, duckdb: Sandbox, progress: Progress) -> Losses:
     """Run all cases with each engine. ``duckdb`` is the peer's sandbox on the buckets of ``s3``."""
 
     def invoke(day: date) -> str | None:
@@ -144,7 +146,7 @@ def measure(s3: S3Server, server: TrinoServer, duckdb: Sandbox, progress: Progre
     return Losses(rows, partitions, left)
 
 
-def _try_all(s3: S3Server, aggregate: Aggregate, left: list[bool]) -> dict[str, str]:
+def _try_all(s3: S3Files, aggregate: Aggregate, left: list[bool]) -> dict[str, str]:
     found = {case.name: _try(s3, aggregate, case, left) for case in CASES}
     return {**found, _AGAIN: _run_again(s3, aggregate)}
 
@@ -182,7 +184,7 @@ def _contract(case: Case) -> str:
 # ---- one case ----
 
 
-def _try(s3: S3Server, aggregate: Aggregate, case: Case, left: list[bool]) -> str:
+def _try(s3: S3Files, aggregate: Aggregate, case: Case, left: list[bool]) -> str:
     _stage(s3, {"plain.json.gz": _of(_PLAIN), case.key: case.body})
     if aggregate(DAY) is not None:
         left.append(bool(s3.read_tree(DESTINATION)))
@@ -203,19 +205,19 @@ def _try(s3: S3Server, aggregate: Aggregate, case: Case, left: list[bool]) -> st
     return f"{'as' if same else '**changed** to'} {_shown(lines)}"
 
 
-def _stage(s3: S3Server, bodies: Mapping[str, bytes]) -> None:
+def _stage(s3: S3Files, bodies: Mapping[str, bytes]) -> None:
     for bucket in (SOURCES, DESTINATION):
         s3.clear(bucket)
     _add(s3, bodies)
 
 
-def _add(s3: S3Server, bodies: Mapping[str, bytes], day: date = DAY) -> None:
+def _add(s3: S3Files, bodies: Mapping[str, bytes], day: date = DAY) -> None:
     for key, body in bodies.items():
         folder = f"AWSLogs/{_ACCOUNT}/CloudTrail/{_REGION}/{day:%Y/%m/%d}"
         s3.put_file(SOURCES, f"{folder}/{key}", body)
 
 
-def _lines(s3: S3Server) -> list[bytes]:
+def _lines(s3: S3Files) -> list[bytes]:
     bodies = s3.read_tree(DESTINATION).values()
     return [line for body in bodies for line in gzip.decompress(body).split(b"\n") if line]
 
@@ -231,7 +233,7 @@ def _shown(lines: Sequence[bytes]) -> str:
 _AGAIN = "a second run, with a source more"
 
 
-def _run_again(s3: S3Server, aggregate: Aggregate) -> str:
+def _run_again(s3: S3Files, aggregate: Aggregate) -> str:
     _stage(s3, {"plain.json.gz": _of(_PLAIN)})
     assert aggregate(DAY) is None
     first = s3.read_tree(DESTINATION)
@@ -244,7 +246,7 @@ def _run_again(s3: S3Server, aggregate: Aggregate) -> str:
     return "the new content" if lines == sorted([_PLAIN, _SECOND]) else f"**{_shown(lines)}**"
 
 
-def _write_partitions(s3: S3Server, server: TrinoServer, writers: int) -> str:
+def _write_partitions(s3: S3Files, server: TrinoServer, writers: int) -> str:
     """Write 101 days into a partition each, by one statement, with some writers."""
     _stage(s3, {})
     days = [DAY + timedelta(number) for number in range(MOST_PARTITIONS + 1)]

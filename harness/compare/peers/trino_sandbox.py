@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import psutil
 import requests
@@ -59,6 +60,11 @@ class S3Variables:
     @property
     def secret_key(self) -> str:
         return self.env["AWS_SECRET_ACCESS_KEY"]
+
+    @property
+    def ca_bundle(self) -> Path | None:
+        bundle = self.env.get("AWS_CA_BUNDLE")
+        return None if bundle is None else Path(bundle)
 
     def places(self) -> Places:
         """The buckets and prefixes. The accounts and regions are those of the stored sources."""

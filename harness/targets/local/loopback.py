@@ -1,4 +1,4 @@
-"""HTTP to the loopback servers that the harness starts."""
+"""Requests to the loopback servers that the harness starts."""
 
 from __future__ import annotations
 
@@ -10,5 +10,6 @@ def open_session() -> requests.Session:
     """A session without retries, which ignores proxies and passwords of the environment."""
     session = requests.Session()
     session.trust_env = False
-    session.mount("http://", HTTPAdapter(max_retries=0))
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=0))
     return session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import boto3
@@ -13,7 +14,7 @@ REGION = "us-east-1"
 
 
 class S3Access(Protocol):
-    """An S3 server, such as ``S3Server``."""
+    """An S3 server, such as ``S3Server``; over TLS it is known by ``ca_bundle``."""
 
     @property
     def endpoint(self) -> str: ...
@@ -21,6 +22,8 @@ class S3Access(Protocol):
     def access_key(self) -> str: ...
     @property
     def secret_key(self) -> str: ...
+    @property
+    def ca_bundle(self) -> Path | None: ...
 
 
 def open_s3(server: S3Access) -> S3Client:
@@ -31,4 +34,5 @@ def open_s3(server: S3Access) -> S3Client:
         region_name=REGION,
         aws_access_key_id=server.access_key,
         aws_secret_access_key=server.secret_key,
+        verify=None if server.ca_bundle is None else str(server.ca_bundle),
     )

@@ -17,12 +17,14 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 
 from harness.model import HarnessError, NotReady, UsageError
 from harness.targets.local import processes
+from harness.targets.local.authority import certify
 from harness.targets.local.loopback import open_session
 from harness.targets.local.ports import free_ports
 from harness.targets.local.s3_access import REGION
@@ -31,9 +33,23 @@ from harness.toolchain import tools
 
 _START_TIMEOUT_S = 30
 _HEALTH = "/health"
+_ADDRESS = "127.0.0.1"
 #: Characters that XML 1.0 lacks. The server's listing has another character in their place.
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _SERVER_FOLDER = ".sgwtmp"  # the server's folder in each bucket for unfinished writes
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The place of a server, as AWS has it: ``domain`` has the name of a bucket before it.
+
+    ``address`` is a loopback address, to which the domain and its buckets must lead.
+    """
+
+    region: str
+    domain: str
+    address: str
+    port: int = 443
 
 
 class S3Server(Server):
@@ -41,7 +57,8 @@ class S3Server(Server):
 
     Its file system must support user extended attributes (ext4, xfs, btrfs, tmpfs since Linux 6.6).
     The server runs on ``cores`` if given. With ``access_log`` it writes a line for each request, in
-    the form of S3's own logs.
+    the form of S3's own logs. With ``tls`` it has a certificate of an authority of its own, which
+    is gone with the server. It has no name and any port, unless a ``site`` is given.
     """
 
     def __init__(
@@ -50,6 +67,8 @@ class S3Server(Server):
         cores: frozenset[int] | None = None,
         *,
         access_log: bool = False,
+        tls: bool = False,
+        site: Site | None = None,
     ) -> None:
         super().__init__("s3")
         self.access_key = "rosetta"
@@ -57,22 +76,33 @@ class S3Server(Server):
         self._given = folder
         self._cores = cores
         self._logs = access_log
+        self._tls = tls
+        self._site = site
+        self.ca_bundle: Path | None = None
         self._linked: list[Path] = []
 
     def _launch(self, work: Path) -> subprocess.Popen[bytes]:
         binary = tools.s3_server_binary()
         self.data.mkdir(parents=True, exist_ok=True)
         _require_attributes(self.data)
-        (self._port,) = free_ports(1)
+        site = self._site
+        encrypted: list[str | Path] = []
+        (self._port,) = free_ports(1) if site is None else (site.port,)
+        if self._tls:
+            made = certify(work, *([] if site is None else [site.domain, f"*.{site.domain}"]))
+            self.ca_bundle = made.authority
+            encrypted = ["--cert", made.chain, "--key", made.key]
         return processes.start_server(
             binary,
             [
                 binary,
                 "--quiet",
                 "--keep-alive",  # else each request needs a new connection
-                *("--port", f"127.0.0.1:{self._port}"),
+                *("--port", f"{_ADDRESS if site is None else site.address}:{self._port}"),
                 *("--health", _HEALTH),
-                *("--region", REGION),
+                *("--region", self._region),
+                *([] if site is None else ["--virtual-domain", site.domain]),
+                *encrypted,
                 *(("--access-log", self.access_log) if self._logs else ()),
                 *("posix", self.data),
             ],
@@ -93,15 +123,22 @@ class S3Server(Server):
     @property
     def endpoint(self) -> str:
         # an address, not a name: then every SDK uses path-style requests by default
-        return f"http://127.0.0.1:{self._port}"
+        host = _ADDRESS if self._site is None else self._site.domain
+        return f"http{'s' if self._tls else ''}://{host}:{self._port}"
+
+    @property
+    def _region(self) -> str:
+        return REGION if self._site is None else self._site.region
 
     def env(self) -> dict[str, str]:
         """The variables that point an AWS SDK to this server."""
+        trusted = {} if self.ca_bundle is None else {"AWS_CA_BUNDLE": str(self.ca_bundle)}
         return {
+            **trusted,
             "AWS_ENDPOINT_URL_S3": self.endpoint,
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
-            "AWS_REGION": REGION,
+            "AWS_REGION": self._region,
         }
 
     def cpu_s(self) -> float | None:
@@ -195,12 +232,15 @@ class S3Server(Server):
             if path.name == _SERVER_FOLDER:
                 continue
             if path.is_dir():
-                shutil.rmtree(path)
+                with suppress(FileNotFoundError):  # the server removes empty folders, too
+                    shutil.rmtree(path)
             else:
                 path.unlink()
 
     def _healthy(self) -> bool:
         with open_session() as session:
+            if self.ca_bundle is not None:
+                session.verify = str(self.ca_bundle)
             try:
                 answer = session.get(f"{self.endpoint}{_HEALTH}", timeout=1)
             except requests.RequestException:

@@ -19,6 +19,7 @@ import trino
 
 from harness.model import HarnessError
 from harness.targets.local import processes
+from harness.targets.local.authority import JAVA_PASSWORD, write_java_authorities
 from harness.targets.local.limits import Limited, unlimited
 from harness.targets.local.loopback import open_session
 from harness.targets.local.ports import free_ports
@@ -109,6 +110,13 @@ class TrinoServer(Server):
         self._progress(f"starting Trino with a heap of {HEAP_MB} MB")
         (self._port,) = free_ports(1)
         self._configure(home, work)
+        trusted: tuple[str, ...] = ()
+        if self._s3.ca_bundle is not None:
+            write_java_authorities(self._s3.ca_bundle, work / "authorities.p12")
+            trusted = (
+                f"-Djavax.net.ssl.trustStore={work}/authorities.p12",
+                f"-Djavax.net.ssl.trustStorePassword={JAVA_PASSWORD}",
+            )
         return processes.start_server(
             java,
             [
@@ -121,6 +129,7 @@ class TrinoServer(Server):
                 f"-Dnode.data-dir={work}/data",
                 f"-Dconfig={work}/etc/config.properties",
                 f"-Djava.io.tmpdir={work}",
+                *trusted,
                 "-Dlog.enable-console=true",
                 *("-cp", f"{home}/lib/*"),
                 "io.trino.server.TrinoServer",
