@@ -171,7 +171,7 @@ def _local_target(template: Path | None) -> Target:
     from harness.targets.local.cgroup_probe import may_limit
     from harness.targets.local.latency import delayed
     from harness.targets.local.placement import place
-    from harness.targets.local.s3server import S3Server
+    from harness.targets.local.store import serve
     from harness.toolchain.check import check
 
     file = TEMPLATE if template is None else template.absolute()
@@ -179,7 +179,7 @@ def _local_target(template: Path | None) -> Target:
         partial(load_implementations, file),
         check,
         partial(build, template=file),
-        lambda cores: S3Server(cores=cores),
+        serve,
         sandbox,
         describe,
         delayed,

@@ -300,11 +300,17 @@ class Verdict:
         return self.kind in (VerdictKind.MATCH, VerdictKind.VALUES)
 
 
+def transport(*, tls: bool) -> str:
+    """The name of the way to S3 in every report."""
+    return "TLS" if tls else "plain HTTP"
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """The values of a sweep that replace the template's; ``None`` is not swept.
 
     ``s3_latency`` is the latency that was added on the way to S3, such as ``20ms`` or ``0ms``.
+    Without ``tls``, the way to S3 is plain HTTP.
     """
 
     memory_mb: int | None = None
@@ -312,6 +318,7 @@ class Variant:
     s3_latency: str | None = None
     snap_start: bool | None = None
     start: Start | None = None
+    tls: bool | None = None
 
     def __str__(self) -> str:
         parts = (
@@ -320,6 +327,7 @@ class Variant:
             None if self.s3_latency is None else f"+{self.s3_latency}",
             {None: None, True: "SnapStart", False: "no SnapStart"}[self.snap_start],
             self.start,
+            None if self.tls is None else transport(tls=self.tls),
         )
         return " ".join(part for part in parts if part)
 
@@ -330,7 +338,8 @@ class Row:
 
     ``own`` is the project's part of the package. ``runtime`` is the name in the template, and
     ``runtime_version`` the version of the program that ran the function. ``discarded`` counts the
-    invocations that met another sandbox than the expected one; they are no samples.
+    invocations that met another sandbox than the expected one; they are no samples. ``tls`` tells
+    how the row's requests went to S3; ``variant`` has it only in a sweep.
     """
 
     language: str
@@ -347,6 +356,7 @@ class Row:
     runtime: str | None = None
     runtime_version: str | None = None
     discarded: int = 0
+    tls: bool = True
 
     @property
     def name(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -53,7 +53,9 @@ class FakeStore:
     def __init__(self) -> None:
         self.buckets: dict[str, dict[str, bytes]] = {}
 
-    def env(self) -> dict[str, str]:
+    def env(self, *, tls: bool = True) -> dict[str, str]:
+        if tls:
+            return {"AWS_ENDPOINT_URL_S3": "https://127.0.0.1:2", "AWS_CA_BUNDLE": "/authority"}
         return {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}
 
     def bucket_path(self, bucket: str) -> Path:
@@ -141,7 +143,7 @@ class FakeMachine:
         }
 
     @contextmanager
-    def _serve(self, cores: frozenset[int] | None = None) -> Iterator[FakeStore]:
+    def _serve(self, cores: frozenset[int] | None, transports: Set[bool]) -> Iterator[FakeStore]:
         self.done.append("serve")
         try:
             yield self.store

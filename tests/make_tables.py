@@ -1,8 +1,9 @@
-"""Writes the tables of README.md, results.md and backfill.md from ``docs/results.json``, and then
-those of the lessons.
+"""Writes the tables of README.md, results.md and backfill.md from ``docs/results.json``, that of
+tls.md from ``docs/tls.json``, and then those of the lessons.
 
-``python -m harness compare --export-json docs/results.json`` writes that export, and
-``python tests/make_tables.py`` the tables. Both run in `.venv`. A test fails when a table is stale.
+``python -m harness compare --export-json docs/results.json`` writes the one export, and the same
+with ``--tls off,on --export-json docs/tls.json`` the other. ``python tests/make_tables.py`` writes
+the tables. All run in `.venv`. A test fails when a table is stale.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 EXPORT = ROOT / "docs/results.json"
-README, RESULTS, BACKFILL = (
-    ROOT / name for name in ("README.md", "docs/results.md", "docs/backfill.md")
+TLS_EXPORT = ROOT / "docs/tls.json"
+README, RESULTS, BACKFILL, TLS = (
+    ROOT / name for name in ("README.md", "docs/results.md", "docs/backfill.md", "docs/tls.md")
 )
 BEGIN, END = "<!-- made by tests/make_tables.py -->\n", "<!-- end -->\n"
 LANGUAGES = ("python", "java", "javascript", "go")
@@ -77,9 +79,10 @@ def describe(export: Export) -> str:
     if ratio:
         most = max(ratio["high"], 1 / ratio["low"])
         noise = f"{1 / most:.2f} to {most:.2f}"
+    way = "TLS" if all(row.get("tls") for row in rows_of(export)) else "plain HTTP"
     return (
-        f"(`make compare` at commit {environment['commit'][:7]}, {environment['cores']} cores of "
-        f"{environment['cpu']}; noise: {noise})"
+        f"(`make compare` at commit {environment['commit'][:7]}, over {way}, "
+        f"{environment['cores']} cores of {environment['cpu']}; noise: {noise})"
     )
 
 
@@ -112,6 +115,14 @@ def report_tables(export: Path) -> str:
         return made.read_text()
 
 
+def tls_table(export: Path) -> str:
+    """The facts of the run, and the pairs of rows over plain HTTP and over TLS."""
+    report = report_tables(export)
+    facts = report.partition("\n\n")[0]
+    table = report.partition("**Cost of TLS**: ")[2].partition("\n**")[0]
+    return f"{facts}\n\n{table.rstrip()}\n"
+
+
 def block(text: str) -> str:
     """The part of a document between the two marks."""
     return text.partition(BEGIN)[2].partition(END)[0]
@@ -129,6 +140,7 @@ def blocks(path: Path) -> dict[Path, str]:
         README: readme_table(export),
         RESULTS: report_tables(path),
         BACKFILL: backfill_table(export),
+        TLS: tls_table(TLS_EXPORT),
     }
 
 

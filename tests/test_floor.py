@@ -19,8 +19,8 @@ from harness.compare.staged_day import StagedDay, staged
 from harness.fixtures.staging import StagedObject
 from harness.model import Artefact, NotReady, Role, Verdict, VerdictKind
 from harness.targets.interface import Placement
-from harness.targets.local.s3server import S3Server
 from harness.targets.local.sandbox import LocalSandbox
+from harness.targets.local.store import serve
 
 DAY = date(2024, 2, 8)
 FOLDER = "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08/"
@@ -81,15 +81,17 @@ def artefact() -> Artefact:
 
 @pytest.fixture
 def staged_day() -> Iterator[StagedDay]:
-    target = replace(FakeMachine().target(), serve=lambda cores: S3Server(cores=cores))
-    with staged(target, {DAY: odd_day()}, SETTINGS, Placement(None, None), lambda _: None) as found:
+    target = replace(FakeMachine().target(), serve=serve)
+    days = {DAY: odd_day()}
+    placement = Placement(None, None)
+    with staged(target, days, SETTINGS, placement, lambda _: None, {True}) as found:
         yield found
 
 
 def test_every_text_that_inflates_is_moved_in_key_order(
     artefact: Artefact, staged_day: StagedDay
 ) -> None:
-    env = {**artefact.implementation.environment, **staged_day.env, **SETTINGS}
+    env = {**artefact.implementation.environment, **staged_day.envs[True], **SETTINGS}
     with LocalSandbox(artefact, env) as sandbox:
         for cold in (True, False):
             staged_day.clear()
@@ -115,7 +117,7 @@ def test_every_text_that_inflates_is_moved_in_key_order(
 def test_a_text_that_is_lost_is_found(artefact: Artefact, staged_day: StagedDay) -> None:
     lost = next(key for key in GOOD if key.endswith("members.gz"))
     staged_day.store.put_file("source-bucket", lost, body("one"))
-    env = {**artefact.implementation.environment, **staged_day.env, **SETTINGS}
+    env = {**artefact.implementation.environment, **staged_day.envs[True], **SETTINGS}
     with LocalSandbox(artefact, env) as sandbox:
         invocation = sandbox.invoke(EVENT)
     assert invocation.error is None

@@ -110,6 +110,10 @@ def test_each_variant_is_judged_by_its_own_floor() -> None:
         (comparison(1, rounds=7, floor=100, go=120), "8 warm samples"),
         (comparison(1, java=100), "was not measured in this run"),
         (replace(BASELINE, fixture={"sources": 10}), "another day"),
+        (
+            replace(BASELINE, rows=tuple(replace(row, tls=False) for row in BASELINE.rows)),
+            "measured floor sdk over TLS, and this run over plain HTTP",
+        ),
     ],
 )
 def test_runs_that_can_not_be_judged_are_an_error(now: Comparison, reason: str) -> None:

@@ -242,9 +242,9 @@ def compare(operator: Operator, _: pytest.CaptureFixture[str]) -> set[str]:
             go = next(each for each in target.load() if each.language == "go")
             artefact = target.build([go], print)["go"]
             assert isinstance(artefact, Artefact)
-            with target.serve(None) as store:
+            with target.serve(None, {True}) as store:
                 store.put_file("any", "a", b"1")
-                places = store.env()
+                places = store.env(tls=True)
                 operator.root.client("s3").put_object(
                     Bucket=DESTINATION, Key=f"{places['DST_PREFIX']}a", Body=b"2"
                 )

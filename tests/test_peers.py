@@ -22,8 +22,8 @@ from harness.fixtures.sources import inflate
 from harness.model import Artefact, Invocation, NotReady, Role, VerdictKind
 from harness.report.json_export import read_export
 from harness.targets.interface import Placement
-from harness.targets.local.s3server import S3Server
 from harness.targets.local.sandbox import LocalSandbox
+from harness.targets.local.store import serve
 
 pytestmark = pytest.mark.slow
 
@@ -167,14 +167,15 @@ def artefact() -> Artefact:
 
 @pytest.fixture(params=[False, True], ids=["one layout", "both layouts"])
 def staged_day(request: pytest.FixtureRequest) -> Iterator[StagedDay]:
-    target = replace(FakeMachine().target(), serve=lambda cores: S3Server(cores=cores))
+    target = replace(FakeMachine().target(), serve=serve)
     day = make_day(Recipe(objects=40, organisation=request.param))
-    with staged(target, {DAY: day}, SETTINGS, Placement(None, None), lambda _: None) as found:
+    placement = Placement(None, None)
+    with staged(target, {DAY: day}, SETTINGS, placement, lambda _: None, {True}) as found:
         yield found
 
 
 def invoke(artefact: Artefact, staged_day: StagedDay, times: int = 1) -> list[Invocation]:
-    env = {**artefact.implementation.environment, **staged_day.env, **SETTINGS}
+    env = {**artefact.implementation.environment, **staged_day.envs[True], **SETTINGS}
     found = []
     with LocalSandbox(artefact, env) as sandbox:
         for _ in range(times):

@@ -22,6 +22,7 @@ records, 18.7 MB in 1 chunk
 settings  1,769 MB of memory, time-out 900 s, 3 cold and 8 warm samples, 1 re-run;
 CHUNK_BYTES=67108864
 limits  cgroup v1: memory, no swap; share of CPU after init, at most 0.8 ms late
+transport  TLS to S3
 machine  2 cores of abacus [8], 24 GB, Linux 6.1 x86_64; aws-sam-cli 1.2.3; commit -
 
                                  init  first                warm ms   CPU ms  memory    MB zip/
@@ -244,7 +245,7 @@ RESULT = {
             "memory_mb": INTEGER,
             "concurrency": INTEGER,
             "s3_latency": {"type": ["string", "null"]},
-            "snap_start": {"type": ["boolean", "null"]},
+            **{key: {"type": ["boolean", "null"]} for key in ("snap_start", "tls")},
             "start": {"enum": ["zip", "AOT", "primed", None]},
         },
     ),
@@ -276,6 +277,7 @@ RESULT = {
     "ratio_to_floor": closed("object", {"warm": INTERVAL, "first": INTERVAL}),
     "samples": {"type": "array", "items": closed("object", SAMPLE)},
     "discarded": INTEGER,
+    "tls": {"type": "boolean"},
 }
 SCHEMA = closed(
     "object",

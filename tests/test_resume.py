@@ -177,6 +177,7 @@ def test_a_round_that_was_broken_off_is_measured_again(tmp_path: Path) -> None:
         (("--order-seed", "2"), "order_seed was 1, is 2"),
         (("--languages", "go"), "rows were java sdk, go sdk, are go sdk"),
         (("--memory", "512"), "rows were"),
+        (("--tls", "off"), "rows were java sdk, go sdk, are java sdk plain HTTP"),
     ],
 )
 def test_another_run_is_refused_and_its_difference_named(
@@ -187,6 +188,19 @@ def test_another_run_is_refused_and_its_difference_named(
     assert run(other, "--warm", "2", "--resume", str(file), *arguments) == 2
     assert reason in capsys.readouterr().err
     assert not other.exists()
+
+
+def test_a_run_over_plain_http_does_not_go_on_over_tls(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "export"
+    assert run(file, "--warm", "2") == 0
+    old = exported(file)
+    for row in old["results"]:
+        del row["tls"]  # an export of the time before TLS
+    file.write_text(json.dumps(old))
+    assert run(file, "--warm", "2", "--resume", str(file)) == 2
+    assert "transport of java sdk was plain HTTP, is TLS" in capsys.readouterr().err
 
 
 def test_another_commit_or_package_is_refused(

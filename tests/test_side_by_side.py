@@ -42,6 +42,10 @@ def sized(sources: int, times: float, memory: float) -> Comparison:
     return replace(COMPARISON, fixture=fixture, rows=tuple(map(larger, COMPARISON.rows)))
 
 
+def over_plain_http(comparison: Comparison) -> Comparison:
+    return replace(comparison, rows=tuple(replace(row, tls=False) for row in comparison.rows))
+
+
 GROWN = {
     "large.json": sized(200_000, 100, 1.5),
     "small.json": sized(2_000, 1, 1),
@@ -72,9 +76,10 @@ def test_the_memory_is_that_of_first_invocations_alone() -> None:
         replace(GROWN["large.json"], settings={**COMPARISON.settings, "CHUNK_BYTES": 1}),
         replace(GROWN["large.json"], environment={**COMPARISON.environment, "cpu": "another"}),
         replace(GROWN["large.json"], fixture={**COMPARISON.fixture, "kind": "source"}),
+        over_plain_http(GROWN["large.json"]),
         COMPARISON,
     ],
-    ids=["memory", "setting", "machine", "given day", "same size"],
+    ids=["memory", "setting", "machine", "given day", "transport", "same size"],
 )
 def test_runs_that_differ_in_more_show_no_growth(other: Comparison) -> None:
     assert growth({"small.json": GROWN["small.json"], "other.json": other}) == []
@@ -93,6 +98,16 @@ def test_every_report_shows_the_growth() -> None:
     alone = {"one.json": COMPARISON, "two.json": COMPARISON}
     assert "<img" not in render_side_by_side_page(alone)
     assert "different days" not in side_by_side_markdown(alone)
+
+
+def test_different_ways_to_s3_are_told_in_every_report() -> None:
+    runs = {"old.json": over_plain_http(COMPARISON), "new.json": COMPARISON}
+    terminal = io.StringIO()
+    render_side_by_side(runs, terminal)
+    shown = (terminal.getvalue(), render_side_by_side_page(runs), side_by_side_markdown(runs))
+    told = "different ways: old.json plain HTTP, new.json TLS"
+    assert all(told in " ".join(text.split()) for text in shown)
+    assert "different ways" not in side_by_side_markdown({"a": COMPARISON, "b": COMPARISON})
 
 
 def test_a_row_without_warm_samples_is_one_dash() -> None:

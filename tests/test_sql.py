@@ -26,8 +26,8 @@ from harness.operate.day_sql import FILE, Places, aggregate, filled_in, select_f
 from harness.targets.athena_sql import fill_in, for_trino, statements, texts
 from harness.targets.aws.athena import Athena
 from harness.targets.interface import Limits, Placement
-from harness.targets.local.s3server import S3Server
 from harness.targets.local.sandbox import LocalSandbox
+from harness.targets.local.store import LocalStore, serve
 from harness.toolchain.paths import ROOT
 
 DAY = date(2024, 2, 8)
@@ -233,10 +233,11 @@ def test_another_athena_takes_the_statements() -> None:
 
 @pytest.fixture(scope="module")
 def day() -> Iterator[StagedDay]:
-    target = replace(FakeMachine().target(), serve=lambda cores: S3Server(cores=cores))
+    target = replace(FakeMachine().target(), serve=serve)
     settings = {"CHUNK_BYTES": "20000", "MAX_SOURCE_BYTES": "1000000"}
     objects = make_day(Recipe(objects=40, organisation=True, one_line=True))
-    with staged(target, {DAY: objects}, settings, Placement(None, None), lambda _: None) as found:
+    placement = Placement(None, None)
+    with staged(target, {DAY: objects}, settings, placement, lambda _: None, {True}) as found:
         yield found
 
 
@@ -246,7 +247,7 @@ def sandbox(day: StagedDay) -> Iterator[TrinoSandbox]:
     if isinstance(made, NotReady):
         pytest.skip(f"no Trino: {made}")
     assert made.runtime_version == "476"
-    with TrinoSandbox(made, day.env, limits=Limits(), reset_peak=True) as started:
+    with TrinoSandbox(made, day.envs[True], limits=Limits(), reset_peak=True) as started:
         yield started
 
 
@@ -297,8 +298,8 @@ def lost(day: StagedDay, sandbox: TrinoSandbox) -> Losses:
     duckdb = prepare(DUCKDB.beside(IMPLEMENTATIONS["go"]), lambda _: None)
     assert isinstance(duckdb, Artefact), duckdb
     sandbox.server.query("DROP TABLE cloudtrail_sources")
-    env = {**duckdb.implementation.environment, **day.env}
-    assert isinstance(day.store, S3Server)
+    env = {**duckdb.implementation.environment, **day.envs[True]}
+    assert isinstance(day.store, LocalStore)
     with LocalSandbox(duckdb, env) as function:
         return losses.measure(day.store, sandbox.server, function, lambda _: None)
 

@@ -70,6 +70,7 @@ def test_every_combination_is_a_row(tmp_path: Path) -> None:
         "s3_latency": "20ms+-5ms",
         "snap_start": None,
         "start": None,
+        "tls": None,
     }
     kinds = [[sample["kind"] for sample in row["samples"]] for row in rows]
     assert kinds == [["warm", "rerun"]] * 4 + [["warm", "rerun", "half"]] * 4
@@ -78,22 +79,45 @@ def test_every_combination_is_a_row(tmp_path: Path) -> None:
 def test_functions_get_the_swept_values(tmp_path: Path) -> None:
     sweep = Sweep()
     compare(sweep, tmp_path, "--concurrency", "1,4", "--s3-latency", "0ms,20ms+-5ms")
-    direct, late = "http://127.0.0.1:1", "http://127.0.0.1:4242"
+    direct, late = "https://127.0.0.1:2", "https://127.0.0.1:4242"
     assert set(sweep.environments) == {
         (language, concurrency, endpoint)
         for language in ("go", "java")
         for concurrency in ("1", "4")
         for endpoint in (direct, late)
     }
-    assert sweep.proxies == ["open 20ms+-5ms to 1", "close"]
+    assert sweep.proxies == ["open 20ms+-5ms to 2", "close"]
 
 
 def test_without_a_sweep_the_template_holds(tmp_path: Path) -> None:
     sweep = Sweep()
     rows = compare(sweep, tmp_path)
     assert [row["name"] for row in rows] == ["java sdk", "go sdk"]
-    assert {each[1:] for each in sweep.environments} == {("-", "http://127.0.0.1:1")}
+    assert {each[1:] for each in sweep.environments} == {("-", "https://127.0.0.1:2")}
     assert sweep.proxies == []
+
+
+def test_a_sweep_of_tls_measures_each_row_over_both(tmp_path: Path) -> None:
+    sweep = Sweep()
+    rows = compare(sweep, tmp_path, "--tls", "off,on", "--s3-latency", "20ms")
+    assert [(row["name"], row["tls"]) for row in rows] == [
+        ("java sdk +20ms plain HTTP", False),
+        ("go sdk +20ms plain HTTP", False),
+        ("java sdk +20ms TLS", True),
+        ("go sdk +20ms TLS", True),
+    ]
+    late = {("-", "http://127.0.0.1:4242"), ("-", "https://127.0.0.1:4242")}
+    assert {each[1:] for each in sweep.environments} == late
+    assert sorted(sweep.proxies) == ["close", "close", "open 20ms to 1", "open 20ms to 2"]
+
+
+def test_rows_are_over_tls_unless_it_is_switched_off(tmp_path: Path) -> None:
+    assert [row["tls"] for row in compare(Sweep(), tmp_path)] == [True, True]
+    plain = compare(Sweep(), tmp_path, "--tls", "off")
+    assert [(row["name"], row["tls"]) for row in plain] == [
+        ("java sdk plain HTTP", False),
+        ("go sdk plain HTTP", False),
+    ]
 
 
 def test_a_sweep_of_memory_gives_each_its_size(tmp_path: Path) -> None:
@@ -157,6 +181,8 @@ def test_a_value_given_twice_is_one_row(tmp_path: Path) -> None:
         (("--s3-latency", "20"), "20 is not a latency"),
         (("--memory", "512MB"), "512MB is not a whole number"),
         (("--memory", "512", "--no-limits"), "leave out --no-limits"),
+        (("--tls", "yes"), "yes is neither on nor off"),
+        (("--tls", "on", "--target", "aws", "--stack", "x"), "S3 on AWS is over TLS"),
     ],
 )
 def test_a_wrong_value_of_a_sweep_is_refused(

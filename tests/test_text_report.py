@@ -13,7 +13,7 @@ import pytest
 from fake_comparison import COMPARISON
 
 from harness.cli import main
-from harness.model import UsageError
+from harness.model import LAMBDA, UsageError
 from harness.report.json_export import read_export, to_json
 from harness.report.markdown import markdown, samples_csv
 
@@ -54,11 +54,30 @@ def test_csv_has_a_line_for_each_sample() -> None:
     lines = list(csv.DictReader(io.StringIO(samples_csv(COMPARISON))))
     assert len(lines) == sum(len(row.samples) for row in COMPARISON.rows)
     assert {line["memory_mb"] for line in lines} == {"-"}
+    assert {line["transport"] for line in lines} == {"TLS"}
     assert (lines[0]["kind"], lines[0]["first_ms"], lines[3]["init_ms"]) == ("cold", "2410.2", "-")
 
 
 def test_an_export_is_read_as_it_was(export: Path) -> None:
     assert read_export(export) == COMPARISON
+
+
+def test_an_export_that_does_not_tell_was_over_plain_http(export: Path) -> None:
+    old = json.loads(export.read_text())
+    for result in old["results"]:
+        del result["tls"], result["variant"]["tls"]
+    export.write_text(json.dumps(old))
+    read = read_export(export)
+    assert {row.tls for row in read.rows} == {False}
+    assert {line["transport"] for line in csv.DictReader(io.StringIO(samples_csv(read)))} == {
+        "plain HTTP"
+    }
+    assert "**transport**: plain HTTP to S3" in markdown(read)
+    assert "**plain-http**: " in markdown(read)
+    # on AWS there was no other way than TLS
+    old["environment"] |= {"target": LAMBDA, "region": "eu-central-1", "stack": "rosetta"}
+    export.write_text(json.dumps(old))
+    assert {row.tls for row in read_export(export).rows} == {True}
 
 
 def test_an_export_of_schema_2_is_read(export: Path) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 import trustme
+from conftest import every_artefact
+from handshakes import Watched
 from tcp import Listener, forward
 
+from harness.fixtures.recipe import Recipe, make_day
 from harness.model import Artefact
+from harness.targets.local.s3server import S3Server
 from harness.targets.local.sandbox import LocalSandbox
 from harness.verify.scripted_s3.server import ScriptedS3
 from harness.verify.vectors.cases import SOURCE_BUCKET, load_cases
@@ -113,6 +118,59 @@ def test_hosts_that_need_no_proxy(
     more = {**bundle, "HTTPS_PROXY": proxy.listener.url, "NO_PROXY": no_proxy}
     assert not problems_of_a_day(artefact, s3, more)
     assert proxy.asked == []
+
+
+class TlsDay:
+    """A small day in a real S3 server over TLS, whose handshakes are watched."""
+
+    def __init__(self, server: S3Server) -> None:
+        for each in make_day(Recipe(objects=60)):
+            server.put_file("sources", each.key, each.body, each.content_encoding)
+        server.bucket_path("chunks")
+        self.watched = Watched(int(server.endpoint.rpartition(":")[2]))
+        self._env = {
+            **server.env(),
+            "AWS_ENDPOINT_URL_S3": self.watched.endpoint,
+            "SRC_BUCKET": "sources",
+            "DST_BUCKET": "chunks",
+        }
+
+    def env_of(self, artefact: Artefact) -> Mapping[str, str]:
+        return {**artefact.implementation.environment, **self._env}
+
+
+@pytest.fixture(scope="module")
+def day() -> Iterator[TlsDay]:
+    with S3Server(tls=True) as server:
+        found = TlsDay(server)
+        yield found
+        found.watched.stop()
+
+
+#: Node and Java keep sessions, so a new connection continues one of them.
+RESUMING = ("javascript", "java")
+
+
+def test_each_invocation_after_a_pause_opens_its_connections(day: TlsDay) -> None:  # E9
+    """So the measured times contain as many handshakes in one client as in another."""
+    with ExitStack() as running:
+        sandboxes = [
+            (each.implementation, running.enter_context(LocalSandbox(each, day.env_of(each))))
+            for each in every_artefact()
+        ]
+        for is_late in (False, True):
+            for implementation, sandbox in sandboxes:
+                invocation = sandbox.invoke({"year": 2024, "month": 2, "day": 8})
+                assert invocation.error is None, invocation.error
+                opened = day.watched.take()
+                most = int(implementation.environment["CONCURRENCY"])
+                assert most // 2 <= len(opened) <= 3 * most, implementation.name
+                # the processor has instructions for it
+                assert {each.cipher for each in opened} == {"TLS_AES_128_GCM_SHA256"}
+                if is_late:
+                    resumes = implementation.language in RESUMING
+                    assert any(each.resumed for each in opened) == resumes, implementation.name
+            time.sleep(0 if is_late else 5.5)
 
 
 def test_a_server_that_is_not_trusted_gets_no_request(artefact: Artefact, s3: TlsS3) -> None:

@@ -38,6 +38,7 @@ class Code(StrEnum):
     LATE_QUOTA = "late-quota"
     PEAK_SINCE_START = "peak-since-start"
     MEMORY_NOT_MEASURED = "memory-not-measured"
+    PLAIN_HTTP = "plain-http"
     DIRTY_CHECKOUT = "dirty-checkout"
 
 
@@ -142,6 +143,12 @@ def _of_machine(comparison: Comparison) -> Iterator[Caveat]:
     yield from _of_runtimes(comparison)
     yield from _of_limits(comparison)
     yield from _of_memory(comparison)
+    if not any(row.tls for row in comparison.rows if row.samples):
+        yield Caveat(
+            Code.PLAIN_HTTP,
+            "requests to S3 went over plain HTTP, which costs less CPU than TLS",
+            "leave out --tls off: on AWS each request uses TLS",
+        )
     if comparison.environment.get("clean") is False:
         yield Caveat(
             Code.DIRTY_CHECKOUT,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from harness.analysis.intervals import LEAST_ROUNDS, ConfidenceInterval, paired_ratio
 from harness.analysis.row_summary import by_round, ranking
-from harness.model import Comparison, Role, Row, UsageError
+from harness.model import Comparison, Role, Row, UsageError, transport
 
 _COMPRESSED = ("source_bytes", "small_share")
 
@@ -56,14 +56,15 @@ def judge_slowdown(
 ) -> Iterator[Judgement]:
     """One judgement for each row of the baseline that was measured again.
 
-    Raises ``UsageError`` if no row can be judged: the runs have no common reference, too few
-    rounds, or different days.
+    Raises ``UsageError`` if the runs have different days or transports, or if no row can be judged:
+    they have no common reference or too few rounds.
     """
     if _day(baseline) != _day(now):
         raise UsageError("the baseline is of another day: run compare with the baseline's day")
     judged = 0
     for row in (each for each in baseline.rows if each.role is not Role.PEER):
         reference = _reference(row, baseline, now)
+        _require_same_transport(row.name, baseline, now)
         before, after = _ratio(baseline, row.name, reference), _ratio(now, row.name, reference)
         if row.name == reference or before is None or after is None:
             continue
@@ -73,6 +74,18 @@ def judge_slowdown(
         raise UsageError(
             f"no row and its reference have {LEAST_ROUNDS} warm samples in both runs: use --warm "
             f"{LEAST_ROUNDS} or more"
+        )
+
+
+def _require_same_transport(name: str, baseline: Comparison, now: Comparison) -> None:
+    before, after = (
+        next((row.tls for row in each.rows if row.name == name and row.samples), None)
+        for each in (baseline, now)
+    )
+    if before is not None and after is not None and before != after:
+        raise UsageError(
+            f"the baseline measured {name} over {transport(tls=before)}, and this run over "
+            f"{transport(tls=after)}: make the baseline anew"
         )
 
 

@@ -65,6 +65,17 @@ def best_memory(comparison: Comparison) -> Iterator[BestMemory]:
             )
 
 
+def pairs_by_tls(comparison: Comparison) -> Iterator[tuple[str, Row, Row]]:
+    """(name, over plain HTTP, over TLS), for each row that was measured over both."""
+    measured = {row.name: row for row in comparison.rows if row.samples}
+    for row in measured.values():
+        if row.variant.tls is not False:
+            continue
+        other = measured.get(replace(row, variant=replace(row.variant, tls=True)).name)
+        if other is not None:
+            yield replace(row, variant=replace(row.variant, tls=None)).name, row, other
+
+
 def _lines(comparison: Comparison, swept: str) -> list[Line]:
     found: dict[str, list[Point]] = {}
     languages: dict[str, str] = {}

@@ -155,6 +155,13 @@ def _add_sweeps(group: Group) -> None:
         metavar="0ms,20ms+-5ms",
         help="delays that are added to every answer of S3",
     )
+    group.add_argument(
+        "--tls",
+        type=switches,
+        default=(),
+        metavar="off,on",
+        help="measure over plain HTTP, over TLS, or over both; default TLS",
+    )
 
     group.add_argument(
         "--start",
@@ -303,6 +310,7 @@ def _request(arguments: argparse.Namespace) -> Request:
         s3_latency=arguments.s3_latency,
         snap_start=arguments.snap_start,
         starts=arguments.start,
+        tls=arguments.tls,
         on_aws=arguments.target == "aws",
         once=arguments.once,
     )

@@ -84,7 +84,8 @@ def compare(
     if not artefacts:
         return run.comparison(Measured(), {})
     placement = target.place()
-    with staged(target, days, settings, placement, progress) as staged_day:
+    transports = request.transports
+    with staged(target, days, settings, placement, progress, transports) as staged_day:
         return _measure(run, target, staged_day, placement, earlier_samples, progress, keep)
 
 
@@ -229,13 +230,15 @@ def _candidates(
     request = run.request
     with ExitStack() as proxies:
         candidates = []
-        envs: dict[Latency, Mapping[str, str]] = {}
+        envs: dict[tuple[Latency, bool], Mapping[str, str]] = {}
         for variant, latency in request.variants():
-            env = staged_day.env
+            tls = _is_over_tls(variant)
+            env = staged_day.envs[tls]
             if latency is not None and latency.latency_ms:
-                if latency not in envs:
-                    envs[latency] = proxies.enter_context(staged_day.later(target, latency))
-                env = envs[latency]
+                if (latency, tls) not in envs:
+                    later = staged_day.later(target, latency, tls=tls)
+                    envs[latency, tls] = proxies.enter_context(later)
+                env = envs[latency, tls]
             candidates += [
                 ArtefactCandidate(
                     run.artefacts[built].with_client(each.client),
@@ -262,6 +265,10 @@ def _is_for(request: Request, variant: Variant, implementation: Implementation) 
     if variant.start is not None and not has_start(implementation, variant.start):
         return False
     return not variant.snap_start or implementation.runtime.startswith(SNAP_START_RUNTIMES)
+
+
+def _is_over_tls(variant: Variant) -> bool:
+    return variant.tls is not False
 
 
 def _common_settings(chosen: Sequence[Implementation]) -> Mapping[str, str]:
@@ -318,7 +325,14 @@ def _row(
     built = _built_as(implementation, variant.start)
     failed = verdicts.get(built, verdicts.get(_built_as(implementation)))
     if failed is not None:
-        return Row(language, client, failed, variant=variant, runtime=implementation.runtime)
+        return Row(
+            language,
+            client,
+            failed,
+            variant=variant,
+            runtime=implementation.runtime,
+            tls=_is_over_tls(variant),
+        )
     artefact = artefacts[built]
     not_asked = Outcome(Verdict(VerdictKind.SKIPPED, "not invoked"))
     outcome = measured.outcomes.get(f"{language} {client} {variant}".rstrip(), not_asked)
@@ -337,6 +351,7 @@ def _row(
         implementation.runtime,
         artefact.runtime_version,
         outcome.discarded,
+        _is_over_tls(variant),
     )
 
 

@@ -45,6 +45,7 @@ class Request:
     limits: Limits | None = field(default_factory=Limits)
     snap_start: tuple[bool, ...] = ()
     starts: tuple[Start, ...] = ()
+    tls: tuple[bool, ...] = ()
     on_aws: bool = False
     once: bool = False
 
@@ -57,6 +58,8 @@ class Request:
             )
         if self.on_aws and self.starts:
             raise UsageError("--start needs the local target: on AWS use --snap-start off,on")
+        if self.on_aws and self.tls:
+            raise UsageError("--tls needs the local target: S3 on AWS is over TLS")
         if unknown := [each for each in self.peers if each not in PEERS]:
             raise UsageError(f"{unknown[0]} is no peer: choose of {', '.join(PEERS)}")
 
@@ -65,6 +68,11 @@ class Request:
         """The companions that are measured beside the languages, in the order of the rows."""
         peers = (PEERS[name] for name in dict.fromkeys(self.peers))
         return (*((FLOOR,) if self.floor else ()), *peers)
+
+    @property
+    def transports(self) -> frozenset[bool]:
+        """``True`` for rows over TLS, ``False`` for rows over plain HTTP."""
+        return frozenset(self.tls or (True,))
 
     @property
     def models_cost(self) -> bool:
@@ -81,9 +89,11 @@ class Request:
                     None if latency is None else str(latency),
                     snapped,
                     start,
+                    tls,
                 ),
                 latency,
             )
+            for tls in dict.fromkeys(self.tls) or (None,)
             for start in dict.fromkeys(self.starts) or (None,)
             for snapped in dict.fromkeys(self.snap_start) or (None,)
             for memory_mb in dict.fromkeys(self.memory_mb) or (None,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.compare.schedule import COUNTED, EarlierSamples, Plan
-from harness.model import Comparison, Row, Sample, SampleKind, UsageError
+from harness.model import Comparison, Row, Sample, SampleKind, UsageError, transport
 
 #: Other facts may change between two parts of a run, for example the load.
 _SAME_ENVIRONMENT = ("cpu", "cores", "kernel", "architecture", "emulator", "commit")
@@ -58,6 +58,9 @@ def _differences(earlier: Comparison, now: Comparison) -> Iterator[str]:
         yield f"rows were {', '.join(before)}, are {', '.join(after)}"
         return
     for old, new in zip(earlier.rows, now.rows, strict=True):
+        if old.tls != new.tls:
+            was, now_is = transport(tls=old.tls), transport(tls=new.tls)
+            yield f"transport of {old.name} was {was}, is {now_is}"
         if old.samples and (was := _package(old)) != (now_is := _package(new)):
             yield f"package of {old.name} was {was}, is {now_is}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -44,12 +44,13 @@ _PLACES = {
 class StagedDay:
     """A day in a running store; it is the destination of a plan.
 
-    ``env`` has the variables that point a function to the store. ``half`` is a second day with
-    every second source of the first. ``texts`` is the expected output of the floor.
+    ``envs`` has the variables that point a function to the store: over TLS by ``True``, over plain
+    HTTP by ``False``. ``half`` is a second day with every second source of the first. ``texts`` is
+    the expected output of the floor.
     """
 
     store: Store
-    env: Mapping[str, str]
+    envs: Mapping[bool, Mapping[str, str]]
     expected: ExpectedDay
     half: ExpectedDay | None = None
     texts: ExpectedDay | None = None
@@ -88,9 +89,11 @@ class StagedDay:
         spent = self.store.cpu_s()
         return None if spent is None else spent * 1000
 
-    def later(self, target: Target, latency: Latency) -> AbstractContextManager[Mapping[str, str]]:
-        """``env`` with a latency on the way to the store."""
-        return _later(self.env, target, latency)
+    def later(
+        self, target: Target, latency: Latency, *, tls: bool
+    ) -> AbstractContextManager[Mapping[str, str]]:
+        """Variables of ``envs``, with a latency on the way to the store."""
+        return _later(self.envs[tls], target, latency)
 
 
 def _own_words(invocation: Invocation, expected: ExpectedDay) -> str:
@@ -129,6 +132,7 @@ def staged(
     settings: Mapping[str, str],
     placement: Placement,
     progress: Progress,
+    transports: Set[bool],
 ) -> Iterator[StagedDay]:
     """A running store that holds one day, or a day and its half.
 
@@ -140,10 +144,10 @@ def staged(
     with (
         scratch("expected") as folder,
         pinned(placement.others),
-        target.serve(placement.others) as store,
+        target.serve(placement.others, transports) as store,
     ):
         store.bucket_path(_DESTINATION_BUCKET)
-        prefix = {**_PLACES, **store.env()}["DST_PREFIX"]
+        prefix = {**_PLACES, **store.env(tls=max(transports))}["DST_PREFIX"]
         progress("staging the day")
 
         def put(each: StagedObject) -> None:
@@ -162,16 +166,16 @@ def staged(
             stage(days[day], put, folder / day.isoformat(), day, chunk_bytes, prefix)
             for day in others
         ]
-        env = {**_PLACES, **store.env()}
-        yield StagedDay(store, env, expected, half[0] if half else None, texts.day())
+        envs = {tls: {**_PLACES, **store.env(tls=tls)} for tls in transports}
+        yield StagedDay(store, envs, expected, half[0] if half else None, texts.day())
 
 
 @contextmanager
 def _later(env: Mapping[str, str], target: Target, latency: Latency) -> Iterator[Mapping[str, str]]:
-    port = urlsplit(env[_ENDPOINT]).port
-    assert port is not None
-    with target.delay(port, latency) as late:
-        yield {**env, _ENDPOINT: f"http://127.0.0.1:{late}"}
+    endpoint = urlsplit(env[_ENDPOINT])
+    assert endpoint.port is not None
+    with target.delay(endpoint.port, latency) as late:
+        yield {**env, _ENDPOINT: f"{endpoint.scheme}://127.0.0.1:{late}"}
 
 
 @dataclass(frozen=True, slots=True)

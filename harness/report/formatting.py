@@ -9,7 +9,7 @@ from typing import Any
 from harness.analysis.intervals import ConfidenceInterval, Summary, noise_floor
 from harness.analysis.row_summary import Ranking, RowSummary
 from harness.analysis.sweeps import best_memory, gb_seconds
-from harness.model import LAMBDA, Comparison, Row
+from harness.model import LAMBDA, Comparison, Row, transport
 
 NOT_MEASURED = "-"
 ABOUT = (
@@ -76,6 +76,7 @@ def describe_run(comparison: Comparison) -> Iterator[tuple[str, str]]:
         ("day", _day(comparison.fixture)),
         ("settings", _settings(comparison.settings)),
         ("limits", _limits(comparison)),
+        ("transport", _transport(comparison)),
         ("machine", _machine(comparison.environment)),
     ):
         if line:
@@ -97,6 +98,19 @@ def _limits(comparison: Comparison) -> str:
     is_shared = any(map(_contended, comparison.rows))
     own = "; * has more than one vCPU and shares its cores with the S3 server" if is_shared else ""
     return f"{held[0].mechanism}: memory, {swap}; share of CPU {when}{late}{own}"
+
+
+def _transport(comparison: Comparison) -> str:
+    used = transports(comparison)
+    if len(used) > 1:
+        return f"{' and '.join(sorted(used))} to S3, as the name of each row tells"
+    return "".join(f"{each} to S3" for each in used)
+
+
+def transports(comparison: Comparison) -> frozenset[str]:
+    """The ways to S3 of the rows that were invoked."""
+    invoked = (row for row in comparison.rows if row.enforcement is not None or row.samples)
+    return frozenset(transport(tls=row.tls) for row in invoked)
 
 
 def _contended(row: Row) -> bool:

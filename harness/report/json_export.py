@@ -11,6 +11,7 @@ from harness.analysis.caveats import find_caveats
 from harness.analysis.cost import cost, price_list, requests_cost
 from harness.analysis.row_summary import Ranking, ToFloor, ranking, summarise_row, to_floor
 from harness.model import (
+    LAMBDA,
     Comparison,
     Enforcement,
     Own,
@@ -86,6 +87,7 @@ def _result(
         "ratio_to_floor": floor or ToFloor(None, None),
         "samples": [_sample(each) for each in row.samples],
         "discarded": row.discarded,
+        "tls": row.tls,
     }
 
 
@@ -115,8 +117,10 @@ class _Result(msgspec.Struct):
     runtime: str | None = None
     runtime_version: str | None = None
     discarded: int = 0
+    tls: bool | None = None
 
-    def row(self) -> Row:
+    def row(self, *, tls: bool) -> Row:
+        """``tls`` is for an export that does not tell."""
         return Row(
             self.language,
             self.client,
@@ -132,6 +136,7 @@ class _Result(msgspec.Struct):
             self.runtime,
             self.runtime_version,
             self.discarded,
+            tls if self.tls is None else self.tls,
         )
 
 
@@ -166,7 +171,8 @@ def read_export(file: Path) -> Comparison:
         found.environment,
         found.settings,
         found.fixture,
-        tuple(each.row() for each in found.results),
+        # older versions measured over plain HTTP on this machine
+        tuple(each.row(tls=found.environment.get("target") == LAMBDA) for each in found.results),
         found.again,
         found.interrupted,
     )

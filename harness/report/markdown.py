@@ -11,7 +11,7 @@ from tabulate import tabulate
 
 from harness.analysis.caveats import find_caveats
 from harness.analysis.row_summary import Ranking, ranking, summarise_row
-from harness.model import Comparison
+from harness.model import Comparison, transport
 from harness.report.formatting import (
     ABOUT,
     MAIN_HEADINGS,
@@ -141,11 +141,12 @@ def samples_csv(comparison: Comparison) -> str:
     """One line for each sample. A value that was not measured or not swept is ``-``."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("language", "client", *_VARIANT, *_SAMPLE))
+    writer.writerow(("language", "client", *_VARIANT, "transport", *_SAMPLE))
     for row in comparison.rows:
         for sample in row.samples:
             values = (
                 *(getattr(row.variant, name) for name in _VARIANT),
+                transport(tls=row.tls),
                 *(getattr(sample, name) for name in _SAMPLE),
             )
             cells = (NOT_MEASURED if value is None else str(value) for value in values)

@@ -19,6 +19,7 @@ from harness.report.formatting import (
     number,
     standing_rows,
     standing_title,
+    transports,
 )
 
 SideBySide = Mapping[str, Comparison]
@@ -133,6 +134,10 @@ def remarks(comparisons: SideBySide) -> Iterator[str]:
         found = ranking(each)
         if found.fastest is not None:
             yield f"{title}: {standing_title(found)}"
+    ways = {title: " and ".join(sorted(transports(each))) for title, each in comparisons.items()}
+    if len(set(ways.values())) > 1:
+        told = ", ".join(f"{title} {way}" for title, way in ways.items())
+        yield f"the runs reached S3 in different ways: {told}; TLS is a part of each difference"
     if len({str(each.fixture) for each in comparisons.values()}) > 1:
         yield "the runs had different days: compare the ratios only"
 
@@ -141,7 +146,8 @@ def _conditions(comparison: Comparison) -> str:
     settings = comparison.settings
     variables = {name: value for name, value in settings.items() if name.isupper()}
     machine = [comparison.environment.get(name) for name in ("cpu", "cores", "target")]
-    return repr((machine, settings.get("memory_mb"), settings.get("limits"), variables))
+    ways = sorted(transports(comparison))
+    return repr((machine, ways, settings.get("memory_mb"), settings.get("limits"), variables))
 
 
 def _cold_peak(row: Row) -> int | None:

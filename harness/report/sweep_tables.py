@@ -12,10 +12,17 @@ from harness.analysis.cost import (
     price_list,
     requests_cost,
 )
-from harness.analysis.intervals import ConfidenceInterval
-from harness.analysis.sweeps import best_memory, concurrency_lines, gb_seconds, memory_lines
+from harness.analysis.intervals import ConfidenceInterval, Summary, paired_ratio
+from harness.analysis.row_summary import by_round, summarise_row
+from harness.analysis.sweeps import (
+    best_memory,
+    concurrency_lines,
+    gb_seconds,
+    memory_lines,
+    pairs_by_tls,
+)
 from harness.model import Comparison, Row
-from harness.report.formatting import NOT_MEASURED, Table, number
+from harness.report.formatting import NOT_MEASURED, Table, mebibytes, median_text, number, ratio
 
 _MILLION = 1_000_000
 
@@ -74,6 +81,35 @@ def concurrency_table(comparison: Comparison) -> Table:
         ("row", "in flight", "warm ms", "times as fast"),
         rows,
     )
+
+
+def tls_table(comparison: Comparison) -> Table:
+    rows = []
+    for name, plain, encrypted in pairs_by_tls(comparison):
+        before, after = (summarise_row(each, comparison.fixture) for each in (plain, encrypted))
+        rows.append(
+            (
+                name,
+                _both(before.warm, after.warm),
+                ratio(paired_ratio(by_round(encrypted.samples), by_round(plain.samples))),
+                _both(before.cpu, after.cpu),
+                _both(before.server_cpu, after.server_cpu),
+                _both(before.first, after.first),
+                f"{mebibytes(before.peak_rss_bytes)} / {mebibytes(after.peak_rss_bytes)}",
+            )
+        )
+    return Table(
+        "tls",
+        "Cost of TLS",
+        "Each pair is plain HTTP / TLS. The ratio is that of the warm times over TLS to those over "
+        "plain HTTP in the same round.",
+        ("row", "warm ms", "ratio [95 %]", "CPU ms", "S3 CPU ms", "first ms", "MiB"),
+        rows,
+    )
+
+
+def _both(before: Summary | None, after: Summary | None) -> str:
+    return f"{median_text(before)} / {median_text(after)}"
 
 
 def cost_table(comparison: Comparison) -> Table:

@@ -20,7 +20,13 @@ from harness.report.formatting import (
     ratio,
 )
 from harness.report.start_tables import snap_start_cost_table, starts_table
-from harness.report.sweep_tables import cold_cost_table, concurrency_table, cost_table, memory_table
+from harness.report.sweep_tables import (
+    cold_cost_table,
+    concurrency_table,
+    cost_table,
+    memory_table,
+    tls_table,
+)
 
 Measured = Sequence[tuple[Row, RowSummary]]
 
@@ -33,7 +39,7 @@ def detail_tables(comparison: Comparison, rows: Measured) -> Iterator[Table]:
     """The tables of details; those without rows are left out."""
     of_rows = (warm_table, throughput_table, phases_table, package_table)
     of_all = (
-        *(memory_table, concurrency_table, cost_table, cold_cost_table),
+        *(memory_table, concurrency_table, tls_table, cost_table, cold_cost_table),
         *(starts_table, snap_start_cost_table, start_table, emulator_table),
     )
     tables = [

@@ -5,7 +5,7 @@ A comparison uses the machine or AWS only through a ``Target``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +73,10 @@ class Sandbox(Protocol):
 class Store(Protocol):
     """The S3 that holds a comparison's objects."""
 
-    def env(self) -> dict[str, str]: ...
+    def env(self, *, tls: bool) -> dict[str, str]:
+        """The variables that point a function to it, over TLS or over plain HTTP."""
+        ...
+
     def bucket_path(self, bucket: str) -> Path: ...
     def put_file(
         self, bucket: str, key: str, body: bytes, content_encoding: str | None = None
@@ -102,12 +105,16 @@ class StartsSandbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The functions that use the machine or AWS. Tests pass others."""
+    """The functions that use the machine or AWS. Tests pass others.
+
+    ``serve`` gets the cores of the store, and ``True`` for a store over TLS, ``False`` for one over
+    plain HTTP, or both.
+    """
 
     load: Callable[[], Sequence[Implementation]]
     check: Callable[[Implementation], Sequence[Finding]]
     build: Callable[[Sequence[Implementation], Progress], Mapping[str, Artefact | NotReady]]
-    serve: Callable[[frozenset[int] | None], AbstractContextManager[Store]]
+    serve: Callable[[frozenset[int] | None, Set[bool]], AbstractContextManager[Store]]
     sandbox: StartsSandbox
     describe: Callable[[], Mapping[str, object]]
     delay: Callable[[int, Latency], AbstractContextManager[int]]

@@ -36,8 +36,11 @@ class FixtureStore:
         self._waiting: list[Future[None]] = []
         self._room = threading.BoundedSemaphore(_MOST_WAITING)
 
-    def env(self) -> dict[str, str]:
-        """Wait for all puts, then return the variables that point a function to the folders."""
+    def env(self, *, tls: bool = True) -> dict[str, str]:
+        """Wait for all puts, then return the variables that point a function to the folders.
+
+        Functions on AWS use TLS in any case.
+        """
         self._settle()
         return {
             "SRC_BUCKET": self._bucket,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def _target_on(
         size = memory_mb or each.implementation.memory_mb
         return AwsSandbox(keeper, each, env, size, snap_start)
 
-    def serve(_: frozenset[int] | None) -> AbstractContextManager[Store]:
+    def serve(_: frozenset[int] | None, _transports: Set[bool]) -> AbstractContextManager[Store]:
         return nullcontext(store)
 
     return Target(
