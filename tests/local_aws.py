@@ -101,6 +101,24 @@ class LocalAws:
         services = ("athena", "cloudformation", "lambda", "lambda", "s3", "sqs", "sts")
         return Clients(REGION, *((client or self.client)(service) for service in services))
 
+    def create_stack(self, name: str, body: str, parameters: Mapping[str, str]) -> None:
+        cloudformation = self.client("cloudformation")
+        cloudformation.create_stack(
+            StackName=name,
+            TemplateBody=body,
+            Capabilities=["CAPABILITY_IAM"],
+            Parameters=[
+                {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+            ],
+        )
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+
+    def create_bucket(self, name: str, **more: Any) -> None:
+        here = {"LocationConstraint": REGION}
+        self.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=here, **more)
+
     @property
     def _log(self) -> Path:
         return self._scratch / "log"

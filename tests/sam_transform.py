@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
@@ -57,6 +58,31 @@ def deployed(**given: object) -> dict[str, Any]:
         for name, resource in whole["Resources"].items()
         if "Condition" not in resource or resolver.holds(resource["Condition"])
     }
+
+
+def small_body(kinds: Collection[str]) -> str:
+    """The transformed template with resources of these kinds only, and with code of one line.
+
+    A function answers with its event. Outputs of absent resources are left out.
+    """
+    whole = transformed()
+    kept = {
+        name: each
+        for name, each in whole["Resources"].items()
+        if each["Type"].removeprefix("AWS::") in kinds
+    }
+    code = {"ZipFile": "def handle(event, context):\n    return event\n"}
+    for name, each in kept.items():
+        if each["Type"] == "AWS::Lambda::Function":
+            own = {"Runtime": "python3.13", "Handler": "index.handle", "Code": code}
+            kept[name] = {**each, "Properties": {**each["Properties"], **own}}
+    known = {*kept, *whole["Parameters"]}
+    outputs = {
+        name: each
+        for name, each in whole["Outputs"].items()
+        if set(re.findall(r'"Ref": "(\w+)"', json.dumps(each))) <= known
+    }
+    return json.dumps({**whole, "Resources": kept, "Outputs": outputs}, default=str)
 
 
 class _Resolver:

@@ -22,7 +22,7 @@ import pytest
 from botocore.exceptions import ClientError
 from local_aws import REGION, LocalAws
 from rights import Session, granted, lacking, listed, session_of
-from sam_transform import BUCKETS, transformed
+from sam_transform import BUCKETS, small_body
 
 from harness.build.template import load_implementations
 from harness.cli import main
@@ -44,7 +44,6 @@ STACK, ACCOUNT, RESULTS = "rosetta", "000000000000", "results-bucket"
 SOURCE, DESTINATION = BUCKETS["SourceBucket"], BUCKETS["DestinationBucket"]
 PREFIXES = {"SourcePrefix": "org/", "DestinationPrefix": "day/"}
 TEMPLATE = load_implementations()
-CODE = {"ZipFile": "def handle(event, context):\n    return event\n"}
 KINDS = {
     *("IAM::Role", "SQS::Queue", "Logs::LogGroup"),
     *(f"Lambda::{each}" for each in ("Function", "Version", "Alias")),
@@ -125,35 +124,13 @@ class Operator:
         return self.session.clients()
 
 
-def stack_body() -> str:
-    """The transformed template without what needs no right here, and with code of one line."""
-    whole = transformed()
-    kept = {
-        name: each
-        for name, each in whole["Resources"].items()
-        if each["Type"].removeprefix("AWS::") in KINDS
-    }
-    for each in kept.values():
-        if each["Type"] == "AWS::Lambda::Function":
-            own = {"Runtime": "python3.13", "Handler": "index.handle", "Code": CODE}
-            each["Properties"] = {**each["Properties"], **own}
-    known = {*kept, *whole["Parameters"]}
-    outputs = {
-        name: each
-        for name, each in whole["Outputs"].items()
-        if set(re.findall(r'"Ref": "(\w+)"', json.dumps(each))) <= known
-    }
-    return json.dumps({**whole, "Resources": kept, "Outputs": outputs}, default=str)
-
-
 @pytest.fixture(scope="module")
 def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     with LocalAws(auth=True) as aws:
-        cloudformation, s3, iam = (aws.client(each) for each in ("cloudformation", "s3", "iam"))
-        here = {"CreateBucketConfiguration": {"LocationConstraint": REGION}}
+        s3, iam = (aws.client(each) for each in ("s3", "iam"))
         for bucket in (SOURCE, RESULTS):
-            s3.create_bucket(Bucket=bucket, **here)
-        s3.create_bucket(Bucket=DESTINATION, ObjectLockEnabledForBucket=True, **here)
+            aws.create_bucket(bucket)
+        aws.create_bucket(DESTINATION, ObjectLockEnabledForBucket=True)
         retention = {"Mode": "GOVERNANCE", "Days": 1}
         s3.put_object_lock_configuration(
             Bucket=DESTINATION,
@@ -172,18 +149,7 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
         manifest = json.dumps(MANIFEST).encode()
         s3.put_object(Bucket=DESTINATION, Key="day/2024/02/08/_manifest.json", Body=manifest)
         parameters = {**BUCKETS, **PREFIXES, "ActiveLanguage": "go"}
-        cloudformation.create_stack(
-            StackName=STACK,
-            TemplateBody=stack_body(),
-            Capabilities=["CAPABILITY_IAM"],
-            Parameters=[
-                {"ParameterKey": name, "ParameterValue": value}
-                for name, value in parameters.items()
-            ],
-        )
-        cloudformation.get_waiter("stack_create_complete").wait(
-            StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-        )
+        aws.create_stack(STACK, small_body(KINDS), parameters)
         trust = {"Version": "2012-10-17", "Statement": []}
         iam.create_role(RoleName="operator", AssumeRolePolicyDocument=json.dumps(trust))
         session = session_of(aws, "operator", "policy")

@@ -21,7 +21,7 @@ from conftest import CLIENT_IDS, EACH_CLIENT, built
 from deployment import scheduled_message
 from local_aws import REGION, LocalAws
 from rights import Session, granted, lacking, session_of
-from sam_transform import BUCKETS, transformed
+from sam_transform import BUCKETS, small_body
 
 from harness.model import Artefact
 from harness.operate.ledger import Task
@@ -69,32 +69,13 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def deployed() -> Iterator[Deployed]:
-    whole = transformed()
-    kept = {
-        name: each
-        for name, each in whole["Resources"].items()
-        if each["Type"].removeprefix("AWS::") in KINDS
-    }
-    body = json.dumps({**whole, "Resources": kept, "Outputs": {}}, default=str)
     with LocalAws(auth=True) as aws:
         cloudformation, s3, iam = (aws.client(each) for each in ("cloudformation", "s3", "iam"))
         for bucket in (SOURCE, DESTINATION):
-            s3.create_bucket(
-                Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
-            )
+            aws.create_bucket(bucket)
         s3.put_object(Bucket=SOURCE, Key=KEY, Body=b'{"Records":[{"n":1},{"n":2}]}')
-        cloudformation.create_stack(
-            StackName=STACK,
-            TemplateBody=body,
-            Capabilities=["CAPABILITY_IAM"],
-            Parameters=[
-                {"ParameterKey": name, "ParameterValue": value}
-                for name, value in {**BUCKETS, **PREFIXES, "ActiveLanguage": "go"}.items()
-            ],
-        )
-        cloudformation.get_waiter("stack_create_complete").wait(
-            StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-        )
+        parameters = {**BUCKETS, **PREFIXES, "ActiveLanguage": "go"}
+        aws.create_stack(STACK, small_body(KINDS), parameters)
         ids = {
             each["LogicalResourceId"]: each["PhysicalResourceId"]
             for each in cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]

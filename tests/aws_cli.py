@@ -1,0 +1,74 @@
+"""Commands of the AWS CLI as they stand in documents, made by boto3.
+
+The names of commands and flags, and the forms of values, are those that the CLI derives from the
+models of the services.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jmespath
+from botocore import xform_name
+from botocore.exceptions import ClientError
+from botocore.validate import ParamValidator
+
+_SERVICES = {"s3api": "s3"}
+
+
+class Call:
+    """``words`` are those after ``aws``. Raises ``AssertionError`` if the model lacks one."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.service = _SERVICES.get(words[0], words[0])
+        self.method = words[1].replace("-", "_")
+        self._flags = dict(_flags(words[2:]))
+        self._query = self._flags.pop("query", [None])[0]
+
+    def parameters(self, client: Any) -> dict[str, Any]:
+        """The parameters of the request, checked against the model."""
+        operation = client.meta.method_to_api_mapping[self.method]
+        shape = client.meta.service_model.operation_model(operation).input_shape
+        members = {xform_name(name, "-"): name for name in shape.members}
+        found = {}
+        for flag, words in self._flags.items():
+            name = members.get(flag) or members[flag.removeprefix("no-")]
+            found[name] = _value(shape.members[name], words, no=flag not in members)
+        report = ParamValidator().validate(found, shape)
+        assert not report.has_errors(), report.generate_report()
+        return found
+
+    def answer(self, client: Any) -> str:
+        """The answer of the service as JSON, or the code of its error."""
+        try:
+            found = getattr(client, self.method)(**self.parameters(client))
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        chosen = jmespath.search(self._query, found) if self._query else found
+        return json.dumps(chosen, default=str)
+
+
+def _flags(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    rest = list(words)
+    while rest:
+        flag = rest.pop(0)
+        assert flag.startswith("--"), flag
+        values: list[str] = []
+        while rest and not rest[0].startswith("--"):
+            values.append(rest.pop(0))
+        yield flag.removeprefix("--"), values
+
+
+def _value(shape: Any, words: Sequence[str], *, no: bool) -> Any:
+    kind = shape.type_name
+    if kind == "boolean":
+        assert not words
+        return not no
+    if kind == "list":
+        return list(words)
+    (word,) = words
+    if kind in ("structure", "map"):
+        return dict(each.split("=", 1) for each in word.split(","))
+    return int(word) if kind in ("integer", "long") else word
