@@ -59,6 +59,9 @@ def test_a_step_is_found_by_its_name(step: str, language: str) -> None:
     sources = [path for path in files if path.stem.lower() == step and not is_test(path)]
     assert len(sources) == 1, sources
     assert any(step in path.name.lower() and is_test(path) for path in files)
+    listed = (ROOT / language / "README.md").read_text().lower()
+    name = "" if language == "java" else sources[0].suffix
+    assert f"| `{step}{name}` |" in listed
 
 
 # -- lines, paths and links --

@@ -1,5 +1,5 @@
 // Step: splitter (SPEC.md R6 to R8, C1, B3): a source's text becomes its records, LF-terminated.
-// JSON.parse checks the grammar. The scan below only follows strings and nesting: it finds where
+// JSON.parse checks the grammar. A scan only follows strings and nesting: it finds where
 // records begin and end, because JSON.parse would lose their text.
 
 import { isUtf8 } from 'node:buffer';

@@ -77,6 +77,30 @@ test('no region folder is no trail; an empty day is one', async () => {
   assert.deepEqual((await list([`${A}/eu-1/2024/02/09/1`])).found, []);
 });
 
+test('the folders of a level are listed side by side', async () => {
+  const store = new MemoryStore(2);
+  const accounts = ['1', '2', '3', '4'].map((digit) => digit.repeat(12));
+  for (const account of accounts)
+    store.bucket('source').set(`p/AWSLogs/${account}/CloudTrail/eu-1/${DAY}/1`, Buffer.from('x'));
+  const { listPage } = store;
+  let [inFlight, most] = [0, 0];
+  store.listPage = async (request) => {
+    if (request.delimiter) most = Math.max(most, ++inFlight);
+    const page = await listPage.call(store, request);
+    if (request.delimiter) inFlight--;
+    return page;
+  };
+  const day = { date: '2024-02-08', force: false, account: null };
+  await listSources({ store, config, day, journal: new Journal('INFO', 'r') });
+  const folders = store.requests.map(([, prefix]) => prefix);
+  assert.deepEqual(folders.filter((prefix) => !prefix.endsWith(`${DAY}/`)).sort(), [
+    'p/AWSLogs/',
+    'p/AWSLogs/',
+    ...accounts.map((account) => `p/AWSLogs/${account}/CloudTrail/`),
+  ]);
+  assert.equal(most, 4);
+});
+
 test('ten pages are requested ahead of the one that the consumer has begun', async () => {
   const store = new MemoryStore(2);
   for (let region = 10; region < 40; region++)

@@ -121,6 +121,26 @@ test('it adds chunks, replaces others downwards, deletes, puts the manifest, cle
   );
 });
 
+test('new chunks are copied side by side, and others one after the other', async () => {
+  const store = new MemoryStore();
+  for (const n of [1, 2, 4])
+    store.bucket('destination').set(`${PREFIX}00000${n}.ndjson.gz`, gzipSync('x'));
+  const { copy } = store;
+  let inFlight = 0;
+  /** @type {number[]} */
+  const together = [];
+  store.copy = async (...parameters) => {
+    inFlight++;
+    await copy.apply(store, parameters);
+    together.push(inFlight--);
+  };
+  await publish(5, { store });
+  const copies = store.requests.filter(([operation]) => operation === 'copy');
+  const numbers = copies.map(([, key]) => Number(key.slice(PREFIX.length, PREFIX.length + 6)));
+  assert.deepEqual(numbers, [3, 5, 4, 2, 1]);
+  assert.deepEqual(together, [2, 1, 1, 1, 1]);
+});
+
 test('fewer readable sources than published are refused, unless forced', async () => {
   const { store } = await publish(1, { sources: 3, bad: 1 });
   await publish(1, { store, sources: 2 });

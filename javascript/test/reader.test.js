@@ -66,11 +66,59 @@ test('bodies come in order, errors in their place', async () => {
   assert.ok(most <= 3);
 });
 
+/**
+ * How many sources the window holds at each source, with the one that is given.
+ * @param {number[]} sizes
+ * @param {number} concurrency
+ */
+const held = async (sizes, concurrency) => {
+  const store = new MemoryStore();
+  let asked = 0;
+  store.get = async (_bucket, key) => {
+    asked++;
+    return Buffer.from(key);
+  };
+  const settings = { ...config, concurrency, maxSourceBytes: 1 << 29 };
+  const run = { store, config: settings, journal: new Journal('INFO', 'r') };
+  const pages = listingOf([sizes.map((size, n) => ({ key: `${n}`, size }))]);
+  const windows = [];
+  for await (const { key } of readSources(pages, run)) {
+    assert.equal(key, `${windows.length}`);
+    await new Promise((resolve) => setTimeout(resolve, 1)); // for what should not be asked for
+    windows.push(asked - windows.length);
+  }
+  return windows;
+};
+
+test('the window is full, and has no more than it may hold', async () => {
+  const six = [1, 1, 1, 1, 1, 1];
+  assert.deepEqual(await held(six, 3), [3, 3, 3, 3, 2, 1]);
+  assert.deepEqual(await held(six, 1), six);
+});
+
 test('the window is bounded by listed size, but holds one', async () => {
-  const sizes = [70, 30, 30, 30].map((mib, n) => ({ key: `${n}`, size: mib << 20 }));
-  const { found, most } = await read([sizes], { ...config, maxSourceBytes: 1 << 29 });
-  assert.deepEqual(found, ['0', '1', '2', '3']);
-  assert.ok(most <= 2);
+  const sizes = [70, 30, 30, 30].map((mib) => mib << 20);
+  assert.deepEqual(await held(sizes, 16), [1, 2, 2, 1]);
+});
+
+test('requests and waits are counted', async () => {
+  const store = new MemoryStore();
+  store.get = async (_bucket, key, _limit, begin) => {
+    begin?.();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return Buffer.from(key);
+  };
+  /** @type {any[]} */
+  const log = [];
+  const journal = new Journal('INFO', 'r', (line) => log.push(JSON.parse(line)));
+  const sizes = [1, 1, 100]; // the last one is too large
+  const pages = listingOf([sizes.map((size, n) => ({ key: `${n}`, size }))]);
+  for await (const _ of readSources(pages, { store, config, journal }));
+  journal.end({ error: null, cause: null, result: null });
+  const { phases, wait_ms } = log.at(-1);
+  assert.equal(phases.get.count, 2); // O3
+  assert.ok(phases.get.sum_ms > 30);
+  assert.ok(wait_ms > 15); // O4
 });
 
 test('a failed listing fails the reading', async () => {

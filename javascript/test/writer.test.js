@@ -17,27 +17,29 @@ const PREFIX = 'out/2024/02/08/';
 
 /**
  * @param {string[]} sources the lines of each
- * @param {{chunkBytes?: string, level?: string, check?: () => void}} [options]
+ * @param {{chunkBytes?: string, level?: string, check?: () => void, closes?: boolean}} [options]
  */
-const write = async (sources, { chunkBytes = '20', level = '1', check = () => {} } = {}) => {
+const write = async (sources, options = {}) => {
+  const { chunkBytes = '20', level = '1', check = () => {}, closes = true } = options;
+  let counted = 0;
   const { config } = readConfig({ ...ENV, CHUNK_BYTES: chunkBytes, GZIP_LEVEL: level });
   assert.ok(config);
   const store = new MemoryStore();
   const objects = store.bucket('destination');
   /** @type {any[]} */
   const log = [];
-  const journal = new Journal('INFO', 'r', (line) => log.push(JSON.parse(line)));
+  const journal = new Journal('DEBUG', 'r', (line) => log.push(JSON.parse(line)));
   const writer = new Writer({
     store,
     config,
     day: DAY,
     requestId: 'req',
     journal,
-    deadline: { check, countChunk: () => {} },
+    deadline: { check, countChunk: () => void counted++ },
   });
   for (const text of sources)
     await writer.add({ bytes: Buffer.from(text), count: text.split('\n').length - 1 });
-  const chunks = await writer.close();
+  const chunks = closes ? await writer.close() : [];
   assert.deepEqual(
     [...objects.keys()],
     chunks.map(({ hiddenKey }) => hiddenKey),
@@ -45,7 +47,7 @@ const write = async (sources, { chunkBytes = '20', level = '1', check = () => {}
   journal.end({ error: null, cause: null, result: null });
   const bodies = [...objects.values()];
   const texts = bodies.map((body) => gunzipSync(body).toString());
-  return { chunks, bodies, texts, phases: log.at(-1).phases };
+  return { chunks, bodies, texts, phases: log.at(-1).phases, told: log.slice(0, -1), counted };
 };
 
 test('a chunk closes with the record that fills it', async () => {
@@ -94,11 +96,30 @@ test('large sources are cut at the same places', async () => {
   );
 });
 
-test('a run that is out of time puts no more', async () => {
+test('a run that is out of time takes no more lines, and puts no more', async () => {
+  let [checks, last] = [0, 0];
   const check = () => {
-    throw new Error('late');
+    if (checks++ === last) throw new Error('late');
   };
+  await assert.rejects(write(['1\n'], { check, closes: false }), { message: 'late' });
+  [checks, last] = [0, 1];
   await assert.rejects(write(['1\n'], { check }), { message: 'late' });
+});
+
+test('each chunk is told, and counted for the time that publishing needs', async () => {
+  const { chunks, told, counted } = await write(['1\n', `${'x'.repeat(30)}\n2\n`]);
+  assert.deepEqual(
+    told, // O2
+    chunks.map(({ hiddenKey, records, bytes }) => ({
+      level: 'DEBUG',
+      event: 'chunk',
+      request_id: 'r',
+      key: hiddenKey,
+      records,
+      bytes,
+    })),
+  );
+  assert.deepEqual([told.length, counted], [2, 2]); // E6
 });
 
 test('the gzip header has neither time nor name', async () => {

@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
 from aggregator.attempts import Attempts, open_attempts
 from aggregator.config import Config, read_config
@@ -131,12 +132,16 @@ def prepared(config: Config, store: Store) -> Prepared:
 
 
 def with_attempts[T](
-    work: Callable[[Attempts], Awaitable[T]], concurrency: int = 16, remaining_s: float = 60
+    work: Callable[[Attempts], Awaitable[T]],
+    concurrency: int = 16,
+    remaining_s: float = 60,
+    journal: Journal | None = None,
 ) -> T:
     """What ``work`` gives in an event loop and an invocation of its own."""
 
     async def invocation() -> T:
-        async with open_attempts(concurrency, remaining_s, Journal("id")) as attempts:
+        log = journal or Journal("id")
+        async with open_attempts(concurrency, remaining_s, log) as attempts:
             return await work(attempts)
 
     return asyncio.run(invocation())
@@ -153,5 +158,5 @@ def source_body(records: Sequence[object]) -> bytes:
     return gzip.compress(json.dumps({"Records": records}, separators=(",", ":")).encode(), mtime=0)
 
 
-def log_lines(output: str) -> list[dict[str, object]]:
+def log_lines(output: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.splitlines()]

@@ -67,6 +67,30 @@ def test_order_of_publishing() -> None:
     assert objects == kept | {PREFIX + chunk.name: chunk.name.encode() for chunk in chunks}
 
 
+def test_new_chunks_are_copied_side_by_side_and_the_others_downwards() -> None:
+    together: list[int] = []
+
+    class Slow(MemoryStore):
+        in_flight = 0
+
+        async def copy(self, bucket: str, from_key: str, to_key: str) -> None:
+            self.in_flight += 1
+            await asyncio.sleep(0.01)
+            together.append(self.in_flight)
+            self.in_flight -= 1
+            await super().copy(bucket, from_key, to_key)
+
+    store = Slow()
+    chunks = [hidden_chunk(number, records=1, size=2) for number in range(1, 6)]
+    store.buckets[DESTINATION] |= dict.fromkeys((chunk.hidden_key for chunk in chunks), b"new")
+    published_before = (PREFIX + chunks[at].name for at in (0, 1, 3))
+    store.buckets[DESTINATION] |= dict.fromkeys(published_before, b"old")
+    published(store, chunks, sources=5, bad=0)
+    copied = [key.removeprefix(PREFIX)[:6] for op, key in store.requests if op == "copy"]
+    assert sorted(copied[:2]) + copied[2:] == ["000003", "000005", "000004", "000002", "000001"]
+    assert together == [2, 1, 1, 1, 1]  # W4
+
+
 def test_no_delete_goes_on_after_one_has_failed() -> None:
     class Slow(MemoryStore):
         async def delete(self, bucket: str, key: str) -> None:

@@ -1,7 +1,8 @@
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from memory_store import SOURCE, MemoryStore, make_config, with_attempts
+from memory_store import SOURCE, MemoryStore, log_lines, make_config, with_attempts
 
 from aggregator import reader as reader_module
 from aggregator.attempts import Attempts
@@ -28,13 +29,17 @@ def store_of(pages: list[list[Listed]]) -> Counting:
 
 
 def bodies_of(
-    attempts: Attempts, store: Counting, pages: list[list[Listed]], **settings: str
+    attempts: Attempts,
+    store: Counting,
+    pages: list[list[Listed]],
+    journal: Journal | None = None,
+    **settings: str,
 ) -> AsyncIterator[tuple[Listed, Read]]:
     async def given() -> AsyncIterator[list[Listed]]:
         for page in pages:
             yield page
 
-    reader = Reader(store, attempts, make_config(**settings), Journal("id"))
+    reader = Reader(store, attempts, make_config(**settings), journal or Journal("id"))
     return reader.read_bodies(given())
 
 
@@ -76,11 +81,34 @@ def test_window(
 
     async def work(attempts: Attempts) -> None:
         bodies = bodies_of(attempts, store, pages, CONCURRENCY=str(concurrency))
-        taken = 0
+        taken = held = 0
         async for source, _ in bodies:
             assert source == keys[taken]
-            assert store.asked <= taken + most
+            held = max(held, store.asked - taken)  # with the one that is given now
             taken += 1
+        assert held == most
         assert taken == store.asked == 50
 
     with_attempts(work)
+
+
+def test_requests_and_waits_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    class Slow(Counting):
+        async def get(self, bucket: str, key: str, limit: int) -> bytes:
+            await asyncio.sleep(0.01)
+            return await super().get(bucket, key, limit)
+
+    journal = Journal("id")
+    store = Slow(buckets={SOURCE: {"a": b"a"}})
+    listed = [[Listed("a", 1), Listed("gone", 1), Listed("large", 99)]]
+
+    async def work(attempts: Attempts) -> None:
+        async for _ in bodies_of(attempts, store, listed, journal, MAX_SOURCE_BYTES="98"):
+            pass
+
+    with_attempts(work, journal=journal)
+    journal.end(None, None)
+    [end] = log_lines(capsys.readouterr().out)
+    assert end["phases"]["get"]["count"] == store.asked == 2  # O3
+    assert end["phases"]["get"]["sum_ms"] >= 15
+    assert end["wait_ms"] >= 5  # O4

@@ -1,9 +1,9 @@
 import gzip
 
 import pytest
-from memory_store import DESTINATION, MemoryStore, make_config, with_attempts
+from memory_store import DESTINATION, MemoryStore, log_lines, make_config, with_attempts
 
-from aggregator.attempts import Attempts
+from aggregator.attempts import Attempts, OutOfTimeError
 from aggregator.journal import Journal
 from aggregator.writer import Chunk, Writer
 
@@ -48,6 +48,44 @@ def test_chunks_close_when_full(chunk_bytes: int, chunks: list[bytes]) -> None:
     assert [gzip.decompress(objects[key]) for key in hidden] == chunks
     assert all(objects[key][:8] == b"\x1f\x8b\x08\0\0\0\0\0" for key in hidden)
     assert set(store.content_types.values()) == {"application/gzip"}
+
+
+def test_a_chunk_is_told_and_counted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = Journal("id")
+    journal.level = "DEBUG"
+    reserved: list[int] = []
+
+    async def work(attempts: Attempts) -> None:
+        monkeypatch.setattr(attempts, "reserve_time", reserved.append)
+        writer = Writer(MemoryStore(), attempts, make_config(CHUNK_BYTES="3"), PREFIX, journal)
+        for lines in (b"aa\nb\n", b"cc\n", b"\n"):
+            await writer.write(lines)
+        await writer.finish()
+
+    with_attempts(work, journal=journal)
+    journal.end(None, None)
+    *chunks, end = log_lines(capsys.readouterr().out)
+    told = {"level": "DEBUG", "event": "chunk", "request_id": "id"}
+    assert chunks == [  # O2
+        told | {"key": f"{PREFIX}00000{n}.ndjson.gz", "records": records, "bytes": size}
+        for n, records, size in ((1, 1, 3), (2, 2, 5), (3, 1, 1))
+    ]
+    assert [end["phases"][phase]["count"] for phase in ("compress", "put")] == [3, 3]  # O3
+    assert reserved == [1, 2, 3]  # E6: publishing needs time for each
+
+
+def test_a_run_that_is_out_of_time_writes_no_more() -> None:
+    store = MemoryStore()
+
+    async def work(attempts: Attempts) -> None:
+        writer = Writer(store, attempts, make_config(CHUNK_BYTES="1"), PREFIX, Journal("id"))
+        await writer.write(b"a\n")
+
+    with pytest.raises(OutOfTimeError):  # E6
+        with_attempts(work, remaining_s=0)
+    assert store.requests == []
 
 
 @pytest.mark.parametrize("level", ["1", "2", "3", "4", "9"])
