@@ -1,4 +1,4 @@
-"""S16: the container endpoint's keys are asked for again before they expire."""
+"""S16: where the keys come from, and that they are asked for again before they expire."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing import get_context
 
 import pytest
 
-from harness.model import Artefact
+from harness.model import Artefact, NotReady
+from harness.targets.local.own_network import enter_own_network
 from harness.targets.local.sandbox import LocalSandbox
 from harness.verify.scripted_s3.scene import Stored
 from harness.verify.scripted_s3.server import ScriptedS3
@@ -20,6 +23,7 @@ from harness.verify.vectors.cases import DESTINATION_BUCKET, SOURCE_BUCKET
 pytestmark = pytest.mark.slow
 
 AUTHORIZATION = "Bearer let-me-in"
+ECS = "169.254.170.2"
 LIFETIME_S = 3.0
 SOURCES = 40
 DELAY_S = 0.2
@@ -30,7 +34,8 @@ BODY = Stored(b'{"Records":[{"eventID":"1"}]}')
 class KeyService:
     """Gives keys that live for ``LIFETIME_S``; knows which ones do."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1", port: int = 0) -> None:
+        self.paths: list[str] = []
         self.given: dict[tuple[str, str], float] = {}
         service = self
 
@@ -39,6 +44,7 @@ class KeyService:
                 pass
 
             def do_GET(self) -> None:
+                service.paths.append(self.path)
                 allowed = self.headers.get("Authorization") == AUTHORIZATION
                 body = json.dumps(service.new_keys() if allowed else {}).encode()
                 self.send_response(200 if allowed else 403)
@@ -47,7 +53,7 @@ class KeyService:
                 self.end_headers()
                 self.wfile.write(body)
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer((address, port), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def new_keys(self) -> dict[str, str]:
@@ -118,9 +124,9 @@ def test_keys_that_expire_within_the_run_are_renewed(
 def test_missing_credentials_fail_every_attempt(
     artefact: Artefact, s3: ScriptedS3, keys: KeyService, broken: str
 ) -> None:
-    """E5, S16: a key id without its secret is no pair; the relative address has no say."""
+    """E5, S16: a key id without its secret is no pair."""
     s3.begin(day())
-    env = environment(artefact, s3) | {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/keys"}
+    env = environment(artefact, s3)
     del env["AWS_SECRET_ACCESS_KEY"]
     port = 9 if broken == "down" else keys.server.server_address[1]
     if broken != "none at all":
@@ -152,3 +158,42 @@ def test_expired_keys_end_the_run_without_another_attempt(
     assert error == "S3_ERROR: put 2024/02/08/_claim.json (ExpiredToken)"
     requests, _ = s3.take_requests()
     assert len(requests) == 1
+
+
+@pytest.fixture(scope="module")
+def own_network() -> Iterator[ProcessPoolExecutor]:
+    """A process whose loopback has the address of ECS, which is nowhere else."""
+    spawn = get_context("spawn")  # a process with threads may not leave its network
+    with ProcessPoolExecutor(1, spawn) as process:
+        try:
+            process.submit(enter_own_network, [ECS]).result()
+        except NotReady as error:
+            pytest.skip(str(error))
+        yield process
+
+
+def test_ecs_is_asked_where_it_gives_a_path(
+    artefact: Artefact, own_network: ProcessPoolExecutor
+) -> None:
+    """ECS sets no other variable. Beside one that is set, the path comes first."""
+    error, paths = own_network.submit(run_as_on_ecs, artefact).result()
+    assert (error, set(paths)) == (None, {"/v2/credentials/task-1"})
+
+
+def run_as_on_ecs(artefact: Artefact) -> tuple[str | None, list[str]]:
+    """The invocation's error, and the paths that were asked for keys."""
+    service = KeyService(ECS, 80)
+    with ScriptedS3() as s3:
+        s3.accepts = service.accepts
+        s3.begin(day())
+        env = environment(artefact, s3)
+        del env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"]
+        env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = "/v2/credentials/task-1"
+        env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "http://127.0.0.1:9/keys"
+        env["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = AUTHORIZATION
+        env["AWS_CONTAINER_SERVICE_ENDPOINT"] = "http://127.0.0.1:9"  # a variable of an SDK
+        with LocalSandbox(artefact, env) as sandbox:
+            invocation = sandbox.invoke(EVENT)
+    service.server.shutdown()
+    service.server.server_close()
+    return invocation.error, service.paths

@@ -36,9 +36,7 @@ export class Attempts {
     setMaxListeners(0, this.#end.signal);
   }
 
-  close() {
-    this.#end.abort();
-  }
+  close = () => this.#end.abort();
 
   /**
    * Repeats an attempt until it succeeds, is refused or was the last.
@@ -122,6 +120,9 @@ export class Deadline {
     this.#atMs = Number.POSITIVE_INFINITY;
   }
 
+  /** K4: the time is up, unless W4 has begun. */
+  stop = () => Number.isFinite(this.#atMs) && this.#keep(this.#endMs);
+
   /** E8: from W4 on, a pause must end within the invocation's time. */
   allows(/** @type {number} */ pauseMs) {
     return Number.isFinite(this.#atMs) || performance.now() + pauseMs < this.#endMs;
@@ -140,7 +141,7 @@ export class Deadline {
     this.#atMs = atMs;
     clearTimeout(this.#timer);
     const pass = () => this.#passing.reject(this.#error());
-    this.#timer = setTimeout(pass, atMs - performance.now());
+    this.#timer = setTimeout(pass, Math.max(0, atMs - performance.now()));
   }
 
   #error() {

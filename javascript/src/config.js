@@ -1,4 +1,4 @@
-// Step: config (SPEC.md S1 to S15, S17 to S19): environment variables become settings.
+// Step: config (SPEC.md S1 to S15, S17 to S19, S22): environment variables become settings.
 // A bad setting is a value here, not an exception, because the initialisation must not fail (S14).
 
 import { X509Certificate } from 'node:crypto';
@@ -24,6 +24,7 @@ import { readFileSync } from 'node:fs';
  * @property {string | null} caBundle the certificates in PEM; null when there is none in the file
  * @property {string} httpsProxy
  * @property {string} noProxy
+ * @property {number} taskTimeoutS
  */
 
 /** @typedef {Readonly<Record<string, string | undefined>>} Environment */
@@ -60,6 +61,7 @@ export const readConfig = (env) => {
     caBundle: readBundle(env.AWS_CA_BUNDLE ?? ''),
     httpsProxy: env.HTTPS_PROXY ?? '',
     noProxy: env.NO_PROXY ?? '',
+    taskTimeoutS: readNumber(env, 'TASK_TIMEOUT', 3600, 172800),
   };
   const bad = firstBad(config);
   return bad === null ? { config: Object.freeze(config), bad } : { config: null, bad };
@@ -112,6 +114,7 @@ const firstBad = (config) => {
     ['S3_CLIENT', CLIENT.test(config.s3Client)],
     ['AWS_CA_BUNDLE', config.caBundle !== null],
     ['HTTPS_PROXY', isAddress(config.httpsProxy, 'http')],
+    ['TASK_TIMEOUT', config.taskTimeoutS > 0],
   ];
   return checks.find(([, good]) => !good)?.[0] ?? null;
 };

@@ -29,7 +29,11 @@ import { Writer } from './writer.js';
 /** @import { Lines } from './splitter.js' */
 /** @import { S3Client, Store } from './store.js' */
 /** @import { Day } from './trigger.js' */
-/** @typedef {{awsRequestId: string, getRemainingTimeInMillis: () => number}} Context of Lambda */
+/**
+ * Of Lambda, or of a task, which has a signal that stops the run (K4).
+ * @typedef {{awsRequestId: string, getRemainingTimeInMillis: () => number, signal?: AbortSignal}}
+ * Context
+ */
 
 const STOP_MS = 100;
 
@@ -68,6 +72,7 @@ export const createHandler =
 const runClaimed = async (job, context, openStore) => {
   const remainingMs = context.getRemainingTimeInMillis();
   const deadline = new Deadline(remainingMs);
+  context.signal?.addEventListener('abort', () => deadline.stop());
   const open = () => openStore(job.config, { journal: job.journal, deadline });
   const store = open();
   const run = { ...job, store, requestId: context.awsRequestId, deadline };

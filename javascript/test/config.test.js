@@ -25,6 +25,7 @@ test('defaults are those of the table', () => {
     caBundle: '',
     httpsProxy: '',
     noProxy: '',
+    taskTimeoutS: 3600,
   });
 });
 

@@ -108,7 +108,7 @@ class MemoryStore:
             raise AttemptError(code, again=False, code=code)
 
 
-@dataclass(frozen=True)
+@dataclass
 class FakeContext:
     """Lambda's context with a fixed time left."""
 

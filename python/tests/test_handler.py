@@ -159,7 +159,7 @@ def test_client_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     importlib.reload(handler)
-    assert handler._prepare.cache_info().currsize == 1
-    assert handler._prepare() is handler._prepare()
+    assert handler.prepare.cache_info().currsize == 1
+    assert handler.prepare() is handler.prepare()
     with pytest.raises(AggregationError, match="INVALID_EVENT"):
         handler.handle([], FakeContext())

@@ -1,4 +1,4 @@
-// Step config: the environment, read once per sandbox (SPEC S1 to S15, S17 to S19).
+// Step config: the environment, read once per sandbox (SPEC S1 to S15, S17 to S19, S22).
 // Holds the settings and the name of the first bad one, which every invocation reports.
 
 package aggregator
@@ -18,12 +18,11 @@ type Config struct {
 	SourceBucket, SourcePrefix           string
 	DestinationBucket, DestinationPrefix string
 	ChunkBytes, MaxSourceBytes           int
-	Concurrency, GzipLevel               int
+	Concurrency, GzipLevel, TaskTimeoutS int
 	LogLevel                             slog.Level
-	Endpoint                             string // empty: AWS's own
-	Region, S3Client                     string
+	Region, S3Client, NoProxy            string
+	Endpoint, Proxy                      string         // empty: AWS's own, none
 	Authorities                          *x509.CertPool // nil: those that the runtime trusts
-	Proxy, NoProxy                       string         // no proxy: empty
 	Credentials                          Credentials
 }
 
@@ -33,10 +32,9 @@ const (
 	maxConcurrency = 256 // (S6)
 )
 
-// Credentials are keys, or the container endpoint that gives them (S16).
+// Credentials are keys, or the container endpoint or its path that gives them (S16).
 type Credentials struct {
-	AccessKeyID, SecretAccessKey, SessionToken string
-	Endpoint, EndpointToken                    string
+	AccessKeyID, SecretAccessKey, SessionToken, Endpoint, Path, EndpointToken string
 }
 
 // Lookup finds an environment variable, as os.LookupEnv does.
@@ -77,6 +75,7 @@ func ReadConfig(env Lookup) (Config, error) {
 	c.Authorities = r.certificates("AWS_CA_BUNDLE")
 	c.Proxy = r.text("HTTPS_PROXY", "", isProxy)
 	c.NoProxy, _ = env("NO_PROXY")
+	c.TaskTimeoutS = r.number("TASK_TIMEOUT", 3600, 172800)
 	if r.bad != "" {
 		return c, failure(BadSettings, "%s", r.bad)
 	}
@@ -145,6 +144,7 @@ func readCredentials(env Lookup) Credentials {
 		SecretAccessKey: get("AWS_SECRET_ACCESS_KEY"),
 		SessionToken:    get("AWS_SESSION_TOKEN"),
 		Endpoint:        get("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+		Path:            get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
 		EndpointToken:   get("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
 	}
 }

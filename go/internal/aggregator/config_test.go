@@ -23,6 +23,7 @@ func TestReadConfigDefaults(t *testing.T) {
 		MaxSourceBytes:    134217728,
 		LogLevel:          slog.LevelInfo,
 		S3Client:          "sdk",
+		TaskTimeoutS:      3600,
 	}
 	if got != want {
 		t.Errorf("settings are %+v, expected %+v", got, want)

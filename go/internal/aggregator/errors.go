@@ -32,8 +32,7 @@ const (
 	Internal     Code = "INTERNAL"
 )
 
-// Error is a failed run. Its text is the contract's, the same in every language;
-// what a library said about it is the cause, for the log only (E2).
+// Error is a failed run. Its text is the contract's, the cause is a library's, for the log (E2).
 type Error struct {
 	Code   Code
 	Detail string
@@ -136,12 +135,13 @@ type timeLimit struct {
 	timer *time.Timer
 }
 
-// newTimeLimit gives a context without a deadline: only that from W4 on has one (E8).
+// newTimeLimit gives a context without a deadline: only that from W4 on has one (E8, K4).
 func newTimeLimit(ctx context.Context, end time.Time) *timeLimit {
 	kept := min(time.Until(end)/10, 30*time.Second)
 	limited, expire := context.WithCancelCause(context.WithoutCancel(ctx))
-	timer := time.AfterFunc(time.Until(end)-kept, func() { expire(errOutOfTime) })
-	return &timeLimit{limited, end, kept, timer}
+	expireNow := func() { expire(errOutOfTime) }
+	context.AfterFunc(ctx, expireNow)
+	return &timeLimit{limited, end, kept, time.AfterFunc(time.Until(end)-kept, expireNow)}
 }
 
 // keepFor keeps enough time to publish so many chunks.

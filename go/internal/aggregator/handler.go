@@ -49,15 +49,14 @@ func (h *Handler) work(ctx context.Context, event []byte, journal *Journal) (_ *
 		return nil, err
 	}
 	journal.Start(day)
-	requestID := requestIDOf(ctx)
 	requests := NewAttempts(h.store, h.config.Concurrency, journal)
 	run := &run{
 		day: day, journal: journal, result: Result{Day: day.String()},
-		claim:     NewClaim(requests, h.config, day, requestID, endOf(ctx)),
+		claim:     NewClaim(requests, h.config, day, requestIDOf(ctx), endOf(ctx)),
 		lister:    NewLister(requests.Timed(PhaseList), h.config),
 		reader:    NewReader(requests.Timed(PhaseGet), h.config, journal),
 		inflater:  NewInflater(h.config.MaxSourceBytes),
-		writer:    NewWriter(requests.Timed(PhasePut), h.config, journal, day, requestID),
+		writer:    NewWriter(requests.Timed(PhasePut), h.config, journal, day, requestIDOf(ctx)),
 		publisher: NewPublisher(requests, h.config, day), // timed as a whole
 	}
 	err = run.aggregate(ctx)
@@ -92,6 +91,8 @@ type run struct {
 func (r *run) aggregate(ctx context.Context) error {
 	limited := newTimeLimit(ctx, endOf(ctx))
 	defer limited.timer.Stop()
+	ctx, end := context.WithDeadline(context.WithoutCancel(ctx), endOf(ctx)) // from W4 on (K4)
+	defer end()
 	r.writer.afterPut = limited.keepFor
 	if err := r.claim.Take(limited); err != nil {
 		return err

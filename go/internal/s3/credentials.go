@@ -12,10 +12,15 @@ import (
 	"rosetta/internal/aggregator"
 )
 
+const addressOfECS = "http://169.254.170.2"
+
 // newCredentials asks the container endpoint where the environment has no keys, and never through
 // the proxy. The SDK's module config would ask it, too, but it brings SSO and STS along.
 func newCredentials(config aggregator.Config) aws.CredentialsProvider {
 	c := config.Credentials
+	if c.Path != "" {
+		c.Endpoint = addressOfECS + c.Path
+	}
 	if c.AccessKeyID != "" && c.SecretAccessKey != "" || c.Endpoint == "" {
 		return credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)
 	}

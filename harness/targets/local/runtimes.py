@@ -17,6 +17,7 @@ from harness.terminal import Progress, to_stderr
 from harness.toolchain import programs, tools
 
 _JAVA_RIC_PROPERTY = "com.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI"
+_HEAP_PERCENT = 75  # of a task's memory
 _NODE_LOOP = Path(__file__).parent / "node_runtime.mjs"
 
 
@@ -82,6 +83,25 @@ def java_command(
 def java_major(runtime: str) -> int | None:
     """The version of a runtime such as ``java25``; ``None`` for another language."""
     return int(runtime.removeprefix("java")) if runtime.startswith("java") else None
+
+
+def task_command(
+    implementation: Implementation, folder: Path, memory_mb: int, event: str
+) -> list[str | Path]:
+    """The command line of an artefact as a task (SPEC K); ``folder`` is its cwd, too."""
+    runtime = implementation.runtime
+    if runtime.startswith("provided"):
+        return [folder / "bootstrap", "task", event]
+    program = runtime_command(implementation, folder, memory_mb)[0]
+    if runtime.startswith("python"):
+        return [program, "-m", "task", event]
+    heap_mb = memory_mb * _HEAP_PERCENT // 100
+    if runtime.startswith("java"):
+        options = ["-XX:+UseSerialGC", f"-Xmx{heap_mb}m", "-cp", f"{folder}:{folder}/lib/*"]
+        return [program, *options, "rosetta.task.Task", event]
+    if runtime.startswith("nodejs"):
+        return [program, f"--max-old-space-size={heap_mb}", folder / "task/task.mjs", event]
+    raise NotReady(f"{implementation.name} has no entry for a task")
 
 
 def runtime_environment(implementation: Implementation, memory_mb: int) -> dict[str, str]:

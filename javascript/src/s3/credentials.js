@@ -25,11 +25,12 @@ export const findCredentials = (env) => {
  */
 const askContainer = async (env) => {
   const { fromHttp } = await import('@aws-sdk/credential-provider-http');
+  const path = env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI ?? '';
   // An empty string is how fromHttp is told to look for nothing else in the environment.
   return fromHttp({
-    awsContainerCredentialsFullUri: env.AWS_CONTAINER_CREDENTIALS_FULL_URI ?? '',
+    awsContainerCredentialsFullUri: path ? '' : (env.AWS_CONTAINER_CREDENTIALS_FULL_URI ?? ''),
     awsContainerAuthorizationToken: env.AWS_CONTAINER_AUTHORIZATION_TOKEN ?? '',
-    awsContainerCredentialsRelativeUri: '',
+    awsContainerCredentialsRelativeUri: path,
     awsContainerAuthorizationTokenFile: '',
   })();
 };

@@ -131,7 +131,7 @@ for (const s3Client of CLIENTS) {
 
   test(`${s3Client}: without keys in the environment, the full URI is asked`, async (t) => {
     const others = {
-      AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/relative',
+      AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '',
       AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: '/nonexistent',
     };
     setVariables(t, others);

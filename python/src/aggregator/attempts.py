@@ -35,8 +35,7 @@ async def open_attempts(
 ) -> AsyncIterator["Attempts"]:
     """Attempts that end with the block: whatever ends the block cancels all other requests.
 
-    The first failure of any request ends the block (E4), and so does the deadline (E6), with
-    ``OutOfTimeError``.
+    The first failed request ends the block (E4), and so does the deadline, by ``OutOfTimeError``.
     """
     # A task begins when it is made, not when the consumer waits next: requests leave sooner.
     asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
@@ -141,8 +140,9 @@ class Attempts:
             raise OutOfTimeError
 
     def reserve_time(self, chunks: int) -> None:
-        """Let the deadline be earlier, the more chunks there are to publish (E6)."""
-        self._deadline.reschedule(self._ends_at - max(self._reserve_s, chunks * _PUBLISHING_S))
+        """Let the deadline be earlier, the more chunks there are to publish (E6), until W4."""
+        if self._deadline.when() is not None:
+            self._deadline.reschedule(self._ends_at - max(self._reserve_s, chunks * _PUBLISHING_S))
 
     def finish_whatever_the_time(self) -> None:
         """From the first copy on, to finish is better than to stop (E6)."""

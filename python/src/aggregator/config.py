@@ -1,4 +1,4 @@
-"""Step: config (SPEC S1-S15, S17-S19). Environment variables become one immutable ``Config``.
+"""Step: config (SPEC S1-S15, S17-S19, S22). Environment variables become one immutable ``Config``.
 
 Holds a few strings and numbers, for as long as the sandbox lives.
 """
@@ -39,6 +39,7 @@ class Config:
     ca_bundle: str | None
     proxy: str | None
     no_proxy: str
+    task_timeout_s: int
 
     @property
     def trail_root(self) -> str:
@@ -64,6 +65,7 @@ def read_config(env: Mapping[str, str]) -> Config:
         ca_bundle=_ca_bundle(env),
         proxy=_endpoint(env, "HTTPS_PROXY", "http"),
         no_proxy=env.get("NO_PROXY", ""),
+        task_timeout_s=_number(env, "TASK_TIMEOUT", 3600, 1, 172800),
     )
 
 

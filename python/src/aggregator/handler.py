@@ -35,8 +35,7 @@ sys.set_int_max_str_digits(0)
 class Context(Protocol):
     """The part of Lambda's context that is used."""
 
-    @property
-    def aws_request_id(self) -> str: ...
+    aws_request_id: str
 
     def get_remaining_time_in_millis(self) -> int: ...
 
@@ -46,24 +45,25 @@ class Prepared(NamedTuple):
 
     config: Config
     store: Store
+    begin: Callable[[Attempts], None] = lambda _: None  # a task notes what it can stop (K4)
 
 
 @cache
-def _prepare() -> Prepared:
+def prepare() -> Prepared:
     config = read_config(os.environ)
     return Prepared(config, open_store(config))
 
 
 # Ready before the first event; a fault is not cached, so every invocation meets it again (S14).
 try:
-    _prepare()
+    prepare()
 except Exception as error:
     end_if_out_of_memory(error)
 
 
 def handle(event: object, context: Context) -> dict[str, object]:
     """Lambda's entry: the result, or an ``AggregationError`` whose text is the message."""
-    return run(event, context, _prepare)
+    return run(event, context, prepare)
 
 
 def run(event: object, context: Context, prepare: Callable[[], Prepared]) -> dict[str, object]:
@@ -92,9 +92,8 @@ class _Run:
     """One day's run, and how far it has come."""
 
     def __init__(self, prepared: Prepared, day: Day, context: Context, journal: Journal) -> None:
-        self._config, self._store = prepared
-        self._day, self._context = day, context
-        self._journal = journal
+        self._config, self._store, self._begin = prepared
+        self._day, self._context, self._journal = day, context, journal
         self._sources = self._bad = 0
         self._named: list[str] = []
 
@@ -105,6 +104,7 @@ class _Run:
         claim = Claim(self._store, self._config, day, run, remaining_s := remaining_ms() / 1000)
         try:
             async with open_attempts(self._config.concurrency, remaining_s, journal) as attempts:
+                self._begin(attempts)
                 await claim.take(attempts)
                 result = await self._read_and_publish(attempts)
         except OutOfTimeError:

@@ -281,7 +281,7 @@ def test_container_credentials_are_renewed(
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{endpoint}/credentials")
     monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "secret")
     monkeypatch.setenv("AWS_PROFILE", "is-no-source-of-credentials")
-    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/nor-is-this")
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "")
     with opened(client) as store:
         assert server.seen == []  # a fault of theirs belongs to an attempt
         for _ in range(2):
@@ -401,7 +401,7 @@ def test_only_the_client_in_use_is_loaded(client: str, absent: set[str]) -> None
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     program = (
-        "import sys; from aggregator.handler import _prepare; _prepare();"
+        "import sys; from aggregator.handler import prepare; prepare();"
         "print(*filter(sys.modules.get, sys.modules))"
     )
     command = [sys.executable, "-c", program]

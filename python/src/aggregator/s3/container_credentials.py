@@ -14,6 +14,7 @@ from aggregator.s3.credentials import Keys, environment_keys
 from aggregator.store import AttemptError
 
 _ENDPOINT = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+_PATH = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
 _AUTHORIZATION = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
 _METHOD = "container-role"
 
@@ -38,7 +39,9 @@ class LambdaCredentials(CredentialResolver):
 
     def _fetch(self) -> Mapping[str, str]:
         """Raise a ``BotoCoreError`` that says why there are no keys."""
-        if not (endpoint := self._env.get(_ENDPOINT)):
+        path = self._env.get(_PATH)
+        endpoint = self._endpoint.full_url(path) if path else self._env.get(_ENDPOINT)
+        if not endpoint:
             raise NoCredentialsError
         token = self._env.get(_AUTHORIZATION)
         try:

@@ -1,5 +1,5 @@
-// Step: config. SPEC S1 to S15, S17 to S19: the environment becomes one immutable record, or the
-// name of the first bad setting. Holds no credentials: the clients read them themselves.
+// Step: config. SPEC S1 to S15, S17 to S19, S22: the environment becomes one immutable record, or
+// the name of the first bad setting. Holds no credentials: the clients read them themselves.
 package rosetta;
 
 import java.io.IOException;
@@ -21,6 +21,7 @@ import rosetta.s3.Network;
  * @param endpoint S3's address, or null for AWS's own
  * @param authorities the certificates of AWS_CA_BUNDLE; none for the runtime's own
  * @param proxy the address of HTTPS_PROXY, or null
+ * @param taskTimeout in seconds
  */
 public record Config(
     String srcBucket,
@@ -37,7 +38,8 @@ public record Config(
     Client client,
     List<Certificate> authorities,
     URI proxy,
-    String noProxy) {
+    String noProxy,
+    int taskTimeout) {
 
   public enum Client {
     SDK,
@@ -90,7 +92,8 @@ public record Config(
         Client.valueOf(client.toUpperCase(Locale.ROOT)),
         authorities,
         address(env, "HTTPS_PROXY"),
-        env.getOrDefault("NO_PROXY", ""));
+        env.getOrDefault("NO_PROXY", ""),
+        number(env, "TASK_TIMEOUT", 3600, 172800));
   }
 
   private static String text(

@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Executors;
@@ -21,6 +20,7 @@ import rosetta.concurrency.Pace;
 import rosetta.concurrency.Work;
 import rosetta.json.Json;
 import rosetta.s3.Clients;
+import rosetta.task.Invocation;
 import rosetta.tuning.Sandbox;
 
 /** The Lambda function: {@code rosetta.Handler::handleRequest}. */
@@ -49,21 +49,20 @@ public final class Handler implements RequestStreamHandler {
   @Override
   public void handleRequest(InputStream event, OutputStream result, Context context)
       throws IOException {
-    long remainingMs = context.getRemainingTimeInMillis();
-    Record value = handle(event.readAllBytes(), context.getAwsRequestId(), remainingMs, System.out);
+    Record value = handle(event.readAllBytes(), Invocation.of(context));
     result.write(Json.write(value).getBytes(StandardCharsets.UTF_8));
   }
 
   /** One invocation; the last line of its log is {@code end}, whatever happens (O3). */
-  Publisher.Result handle(byte[] event, String requestId, long remainingMs, OutputStream log) {
-    Journal journal = new Journal(requestId, config == null ? null : config.logLevel(), log);
+  public Publisher.Result handle(byte[] event, Invocation invocation) {
+    Journal journal = invocation.journal(config == null ? null : config.logLevel());
     try {
       if (initFault != null) {
         throw initFault;
       }
       Trigger.Day day = Trigger.parse(event);
       journal.log(Journal.Level.INFO, "start", day);
-      Publisher.Result result = new Run(day, journal, Duration.ofMillis(remainingMs)).result();
+      Publisher.Result result = new Run(day, journal, invocation).result();
       journal.end(result);
       return result;
     } catch (Throwable e) {
@@ -85,15 +84,16 @@ public final class Handler implements RequestStreamHandler {
     private final Work work;
     private final Store store;
 
-    Run(Trigger.Day day, Journal journal, Duration left) {
+    Run(Trigger.Day day, Journal journal, Invocation invocation) {
       this.day = day;
       this.journal = journal;
       bad = new BadSources(journal);
       work =
           new Work(
               new Pace(config.concurrency()),
-              left,
+              invocation.left(),
               () -> new RunFailure(Errors.Code.OUT_OF_TIME, sourcesRead + " sources read"));
+      var unused = invocation.stop().thenRun(work::expire); // K4
       store = new Attempts(client, work, journal, null);
     }
 

@@ -61,7 +61,7 @@ public final class Journal {
   /**
    * @param minLevel the lowest level that is written, or null for INFO
    */
-  Journal(String requestId, Level minLevel, OutputStream out) {
+  public Journal(String requestId, Level minLevel, OutputStream out) {
     this.requestId = requestId;
     this.minLevel = Objects.requireNonNullElse(minLevel, Level.INFO);
     this.out = out;

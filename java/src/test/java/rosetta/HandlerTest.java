@@ -6,9 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -16,6 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import rosetta.Errors.RunFailure;
 import rosetta.json.Json;
 import rosetta.s3.FailedAttempt;
+import rosetta.task.Invocation;
 
 class HandlerTest {
   private static final Map<String, String> ENV =
@@ -26,7 +29,9 @@ class HandlerTest {
   private final ByteArrayOutputStream log = new ByteArrayOutputStream();
 
   private Publisher.Result handle(Handler handler, long remainingMs) {
-    return handler.handle(EVENT.getBytes(StandardCharsets.UTF_8), "id", remainingMs, log);
+    Duration left = Duration.ofMillis(remainingMs);
+    Invocation invocation = new Invocation("id", left, log, new CompletableFuture<>());
+    return handler.handle(EVENT.getBytes(StandardCharsets.UTF_8), invocation);
   }
 
   private String error(Handler handler, long remainingMs) {

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -18,12 +19,14 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import rosetta.Errors.RunFailure;
 import rosetta.json.Json;
+import rosetta.task.Invocation;
 
 /** Runs the contract's vectors against the handler with the store in memory. */
 class VectorsTest {
@@ -155,7 +158,9 @@ class VectorsTest {
     Object result = null;
     String error = null;
     try {
-      Record value = new Handler(settings, config -> store).handle(event, REQUEST_ID, 900_000, log);
+      Invocation invocation =
+          new Invocation(REQUEST_ID, Duration.ofMinutes(15), log, new CompletableFuture<>());
+      Record value = new Handler(settings, config -> store).handle(event, invocation);
       result = Json.parse(utf8(Json.write(value)));
     } catch (RunFailure e) {
       error = e.getMessage();

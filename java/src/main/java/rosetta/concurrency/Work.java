@@ -73,8 +73,13 @@ public final class Work {
     if (left.isPositive()) {
       timer.orTimeout(left.toNanos(), TimeUnit.NANOSECONDS);
     } else {
-      timer.completeExceptionally(new TimeoutException());
+      expire();
     }
+  }
+
+  /** The time is up: that of work without a limit is not (K4). */
+  public void expire() {
+    timer.completeExceptionally(new TimeoutException());
   }
 
   /** The work's result; throws its failure, or the reason that it was ended for (E4, E6). */

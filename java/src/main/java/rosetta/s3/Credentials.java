@@ -11,6 +11,8 @@ import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
 
 /** Where both clients have their keys from. */
 final class Credentials {
+  private static final String OF_ECS = "http://169.254.170.2"; // the SDK would look for another
+
   private Credentials() {}
 
   static AwsCredentialsProvider provider(Map<String, String> env) {
@@ -18,7 +20,8 @@ final class Credentials {
     String secret = env.getOrDefault("AWS_SECRET_ACCESS_KEY", "");
     String token = env.getOrDefault("AWS_SESSION_TOKEN", "");
     if (id.isEmpty() || secret.isEmpty()) {
-      return ContainerCredentialsProvider.create(); // asks again before what it has expires
+      // asks again before what it has expires
+      return ContainerCredentialsProvider.builder().endpoint(OF_ECS).build();
     }
     return StaticCredentialsProvider.create(
         token.isEmpty()

@@ -1,0 +1,56 @@
+// The entry of a task: one run outside of Lambda, by `java rosetta.task.Task EVENT` (SPEC K).
+// Holds the signal's hook.
+package rosetta.task;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import rosetta.Config;
+import rosetta.Errors.Code;
+import rosetta.Errors.RunFailure;
+import rosetta.Handler;
+
+/** One run, whose outcome is the exit code. */
+public final class Task {
+  private static final int FIRST_CODE = 10; // K3: the codes in their order
+
+  private Task() {}
+
+  public static void main(String[] arguments) {
+    CompletableFuture<Void> stop = new CompletableFuture<>();
+    Thread atSigterm =
+        new Thread(
+            () -> {
+              stop.complete(null);
+              new CompletableFuture<Void>().join(); // the run ends the process, not this hook (K4)
+            });
+    Runtime.getRuntime().addShutdownHook(atSigterm);
+    int code = run(String.join(" ", arguments), stop);
+    System.out.flush();
+    Runtime.getRuntime().halt(code);
+  }
+
+  private static int run(String event, CompletableFuture<Void> stop) {
+    String requestId = UUID.randomUUID().toString();
+    Invocation task = new Invocation(requestId, limit(), System.out, stop);
+    try {
+      new Handler().handle(event.getBytes(StandardCharsets.UTF_8), task);
+      return 0;
+    } catch (RunFailure e) {
+      String code = e.getMessage().substring(0, e.getMessage().indexOf(':'));
+      return FIRST_CODE + List.of(Code.values()).indexOf(Code.valueOf(code));
+    } catch (Error e) { // of the virtual machine (E10)
+      return 1;
+    }
+  }
+
+  private static Duration limit() {
+    try {
+      return Duration.ofSeconds(Config.fromEnv(System.getenv()).taskTimeout());
+    } catch (RunFailure e) { // the run reports it
+      return Duration.ZERO;
+    }
+  }
+}

@@ -1,0 +1,183 @@
+"""K: every artefact as a task, in a process of its own, whose exit code tells the outcome."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from conftest import IMPLEMENTATIONS, built
+
+from harness.model import Artefact
+from harness.targets.local.runtimes import task_command
+from harness.verify.scripted_s3.scene import Request, Stored
+from harness.verify.scripted_s3.server import ScriptedS3
+from harness.verify.vectors.cases import DESTINATION_BUCKET, SOURCE_BUCKET
+
+pytestmark = pytest.mark.slow
+
+EVENT = '{"year":2024,"month":2,"day":8}'
+FROM_SQS = json.dumps({"Records": [{"body": EVENT}]})
+FOLDER = "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08"
+BODY = Stored(b'{"Records":[{"eventID":"1"}]}')
+MANIFEST = "2024/02/08/_manifest.json"
+CLAIM = "2024/02/08/_claim.json"
+BUSY = Stored(b'{"run":"another","expires":"2999-01-01T00:00:00.000Z"}')
+PATIENCE_S = 20
+
+type Buckets = dict[str, dict[str, Stored]]
+
+
+def day(sources: int = 3) -> Buckets:
+    return {
+        SOURCE_BUCKET: {f"{FOLDER}/{number:03d}.json": BODY for number in range(sources)},
+        DESTINATION_BUCKET: {},
+    }
+
+
+def start(
+    artefact: Artefact, s3: ScriptedS3, event: Sequence[str] = (EVENT,), **settings: str
+) -> subprocess.Popen[str]:
+    made = artefact.implementation
+    folder = artefact.folder.resolve()
+    *command, _ = task_command(made, folder, made.memory_mb, "")
+    env = {
+        **s3.env(),
+        **made.choice,
+        "PATH": "/usr/bin:/bin",
+        "SRC_BUCKET": SOURCE_BUCKET,
+        "DST_BUCKET": DESTINATION_BUCKET,
+        **settings,
+    }
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [*command, *event], cwd=folder, env=env, stdout=pipe, stderr=pipe, text=True
+    )
+
+
+def outcome(task: subprocess.Popen[str]) -> tuple[int, list[Mapping[str, object]]]:
+    """The exit code and the lines of the log, which are all that it prints."""
+    said, complaint = task.communicate(timeout=PATIENCE_S)
+    assert not complaint
+    return task.returncode, [json.loads(line) for line in said.splitlines()]
+
+
+def published(s3: ScriptedS3) -> dict[str, bytes]:
+    return {key: each.body for key, each in s3.objects(DESTINATION_BUCKET).items()}
+
+
+def test_a_task_does_one_run(artefact: Artefact, s3: ScriptedS3) -> None:
+    """K1: the same as the function's, with a request id of its own. K2: the claim outlives it."""
+    s3.begin(day())
+    began = time.time()
+    code, log = outcome(start(artefact, s3, [FROM_SQS], TASK_TIMEOUT="7200"))
+    assert code == 0
+    assert [line["event"] for line in log] == ["start", "end"]
+    result = {"day": "2024-02-08", "sources": 3, "bad": 0, "records": 3, "bytes": 48, "chunks": 1}
+    assert log[-1]["result"] == {**result, "deleted": 0}
+    assert published(s3).keys() == {"2024/02/08/000001.ndjson.gz", MANIFEST}
+    requests, _ = s3.take_requests()
+    (text,) = (each.detail for each in requests if each.key == CLAIM and each.operation == "put")
+    claim = json.loads(text)
+    assert claim["run"] == log[0]["request_id"]
+    assert re.fullmatch(r"[A-Za-z0-9-]{20,}", claim["run"])
+    left_s = datetime.fromisoformat(claim["expires"]).timestamp() - began
+    assert 7260 < left_s < 7260 + PATIENCE_S
+
+
+@pytest.fixture(scope="module", params=IMPLEMENTATIONS)
+def light(request: pytest.FixtureRequest) -> Artefact:
+    """One client of each: the exit code is not the client's work."""
+    made = built(request.param)
+    assert isinstance(made, Artefact), made
+    return made.with_client("light")
+
+
+def test_the_exit_code_tells_the_error(light: Artefact, s3: ScriptedS3) -> None:
+    """K1 to K3."""
+    s3.begin(day() | {"nothing": {}})
+    assert run(light, s3, TASK_TIMEOUT="172801") == (10, "BAD_SETTINGS: TASK_TIMEOUT")
+    assert run(light, s3, []) == (11, "INVALID_EVENT: event: expected a JSON object")
+    assert run(light, s3, SRC_BUCKET="nothing") == (13, "NO_TRAIL: AWSLogs/")
+    s3.change(DESTINATION_BUCKET, {CLAIM: BUSY})
+    assert run(light, s3) == (19, f"BUSY: {CLAIM}")
+    s3.change(DESTINATION_BUCKET, {}, [CLAIM])
+    s3.change(SOURCE_BUCKET, {f"{FOLDER}/9": Stored(b"{")})
+    assert run(light, s3) == (16, f"BAD_SOURCES: 1 of 4: {FOLDER}/9 (BAD_JSON)")
+    s3.delay_s = 0.4
+    assert run(light, s3, TASK_TIMEOUT="1", CONCURRENCY="1")[0] == 18
+
+
+def run(
+    light: Artefact, s3: ScriptedS3, event: Sequence[str] = (EVENT,), **settings: str
+) -> tuple[int, str]:
+    code, log = outcome(start(light, s3, event, **settings))
+    return code, str(log[-1]["error"])
+
+
+def test_the_exit_codes_are_the_contract_s() -> None:
+    """K3 is E1 from 10 on, which the implementations count."""
+    spec = (Path(__file__).parent.parent / "SPEC.md").read_text()
+    codes = dict(re.findall(r"\| (\d\d) \| `([A-Z0-9_]+)` ", spec))
+    (named,) = re.findall(r"\*\*E1\*\* The codes of runs are (.*?)\. The codes", spec, re.DOTALL)
+    assert [codes[number] for number in sorted(codes)] == re.findall(r"`(\w+)`", named)
+    assert sorted(codes) == [str(number) for number in range(10, 21)]
+
+
+def test_sigterm_ends_a_run_that_reads(artefact: Artefact, s3: ScriptedS3) -> None:
+    """K4: nothing is published, the claim is given back, a repeat does it all."""
+    s3.begin(day(200))
+    s3.delay_s = 0.1
+    task = start(artefact, s3, CONCURRENCY="2", CHUNK_BYTES="32")
+    wait_for_hidden_chunk(s3)
+    task.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    code, log = outcome(task)
+    assert time.monotonic() - began < 3
+    assert code == 18
+    assert re.fullmatch(r"OUT_OF_TIME: \d+ sources read", str(log[-1]["error"]))
+    assert all("/_" in key and key != CLAIM for key in published(s3))
+    s3.delay_s = 0.0
+    assert outcome(start(artefact, s3))[0] == 0
+    assert published(s3).keys() == {"2024/02/08/000001.ndjson.gz", MANIFEST}
+
+
+def test_sigterm_lets_a_run_publish(light: Artefact, s3: ScriptedS3) -> None:
+    """K4: the same content as without it."""
+    s3.begin(day(8))
+    copying, go_on = threading.Event(), threading.Event()
+
+    @contextmanager
+    def hold(_key: str, request: Request) -> Iterator[None]:
+        if request.operation == "copy":
+            copying.set()
+            go_on.wait(PATIENCE_S)
+        yield
+
+    s3.hold = hold
+    task = start(light, s3, CHUNK_BYTES="16")
+    assert copying.wait(PATIENCE_S)
+    task.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    go_on.set()
+    code, log = outcome(task)
+    assert (code, log[-1]["error"]) == (0, None)
+    chunks = {f"2024/02/08/{number:06d}.ndjson.gz" for number in range(1, 9)}
+    assert published(s3).keys() == chunks | {MANIFEST}
+
+
+def wait_for_hidden_chunk(s3: ScriptedS3) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        if any("/_" in key and key != CLAIM for key in published(s3)):
+            return
+        time.sleep(0.01)
+    pytest.fail("no chunk was put")
