@@ -148,11 +148,13 @@ lint-harness = $(BIN)/ruff format --check harness tests && $(BIN)/ruff check har
 lint-docs = $(VALE)
 types-harness = $(BIN)/mypy
 # Tools and artefacts first: no test's time is that of a build. Most tests wait more than they work,
-# so there are two for each core. Those that measure time come last, with nothing beside them.
+# so there are more than one for each core. Those that measure time come last, with nothing beside
+# them.
 test-unit-harness = $(BIN)/python -m harness.toolchain && $(BIN)/python -m harness.build || exit; \
-	$(BIN)/pytest --durations=25 -m "not alone" -n $$(($$(nproc) * 2)) --dist loadscope \
-		--no-loadscope-reorder; \
-	beside=$$?; $(BIN)/pytest --durations=5 -m alone; alone=$$?; exit $$((beside | alone))
+	$(BESIDE) --durations=25 -m "not timed and not alone" -n $$(($$(nproc) * 5 / 2)); beside=$$?; \
+	$(BESIDE) --durations=5 -m timed -n $$(($$(nproc) * 2)) tests/test_contract.py; timed=$$?; \
+	$(BIN)/pytest --durations=5 -m alone; alone=$$?; exit $$((beside | timed | alone))
+BESIDE = $(BIN)/pytest --dist loadscope --no-loadscope-reorder
 
 test-quick-harness = $(BIN)/pytest -q --durations=5 -m "not slow"
 

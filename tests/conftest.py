@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -25,36 +26,59 @@ from harness.verify.scripted_s3.server import ScriptedS3
 IMPLEMENTATIONS = {each.language: each for each in load_implementations()}
 EACH_CLIENT = choose_clients([*IMPLEMENTATIONS.values()], ())
 CLIENT_IDS = [each.name.replace(" ", "-") for each in EACH_CLIENT]
-#: These take both cores and much memory, so no two of their tests run at the same time.
-HEAVY = "test_bounds.py"
-#: Its tests share nothing, and several workers had better begin the long ones.
-APART = "test_mutants.py"
+#: These take both cores and much memory, so no two of them run at the same time.
+HEAVY = re.compile(r"test_bounds\.py::test_(twenty|rests_of|one_large|after_memory)")
+#: Long tests that share nothing.
+APART = re.compile(
+    r"test_(fuzz_datasets|compare_local|reproducible)\.py"
+    r"|test_mutants\.py::test_(a_mutant_drawn|killed_survived)"
+)
 #: They share one Trino, whose start takes half a minute.
 TRINO = ("test_trino.py", "test_compact_trino.py")
+#: Files that take a minute or more of a core; the others of the long ones wait most of their time.
+WORK = ("heavy", "trino", "test_fuzz", "test_mutants.py", "test_compare_local.py", "test_deploy.py")
+WAIT = ("test_contract.py", "test_credentials.py", "test_freeze.py")
 _CLIENT = re.compile(rf"\[({'|'.join(CLIENT_IDS)})\b")
 
 
-class _Together(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+def unit_of(nodeid: str) -> str:
     """Which tests stay together on one worker of pytest-xdist.
 
     These are the tests of a file, because they share its set-up, and the files with Trino. Where an
     artefact is a parameter, they are the tests of a file with one client, because they share its
     sandboxes.
     """
+    name = nodeid.rpartition("/")[2]
+    if APART.match(name):
+        return name
+    if HEAVY.match(name):
+        return "heavy"
+    file, _, test = name.partition("::")
+    if file in TRINO:
+        return "trino"
+    client = _CLIENT.search(test)
+    return f"{file} {client[1]}" if client else file
 
+
+class _Together(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
     def _split_scope(self, nodeid: str) -> str:
-        file, _, test = nodeid.rpartition("/")[2].partition("::")
-        if file == APART:
-            return nodeid
-        if file in TRINO:
-            return "trino"
-        client = None if file == HEAVY else _CLIENT.search(test)
-        return f"{file} {client[1]}" if client else file
+        return unit_of(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     return _Together(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long units come first, so that none ends alone; one that works, one that waits, by turns."""
+    units: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        units.setdefault(unit_of(item.nodeid), []).append(item)
+    work, wait = ([name for name in units if name.startswith(files)] for files in (WORK, WAIT))
+    work.sort(key=lambda name: next(n for n, each in enumerate(WORK) if name.startswith(each)))
+    long = (name for pair in zip_longest(work, wait) for name in pair if name is not None)
+    items[:] = [item for name in dict.fromkeys([*long, *units]) for item in units[name]]
 
 
 @cache

@@ -17,7 +17,7 @@ from harness.model import Artefact, Implementation, NotReady
 from harness.targets.interface import Target
 from harness.terminal import Progress
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 VARIANTS = Path(__file__).parent / "variants"
 #: Generous: it is for machines that others use, too.
@@ -53,6 +53,7 @@ def varied(
     return replace(made, folder=copied, implementation=replace(asked, handler=f"{variant}.handle"))
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(900)
 def test_nothing_is_far_slower_than_in_the_baseline(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*COMPARE, *GATE]) == 0
@@ -61,6 +62,7 @@ def test_nothing_is_far_slower_than_in_the_baseline(capsys: pytest.CaptureFixtur
         assert f"ok     {name}: " in told
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(900)
 def test_a_slowed_function_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     slowed = target(tmp_path, {"python": "slowed"})

@@ -30,9 +30,9 @@ def functions(artefact: Artefact) -> Iterator[SandboxPool]:
 
 
 def with_marks(case: Case) -> ParameterSet:
-    """A vector with a time limit leaves 0.4 s for its answer: nothing may run beside it."""
+    """A vector with a time limit waits for its end, and then has 0.4 s for its answer."""
     limited = any(step.timeout_s is not None for step in case.steps)
-    return pytest.param(case, id=case.id, marks=[pytest.mark.alone] if limited else [])
+    return pytest.param(case, id=case.id, marks=[pytest.mark.timed] if limited else [])
 
 
 @pytest.mark.parametrize("case", [with_marks(case) for case in load_cases()])

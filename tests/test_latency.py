@@ -14,8 +14,6 @@ from harness.targets.interface import Latency
 from harness.targets.local.latency import delayed, parse_latency
 from harness.targets.local.s3server import S3Server
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.mark.parametrize(
     ("text", "latency"),
@@ -51,6 +49,7 @@ def to(port: int) -> closing[http.client.HTTPConnection]:
     return closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10))
 
 
+@pytest.mark.alone
 def test_every_answer_is_late_by_the_latency() -> None:
     with S3Server() as server:
         port = int(server.endpoint.rpartition(":")[2])

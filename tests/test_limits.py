@@ -16,7 +16,7 @@ from harness.targets.local import cgroup_files, cgroup_probe, limits, processes
 from harness.targets.local.limits import limited
 from harness.targets.local.sandbox import LocalSandbox
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 MIB = 1 << 20
 FUNCTION = """
@@ -101,6 +101,7 @@ def no_group_is_left() -> Iterator[None]:
     assert own_folders() == []
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("memory_mb", [256, 512])
 def test_a_function_that_burns_gets_its_share(limited_artefact: Artefact, memory_mb: int) -> None:
     with LocalSandbox(limited_artefact, {}, memory_mb, limits=Limits()) as sandbox:
@@ -121,6 +122,7 @@ def test_a_function_that_burns_gets_its_share(limited_artefact: Artefact, memory
     assert (invocation.throttled_ms or 0) > 0
 
 
+@pytest.mark.alone
 def test_the_first_handler_has_its_share_only(limited_artefact: Artefact) -> None:
     with LocalSandbox(limited_artefact, {}, limits=Limits()) as sandbox:
         first = sandbox.invoke({"burn": 0.05})
@@ -131,6 +133,7 @@ def test_the_first_handler_has_its_share_only(limited_artefact: Artefact) -> Non
     assert first.throttled_ms > first.duration_ms * 0.5
 
 
+@pytest.mark.alone
 def test_every_init_has_the_full_cpu_and_the_next_handler_has_not(
     limited_artefact: Artefact,
 ) -> None:
@@ -198,6 +201,7 @@ def test_a_killed_child_of_a_function_that_goes_on_is_no_failure(
     assert (invocation.result, invocation.failure) == (-9, None)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("asked", [None, Limits()], ids=["without", "with"])
 def test_a_time_out_an_end_and_an_error_are_told_apart(
     artefact: Artefact, asked: Limits | None

@@ -20,7 +20,7 @@ from harness.targets.local import processes
 from harness.targets.local.sandbox import LocalSandbox
 from harness.toolchain import tools
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 HELLO = """
 import json, os, time
@@ -53,7 +53,7 @@ def handle(event, context):
 def artefact(tmp_path: Path) -> Artefact:
     (tmp_path / "hello.py").write_text(HELLO)
     implementation = Implementation(
-        "python", "HelloFunction", "python3.13", "hello.handle", tmp_path, 256, 2, {}
+        "python", "HelloFunction", "python3.13", "hello.handle", tmp_path, 256, 10, {}
     )
     return Artefact(implementation, tmp_path, 0, 0)
 
@@ -79,6 +79,7 @@ def test_the_first_invocation_is_cold_and_the_next_is_warm(sandbox: LocalSandbox
     assert list(warm.log) == [{"event": "called", "with": {"n": 2}}]
 
 
+@pytest.mark.alone
 def test_the_emulator_s_own_report_is_handed_on_and_does_not_hold(sandbox: LocalSandbox) -> None:
     cold, warm = sandbox.invoke({}), sandbox.invoke({})
     assert cold.emulator is not None
@@ -112,6 +113,7 @@ def test_a_payload_that_is_not_json_reaches_the_runtime(sandbox: LocalSandbox) -
     assert "Unable to unmarshal input" in invocation.error
 
 
+@pytest.mark.alone
 def test_the_time_out_is_an_error_and_the_next_invocation_is_cold(artefact: Artefact) -> None:
     with LocalSandbox(artefact, {}, timeout_s=1) as sandbox:
         late = sandbox.invoke({"sleep": 30})
@@ -149,6 +151,7 @@ def test_a_handler_that_is_absent_is_an_error(artefact: Artefact) -> None:
     assert "handle" in invocation.error
 
 
+@pytest.mark.alone
 def test_cpu_time_and_peak_memory_are_the_runtimes(sandbox: LocalSandbox) -> None:
     sandbox.invoke({})
     idle = sandbox.invoke({})
