@@ -187,6 +187,7 @@ lock: .venv/made lock-java ## write the locks of Python and Maven anew ## 3 min
 	cd tools/floor && $(BIN)/$(LOCK) requirements.in -o requirements.txt
 	cd tools/duckdb && $(BIN)/$(LOCK) requirements.in -o requirements.txt
 	cd tools/ministack && $(BIN)/$(LOCK) requirements.in -o requirements.txt
+	cd tools/checkov && $(BIN)/$(LOCK) requirements.in -o requirements.txt
 	cd python && $(BIN)/$(LOCK) requirements.in -o src/requirements.txt
 # every command of this file and of SAM, because each resolves plugins of its own
 lock-java: .venv/made

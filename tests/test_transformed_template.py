@@ -260,6 +260,15 @@ def test_the_queue_is_fifo_and_drops_no_message_for_its_content() -> None:
         assert "QueueName" not in each  # CloudFormation ends the names in .fifo
 
 
+def test_no_other_queue_sends_its_dead_letters_here() -> None:
+    queues = of_type(deployed(), "SQS::Queue")
+    closed = {"redrivePermission": "denyAll"}
+    assert {name for name, each in queues.items() if each.get("RedriveAllowPolicy") == closed} == {
+        "DayQueue",
+        "ScheduleDeadLetterQueue",
+    }
+
+
 def test_a_queue_that_an_update_replaces_keeps_its_messages() -> None:
     for name in of_type(deployed(), "SQS::Queue"):
         queue = transformed()["Resources"][name]

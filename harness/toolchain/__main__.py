@@ -15,6 +15,7 @@ from harness.terminal import interruptible, to_stderr
 from harness.toolchain.paths import MADE
 from harness.toolchain.tools import (
     browser_modules,
+    checkov_python,
     companion_python,
     find_node,
     java_ric_jars,
@@ -38,6 +39,7 @@ TOOLS: Mapping[str, Callable[[], Path]] = {
     "s3": s3_server_binary,
     "toxiproxy": toxiproxy_binary,
     "ministack": ministack_python,
+    "checkov": checkov_python,
     "trino": trino_home,
 }
 #: Made on their first use only.

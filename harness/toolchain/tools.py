@@ -241,6 +241,12 @@ def ministack_python(progress: Progress = to_stderr) -> Path:
     return _python("ministack", version, "fetching ministack, a local CloudFormation", progress)
 
 
+def checkov_python(progress: Progress = to_stderr) -> Path:
+    """An interpreter with checkov, which knows rules for templates of CloudFormation."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return _python("checkov", version, "fetching checkov, rules for the template", progress)
+
+
 def _python(name: str, version: str, what: str, progress: Progress) -> Path:
     """An interpreter with the packages that ``tools/<name>/requirements.txt`` locks."""
     lock = SOURCES / name / "requirements.txt"
