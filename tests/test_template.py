@@ -137,7 +137,7 @@ def test_sam_and_cfn_lint_find_nothing() -> None:
 @pytest.mark.slow
 def test_checkov_finds_nothing_without_a_reason(tmp_path: Path) -> None:
     words = ("--framework", "cloudformation", "--skip-download", "--quiet", "--output", "json")
-    command = [checkov_python(), "-m", "checkov.main", "--file", TEMPLATE, *words]
+    command: list[str | Path] = [checkov_python(), "-m", "checkov.main", "--file", TEMPLATE, *words]
     # no variables of the machine: it would look for a platform and a key there
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
