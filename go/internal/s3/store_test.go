@@ -516,6 +516,7 @@ func TestAddresses(t *testing.T) {
 			{"eu-central-1", "", "bucket", "https://bucket.s3.eu-central-1.amazonaws.com/k"},
 			{"us-east-1", "", "bucket", "https://bucket.s3.us-east-1.amazonaws.com/k"},
 			{china, "", "bucket", "https://bucket.s3.cn-north-1.amazonaws.com.cn/k"},
+			{"eusc-de-east-1", "", "bucket", "https://bucket.s3.eusc-de-east-1.amazonaws.eu/k"},
 			{gov, "", "bucket", "https://bucket.s3.us-gov-west-1.amazonaws.com/k"},
 			{"eu-central-1", "", "with.dot", "https://s3.eu-central-1.amazonaws.com/with.dot/k"},
 			{"eu-central-1", "http://localhost:7070", "bucket", "http://localhost:7070/bucket/k"},

@@ -8,12 +8,19 @@ import { urlToHttpOptions } from 'node:url';
 const HOST = /^https?:\/\/(.*?)(:[0-9]+)?\/?$/;
 
 /**
+ * Of the partitions that have another one than AWS's first, by the beginning of their regions.
+ * @type {Record<string, string>}
+ */
+const SUFFIXES = { cn: 'amazonaws.com.cn', eusc: 'amazonaws.eu' };
+
+/**
  * AWS's certificates are for bucket names without a dot.
  * @type {(config: Config, bucket: string) => {endpoint: string, folder: string}}
  */
 const locate = ({ endpoint, region }, bucket) => {
   if (endpoint) return { endpoint, folder: `/${bucket}` };
-  const regional = `s3.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`;
+  const suffix = SUFFIXES[region.replace(/-.*/, '')] ?? 'amazonaws.com';
+  const regional = `s3.${region}.${suffix}`;
   return bucket.includes('.')
     ? { endpoint: `https://${regional}`, folder: `/${bucket}` }
     : { endpoint: `https://${bucket}.${regional}`, folder: '' };

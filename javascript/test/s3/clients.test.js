@@ -507,6 +507,7 @@ for (const s3Client of CLIENTS) {
   for (const [region, bucket, host] of /** @type {const} */ ([
     ['eu-central-1', 'bucket', 'bucket.s3.eu-central-1.amazonaws.com'],
     ['us-gov-west-1', 'bucket', 'bucket.s3.us-gov-west-1.amazonaws.com'],
+    ['eusc-de-east-1', 'bucket', 'bucket.s3.eusc-de-east-1.amazonaws.eu'],
     ['cn-north-1', 'bucket', 'bucket.s3.cn-north-1.amazonaws.com.cn'],
     ['cn-north-1', 'buck.et', 's3.cn-north-1.amazonaws.com.cn'],
   ]))

@@ -358,6 +358,7 @@ def refuse_to_send(request: AWSPreparedRequest, **_: object) -> None:
     ("region", "host"),
     [
         ("cn-north-1", "s3.cn-north-1.amazonaws.com.cn"),
+        ("eusc-de-east-1", "s3.eusc-de-east-1.amazonaws.eu"),
         ("us-gov-west-1", "s3.us-gov-west-1.amazonaws.com"),
         ("eu-central-1", "s3.eu-central-1.amazonaws.com"),
     ],

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from aggregator.config import Config
 
+#: Of the partitions that have another one than AWS's first, by the beginning of their regions.
+_SUFFIXES = {"cn": "amazonaws.com.cn", "eusc": "amazonaws.eu"}
 _URL = re.compile(r"(https?)://(\[?([^/]+?)\]?(?::([0-9]+))?)/?")
 
 
@@ -32,7 +34,8 @@ def address_of(config: Config, bucket: str) -> Address:
 def _direct_address(endpoint: str | None, region: str, bucket: str) -> Address:
     if endpoint is not None:
         return _parsed(endpoint, f"/{bucket}")
-    host = f"s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+    suffix = _SUFFIXES.get(region.partition("-")[0], "amazonaws.com")
+    host = f"s3.{region}.{suffix}"
     if "." in bucket:  # AWS's certificate covers no further dot
         return Address(True, host, 443, host, f"/{bucket}")
     return Address(True, f"{bucket}.{host}", 443, f"{bucket}.{host}", "")

@@ -39,8 +39,11 @@ final class Requests {
     if (endpoint != null) {
       return request.uri(endpoint).encodedPath("/" + bucket + path);
     }
-    String host =
-        "s3." + region + (region.startsWith("cn-") ? ".amazonaws.com.cn" : ".amazonaws.com");
+    String suffix =
+        region.startsWith("cn-")
+            ? "amazonaws.com.cn"
+            : region.startsWith("eusc-") ? "amazonaws.eu" : "amazonaws.com";
+    String host = "s3." + region + "." + suffix;
     boolean dotted = bucket.contains("."); // which no certificate of AWS's covers
     return request
         .protocol("https")

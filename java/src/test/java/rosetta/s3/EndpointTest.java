@@ -21,6 +21,7 @@ class EndpointTest {
   @CsvSource({
     "eu-central-1, bucket, https://bucket.s3.eu-central-1.amazonaws.com/a/b%20c",
     "us-gov-west-1, bucket, https://bucket.s3.us-gov-west-1.amazonaws.com/a/b%20c",
+    "eusc-de-east-1, bucket, https://bucket.s3.eusc-de-east-1.amazonaws.eu/a/b%20c",
     "cn-north-1, bucket, https://bucket.s3.cn-north-1.amazonaws.com.cn/a/b%20c",
     "cn-north-1, bucket.name, https://s3.cn-north-1.amazonaws.com.cn/bucket.name/a/b%20c",
   })
