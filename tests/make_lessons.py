@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -187,7 +188,7 @@ def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def _source(export: Mapping[str, Any]) -> str:
-    return f"\n{make_tables.describe(export)}\n"
+    return f"\n{textwrap.fill(make_tables.describe(export), 100)}\n"
 
 
 def with_blocks(text: str, export: Mapping[str, Any]) -> str:

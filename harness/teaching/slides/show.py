@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from harness.model import Comparison, UsageError
+from harness.report.formatting import describe_run
 from harness.teaching.contract import clauses
 from harness.teaching.document import make_environment, policy, read, read_style
 from harness.teaching.highlight import show_lines, show_text
@@ -83,9 +84,9 @@ def _facts(comparison: Comparison) -> dict[str, str]:
 
 def _source(comparison: Comparison) -> str:
     about: Mapping[str, Any] = comparison.environment
-    return (
-        f"make compare at commit {str(about['commit'])[:7]}, {about['cores']} cores, {about['cpu']}"
-    )
+    way = dict(describe_run(comparison)).get("transport", "")
+    commit = f"make compare at commit {str(about['commit'])[:7]}"
+    return ", ".join(filter(None, (commit, way, f"{about['cores']} cores", str(about["cpu"]))))
 
 
 def _data_flow() -> Sequence[Mapping[str, Any]]:
