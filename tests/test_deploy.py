@@ -167,6 +167,9 @@ def send(stack: Deployment, relay: Relay, day: date) -> None:
 def test_the_schedules_message_aggregates_the_day_before(
     stack: Deployment, relay: Relay, s3: ScriptedS3
 ) -> None:
+    """ministack fires no schedule whose target is a request of AWS's API, so the test makes it.
+    tests/test_rights.py makes it with the rights of the schedule's role.
+    """
     begin(s3)
     for _ in range(2):  # the scheduler may send twice: SQS drops the second
         relay.sqs.send_message(**scheduled_message(stack.schedule(), "2024-02-08T02:30:00Z"))

@@ -12,14 +12,12 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import boto3
 import pytest
 from aws_cli import Call
 from deployment import scheduled_message
 from fake_aws import report_line
-from local_aws import REGION, LocalAws
+from local_aws import LocalAws
 from sam_transform import BUCKETS, small_body
 
 from harness.cli import main
@@ -219,8 +217,8 @@ def ask(aws: LocalAws, command: Sequence[str], capsys: pytest.CaptureFixture[str
         return capsys.readouterr().out
     assert command[0] == "aws", command
     call = Call(command[1:])
+    client = aws.client(call.service)
     if (call.service, call.method) in NO_ANSWER:
-        call.parameters(boto3.client(call.service, region_name=REGION))  # type: ignore[call-overload]
+        call.parameters(client)
         return ""
-    client: Any = aws.client(call.service)
     return call.answer(client)
