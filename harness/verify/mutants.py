@@ -104,7 +104,8 @@ def _check_soundness(mutant: Mutant, command: Sequence[str]) -> None:
     with _checkout(replace(mutant, replace=mutant.find)) as root:
         exit_code, output = run_tests(command, root / mutant.language, _TESTS_S)
     if exit_code != 0:
-        raise HarnessError(f"{mutant.language} is not sound unmutated:\n{tail(output, 5)}")
+        killer = _failed_test(mutant.language, exit_code, output)
+        raise HarnessError(f"{mutant.language} is not sound unmutated: {killer}")
 
 
 def describe(outcome: Outcome) -> str:
@@ -133,11 +134,15 @@ def _by_own_tests(mutant: Mutant, root: Path) -> tuple[Outcome, Sequence[str] | 
     for command in tools.tests:
         exit_code, output = run_tests(command, code, _TESTS_S)
         if exit_code != 0:
-            names = tools.failed.findall(output)[:3]  # Go names the group before its test
-            unnamed = "a test" if exit_code else f"no end after {_TESTS_S} s"
-            killer = max(names, key=len, default=unnamed)
+            killer = _failed_test(mutant.language, exit_code, output)
             return Outcome(mutant, Fate.KILLED, killer), command
     return Outcome(mutant, Fate.SURVIVED), None
+
+
+def _failed_test(language: str, exit_code: int | None, output: str) -> str:
+    names = _tools(language).failed.findall(output)[:3]  # Go names the group before its test
+    unnamed = "a test" if exit_code else f"no end after {_TESTS_S} s"
+    return max(names, key=len, default=unnamed)
 
 
 def _by_judge(mutant: Mutant, root: Path) -> Outcome:
