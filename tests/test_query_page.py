@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,21 +16,29 @@ from harness.query.choice import advice
 from harness.query.measure import Asked
 from harness.report.html_page.query_page import render_query_page
 
-PAGE = render_query_page(OUTCOME)
-READ = Reader(PAGE)
 PLOTS = ("requests", "bytes", "time", "break-even")
 
 
+@cache
+def page_text() -> str:
+    return render_query_page(OUTCOME)
+
+
+@cache
+def content() -> Reader:
+    return Reader(page_text())
+
+
 def test_the_page_has_the_advice_and_every_table() -> None:
-    assert READ.ids == ["results", "making", *PLOTS, "one-day", "no-condition"]
-    assert "Fewer" in PAGE or "For fewer than" in PAGE
-    assert advice(OUTCOME).replace("'", "&#39;") in PAGE
-    for table in READ.tables:
+    assert content().ids == ["results", "making", *PLOTS, "one-day", "no-condition"]
+    assert "Fewer" in page_text() or "For fewer than" in page_text()
+    assert advice(OUTCOME).replace("'", "&#39;") in page_text()
+    for table in content().tables:
         assert {len(row) for row in table} == {len(table[0])}
 
 
 def test_each_table_has_the_figures_of_its_layouts() -> None:
-    tables = dict(zip(READ.ids[1:], READ.tables, strict=True))
+    tables = dict(zip(content().ids[1:], content().tables, strict=True))
     assert [row[:4] for row in tables["making"][1:3]] == [
         ["raw", "5,000", "10.0", "0.0"],
         ["chunks", "10", "7.0", "1.5"],
@@ -44,12 +53,12 @@ def test_each_table_has_the_figures_of_its_layouts() -> None:
     assert tables["break-even"][1] == ["raw", "-", "-"]
     assert tables["break-even"][2] == ["chunks", "18", "2"]
     assert tables["no-condition"][3][:2] == ["injected", "no figures, see below"]
-    assert "the engine refuses it: name a day" in PAGE
+    assert "the engine refuses it: name a day" in page_text()
 
 
 def test_each_plot_names_its_layouts_and_differs_by_scheme_and_width() -> None:
-    assert len(READ.sources) == 4 * len(PLOTS)
-    images = [base64.b64decode(each.partition(",")[2]).decode() for each in READ.sources]
+    assert len(content().sources) == 4 * len(PLOTS)
+    images = [base64.b64decode(each.partition(",")[2]).decode() for each in content().sources]
     for image in images:
         assert ElementTree.fromstring(image).tag.endswith("}svg")
         assert "chunks" in image
@@ -58,9 +67,9 @@ def test_each_plot_names_its_layouts_and_differs_by_scheme_and_width() -> None:
 
 
 def test_everybody_can_read_it_and_nothing_is_fetched() -> None:
-    require_for_everybody(PAGE)
-    require_closed(PAGE)
-    assert render_query_page(OUTCOME) == PAGE
+    require_for_everybody(page_text())
+    require_closed(page_text())
+    assert render_query_page(OUTCOME) == page_text()
 
 
 def test_a_run_without_answers_has_no_plots_and_its_reasons_are_text() -> None:
@@ -72,4 +81,4 @@ def test_a_run_without_answers_has_no_plots_and_its_reasons_are_text() -> None:
 
 @pytest.mark.parametrize("options", SCREENS.values(), ids=SCREENS)
 def test_a_browser_shows_it_without_complaint(options: tuple[str, ...], tmp_path: Path) -> None:
-    require_shown(PAGE, tmp_path, *options)
+    require_shown(page_text(), tmp_path, *options)
