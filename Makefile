@@ -24,7 +24,7 @@ MVN = PATH="$$(dirname "$$($(BIN)/python -m harness.toolchain maven)"):$$PATH" \
 CHECKS := $(foreach v,$(VERBS),$(PARTS:%=$(v)-%))
 
 .PHONY: help setup compare mutants fuzz drills exercise solve-all stone slides check test lock third-party sbom clean build $(VERBS)
-.PHONY: $(CHECKS) lock-java test-parts $(PARTS:%=check-%) lint-docs
+.PHONY: $(CHECKS) lock-java test-parts $(PARTS:%=check-%) $(LANGUAGES:%=made-%) lint-docs
 
 help: ## explain the verbs
 	@echo "make VERB does all parts; make VERB-PART one part, for the verbs marked with *."
@@ -94,12 +94,16 @@ $(PARTS:%=check-%): check-%: .venv/made
 	@$(MAKE) --no-print-directory types-$*
 	@$(MAKE) --no-print-directory $(if $(filter harness,$*),test-quick,test-unit)-$*
 
-# The harness's tests come last: they copy the folders that the parts' own tests write to.
+# The harness's tests come last: they copy the folders that the parts' own tests write to. So does
+# the build of a language, which therefore follows its checks.
 test: .venv/made ## every check and every test: lint, types, test-unit ## 20 min
 	@$(call timed,test-parts test-unit-harness)
 test-parts:
-	@$(MAKE) --no-print-directory -k -j2 --output-sync=target \
-		$(LANGUAGES:%=check-%) lint-harness types-harness
+	@$(MAKE) --no-print-directory -k -j3 --output-sync=target \
+		$(LANGUAGES:%=made-%) lint-harness types-harness
+$(LANGUAGES:%=made-%): made-%: check-%
+	@began=$$(date +%s); $(BIN)/python -m harness.build $*; status=$$?; \
+		echo "$$(($$(date +%s) - began)) build-$*" >>$(TIMES); exit $$status
 
 format: $(PARTS:%=format-%) ## rewrite the sources in each language's standard style * ## seconds
 lint: $(PARTS:%=lint-%) ## check style and correctness, rewrite nothing * ## 1 min
@@ -153,7 +157,8 @@ types-harness = $(BIN)/mypy
 test-unit-harness = $(BIN)/python -m harness.toolchain && $(BIN)/python -m harness.build || exit; \
 	$(BESIDE) --durations=25 -m "not timed and not alone" -n $$(($$(nproc) * 5 / 2)); beside=$$?; \
 	$(BESIDE) --durations=5 -m timed -n $$(($$(nproc) * 2)) tests/test_contract.py; timed=$$?; \
-	$(BIN)/pytest --durations=5 -m alone; alone=$$?; exit $$((beside | timed | alone))
+	$(BIN)/pytest --durations=5 -m alone $$(grep -l mark.alone tests/test_*.py); alone=$$?; \
+	exit $$((beside | timed | alone))
 BESIDE = $(BIN)/pytest --dist loadscope --no-loadscope-reorder
 
 test-quick-harness = $(BIN)/pytest -q --durations=5 -m "not slow"
