@@ -13,6 +13,7 @@ import textwrap
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import make_tables
@@ -132,6 +133,32 @@ def snap_start(export: Mapping[str, Any]) -> str:
     return _table(heads, lines) + _source(export)
 
 
+def tls(_: Mapping[str, Any]) -> str:
+    """The CPU of each row over plain HTTP and over TLS, from docs/tls.json."""
+    export = json.loads(make_tables.TLS_EXPORT.read_text())
+    found: dict[str, dict[bool, float]] = {}
+    for row in _rows(export):
+        name = f"{row['language']} {row['client']}"
+        found.setdefault(name, {})[row["variant"]["tls"]] = _median(row, "cpu")
+    heads = ("row", "CPU ms, plain HTTP", "CPU ms, TLS", "difference")
+    lines = [
+        (name, f"{of[False]:,.0f}", f"{of[True]:,.0f}", f"{of[True] - of[False]:,.0f}")
+        for name, of in found.items()
+    ]
+    return _table(heads, lines) + _machine(export)
+
+
+def restored(_: Mapping[str, Any]) -> str:
+    """The CPU of a first and of a warm invocation by the way of starting, from docs/starts.json."""
+    export = json.loads((make_tables.ROOT / "docs/starts.json").read_text())
+    heads = ("row", "first, CPU ms", "warm, CPU ms")
+    lines = []
+    for row in _rows(export):
+        cold = [each["cpu_ms"] for each in row["samples"] if each["kind"] == "cold"]
+        lines.append((row["name"], f"{median(cold):,.0f}", f"{_median(row, 'cpu'):,.0f}"))
+    return _table(heads, lines) + _machine(export)
+
+
 def report_line(export: Mapping[str, Any]) -> str:
     """The first cold sample, measured and as the emulator's REPORT line tells it."""
     heads = ("row", "init ms", "REPORT", "peak MiB", "REPORT", "first ms", "REPORT")
@@ -164,6 +191,8 @@ BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "sql": sql,
     "queue-days": queue_days,
     "snap-start": snap_start,
+    "restored": restored,
+    "tls": tls,
 }
 
 
@@ -189,6 +218,15 @@ def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 def _source(export: Mapping[str, Any]) -> str:
     return f"\n{textwrap.fill(make_tables.describe(export), 100)}\n"
+
+
+def _machine(export: Mapping[str, Any]) -> str:
+    """The commit, the day and the load of a run that was not at rest."""
+    about = export["environment"]
+    return (
+        f"\n(commit {about['commit'][:7]}, {export['fixture']['sources']:,} sources, "
+        f"{about['cores']} cores with a load of {about['load']:.0f})\n"
+    )
 
 
 def with_blocks(text: str, export: Mapping[str, Any]) -> str:

@@ -34,7 +34,10 @@ class AggregationError(Exception):
 
 
 class BadSourceError(Exception):
-    """A source (or the manifest) that can't be read; the run goes on without it."""
+    """A source that can't be read: the run goes on without it.
+
+    The manifest is read by the same request, and its publisher catches this.
+    """
 
     def __init__(self, code: SourceCode) -> None:
         super().__init__(code)
