@@ -165,14 +165,14 @@ def deleted(aws: LocalAws, _: Mapping[str, str]) -> None:
     )
 
 
-BEFORE = {"3": published, "4": logged, "7": fired, "8": refused, "13": deleted}
+BEFORE = {"3": published, "4": logged, "7": fired, "8": refused, "14": deleted}
 
 
 # ---- the steps ----
 
 
 def test_every_step_has_a_command_an_answer_and_a_remedy() -> None:
-    assert len(STEPS) == 14
+    assert len(STEPS) == 15
     for each in STEPS:
         assert each.commands, each
         assert each.expected, each
