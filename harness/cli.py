@@ -29,6 +29,7 @@ from harness.commands import (
     sql,
     status,
     stone,
+    task,
     trail,
     verify,
 )
@@ -51,6 +52,7 @@ _COMMANDS = (
     sql,
     exercise,
     trail,
+    task,
     stone,
     slides,
     doctor,

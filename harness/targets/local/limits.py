@@ -62,15 +62,20 @@ def support() -> tuple[str | None, str | None]:
 
 @contextmanager
 def limited(
-    memory_mb: int, cores: int | None = None, *, throttle_init: bool = False
+    memory_mb: int,
+    cores: int | None = None,
+    *,
+    throttle_init: bool = False,
+    vcpus: float | None = None,
 ) -> Iterator[Limited]:
     """A group for one sandbox. Leaving the context kills its processes and removes it.
 
     ``cores`` is the number of cores that the sandbox may use, by default the caller's. If the share
-    of CPU is larger, the ``reason`` says so. Without a group nothing is limited.
+    of CPU is larger, the ``reason`` says so. Without a group nothing is limited. ``vcpus`` is for a
+    task; a function has the share of its memory.
     """
     cores = len(os.sched_getaffinity(0)) if cores is None else cores
-    vcpus = memory_mb / VCPU_MB
+    vcpus = memory_mb / VCPU_MB if vcpus is None else vcpus
     mechanism, reason = support()
     group: cgroups.Group | None = None
     if mechanism is not None:
@@ -88,7 +93,7 @@ def limited(
         vcpus,
         mechanism,
         reason,
-        quota_us(memory_mb),
+        quota_us(round(vcpus * VCPU_MB)),
         PERIOD_US,
         group.swap_is_off(),
         throttle_init,

@@ -1,0 +1,75 @@
+"""``task``: run the artefacts as tasks, as ECS runs a container."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from harness.commands.arguments import add_choice, day, positive
+from harness.commands.exits import DIFFERENT, OK
+
+if TYPE_CHECKING:
+    from harness.commands.arguments import Commands
+    from harness.targets.interface import Target
+
+
+def add_parser(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "task",
+        help="run the implementations as tasks, as in ECS",
+        description="Run each implementation once as a task: a process of its own in a bundle with "
+        "a read-only root, limits, no way out of the machine, and keys from ECS's address. Its "
+        "output is verified as in a comparison. It needs bubblewrap and user namespaces.",
+    )
+    parser.add_argument("action", choices=["run"], help="what to do")
+    parser.add_argument(
+        "--day",
+        type=day,
+        default=day("2024-02-08"),
+        metavar="YYYY-MM-DD",
+        help="the day; default: 2024-02-08",
+    )
+    parser.add_argument(
+        "--objects", type=positive, default=2000, metavar="N", help="sources; default: 2000"
+    )
+    parser.add_argument(
+        "--vcpus", type=float, default=1.0, metavar="N", help="processors; default: 1"
+    )
+    parser.add_argument(
+        "--memory", type=positive, default=2048, metavar="MIB", help="memory; default: 2048"
+    )
+    parser.add_argument(
+        "--stop-after",
+        type=float,
+        metavar="SECONDS",
+        help="send SIGTERM, and SIGKILL 30 s later, as ECS stops a task",
+    )
+    add_choice(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, target: Target) -> int:
+    """Exit code 0: all outputs are as expected; 1: one differs, or a task failed."""
+    from harness.build.choice import by_client, choose, choose_clients
+    from harness.model import Artefact, NotReady, UsageError
+    from harness.targets.local.task_bundle import TaskSize
+    from harness.terminal import progress_on
+    from harness.verify.task_runs import Order, describe, run_tasks
+
+    if arguments.vcpus <= 0:
+        raise UsageError(f"--vcpus {arguments.vcpus} is not above 0")
+    chosen = choose(target.load(), arguments.languages)
+    with progress_on(sys.stderr) as progress:
+        built = target.build(chosen, progress)
+        artefacts: list[Artefact] = []
+        for each in by_client(choose_clients(chosen, arguments.clients), built).values():
+            if isinstance(each, NotReady):
+                raise each
+            artefacts.append(each)
+        progress("running the tasks")
+        size = TaskSize(arguments.vcpus, arguments.memory)
+        order = Order(arguments.day, arguments.objects, size, arguments.stop_after)
+        runs = run_tasks(artefacts, order)
+    print(*describe(runs), sep="\n")
+    return DIFFERENT if any(each.problem for each in runs) else OK

@@ -1,0 +1,124 @@
+"""`task run`: the bundle that a task runs in, and the judge of what it leaves."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from datetime import date
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+from conftest import built
+
+from harness.cli import main
+from harness.model import Artefact, NotReady
+from harness.targets.local.own_network import enter_own_network
+from harness.targets.local.task_bundle import ECS_ADDRESS, TaskRun, TaskSize, run_bundle
+from harness.verify.task_runs import Order, describe, run_tasks
+
+pytestmark = pytest.mark.slow
+
+DAY = date(2024, 2, 8)
+SIZE = TaskSize(vcpus=1, memory_mb=512)
+FACTS = """
+touch /forbidden 2>/dev/null || echo root is read-only
+touch /tmp/allowed && echo tmp is writable
+echo process $$
+ip -oneline -4 address | awk '{print $2, $4}'
+grep CapEff /proc/self/status
+exit 19
+"""
+
+
+@pytest.fixture(scope="module")
+def bundles() -> Iterator[ProcessPoolExecutor]:
+    """A process in which bundles can be made."""
+    if shutil.which("bwrap") is None:
+        pytest.skip("no bundles: bwrap is not on the PATH")
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        try:
+            process.submit(enter_own_network, [ECS_ADDRESS]).result()
+        except NotReady as error:
+            pytest.skip(f"no bundles: {error}")
+        yield process
+
+
+def in_bundle(
+    bundles: ProcessPoolExecutor, script: str, folder: Path, stop_after_s: float | None = None
+) -> TaskRun:
+    command = ["/bin/sh", "-c", script]
+    env = {"PATH": "/usr/sbin:/usr/bin:/bin"}
+    size = replace(SIZE, stop_timeout_s=0.5)
+    return bundles.submit(run_bundle, command, folder, env, size, stop_after_s).result()
+
+
+def test_a_bundle_is_closed(bundles: ProcessPoolExecutor, tmp_path: Path) -> None:
+    run = in_bundle(bundles, FACTS, tmp_path)
+    assert run.output.splitlines() == [
+        "root is read-only",
+        "tmp is writable",
+        "process 1",
+        "lo 127.0.0.1/8",
+        f"lo {ECS_ADDRESS}/32",
+        "CapEff:\t0000000000000000",
+    ]
+    assert run.exit_code == 19
+
+
+def test_a_task_that_does_not_stop_is_killed(bundles: ProcessPoolExecutor, tmp_path: Path) -> None:
+    run = in_bundle(bundles, "trap 'echo told' TERM; while :; do sleep 0.1; done", tmp_path, 0.5)
+    assert run.output == "told\n"
+    assert run.exit_code == 137
+
+
+@pytest.fixture(scope="module")
+def go() -> Artefact:
+    made = built("go")
+    assert isinstance(made, Artefact), made
+    return made.with_client("light")
+
+
+@pytest.mark.usefixtures("bundles")
+def test_a_run_is_judged(go: Artefact) -> None:
+    (judged,) = run_tasks([go], Order(DAY, 30, SIZE))
+    assert judged.problem is None
+    assert judged.run.exit_code == 0
+    assert judged.run.enforcement.vcpus == 1
+    assert "as expected" in describe([judged])[1]
+
+
+@pytest.mark.usefixtures("bundles")
+def test_a_stopped_run_has_published_nothing(go: Artefact) -> None:
+    slow = replace(SIZE, vcpus=0.05)
+    (judged,) = run_tasks([go], Order(DAY, 600, slow, stop_after_s=0.8))
+    assert (judged.run.exit_code, judged.problem) == (18, None)
+    assert "stopped, nothing published" in describe([judged])[1]
+
+
+@pytest.mark.usefixtures("bundles")
+def test_a_task_that_leaves_nothing_differs(tmp_path: Path) -> None:
+    bootstrap = tmp_path / "bootstrap"
+    bootstrap.write_text("#!/bin/sh\necho '{}'\n")
+    bootstrap.chmod(0o755)
+    made = built("go")
+    assert isinstance(made, Artefact), made
+    (judged,) = run_tasks([replace(made, folder=tmp_path)], Order(DAY, 3, SIZE))
+    assert judged.problem is not None
+    assert "000001.ndjson.gz: the chunk is missing" in judged.problem
+    assert describe([judged])[1].endswith("differs")
+    bootstrap.write_text("#!/bin/sh\nexit 18\n")
+    (stopped,) = run_tasks([replace(made, folder=tmp_path)], Order(DAY, 3, SIZE))
+    assert stopped.problem == "exit code 18: "
+
+
+def test_without_bubblewrap_the_remedy_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], go: Artefact
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(NotReady, match="apt install bubblewrap"):
+        run_tasks([go], Order(DAY, 3, SIZE))
+    assert main(["task", "run", "--vcpus", "0"]) == 2
+    assert "--vcpus 0.0 is not above 0" in capsys.readouterr().err
