@@ -224,6 +224,6 @@ def test_an_aot_cache_is_made_once_and_used(
         raise NotReady("enough")
 
     with pytest.raises(NotReady, match="enough"):
-        aot_cache.with_cache(replace(java, folder=changed), stop)
+        aot_cache.with_cache(replace(java, folder=changed), stop, "none")
     assert made[0].aot != trained.aot
     assert not cache.exists()  # of a build that is gone

@@ -63,7 +63,8 @@ def require_starts(
 def train(artefact: Artefact, progress: Progress) -> Artefact | NotReady:
     """The artefact with an AOT cache, which is kept until the artefact or the JDK changes."""
     try:
-        return with_cache(artefact, partial(_train, progress=progress))
+        words = f"{_TRAINING}, {_INVOCATIONS} times over TLS"
+        return with_cache(artefact, partial(_train, progress=progress), words)
     except NotReady as error:
         return error
 
@@ -75,7 +76,7 @@ def _train(artefact: Artefact, progress: Progress) -> None:
     day = _TRAINING.day
     event = {"year": day.year, "month": day.month, "day": day.day}
     settings = implementation.environment
-    with S3Server() as store, scratch("training") as folder:
+    with S3Server(tls=True) as store, scratch("training") as folder:
         store.bucket_path("training-chunks")
         expected = stage(
             make_day(_TRAINING),

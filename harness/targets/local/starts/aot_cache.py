@@ -96,18 +96,19 @@ class AotSandbox(LocalSandbox):
             raise NotReady(f"the JVM made no AOT cache:\n{self.output_tail()}")
 
 
-def with_cache(artefact: Artefact, train: Callable[[Artefact], None]) -> Artefact:
+def with_cache(artefact: Artefact, train: Callable[[Artefact], None], training: str) -> Artefact:
     """The artefact with its cache, and with the sizes of both.
 
     A missing cache is made: ``train`` invokes an ``AotSandbox`` of the artefact that it gets and
-    finishes it. Caches of other builds of the same language and client are removed.
+    finishes it. ``training`` describes what it does: another training makes another cache. Caches
+    of other builds of the same language and client are removed.
     """
     implementation = artefact.implementation
     if not has_aot(implementation.runtime):
         raise NotReady(f"{implementation.runtime} makes no AOT cache: Java 25 and later does")
     name = f"{implementation.language}-{implementation.client}"
     with _locked(name):
-        folder = CACHES / name / _digest(artefact)
+        folder = CACHES / name / _digest(artefact, training)
         if not (folder / _FACTS).exists():
             shutil.rmtree(folder.parent, ignore_errors=True)
             _fill(folder, artefact)
@@ -130,11 +131,11 @@ def _locked(name: str) -> Iterator[None]:
         yield
 
 
-def _digest(artefact: Artefact) -> str:
+def _digest(artefact: Artefact, training: str) -> str:
     """Of all that the cache depends on."""
     implementation = artefact.implementation
     runtime, memory_mb = implementation.runtime, implementation.memory_mb
-    digest = hashlib.sha256(_release(implementation).encode())
+    digest = hashlib.sha256(f"{_release(implementation)}\n{training}\n".encode())
     for flag in runtime_flags.flags(runtime, memory_mb):
         digest.update(flag.text.encode())
     for file in _files(artefact.folder):
