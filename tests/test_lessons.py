@@ -17,7 +17,7 @@ from harness.exercise.round_trip.__main__ import RECORDS, round_trips
 from harness.model import UsageError
 from harness.teaching.excerpts import pieces
 from harness.teaching.prose import excerpt_of, pieces_of
-from harness.verify.vectors.cases import VECTORS
+from harness.verify.vectors.cases import VECTORS, load_cases
 
 LESSONS = sorted(make_lessons.LESSONS.glob("[0-9][0-9]-*.md"))
 INDEX = (make_lessons.LESSONS / "README.md").read_text()
@@ -70,6 +70,29 @@ def test_pieces_clauses_vectors_and_exercises_exist(path: Path) -> None:
     for step, language in re.findall(r"make exercise STEP=(\w+) LANGUAGE=(\w+)", text):
         assert step in load_exercises()
         assert language in LANGUAGES
+
+
+@pytest.mark.parametrize(
+    ("file", "words", "step"),
+    [
+        ("lessons/01-raw-text.md", r"has (\d+) vectors", "splitter"),
+        ("lessons/05-gzip.md", r"the (\d+) vectors of the step", "inflater"),
+        ("lessons/05-gzip.md", r"21 of (\d+) vectors pass", "inflater"),
+        ("slides/raw-text.md", r"that pass, of (\d+)\.", "splitter"),
+        ("slides/exercise.md", r"that pass, of (\d+)\.", "inflater"),
+    ],
+)
+def test_the_numbers_of_vectors_are_true(file: str, words: str, step: str) -> None:
+    told = re.findall(words, (ROOT / "docs" / file).read_text())
+    vectors = {each for _, stage in load_exercises()[step].vectors() for each in stage}
+    assert told == [str(len(vectors))]
+
+
+def test_the_printed_result_of_verify_has_the_number_of_vectors() -> None:
+    text = (make_lessons.LESSONS / "06-errors.md").read_text()
+    (glob,) = re.findall(r"--case '([^']+)'", text)
+    number = str(len(load_cases(VECTORS, glob)))
+    assert re.findall(r"(\d+) of (\d+) vectors pass", text) == [(number, number)] * 2
 
 
 @pytest.mark.slow
