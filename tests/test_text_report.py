@@ -13,9 +13,10 @@ import pytest
 from fake_comparison import COMPARISON
 
 from harness.cli import main
-from harness.model import LAMBDA, UsageError
+from harness.model import LAMBDA, Row, UsageError, Variant
 from harness.report.json_export import read_export, to_json
 from harness.report.markdown import markdown, samples_csv
+from harness.report.tables import detail_tables, with_summaries
 
 
 @pytest.fixture
@@ -48,6 +49,35 @@ def test_markdown_keeps_within_the_width_of_a_page() -> None:
     lines = markdown(COMPARISON).splitlines()
     assert max(map(len, lines)) <= 100
     assert sum("| row" in line for line in lines) > 5
+
+
+def test_a_sweep_of_tls_shows_what_it_costs() -> None:
+    def swept(tls: bool, times: float) -> list[Row]:
+        return [
+            replace(
+                row,
+                tls=tls,
+                variant=Variant(tls=tls),
+                samples=tuple(
+                    replace(each, duration_ms=each.duration_ms and each.duration_ms * times)
+                    for each in row.samples
+                ),
+            )
+            for row in COMPARISON.rows
+        ]
+
+    both = replace(COMPARISON, rows=(*swept(False, 1), *swept(True, 1.5)), again=None)
+    (table,) = (each for each in detail_tables(both, with_summaries(both)) if each.id == "tls")
+    assert [row[:3] for row in table.rows] == [
+        ("python sdk", "1,188 / 1,781", "1.50 [1.50-1.50]"),
+        ("go sdk", "501 / 752", "1.50 [1.50-1.50]"),
+    ]
+    assert "TLS and plain HTTP to S3, as the name of each row tells" in " ".join(
+        markdown(both).split()
+    )
+    assert "**Cost of TLS**" in markdown(both)
+    assert "**Cost of TLS**" not in markdown(COMPARISON)
+    assert "plain-http" not in markdown(both)
 
 
 def test_csv_has_a_line_for_each_sample() -> None:
