@@ -161,7 +161,7 @@ test-unit-harness = $(BIN)/python -m harness.toolchain && $(BIN)/python -m harne
 	exit $$((beside | timed | alone))
 BESIDE = $(BIN)/pytest --dist loadscope --no-loadscope-reorder
 
-test-quick-harness = $(BIN)/pytest -q --durations=5 -m "not slow"
+test-quick-harness = $(BESIDE) -q --durations=5 -m "not slow and not alone" -n $$(nproc)
 
 lint-docs: ## check the prose of the documents; a part of lint-harness ## seconds
 $(CHECKS) test-quick-harness lint-docs: .venv/made
