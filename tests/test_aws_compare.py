@@ -197,6 +197,7 @@ def test_a_sweep_of_snap_start_has_the_table_of_starts(aws: FakeAws, tmp_path: P
     names += ["python sdk SnapStart", "java sdk SnapStart"]
     table = starts_table(found)
     assert [each[0] for each in table.rows] == names
+    assert "measured on AWS only" not in table.text  # here it is measured
     assert table.rows[3][1:7] == ("-", "210", "-", "331", "-", "120")
     python, java = snap_start_cost_table(found).rows
     assert (python[0], java[0]) == (names[2], names[3])

@@ -74,7 +74,7 @@ def starts(comparison: Comparison) -> Iterator[StartSummary]:
         )
 
 
-def has_snapshot(row: Row) -> bool:
+def _has_snapshot(row: Row) -> bool:
     return row.variant.start is Start.PRIMED or row.variant.snap_start is True
 
 
@@ -107,7 +107,7 @@ def _plain_row(row: Row, comparison: Comparison) -> Row | None:
 
 def _cost(row: Row, plain: Row, comparison: Comparison) -> SnapStartCost | None:
     before, after = _billed_ms(plain, comparison), _billed_ms(row, comparison)
-    if not has_snapshot(row) or before is None or after is None:
+    if not _has_snapshot(row) or before is None or after is None:
         return None
     gigabytes = memory_mb(row, comparison) / 1024
     prices = snapshot_prices(row.runtime or row.language)

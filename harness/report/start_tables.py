@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.analysis.cost import price_list
-from harness.analysis.starts import SnapStartCost, architecture, has_snapshot, starts
+from harness.analysis.starts import SnapStartCost, architecture, starts
 from harness.model import Comparison, Start
 from harness.report.formatting import Table, median_text, megabytes, ratio
 
@@ -14,7 +14,7 @@ _AOT = (
     "the JVM of a managed runtime without notice, and the cache belongs to one build of the JVM."
 )
 _PRIMED = (
-    "A row from a snapshot has an init for which no caller waits. Here its first is the hooks "
+    "The init of a primed row has run before, and no caller waits for it. Its first is the hooks "
     "after the restore and the invocation; the restore itself can be measured on AWS only."
 )
 
@@ -22,7 +22,7 @@ _PRIMED = (
 def starts_table(comparison: Comparison) -> Table:
     found = list(starts(comparison))
     notes = ["Medians in ms. First is what the first caller waits for."]
-    if any(has_snapshot(each.row) for each in found):
+    if any(each.row.variant.start is Start.PRIMED for each in found):
         notes.append(_PRIMED)
     if any(each.row.variant.start is Start.AOT for each in found):
         notes.append(_AOT)
