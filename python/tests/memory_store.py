@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from aggregator.attempts import Attempts, open_attempts
+from aggregator.attempts import Attempts, OutOfTimeError, open_attempts
 from aggregator.config import Config, read_config
 from aggregator.errors import BadSourceError
 from aggregator.handler import Prepared
@@ -121,6 +121,17 @@ class FakeContext:
 
 def in_time() -> None:
     """A look at the time, when there is enough."""
+
+
+def late_after(looks: int) -> Callable[[], None]:
+    """Looks at the time, of which so many find enough (E6)."""
+    left = iter(range(looks))
+
+    def look() -> None:
+        if next(left, None) is None:
+            raise OutOfTimeError
+
+    return look
 
 
 def etag_of(body: bytes) -> str:

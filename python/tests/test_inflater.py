@@ -3,8 +3,9 @@ import struct
 import zlib
 
 import pytest
-from memory_store import in_time
+from memory_store import in_time, late_after
 
+from aggregator.attempts import OutOfTimeError
 from aggregator.errors import BadSourceError
 from aggregator.inflater import inflate
 
@@ -74,3 +75,9 @@ def test_limit() -> None:
     for body in (TEXT, gzip.compress(TEXT), gzip.compress(TEXT[:9]) + gzip.compress(TEXT[9:])):
         assert inflate(body, len(TEXT), in_time) == TEXT
         assert code_of(body, len(TEXT) - 1) == "TOO_LARGE"
+
+
+def test_a_large_body_ends_with_the_time() -> None:
+    body = gzip.compress(bytes(range(256)) * 4096, compresslevel=0)  # E6
+    with pytest.raises(OutOfTimeError):
+        inflate(body, LIMIT, late_after(2))

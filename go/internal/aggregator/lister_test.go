@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -110,26 +111,45 @@ func TestAtMostTenPagesAhead(t *testing.T) {
 	for _, region := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
 		keys = append(keys, one+region+today+"1", one+region+today+"2", one+region+today+"3")
 	}
-	lister, store := testLister(keys...)
-	store.pageSize = 1
-	consumed := 0
-	for page, err := range lister.Pages(t.Context(), testDay) {
-		check(t, err)
-		consumed++
-		time.Sleep(time.Millisecond) // time for any page that should not be asked for
-		store.mutex.Lock()
-		pages := 0
-		for _, call := range store.calls {
-			if strings.HasSuffix(call, today) {
-				pages++
+	synctest.Test(t, func(t *testing.T) {
+		lister, store := testLister(keys...)
+		store.pageSize = 1
+		consumed, ahead := 0, 0
+		for page, err := range lister.Pages(t.Context(), testDay) {
+			check(t, err)
+			consumed++
+			synctest.Wait() // until all pages that have room are listed
+			pages := 0
+			for _, call := range store.calls {
+				if strings.HasSuffix(call, today) {
+					pages++
+				}
 			}
+			ahead = max(ahead, pages-consumed)
+			page.Passed()
 		}
-		store.mutex.Unlock()
-		if pages > consumed+10 {
-			t.Fatalf("%d pages at the consumer's page %d", pages, consumed)
+		if ahead != 10 || consumed != 78 {
+			t.Errorf("%d pages ahead, %d consumed", ahead, consumed)
 		}
-		page.Passed()
-	}
+	})
+}
+
+// TestFoldersAreListedSideBySide: all of a level at once, each once.
+func TestFoldersAreListedSideBySide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lister, store := testLister(one+"a"+today+"1", two+"a"+today+"1", oOne+"a"+today+"1")
+		store.before = func(context.Context, string, string) error {
+			time.Sleep(time.Second)
+			return nil
+		}
+		began := time.Now()
+		folders, err := lister.dayFolders(t.Context(), testDay)
+		check(t, err)
+		// the root, the organisation, the three trails
+		if levels := time.Since(began); levels != 3*time.Second || len(store.calls) != 5 {
+			t.Errorf("%v and %q for %q", levels, store.calls, folders)
+		}
+	})
 }
 
 func TestListingFailureNamesItsPrefix(t *testing.T) {

@@ -64,7 +64,7 @@ func TestPagesAreBoundedWhileASourceStalls(t *testing.T) {
 			}
 			go func() {
 				synctest.Wait()
-				if pages.Load() > 11 || gets.Load() < int64(c.gets) {
+				if pages.Load() != 11 || gets.Load() < int64(c.gets) {
 					t.Errorf("%s: %d pages listed, %d requests in flight", name, pages.Load(), gets.Load())
 				}
 				close(proceed)
@@ -143,21 +143,41 @@ func TestWindowIsBounded(t *testing.T) {
 	}{
 		{7, 7, 1}, {1, 1, 1}, {7, 2, 30 << 20}, {7, 1, 65 << 20},
 	} {
-		reader, store := testReader(c.concurrency)
-		sources := listed(store, 30, c.size)
-		var asked, most atomic.Int64
-		written := int64(0)
-		store.before = func(context.Context, string, string) error { asked.Add(1); return nil }
+		synctest.Test(t, func(t *testing.T) {
+			reader, store := testReader(c.concurrency)
+			sources := listed(store, 30, c.size)
+			var asked atomic.Int64
+			store.before = func(context.Context, string, string) error { asked.Add(1); return nil }
+			written, held := 0, 0
+			for _, err := range reader.Bodies(t.Context(), sources) {
+				check(t, err)
+				synctest.Wait() // until all requests that have room are made
+				held = max(held, int(asked.Load())-written)
+				written++
+			}
+			if held != c.most || written != 30 {
+				t.Errorf("%+v: %d sources held, %d written", c, held, written)
+			}
+		})
+	}
+}
+
+// TestWaitsAreCounted: the consumer's, whatever the requests beside it (O4).
+func TestWaitsAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reader, store := testReader(2)
+		sources := listed(store, 3, 1)
+		store.before = func(context.Context, string, string) error {
+			time.Sleep(time.Second)
+			return nil
+		}
 		for _, err := range reader.Bodies(t.Context(), sources) {
 			check(t, err)
-			time.Sleep(time.Millisecond) // time for any request that should not be made
-			most.Store(max(most.Load(), asked.Load()-written))
-			written++
 		}
-		if most.Load() > int64(c.most) || most.Load() == 0 || written != 30 {
-			t.Errorf("%+v: %d sources held, %d written", c, most.Load(), written)
+		if reader.journal.waited != 2*time.Second {
+			t.Errorf("the consumer waited for %v", reader.journal.waited)
 		}
-	}
+	})
 }
 
 func TestTooLargeIsNotAskedFor(t *testing.T) {

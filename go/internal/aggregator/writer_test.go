@@ -1,7 +1,10 @@
 package aggregator
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"log/slog"
 	"slices"
 	"testing"
 )
@@ -66,6 +69,42 @@ func TestHiddenChunk(t *testing.T) {
 	}
 	if !slices.Equal(w.Chunks(), want) {
 		t.Errorf("chunks are %v, expected %v", w.Chunks(), want)
+	}
+}
+
+// TestAChunkIsToldAndCounted: its line (O2), its phase (O3), and publishing's time for it (E6).
+func TestAChunkIsToldAndCounted(t *testing.T) {
+	var log bytes.Buffer
+	w, _, _ := testWriter(3)
+	w.journal = NewJournal(&log, slog.LevelDebug, testRequestID)
+	var put []int
+	w.afterPut = func(chunks int) { put = append(put, chunks) }
+	for _, lines := range []string{"aa\nb\n", "cc\n", "\n"} {
+		check(t, w.Add(t.Context(), []byte(lines)))
+	}
+	check(t, w.Flush(t.Context()))
+	want := ""
+	for n, counts := range []string{`"records":1,"bytes":3`, `"records":2,"bytes":5`,
+		`"records":1,"bytes":1`} {
+		want += fmt.Sprintf(`{"level":"DEBUG","event":"chunk","request_id":"test-request",`+
+			`"key":"p/2024/02/08/_test-request-%06d.ndjson.gz",%s}`+"\n", n+1, counts)
+	}
+	if log.String() != want {
+		t.Errorf("log is %s, expected %s", log.String(), want)
+	}
+	if compressed := w.journal.sums[PhaseCompress].count; compressed != 3 {
+		t.Errorf("%d chunks are counted", compressed)
+	}
+	if !slices.Equal(put, []int{1, 2, 3}) {
+		t.Errorf("told of %d chunks", put)
+	}
+}
+
+// TestNoLineIsTakenWhenTheTimeIsUp: the time is checked in the middle of a source, too (E6).
+func TestNoLineIsTakenWhenTheTimeIsUp(t *testing.T) {
+	w, _, _ := testWriter(100)
+	if err := w.Add(ended(t), []byte("a\n")); !errors.Is(err, errOutOfTime) {
+		t.Errorf("error is %v", err)
 	}
 }
 
