@@ -2,12 +2,14 @@ package rosetta;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.concurrent.CancellationException;
 import java.util.zip.CRC32;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.Test;
@@ -121,6 +123,18 @@ class InflaterTest {
         System.out.print("out of memory, then ");
       }
       System.out.print(inflater.inflate(HELLO).length() + " bytes");
+    }
+  }
+
+  /** E6: also in the middle of a source. */
+  @Test
+  void endsWithTheRun() {
+    Inflater inflater = new Inflater(1 << 20);
+    try {
+      Thread.currentThread().interrupt();
+      assertThrows(CancellationException.class, () -> inflater.inflate(HELLO));
+    } finally {
+      assertTrue(Thread.interrupted()); // and cleared for the next test
     }
   }
 

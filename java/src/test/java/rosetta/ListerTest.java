@@ -2,12 +2,15 @@ package rosetta;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import rosetta.Errors.RunFailure;
@@ -69,6 +72,39 @@ class ListerTest {
   void ordersByUtf8Bytes() throws Exception {
     stage(A + "\uD83D\uDE00/2024/02/08/a", A + "\uFF21/2024/02/08/a"); // UTF-16 has them reversed
     assertEquals(List.of(A + "\uFF21/2024/02/08/a", A + "\uD83D\uDE00/2024/02/08/a"), keys(null));
+  }
+
+  @Test
+  void listsTheFoldersOfALevelSideBySide() throws Exception {
+    List<String> trails = new ArrayList<>();
+    for (int account = 1; account <= 3; account++) {
+      String trail = "AWSLogs/00000000000" + account + "/CloudTrail/";
+      stage(trail + "r/2024/02/08/a");
+      trails.add("list " + trail);
+    }
+    CountDownLatch together = new CountDownLatch(trails.size());
+    store.before =
+        (operation, prefix) -> {
+          if (prefix.endsWith("/CloudTrail/")) {
+            together.countDown();
+            assertTrue(awaits(together), "three accounts are listed at the same time");
+          }
+        };
+    assertEquals(3, keys(null).size());
+    List<String> folders = new ArrayList<>(store.requests);
+    folders.removeIf(request -> request.endsWith("/2024/02/08/"));
+    folders.sort(null);
+    List<String> expected = new ArrayList<>(List.of("list AWSLogs/", "list AWSLogs/")); // two pages
+    expected.addAll(trails);
+    assertEquals(expected, folders);
+  }
+
+  private static boolean awaits(CountDownLatch latch) {
+    try {
+      return latch.await(10, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      return false;
+    }
   }
 
   @Test

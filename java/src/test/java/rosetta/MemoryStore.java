@@ -28,7 +28,8 @@ public final class MemoryStore implements Store {
   private final int pageSize;
 
   /**
-   * Is told of each listing's prefix and each get's key before these are answered, and may wait.
+   * Is told of each listing's prefix, and each get's and copy's key, before these are answered, and
+   * may wait.
    */
   BiConsumer<String, String> before = (operation, key) -> {};
 
@@ -165,7 +166,12 @@ public final class MemoryStore implements Store {
   }
 
   @Override
-  public synchronized void copy(String bucket, String fromKey, String toKey) {
+  public void copy(String bucket, String fromKey, String toKey) {
+    before.accept("copy", toKey);
+    copied(bucket, fromKey, toKey);
+  }
+
+  private synchronized void copied(String bucket, String fromKey, String toKey) {
     begin("copy", bucket, toKey);
     byte[] body = bucket(bucket).get(fromKey);
     if (body == null) {

@@ -8,6 +8,8 @@ import java.nio.charset.StandardCharsets;
 import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -118,6 +120,39 @@ class PublisherTest {
     RunFailure e = assertThrows(RunFailure.class, () -> publish(false, 9, 0));
     assertEquals("BAD_MANIFEST: 2024/02/08/_manifest.json", e.getMessage());
     publish(true, 9, 0);
+  }
+
+  /** W4: the new numbers at once, before the one that replaces another. */
+  @Test
+  void copiesNewChunksSideBySide() throws Exception {
+    store.with(Runs.DESTINATION, P + "000001.ndjson.gz", "old");
+    List<Writer.Chunk> chunks = new ArrayList<>();
+    for (int n = 1; n <= 4; n++) {
+      String key = HIDDEN + "00000" + n + ".ndjson.gz";
+      store.with(Runs.DESTINATION, key, "new");
+      chunks.add(new Writer.Chunk(key, 1, 10));
+    }
+    CountDownLatch together = new CountDownLatch(3);
+    store.before =
+        (operation, key) -> {
+          if (operation.equals("copy") && !key.endsWith("1.ndjson.gz")) {
+            together.countDown();
+            assertTrue(awaits(together), "the three new chunks are copied at the same time");
+          } else if (operation.equals("copy")) {
+            assertEquals(4, store.bucket(Runs.DESTINATION).subMap(P + "0", P + "1").size());
+          }
+        };
+    Trigger.Day day = new Trigger.Day(LocalDate.of(2024, 2, 8), null, false);
+    new Publisher(store, Runs.config(), day, Runs.work()).publish(chunks, 1, 0);
+    assertEquals(4, store.requests.stream().filter(r -> r.startsWith("copy")).count());
+  }
+
+  private static boolean awaits(CountDownLatch latch) {
+    try {
+      return latch.await(10, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      return false;
+    }
   }
 
   /** W4: the new numbers first; downwards where records move from one chunk to another. */

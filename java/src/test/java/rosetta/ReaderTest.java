@@ -7,10 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -24,6 +26,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import rosetta.Errors.BadSource;
 import rosetta.Errors.RunFailure;
 import rosetta.Errors.SourceCode;
+import rosetta.json.Json;
 
 class ReaderTest {
   private static final String DAY = "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/02/08/";
@@ -54,6 +57,31 @@ class ReaderTest {
       assertArrayEquals(("body " + n).getBytes(StandardCharsets.UTF_8), reader.body(source));
     }
     assertNull(reader.next());
+  }
+
+  /** O4: what the consumer waits, whatever the requests beside it. */
+  @Test
+  void countsTheWaits() throws Exception {
+    store.with(Runs.SOURCE, DAY + "a", "body").with(Runs.SOURCE, DAY + "b", "body");
+    store.before =
+        (operation, key) -> {
+          if (operation.equals("get")) {
+            settle();
+          }
+        };
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    Journal journal = new Journal("test-request", null, out);
+    Config config = Runs.config("CONCURRENCY", "1");
+    Trigger.Day day = new Trigger.Day(LocalDate.of(2024, 2, 8), null, false);
+    Reader reader =
+        new Reader(store, config, new Lister(store, config, day, tasks), tasks, journal);
+    for (Reader.Source each = reader.next(); each != null; each = reader.next()) {
+      reader.body(each);
+    }
+    journal.end((Record) null);
+    Map<?, ?> end = (Map<?, ?>) Json.parse(out.toByteArray());
+    double waited = (Double) end.get("wait_ms");
+    assertTrue(waited >= 100, waited + " ms");
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.LocalDate;
@@ -101,6 +102,34 @@ class WriterTest {
       writer.write(records("{}\n{}\n{}\n"));
       assertEquals(List.of(1, 2, 3), puts);
     }
+  }
+
+  /** O2 and O3: each chunk has its line, and is counted. */
+  @Test
+  void tellsAndCountsEachChunk() {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    Journal journal = new Journal("test-request", Journal.Level.DEBUG, out);
+    Config config = Runs.config("CHUNK_BYTES", "3");
+    Trigger.Day day = new Trigger.Day(LocalDate.of(2024, 2, 8), null, false);
+    store.bucket(Runs.DESTINATION);
+    try (Writer writer = new Writer(store, config, day, journal, compressed, puts::add)) {
+      for (String lines : List.of("aa\nb\n", "cc\n", "\n")) {
+        writer.write(records(lines));
+      }
+      writer.finish();
+    }
+    journal.end(new RunFailure(Errors.Code.NO_TRAIL, "so that there is a last line"));
+    List<String> log = out.toString(StandardCharsets.UTF_8).lines().toList();
+    String line =
+        "{\"level\":\"DEBUG\",\"event\":\"chunk\",\"request_id\":\"test-request\","
+            + "\"key\":\"%s\",\"records\":%d,\"bytes\":%d}";
+    assertEquals(
+        List.of(
+            line.formatted(key(1), 1, 3),
+            line.formatted(key(2), 2, 5),
+            line.formatted(key(3), 1, 1)),
+        log.subList(0, log.size() - 1));
+    assertTrue(log.getLast().contains("\"compress\":{\"count\":3,"), log.getLast());
   }
 
   /** E6: also in the middle of a source. */
