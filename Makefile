@@ -66,7 +66,7 @@ STEP =
 LANGUAGE =
 exercise: $(if $(filter javascript,$(LANGUAGE)),javascript/node_modules/.package-lock.json)
 exercise: .venv/made ## write a STEP of a LANGUAGE yourself; alone, list them ## seconds
-	@$(BIN)/python -m harness exercise $(STEP) $(LANGUAGE) $(ARGS)
+	@$(BIN)/python -m harness exercise $(STEP) $(LANGUAGE) $(ARGS) || test $$? -eq 1 # not complete
 
 solve-all: javascript/node_modules/.package-lock.json
 solve-all: .venv/made ## solve every exercise in every language ## 15 min
@@ -169,7 +169,7 @@ $(CHECKS) test-quick-harness lint-docs: .venv/made
 		echo "$$(($$(date +%s) - began)) $@" >>$(TIMES); exit $$status
 $(filter %-javascript,$(CHECKS)): javascript/node_modules/.package-lock.json
 javascript/node_modules/.package-lock.json: javascript/package-lock.json | .venv/made
-	$(NPM) ci --no-audit --no-fund && touch $@
+	$(NPM) ci --ignore-scripts --no-audit --no-fund && touch $@
 
 .venv/made: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null \

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-from test_docs import LANGUAGES, ROOT, STEPS
+from test_docs import LANGUAGES, ROOT, STEPS, files_of
 
 from harness.cli import main
 from harness.exercise.blank import blank
 from harness.exercise.exercises import load_exercises, local_vectors, steps_without
-from harness.exercise.folder import Workplace, open_workplace
-from harness.exercise.progress import Answer, junit, measure, run_step_tests
+from harness.exercise.folder import Workplace, open_workplace, restart
+from harness.exercise.own_tests import OwnFaults, run_step_tests
+from harness.exercise.progress import Progress, measure
+from harness.exercise.reports import Answer, junit, start_fault
 from harness.model import HarnessError, UsageError
 from harness.verify.vectors.cases import load_cases
 
@@ -26,6 +30,10 @@ EXERCISES = load_exercises()
 EACH = [(step, language) for step in EXERCISES for language in LANGUAGES]
 #: A step for each language, so that `make test` stays short.
 SOME = [("inflater", "python"), ("trigger", "java"), ("publisher", "javascript"), ("reader", "go")]
+#: S3 is a service in the first place.
+CLAUSES_OF_SPEC = set(
+    re.findall(r"^(?:- \*\*|\| )([A-Z]\d+)\b", (ROOT / "SPEC.md").read_text(), re.MULTILINE)
+) - {"S3"}
 CLAUSES = {case.id: set(case.clauses) for case in load_cases()}
 
 
@@ -59,6 +67,21 @@ def test_stages_name_vectors_of_the_clauses(step: str) -> None:
     shared = [each for each in all_of_them if CLAUSES[each] & {*exercise.clauses}]
     assert len(shared) * 2 > len(all_of_them)
     assert set(exercise.languages) == set(LANGUAGES)
+
+
+@pytest.mark.parametrize("step", EXERCISES)
+def test_an_exercise_names_the_clauses_of_its_own_tests(step: str) -> None:
+    names = {
+        f"test_{step}.py",
+        f"{step}.test.js",
+        f"{step}_test.go",
+        f"{step.capitalize()}Test.java",
+    }
+    tests = [file for language in LANGUAGES for file in files_of(language) if file.name in names]
+    assert len(tests) == 4
+    named = {each for file in tests for each in re.findall(r"\b[A-Z]\d\d?\b", file.read_text())}
+    assert named & CLAUSES_OF_SPEC <= {*EXERCISES[step].clauses}
+    assert EXERCISES[step].own_tests.strip()
 
 
 # -- the empty and the real step --
@@ -142,10 +165,96 @@ def test_code_that_does_not_compile_is_told(tmp_path: Path) -> None:
     assert not progress.is_complete
 
 
+# -- what is told of faults --
+
+
+@pytest.mark.slow
+def test_javascript_that_does_not_load_is_told_with_its_line(tmp_path: Path) -> None:
+    place = open_workplace(EXERCISES["inflater"], "javascript", tmp_path)
+    for fault, told in (
+        ("const x = (;", r"src/inflater.js:3: SyntaxError: Unexpected token ';'\n\nconst x = \(;$"),
+        ("import { y } from './errors.js';", r"src/inflater.js:3: SyntaxError: .* named 'y'"),
+        ("import './errorz.js';", r"Error .* module 'src/errorz.js' imported from src/inflater.js"),
+    ):
+        place.file.write_text(f"// one\n\n{fault}\n{place.solution()}")
+        progress = measure(place)
+        assert progress.trouble is not None
+        assert re.search(told, progress.trouble), progress.trouble
+        assert "<testcase" not in progress.trouble
+
+
+#: (language, changes of the real writer, the tests that see them, words of the first one)
+LOSSES: list[tuple[str, dict[str, str], set[str], str]] = [
+    (
+        "python",
+        {
+            "self._attempts.reserve_time(len(self._chunks))": "pass",
+            "self._attempts.check_time()": "pass",
+        },
+        {"test_a_chunk_is_told_and_counted", "test_a_run_that_is_out_of_time_writes_no_more"},
+        "\nE  ",
+    ),
+    (
+        "javascript",
+        {"    deadline.countChunk();": "", "      deadline.check();": ""},
+        {
+            "each chunk is told, and counted for the time that publishing needs",
+            "a run that is out of time takes no more lines, and puts no more",
+        },
+        "test at test/writer.test.js:",
+    ),
+    (
+        "go",
+        {"w.afterPut(len(w.chunks))": "", "return context.Cause(ctx)\n\t\t}": "_ = 0\n\t\t}"},
+        {"TestAChunkIsToldAndCounted", "TestNoLineIsTakenWhenTheTimeIsUp"},
+        "writer_test.go:",
+    ),
+    (
+        "java",
+        {
+            'journal.log(Journal.Level.DEBUG, "chunk", new PutLine(key, records, bytes));': "",
+            "onPut.accept(chunks.size());": "",
+        },
+        {"tellsAndCountsEachChunk", "tellsEachPut"},
+        "at rosetta.WriterTest.",
+    ),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("language", "changes", "names", "words"), LOSSES if all_of_them() else LOSSES[:3]
+)  # a run of Maven takes long
+def test_own_tests_that_fail_are_all_named_and_the_first_is_told(
+    language: str, changes: dict[str, str], names: set[str], words: str, tmp_path: Path
+) -> None:
+    place = open_workplace(EXERCISES["writer"], language, tmp_path)
+    text = place.solution()
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    place.file.write_text(text)
+    faults = run_step_tests(place)
+    assert faults is not None
+    assert set(faults.names) == names
+    assert words in faults.words
+    assert faults.command is not None
+    alone = subprocess.run(faults.command, shell=True, capture_output=True, text=True, cwd=ROOT)
+    said = alone.stdout + alone.stderr
+    assert alone.returncode == 1
+    assert faults.names[0] in said
+    assert faults.names[1] not in said
+
+
 REPORT = """<testsuite><testcase name="vectors()[1]"/>
 <testcase name="vectors()[2]"><skipped/></testcase>
 <testcase name="vectors()[3]"><failure message="a &amp;quot;">at</failure></testcase>
-<testcase name="vectors()[4]"><error>E</error></testcase><testcase name="other"/></testsuite>"""
+<testcase name="vectors()[4]"><error>E</error></testcase><testcase name="other"/>
+<testcase name="vectors()[5]"><failure message="the fault"/></testcase>
+<testcase name="vectors()[5]"><error message="of the clean-up"/></testcase>
+<testcase name="vectors()[6]"/>
+<testcase name="vectors()[6]"><error message="of the clean-up"/></testcase></testsuite>"""
 
 
 def test_a_report_of_junit_is_read() -> None:
@@ -153,7 +262,45 @@ def test_a_report_of_junit_is_read() -> None:
         "1": Answer(True),
         "3": Answer(False, 'a "'),
         "4": Answer(False, "E"),
+        "5": Answer(False, "the fault"),
+        "6": Answer(False, "of the clean-up"),
     }
+
+
+TRACE = """\
+tests/test_reader.py:81: in work
+    async for source, _ in bodies:
+src/aggregator/reader.py:52: in read_bodies
+    yield await self._take()
+/usr/lib/python3.13/asyncio/tasks.py:9: in wait
+    return 1
+E   AttributeError: it
+
+The above exception was the direct cause of the following exception:
+../../x/site-packages/a.py:1: in b
+    c
+src/aggregator/handler.py:80: in run
+    raise internal from error
+E   aggregator.errors.AggregationError: INTERNAL"""
+
+
+def test_a_trace_of_python_keeps_own_frames_and_errors() -> None:
+    report = f"<t><testcase name='a'><failure>{TRACE}</failure></testcase></t>"
+    words = junit(report)["a"].words
+    assert words.splitlines() == [
+        line for number, line in enumerate(TRACE.splitlines()) if number not in (4, 5, 7, 9, 10)
+    ]
+
+
+def test_a_fault_of_java_is_told_with_its_place() -> None:
+    text = "E: 1\n\tat org.junit/a.B.c(B.java:1)\n\tat app//rosetta.XTest.d(XTest.java:2)\n"
+    report = f"<t><testcase name='a'><failure message='1'>{text}</failure></testcase></t>"
+    assert junit(report)["a"].words == "1\n  at rosetta.XTest.d(XTest.java:2)"
+
+
+def test_what_does_not_compile_is_told_by_the_end_of_the_output() -> None:
+    output = "\n".join(f"line {number}" for number in range(40))
+    assert start_fault(output, ROOT) == "\n".join(f"line {number}" for number in range(15, 40))
 
 
 @pytest.mark.parametrize(
@@ -169,7 +316,104 @@ def test_the_cause_is_found_in_the_log(words: str, cause: str | None) -> None:
     assert Answer(False, words).cause == cause
 
 
+# -- the folder --
+
+
+def test_a_file_is_kept_as_often_as_the_learner_begins_again(tmp_path: Path) -> None:
+    place = Workplace(EXERCISES["config"], "go", tmp_path)
+    place.file.parent.mkdir(parents=True)
+    kept = []
+    for text in ("mine", "obvious", "empty", "mine again"):
+        place.file.write_text(text)
+        kept.append(restart(place, "new"))
+        assert place.file.read_text() == "new"
+    assert [file.read_text() for file in kept] == ["mine", "obvious", "empty", "mine again"]
+    assert [file.name for file in kept[:3]] == [
+        "config.go.before",
+        "config.go.before.2",
+        "config.go.before.3",
+    ]
+
+
 # -- the command --
+
+
+class Fake(NamedTuple):
+    """What the command gets from the folder ``exercise``."""
+
+    progress: Progress
+    faults: OwnFaults | None
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Fake], None]:
+    """The command without the learner's folder and without tests."""
+
+    def use(given: Fake) -> None:
+        place = Workplace(EXERCISES["writer"], "javascript", tmp_path)
+        for name, value in (
+            ("folder.open_workplace", place),
+            ("progress.measure", given.progress),
+            ("own_tests.run_step_tests", given.faults),
+        ):
+            monkeypatch.setattr(f"harness.exercise.{name}", lambda *_, value=value: value)
+
+    return use
+
+
+def progress_of(passed: bool) -> Progress:
+    stages = EXERCISES["writer"].vectors()
+    first = {stages[0][1][0]: Answer(passed, "\n".join(f"line {n}" for n in range(40)))}
+    others = {each: Answer(True) for _, vectors in stages for each in vectors}
+    return Progress(stages, others | first, None)
+
+
+def test_the_next_vector_stands_with_its_stage_and_both_ends_of_its_words(
+    fake: Callable[[Fake], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake(Fake(progress_of(False), None))
+    assert main(["exercise", "writer", "javascript"]) == 1
+    out = capsys.readouterr().out
+    assert "\nNext: one chunk\n      by the vector tests/vectors/trigger-direct/\n" in out
+    assert "line 0\n" in out
+    assert "line 39\n" in out
+    assert "line 20\n" not in out
+    hint = out.partition("\nA hint: ")[2].strip()
+    assert hint == "make exercise STEP=writer LANGUAGE=javascript ARGS=--hint"
+
+
+def test_own_tests_that_fail_have_a_hint(
+    fake: Callable[[Fake], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake(Fake(progress_of(True), OwnFaults(["one", "two"], "line", "cd x && y")))
+    asked = ["exercise", "writer", "javascript"]
+    assert main(asked) == 1
+    out = capsys.readouterr().out
+    assert "  one\n  two\n\nThe first one says:\n\n  line\n\nIt alone: cd x && y\n" in out
+    assert "A hint: make exercise STEP=writer LANGUAGE=javascript ARGS=--hint" in out
+    assert main([*asked, "--hint"]) == 1
+    out = capsys.readouterr().out
+    assert EXERCISES["writer"].own_tests.strip() in out
+    assert "deadline.countChunk()" in out
+
+
+@pytest.mark.parametrize(("code", "made"), [(0, 0), (1, 0), (2, 2), (3, 2)])
+def test_make_fails_only_if_the_command_can_not_do_it(code: int, made: int, tmp_path: Path) -> None:
+    """A step that is not complete yet is no failure, and must not look like a failed set-up."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho "$@"\nexit {code}\n')
+    python.chmod(0o755)
+    command = ["make", "-o", ".venv/made", "exercise", f"BIN={tmp_path}", "STEP=config"]
+    command += ["LANGUAGE=go", "ARGS=--hint"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == made
+    assert done.stdout == "-m harness exercise config go --hint\n"
+    assert ("Error" in done.stderr) == bool(made)
+
+
+def test_npm_runs_no_script_and_so_warns_of_none() -> None:
+    recipe = (ROOT / "Makefile").read_text().partition("javascript/package-lock.json |")[2]
+    assert "ci --ignore-scripts" in recipe.partition("\n\n")[0]
 
 
 def test_alone_it_lists_exercises_and_reasons(capsys: pytest.CaptureFixture[str]) -> None:
@@ -209,7 +453,8 @@ def test_a_learner_s_way(
     assert main([*asked, "--hint"]) == 1
     first = capsys.readouterr().out
     assert re.search(r"^ +0 of +(\d+)  in all$", first, re.MULTILINE)
-    assert "Next: Gzip is told by its magic number" in first
+    assert "Next: plain and gzip\n" in first
+    assert "      Gzip is told by its magic number" in first
     assert "Look at the first two bytes." in first
 
     file = tmp_path / "inflater-python/python/src/aggregator/inflater.py"
@@ -219,7 +464,7 @@ def test_a_learner_s_way(
     second = capsys.readouterr().out
     passed = re.search(r"^ +(\d+) of +(\d+)  in all$", second, re.MULTILINE)
     assert passed and 0 < int(passed[1]) < int(passed[2])
-    assert re.search(r"^Next: .* \(R\d.*\)$", second, re.MULTILINE)
+    assert re.search(r"^Next: .*\n.*\n      .* \(R\d.*\)$", second, re.MULTILINE)
 
     assert main([*asked, "--solve"]) == 0
     assert "+def _inflated(" in capsys.readouterr().out

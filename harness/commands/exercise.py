@@ -10,12 +10,13 @@ from harness.commands.exits import DIFFERENT, OK
 
 if TYPE_CHECKING:
     from harness.commands.arguments import Commands
-    from harness.exercise.exercises import Exercise
+    from harness.exercise.exercises import Stage
     from harness.exercise.folder import Workplace
+    from harness.exercise.own_tests import OwnFaults
     from harness.exercise.progress import Progress
     from harness.targets.interface import Target
 
-_MOST_LINES, _MOST_COLUMNS = 24, 200
+_FIRST_LINES, _LAST_LINES, _MOST_COLUMNS = 8, 16, 200
 
 
 def add_parser(commands: Commands) -> None:
@@ -29,7 +30,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("step", nargs="?", metavar="STEP", help="the step to write")
     parser.add_argument("language", nargs="?", metavar="LANGUAGE", help="the language to write in")
     action = parser.add_mutually_exclusive_group()
-    action.add_argument("--hint", action="store_true", help="add a hint for the next vectors")
+    action.add_argument("--hint", action="store_true", help="add a hint for what fails next")
     action.add_argument(
         "--solve", action="store_true", help="print the difference to the real file, run nothing"
     )
@@ -47,7 +48,8 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace, _: Target) -> int:
     from harness.exercise.exercises import LANGUAGES, load_exercise
     from harness.exercise.folder import open_workplace, restart
-    from harness.exercise.progress import measure, run_step_tests
+    from harness.exercise.own_tests import run_step_tests
+    from harness.exercise.progress import measure
     from harness.model import UsageError
 
     if arguments.step is None:
@@ -67,16 +69,14 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
     progress = measure(place)
     _report(progress)
     if progress.is_complete:
-        if fault := run_step_tests(place):
-            print(f"\nThe vectors pass. The step's own tests do not:\n{fault}")
+        if faults := run_step_tests(place):
+            _tell(faults)
+            _hint(place, exercise.own_tests, arguments.hint)
             return DIFFERENT
         print("\nThe vectors and the step's own tests pass: the step is complete.")
-        print(f"Compare it with the real one: {_command(place)} --solve")
+        print(f"Compare it with the real one: {_command(place)} ARGS=--solve")
         return OK
-    if arguments.hint:
-        _hint(exercise, place, progress)
-    else:
-        print(f"\nA hint: {_command(place)} --hint")
+    _hint(place, progress.next[0].hint if progress.next else "", arguments.hint)
     return DIFFERENT
 
 
@@ -97,7 +97,7 @@ def _list() -> None:
 
 
 def _command(place: Workplace) -> str:
-    return f"python -m harness exercise {place.exercise.step} {place.language}"
+    return f"make exercise STEP={place.exercise.step} LANGUAGE={place.language}"
 
 
 def _introduce(place: Workplace) -> None:
@@ -114,15 +114,16 @@ def _report(progress: Progress) -> None:
     if progress.trouble:
         print(f"\n{progress.trouble}")
     if (following := progress.next) and following[1] in progress.answers:
-        _explain(following[1], progress)
+        _explain(*following, progress)
 
 
-def _explain(vector: str, progress: Progress) -> None:
+def _explain(stage: Stage, vector: str, progress: Progress) -> None:
     from harness.verify.vectors.cases import VECTORS, load_cases
 
     (case,) = load_cases(VECTORS, vector)
-    print(f"\nNext: {case.title} ({', '.join(case.clauses)})")
-    print(f"      tests/vectors/{vector}/\n")
+    print(f"\nNext: {stage.title}")
+    print(f"      by the vector tests/vectors/{vector}/")
+    print(f"      {case.title} ({', '.join(case.clauses)})\n")
     answer = progress.answers[vector]
     _quote(answer.words)
     if answer.cause:
@@ -130,17 +131,30 @@ def _explain(vector: str, progress: Progress) -> None:
         _quote(answer.cause)
 
 
+def _tell(faults: OwnFaults) -> None:
+    print("\nThe vectors pass. The step's own tests do not:\n")
+    for name in faults.names:
+        print(f"  {name}")
+    if faults.names:
+        print("\nThe first one says:\n")
+    _quote(faults.words)
+    if faults.command:
+        print(f"\nIt alone: {faults.command}")
+
+
 def _quote(words: str) -> None:
+    """The first lines tell what has failed, the last ones of a long traceback why."""
     lines = words.splitlines()
-    for line in lines[:_MOST_LINES]:
+    if (left_out := len(lines) - _FIRST_LINES - _LAST_LINES) > 1:
+        lines[_FIRST_LINES:-_LAST_LINES] = [f"... {left_out} lines ..."]
+    for line in lines:
         print(f"  {line if len(line) <= _MOST_COLUMNS else f'{line[:_MOST_COLUMNS]} ...'}")
-    if len(lines) > _MOST_LINES:
-        print(f"  ... and {len(lines) - _MOST_LINES} more lines")
 
 
-def _hint(exercise: Exercise, place: Workplace, progress: Progress) -> None:
-    following = progress.next
-    words = following[0].hint if following else ""
-    for each in (words, exercise.languages[place.language].hint):
+def _hint(place: Workplace, words: str, wanted: bool) -> None:
+    if not wanted:
+        print(f"\nA hint: {_command(place)} ARGS=--hint")
+        return
+    for each in (words, place.exercise.languages[place.language].hint):
         if each:
             print(f"\n{each.strip()}")

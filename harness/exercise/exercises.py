@@ -51,6 +51,7 @@ class Exercise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     task: str
     clauses: tuple[str, ...]
     stages: tuple[Stage, ...]
+    own_tests: str  # a hint for the step's own tests
     languages: Mapping[str, Part]
 
     def file(self, language: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 from harness.exercise.exercises import Exercise
@@ -61,7 +62,9 @@ def open_workplace(exercise: Exercise, language: str, folders: Path | None = Non
 
 def restart(place: Workplace, text: str) -> Path:
     """Begin again with another text. Returns where the learner's file is kept."""
-    kept = place.file.with_suffix(f"{place.file.suffix}.before")
+    before = place.file.with_suffix(f"{place.file.suffix}.before")
+    later = (before.with_name(f"{before.name}.{number}") for number in count(2))
+    kept = next(file for file in chain([before], later) if not file.exists())
     place.file.replace(kept)
     place.file.write_text(text)
     return kept
