@@ -35,6 +35,11 @@ splitter/copy
 languages: go, java
 ```
 
+```excerpt
+template.yaml
+  DayQueue:
+```
+
     make stone
 
 | row | ms |
@@ -211,6 +216,7 @@ def test_a_lesson_shows_pieces_of_the_files(page: str) -> None:
     assert shown == ["go", "java"]
     assert "func appendLine(" in text_of(article)
     assert "make stone" in text_of(article)
+    assert "FifoQueue: true" in text_of(article)
     assert '<td class="right">1</td>' in article
 
 

@@ -123,9 +123,11 @@ def _show_excerpt(content: str) -> Markup:
 def _show_block(file: Path, show_piece: ShowPiece) -> Callable[..., str]:
     def render(_: object, tokens: Sequence[Token], at: int, *__: object) -> str:
         kind, content = tokens[at].info.strip(), tokens[at].content
-        if kind != "piece":
+        if kind not in ("piece", "excerpt"):
             return Markup("<pre><code>{}</code></pre>\n").format(show_text(content, kind))
         try:
+            if kind == "excerpt":
+                return _show_excerpt(content)
             ids, languages = pieces_of(content)
         except UsageError as error:
             raise UsageError(f"{file.name}: {error}") from error
