@@ -88,8 +88,8 @@ class Attempts:
     ) -> None:
         self._places = _Places(most)
         self._deadline = deadline
-        self._reserve_s = reserve_s
-        self._ends_at = (deadline.when() or 0) + reserve_s
+        self._stops_at = deadline.when() or 0
+        self._ends_at = self._stops_at + reserve_s
         self._tasks = tasks
         self._journal = journal
 
@@ -130,21 +130,21 @@ class Attempts:
 
     def _is_after_the_end(self, delay_s: float) -> bool:
         """Whether a pause outlasts the invocation, while no deadline ends it before (E8)."""
-        now = asyncio.get_running_loop().time()
-        return self._deadline.when() is None and now + delay_s > self._ends_at
+        return self._deadline.when() is None and time.monotonic() + delay_s > self._ends_at
 
     def check_time(self) -> None:
         """Raise ``OutOfTimeError`` after the deadline; asyncio sees it only at an ``await``."""
-        moment = self._deadline.when()
-        if moment is not None and asyncio.get_running_loop().time() >= moment:
+        if time.monotonic() >= self._stops_at:  # the clock of asyncio
             raise OutOfTimeError
 
     def reserve_time(self, chunks: int) -> None:
         """Let the deadline be earlier, the more chunks there are to publish (E6), until W4."""
         if self._deadline.when() is not None:
-            self._deadline.reschedule(self._ends_at - max(self._reserve_s, chunks * _PUBLISHING_S))
+            self._stops_at = min(self._stops_at, self._ends_at - chunks * _PUBLISHING_S)
+            self._deadline.reschedule(self._stops_at)
 
     def finish_whatever_the_time(self) -> None:
         """From the first copy on, to finish is better than to stop (E6)."""
         self.check_time()
+        self._stops_at = float("inf")
         self._deadline.reschedule(None)

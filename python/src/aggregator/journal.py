@@ -6,11 +6,12 @@ Holds six counters; a line is written at once.
 import json
 import sys
 import time
-from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 Level = Literal["DEBUG", "INFO", "WARN", "ERROR"]
 Phase = Literal["list", "get", "decode", "compress", "put", "publish"]
+
+type _Kind = Phase | Literal["wait"]
 
 _LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 _PHASES: tuple[Phase, ...] = ("list", "get", "decode", "compress", "put", "publish")
@@ -34,9 +35,8 @@ class Journal:
     def __init__(self, request_id: str) -> None:
         self.level = "INFO"
         self._request_id = request_id
-        self._counts = dict.fromkeys(_PHASES, 0)
-        self._seconds = dict.fromkeys(_PHASES, 0.0)
-        self._waited = 0.0
+        self._counts: dict[_Kind, int] = dict.fromkeys((*_PHASES, "wait"), 0)
+        self._seconds: dict[_Kind, float] = dict.fromkeys((*_PHASES, "wait"), 0.0)
 
     def log(self, level: Level, event: str, **fields: object) -> None:
         """Write one line, unless the setting ``LOG_LEVEL`` is above its level."""
@@ -48,19 +48,16 @@ class Journal:
 
     def timed(self, phase: Phase, count: int = 1) -> "_Timer":
         """A block whose time is added to a phase, and ``count`` to its operations."""
-        return _Timer(lambda seconds: self.add(phase, seconds, count))
+        return _Timer(self, phase, count)
 
     def waiting(self) -> "_Timer":
         """A block in which the ordered consumer waits (O4)."""
-        return _Timer(self._add_wait)
+        return _Timer(self, "wait", 1)
 
-    def add(self, phase: Phase, seconds: float, count: int = 1) -> None:
+    def add(self, kind: _Kind, seconds: float, count: int = 1) -> None:
         """Add what was timed elsewhere."""
-        self._seconds[phase] += seconds
-        self._counts[phase] += count
-
-    def _add_wait(self, seconds: float) -> None:
-        self._waited += seconds
+        self._seconds[kind] += seconds
+        self._counts[kind] += count
 
     def end(self, result: object, error: Exception | None) -> None:
         """Write the last line."""
@@ -76,23 +73,25 @@ class Journal:
             cause=cause and f"{type(cause).__name__}: {cause}",
             result=result,
             phases=phases,
-            wait_ms=_ms(self._waited),
+            wait_ms=_ms(self._seconds["wait"]),
         )
 
 
 class _Timer:
-    """Tells ``add`` how long its block took; each source needs three, so it is no generator."""
+    """Adds the time of its block; each source needs three, so it is no generator."""
 
-    __slots__ = ("_add", "_started")
+    __slots__ = ("_count", "_journal", "_kind", "_started")
 
-    def __init__(self, add: Callable[[float], None]) -> None:
-        self._add = add
+    def __init__(self, journal: Journal, kind: _Kind, count: int) -> None:
+        self._journal = journal
+        self._kind = kind
+        self._count = count
 
     def __enter__(self) -> None:
         self._started = time.monotonic()
 
     def __exit__(self, *_: object) -> None:
-        self._add(time.monotonic() - self._started)
+        self._journal.add(self._kind, time.monotonic() - self._started, self._count)
 
 
 def _ms(seconds: float) -> float:

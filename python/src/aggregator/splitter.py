@@ -49,11 +49,12 @@ def _is_utf8(text: bytes, check: Check) -> bool:
     """Decodes piece by piece: decoded text may take four bytes for each character."""
     if text.isascii():
         return True
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    at = 0
     try:
-        for at in range(0, len(text), _PIECE):
+        while at < len(text):
             check()
-            decoder.decode(text[at : at + _PIECE], final=at + _PIECE >= len(text))
+            piece = text[at : at + _PIECE]
+            at += codecs.utf_8_decode(piece, "strict", at + _PIECE >= len(text))[1]
     except UnicodeDecodeError:
         return False
     return True

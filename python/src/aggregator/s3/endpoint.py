@@ -1,7 +1,6 @@
 """The address of a bucket (SPEC S10) and the proxy on the way to it (S18-S20)."""
 
 import re
-from functools import cache
 from typing import NamedTuple
 
 from aggregator.config import Config
@@ -22,7 +21,6 @@ class Address(NamedTuple):
     proxy: "Address | None" = None
 
 
-@cache
 def address_of(config: Config, bucket: str) -> Address:
     """The bucket below an endpoint that is set, or its own host at AWS."""
     address = _direct_address(config.endpoint, config.region, bucket)

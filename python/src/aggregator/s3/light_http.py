@@ -9,8 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from io import SEEK_END, BytesIO
 from threading import Thread
 from typing import Any
@@ -101,7 +100,8 @@ class LightHttp:
     """Sends requests over connections that it keeps for the next ones."""
 
     def __init__(self, config: Config, keys: Callable[[], Awaitable[Keys]]) -> None:
-        self._config = config
+        self._ca_bundle = config.ca_bundle
+        self._address_of = cache(partial(address_of, config))
         self._keys = keys
         loop = EventLoopGroup(1)
         self._bootstrap = ClientBootstrap(loop, DefaultHostResolver(loop))
@@ -126,7 +126,7 @@ class LightHttp:
 
         The path is percent-encoded. An answer whose body exceeds ``limit`` bytes is cut off.
         """
-        address = address_of(self._config, bucket)
+        address = self._address_of(bucket)
         fields = {"host": address.authority, **(headers or {})}
         request = _request(method, address.root + path, fields, body)
         keys = await self._keys()
@@ -173,7 +173,7 @@ class LightHttp:
         answer = Answer(limit, body)
         times_s = _CONNECT_S, _SILENCE_S
         answer.status, fields, answer.parts = await ask(
-            address, self._config.ca_bundle, request, body, limit, times_s
+            address, self._ca_bundle, request, body, limit, times_s
         )
         answer.etag = fields.get("etag", "")
         answer.too_large = sum(map(len, answer.parts)) > limit
@@ -186,8 +186,10 @@ class LightHttp:
         completed: asyncio.Future[None] = loop.create_future()
 
         def complete(completion: Future[int]) -> None:  # in the runtime's thread
-            with suppress(RuntimeError):  # the invocation is over, and its loop closed
+            try:
                 loop.call_soon_threadsafe(_settle, completed, completion.exception())
+            except RuntimeError:
+                return  # the invocation is over, and its loop closed
 
         stream = connection.request(request, answer.begin, answer.add)
         stream.completion_future.add_done_callback(complete)
@@ -213,7 +215,7 @@ class LightHttp:
     async def _open(self, address: Address) -> HttpClientConnection:
         tls = proxy = None
         if address.secure:
-            tls = _tls(self._config.ca_bundle).new_connection_options()
+            tls = _tls(self._ca_bundle).new_connection_options()
             tls.set_server_name(address.host)
         if address.proxy:
             proxy = HttpProxyOptions(address.proxy.host, address.proxy.port)
