@@ -97,7 +97,7 @@ $(PARTS:%=check-%): check-%: .venv/made
 # The harness's tests come last: they copy the folders that the parts' own tests write to. So does
 # the build of a language, which therefore follows its checks.
 test: .venv/made ## every check and every test: lint, types, test-unit ## 20 min
-	@$(call timed,test-parts test-unit-harness)
+	@$(call timed,-k test-parts test-unit-harness)
 test-parts:
 	@$(MAKE) --no-print-directory -k -j3 --output-sync=target \
 		$(LANGUAGES:%=made-%) lint-harness types-harness
