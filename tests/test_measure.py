@@ -45,6 +45,25 @@ def test_all_are_verified_then_warmed_up_then_measured_in_rounds() -> None:
         assert (outcome.output, outcome.output_zip_bytes) == (RESULT, 77)
 
 
+def test_a_warm_sandbox_rests_before_each_of_its_samples() -> None:
+    stage, rests = Stage(), []
+
+    def wait(seconds: float) -> None:
+        rests.append(seconds)
+        stage.now_ms += 1000 * seconds
+
+    half = frozenset({"go"})
+    slow = FakeCandidate(stage, "go", time_ms=lambda _: 2_000)
+    one = plan(0, 2, rerun=1, half_event=HALF, halved=half, rest=5.5)
+    run_plan(one, [slow], stage, lambda _: None, stage.clock, wait=wait)
+    assert rests == [5.5] * 5  # two warm ones, their halves, and a re-run
+
+    rests.clear()
+    others = [FakeCandidate(stage, name, time_ms=lambda _: 2_000) for name in "abcd"]
+    run_plan(plan(0, 3, rest=5.5), others, stage, lambda _: None, stage.clock, wait=wait)
+    assert len(rests) < 12  # the others take that long, unless a sandbox's turns follow each other
+
+
 def orders(seed: int) -> list[tuple[str, ...]]:
     stage = Stage()
     run(plan(0, 12, seed=seed), *(FakeCandidate(stage, name) for name in "abc"))

@@ -9,6 +9,7 @@ takes minutes, a plan may have one sample of each candidate: the verifying pass.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -90,7 +91,7 @@ class Plan:
     each warm sample, because two sizes give a slope. With ``once`` the verifying invocation of
     each candidate is its only sample. ``repeats`` is how often a sample may be repeated because its
     sandbox was not the expected one. The candidates in ``warm_only`` have no cold samples and no
-    re-runs.
+    re-runs. A warm sandbox rests for ``rest`` seconds at least before each of its samples.
     """
 
     event: Mapping[str, object]
@@ -105,6 +106,7 @@ class Plan:
     once: bool = False
     repeats: int = 0
     warm_only: frozenset[str] = frozenset()
+    rest: float = 0.0
 
     def event_of(self, kind: SampleKind) -> Mapping[str, object]:
         if kind is not SampleKind.HALF:
@@ -169,12 +171,13 @@ def run_plan(
     clock: Clock,
     earlier_samples: EarlierSamples | None = None,
     keep: Callable[[Measured], None] = lambda _: None,
+    wait: Callable[[float], None] = time.sleep,
 ) -> Measured:
     """Verify every candidate, then measure the matching ones. ``earlier_samples`` are not taken
     again.
 
     After each round ``keep`` gets all samples so far, marked as interrupted. Ctrl-C during the
-    measurement ends it and keeps its samples. ``clock`` counts seconds.
+    measurement ends it and keeps its samples. ``clock`` counts the seconds that ``wait`` lets pass.
     """
     measured = Measured()
 
@@ -190,7 +193,9 @@ def run_plan(
             elif earlier_samples is not None and outcome.matched:
                 outcome.samples += earlier_samples.samples.get(candidate.name, ())
         again = None if earlier_samples is None else earlier_samples.again
-        _Measurement(plan, candidates, destination, measured, progress, clock).run(again, kept)
+        _Measurement(plan, candidates, destination, measured, progress, clock, wait).run(
+            again, kept
+        )
     except KeyboardInterrupt:
         verified = len(measured.outcomes) == len(candidates)
         if not verified and not (plan.once and measured.outcomes):
@@ -242,11 +247,12 @@ class _VerdictError(HarnessError):
 
 @dataclass(slots=True)
 class _Warm:
-    """A warm sandbox, and the outcome that takes its samples."""
+    """A warm sandbox, and the outcome that takes its samples. It was last used at ``used``."""
 
     candidate: Candidate
     sandbox: Sandbox
     outcome: Outcome
+    used: float | None = None
 
 
 class _Measurement:
@@ -260,6 +266,7 @@ class _Measurement:
         measured: Measured,
         progress: Progress,
         clock: Clock,
+        wait: Callable[[float], None],
     ) -> None:
         self._plan = plan
         self._candidates = candidates
@@ -267,6 +274,7 @@ class _Measurement:
         self._measured = measured
         self._progress = progress
         self._clock = clock
+        self._wait = wait
         self._random = Random()
         self._round = 0
         self._done = 0  # rounds in which samples were taken
@@ -393,6 +401,7 @@ class _Measurement:
             self._destination.clear()
             invocation = self._invoke(each, SampleKind.WARM)
         sandbox.freeze()
+        each.used = self._clock()
         return each, invocation.duration_ms or 0.0
 
     def _sample(self, each: _Warm, kind: SampleKind) -> bool:
@@ -422,9 +431,12 @@ class _Measurement:
         return is_expected
 
     def _invoke_thawed(self, each: _Warm, kind: SampleKind) -> Invocation:
+        if each.used is not None and (left := each.used + self._plan.rest - self._clock()) > 0:
+            self._wait(left)
         each.sandbox.thaw()
         invocation = self._invoke(each, kind)
         each.sandbox.freeze()
+        each.used = self._clock()
         return invocation
 
     def _invoke(self, each: _Warm, kind: SampleKind) -> Invocation:

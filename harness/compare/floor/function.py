@@ -24,6 +24,7 @@ from harness.compare.floor.threads import Answer, Pool
 
 _WINDOW_BYTES = 64 << 20  # P2
 _TOP_LEVEL = 3  # isal knows 0 to 3
+_IDLE_S = 5  # E9
 
 
 # reqwest, the HTTP client of obstore, looks for authorities here
@@ -40,7 +41,7 @@ def _store(bucket: str) -> Store:
         secret_access_key=os.environ["AWS_SECRET_ACCESS_KEY"],
         virtual_hosted_style_request=False,
         unsigned_payload=True,
-        client_options={"allow_http": True},
+        client_options={"allow_http": True, "pool_idle_timeout": f"{_IDLE_S} seconds"},
         retry_config={"max_retries": 0},
     )
 
