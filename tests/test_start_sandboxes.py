@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +17,7 @@ from tcp import Listener
 from harness.compare.starts import has_start, train
 from harness.model import Artefact, HarnessError, Implementation, Invocation, NotReady, Start
 from harness.targets.local.sandbox import LocalSandbox
-from harness.targets.local.starts import aot_cache
+from harness.targets.local.starts import aot_cache, primed
 from harness.targets.local.starts.aot_cache import AotSandbox
 from harness.targets.local.starts.primed import PrimedSandbox
 from harness.verify.scripted_s3.scene import Stored
@@ -110,6 +111,23 @@ def handle(event, context):
         invocation = sandbox.invoke({})
     assert invocation.error is not None
     assert "division by zero" in invocation.error
+
+
+def test_a_snapshot_that_fails_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> int:
+        raise NotReady("the kernel refuses to cut")
+
+    monkeypatch.setattr(primed, "cut_connections", refused)
+    text = "def handle(event, context):\n    return {}\n"
+    begun = time.monotonic()
+    with PrimedSandbox(function(tmp_path, text), {}) as sandbox:
+        with pytest.raises(NotReady, match="the kernel refuses to cut"):
+            sandbox.invoke({})
+        monkeypatch.undo()
+        assert sandbox.invoke({}).result == {}  # the fault was that of the first
+    assert time.monotonic() - begun < 15  # the time-out is 30 s
 
 
 def test_a_runtime_without_hooks_has_no_primed_start(tmp_path: Path) -> None:

@@ -46,12 +46,12 @@ class PrimedSandbox(LocalSandbox):
     def invoke(self, event: object) -> Invocation:
         api = self._api
         if api is not None:
-            api.moments = None
+            api.moments = api.fault = None
         invocation = super().invoke(event)
+        if api is not None and api.fault is not None:
+            raise api.fault
         if api is None or not invocation.cold:
             return invocation
-        if api.fault is not None:
-            raise api.fault
         if invocation.error is not None:
             return invocation
         moments = api.moments
@@ -82,11 +82,13 @@ class PrimedSandbox(LocalSandbox):
     def _snapshot(self) -> None:
         assert self._api is not None
         self.freeze()
-        self.cut = cut_connections(self.runtime_pids(), self._api.port)
-        wait_s = _FROZEN_S
-        if self.keys is not None:
-            wait_s = max(wait_s, self.keys.last_expires - time.monotonic())
-            self.keys.is_restored = True
-        time.sleep(wait_s)
-        self._begin_measuring()
-        self.thaw()
+        try:
+            self.cut = cut_connections(self.runtime_pids(), self._api.port)
+            wait_s = _FROZEN_S
+            if self.keys is not None:
+                wait_s = max(wait_s, self.keys.last_expires - time.monotonic())
+                self.keys.is_restored = True
+            time.sleep(wait_s)
+            self._begin_measuring()
+        finally:
+            self.thaw()  # also after a fault: a frozen runtime would not end before its time-out
