@@ -67,7 +67,7 @@ def _value(shape: Any, words: Sequence[str], *, no: bool) -> Any:
         assert not words
         return not no
     if kind == "list":
-        return list(words)
+        return [_value(shape.member, [word], no=no) for word in words]
     (word,) = words
     if kind in ("structure", "map"):
         return dict(each.split("=", 1) for each in word.split(","))

@@ -37,11 +37,15 @@ KINDS = {
 NO_ANSWER = {("logs", "test_metric_filter"), ("xray", "get_trace_summaries")}
 #: Commands of other tests.
 ELSEWHERE = {
+    "python -m harness backfill": "test_aws_backfill.py",
     "python -m harness compare": "test_aws_compare.py",
+    "sam build": "test_deploy.py",
     "sam delete": "test_deploy.py",
 }
 #: Expected words that only AWS can say.
-ONLY_AWS = {"kmsKeyId", "rosetta-NoDayAlarm-..."}
+ONLY_AWS = {"rosetta-NoDayAlarm-..."}
+#: What stands in the commands for a value that another command shows.
+WORD = re.compile(r"(?<![\w.])[A-Z]+_[A-Z]+\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,29 +99,13 @@ def aws() -> Iterator[LocalAws]:
 
 
 @pytest.fixture(scope="module")
-def words(aws: LocalAws) -> Mapping[str, str]:
-    """The words of the document that stand for something of the stack."""
-    resources = aws.client("cloudformation").describe_stack_resources(StackName=STACK)
-    ids = {
-        each["LogicalResourceId"]: each["PhysicalResourceId"]
-        for each in resources["StackResources"]
-    }
-
-    def arn(url: str) -> str:
-        asked = {"QueueUrl": url, "AttributeNames": ["QueueArn"]}
-        found: str = aws.client("sqs").get_queue_attributes(**asked)["Attributes"]["QueueArn"]
-        return found
-
-    letters = ids["ScheduleDeadLetterQueue"]
-    return {
-        "my-chunks": DESTINATION,
-        "QUEUE_URL": ids["DayQueue"],
-        "QUEUE_ARN": arn(ids["DayQueue"]),
-        "LETTERS_URL": letters,
-        "LETTERS_ARN": arn(letters),
-        "SCHEDULE_ROLE": ids["ScheduleRole"],
-        "MAPPING": ids["DayMapping"],
-    }
+def words(aws: LocalAws) -> dict[str, str]:
+    """The values of the words that the document's first commands show."""
+    words = {"my-chunks": DESTINATION}
+    for command in STEPS[0].commands:
+        if named(command):
+            ask(aws, command, words)
+    return words
 
 
 # ---- the parts of AWS that ministack does not play ----
@@ -179,10 +167,19 @@ def test_every_step_has_a_command_an_answer_and_a_remedy() -> None:
         assert len(each.otherwise) > 20, each
 
 
+def test_every_word_has_a_command_before_its_use() -> None:
+    shown: set[str] = set()
+    for command in (command for step in STEPS for command in step.commands):
+        used = set(WORD.findall(" ".join(without_name(command))))
+        assert used <= shown, command
+        shown |= {named(command)} - {""}
+    assert {"QUEUE_URL", "MAPPING_ID", "QUERY_ID"} <= shown
+
+
 @pytest.mark.parametrize("step", STEPS, ids=[each.name.split(".")[0] for each in STEPS])
 def test_the_commands_of_a_step_give_the_expected_answer(
     aws: LocalAws,
-    words: Mapping[str, str],
+    words: dict[str, str],
     step: Step,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -192,14 +189,22 @@ def test_the_commands_of_a_step_give_the_expected_answer(
         monkeypatch.setattr(f"{module}.open_clients", lambda _region: aws.clients())
     if before := BEFORE.get(step.name.split(".")[0]):
         before(aws, words)
-    said = [
-        ask(aws, [filled_in(each, words) for each in command], capsys) for command in step.commands
-    ]
+    capsys.readouterr()
+    said = [ask(aws, each, words) + capsys.readouterr().out for each in step.commands]
     text = "\n".join(said)
     for each in step.expected:
-        if each not in ONLY_AWS and said:
+        if each not in ONLY_AWS and text.strip():
             pattern = re.escape(each).replace(re.escape("..."), ".*")
             assert re.search(pattern, text), text
+
+
+def named(command: Sequence[str]) -> str:
+    """The word whose value a command shows, by the comment at its end."""
+    return command[-1] if command[-2] == "#" else ""
+
+
+def without_name(command: Sequence[str]) -> Sequence[str]:
+    return command[:-2] if named(command) else command
 
 
 def filled_in(word: str, words: Mapping[str, str]) -> str:
@@ -208,17 +213,22 @@ def filled_in(word: str, words: Mapping[str, str]) -> str:
     return word
 
 
-def ask(aws: LocalAws, command: Sequence[str], capsys: pytest.CaptureFixture[str]) -> str:
-    if any(" ".join(command).startswith(each) for each in ELSEWHERE):
+def ask(aws: LocalAws, command: Sequence[str], words: dict[str, str]) -> str:
+    """Run a command. What it shows of a word goes to ``words``."""
+    asked = [filled_in(each, words) for each in without_name(command)]
+    if any(" ".join(asked).startswith(each) for each in ELSEWHERE):
         return ""
-    if command[:3] == ["python", "-m", "harness"]:
-        capsys.readouterr()
-        assert main(command[3:]) == 0
-        return capsys.readouterr().out
-    assert command[0] == "aws", command
-    call = Call(command[1:])
+    if asked[:3] == ["python", "-m", "harness"]:
+        assert main(asked[3:]) == 0
+        return ""
+    assert asked[0] == "aws", asked
+    call = Call(asked[1:])
     client = aws.client(call.service)
     if (call.service, call.method) in NO_ANSWER:
         call.parameters(client)
         return ""
-    return call.answer(client)
+    answer = call.answer(client)
+    if name := named(command):
+        words[name] = json.loads(answer)
+        assert words[name], command
+    return answer

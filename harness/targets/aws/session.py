@@ -75,7 +75,7 @@ def open_clients(region: str | None = None) -> Clients:
             session.client("sts", config=patient),
         )
     except NoRegionError as error:
-        raise UsageError("no AWS region: give --region, or set AWS_REGION") from error
+        raise UsageError("no AWS region: give --region, or set AWS_DEFAULT_REGION") from error
     except ProfileNotFound as error:
         remedy = "set AWS_PROFILE to one that `aws configure list-profiles` lists"
         raise NotReady(f"{error}: {remedy}") from error
