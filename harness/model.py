@@ -266,15 +266,19 @@ class Sample:
 
     @property
     def first_ms(self) -> float | None:
-        """The wait of the first caller: init, or restore from a snapshot, and duration.
+        """The wait of the first caller: start and duration."""
+        if self.start_ms is None or self.duration_ms is None:
+            return None
+        return self.start_ms + self.duration_ms
+
+    @property
+    def start_ms(self) -> float | None:
+        """The init, or the restore from a snapshot.
 
         Of the restore of a primed sandbox only the hooks after it are known.
         """
-        begun = (self.restore_ms, self.after_restore_ms, self.init_ms)
-        begun_ms = next((each for each in begun if each is not None), None)
-        if begun_ms is None or self.duration_ms is None:
-            return None
-        return begun_ms + self.duration_ms
+        starts = (self.restore_ms, self.after_restore_ms, self.init_ms)
+        return next((each for each in starts if each is not None), None)
 
 
 class VerdictKind(StrEnum):

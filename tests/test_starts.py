@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from fake_comparison import COMPARISON, MATCH, cold, eight
 from fake_machine import FakeMachine, implementation
+from pages import Reader
 
 from harness.analysis.cost import SnapshotPrices, snapshot_prices
 from harness.analysis.row_summary import to_floor
@@ -25,7 +26,10 @@ from harness.model import (
     UsageError,
     Variant,
 )
+from harness.report.formatting import about
+from harness.report.html_page.page import render_page
 from harness.report.start_tables import snap_start_cost_table, starts_table
+from harness.report.tables import emulator_table
 from harness.targets.interface import Target
 from harness.terminal import Progress
 
@@ -173,6 +177,25 @@ def test_the_tables_tell_what_is_not_measured_here() -> None:
     assert python[5] == "never"
     # 1,769 MB: 0.0000015046 by 730 hours, and by three
     assert python[3:5] == ("6.83", "0.028")
+
+
+def test_the_page_draws_the_hooks_after_the_restore_as_the_start() -> None:
+    """The init of before the snapshot is no part of the first invocation."""
+    tables = Reader(render_page(measured())).tables
+    (first,) = (each for each in tables if each[0] == ["row", "start", "first", "warm"])
+    assert first[1] == ["java light zip", "300", "1,500", "100"]
+    assert first[4] == ["java light primed", "10", "300", "100"]
+
+
+def test_a_report_tells_what_the_first_of_a_snapshot_is() -> None:
+    assert "in a primed row it has the hooks after the restore" in about(measured())
+    assert "snapshot" not in about(COMPARISON)
+
+
+def test_the_emulators_report_of_a_primed_row_is_left_out() -> None:
+    """It contains the time for which the processes were frozen."""
+    names = [each[0] for each in emulator_table(measured()).rows]
+    assert names == ["java light zip", "python light zip", "java light AOT"]
 
 
 def test_snap_start_pays_from_the_start_whose_saving_covers_the_cache() -> None:

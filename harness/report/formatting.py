@@ -12,11 +12,15 @@ from harness.analysis.sweeps import best_memory, gb_seconds
 from harness.model import LAMBDA, Comparison, Row, transport
 
 NOT_MEASURED = "-"
-ABOUT = (
+_ABOUT = (
     "Times are medians, from the emulator's platform lines; warm has its 95 % bootstrap interval. "
     "Init is that of a fresh sandbox; first is the first invocation with its init. CPU is that of "
     "the function and of the S3 server. Memory is the peak RSS of the runtime's processes in one "
     "invocation."
+)
+_SNAPSHOTS = (
+    "From a snapshot, first has the restore and no init; in a primed row it has the hooks after "
+    "the restore."
 )
 #: The columns of `main_cells`.
 MAIN_HEADINGS = (
@@ -43,6 +47,13 @@ class Table:
     text: str
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
+
+
+def about(comparison: Comparison) -> str:
+    """What the columns of the main table are."""
+    samples = (each for row in comparison.rows for each in row.samples)
+    is_restored = any(each.start_ms != each.init_ms for each in samples)
+    return f"{_ABOUT} {_SNAPSHOTS}" if is_restored else _ABOUT
 
 
 def main_cells(row: Row, found: RowSummary) -> tuple[str, ...]:

@@ -13,9 +13,9 @@ from harness.analysis.caveats import find_caveats
 from harness.analysis.row_summary import Ranking, ranking, summarise_row
 from harness.model import Comparison, transport
 from harness.report.formatting import (
-    ABOUT,
     MAIN_HEADINGS,
     NOT_MEASURED,
+    about,
     best_memory_lines,
     describe_run,
     main_cells,
@@ -26,10 +26,11 @@ from harness.report.side_by_side import SideBySide, growth_table, remarks, side_
 from harness.report.tables import detail_tables, with_summaries
 
 _WIDTH = 100  # columns of a line
-_VARIANT = ("memory_mb", "concurrency", "s3_latency", "start")
+_VARIANT = ("memory_mb", "concurrency", "s3_latency", "snap_start", "start")
 _SAMPLE = (
-    *("kind", "round", "init_ms", "first_ms", "duration_ms", "cpu_ms", "server_cpu_ms"),
-    *("peak_rss_bytes", "peak_since", "throttled_ms", "wait_ms"),
+    *("kind", "round", "init_ms", "restore_ms", "after_restore_ms", "first_ms", "duration_ms"),
+    *("cpu_ms", "server_cpu_ms", "peak_rss_bytes", "peak_since", "throttled_ms", "wait_ms"),
+    *("billed_ms", "publish_ms"),
 )
 
 
@@ -41,7 +42,7 @@ def markdown(comparison: Comparison) -> str:
         "",
         *_table(("row", "verdict", *MAIN_HEADINGS), _main_rows(comparison)),
         "",
-        *_wrapped(ABOUT),
+        *_wrapped(about(comparison)),
         "",
     ]
     for row in comparison.rows:

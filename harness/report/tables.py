@@ -172,7 +172,10 @@ def package_name(row: Row) -> str:
 
 
 def emulator_table(comparison: Comparison) -> Table:
-    """The numbers of the emulator's REPORT line beside the true ones, of the first cold sample."""
+    """The numbers of the emulator's REPORT line beside the true ones, of the first cold sample.
+
+    The REPORT of a primed row is left out: its duration contains the freeze.
+    """
     return Table(
         "emulator",
         "The emulator's own REPORT",
@@ -183,6 +186,7 @@ def emulator_table(comparison: Comparison) -> Table:
         [
             (row.name, *_report_cells(sample))
             for row in comparison.rows
+            if row.variant.start is not Start.PRIMED
             for sample in _first_cold(row.samples)
         ],
     )

@@ -15,8 +15,8 @@ from harness.analysis.intervals import Summary
 from harness.analysis.row_summary import RowSummary, ranking
 from harness.model import Comparison, Row, VerdictKind
 from harness.report.formatting import (
-    ABOUT,
     NOT_MEASURED,
+    about,
     best_memory_lines,
     between,
     describe_run,
@@ -70,7 +70,7 @@ def render(comparison: Comparison, stream: IO[str], width: int | None = None) ->
             console.print(row.verdict.reason, markup=False, soft_wrap=True)
     if not any(row.samples for row, _ in rows):
         return
-    console.print(ABOUT)
+    console.print(about(comparison))
     standing = ranking(comparison)
     if standing.fastest is not None:
         console.print()

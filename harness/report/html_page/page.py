@@ -10,8 +10,8 @@ from harness.analysis.caveats import find_caveats
 from harness.analysis.row_summary import ranking
 from harness.model import Comparison
 from harness.report.formatting import (
-    ABOUT,
     MAIN_HEADINGS,
+    about,
     best_memory_lines,
     describe_run,
     main_cells,
@@ -31,7 +31,7 @@ def render_page(comparison: Comparison) -> str:
     standing = ranking(comparison)
     return template("page.html.jinja").render(
         run=list(describe_run(comparison)),
-        about=ABOUT,
+        about=about(comparison),
         headings=("row", "verdict", *MAIN_HEADINGS),
         rows=[(row, main_cells(row, found)) for row, found in rows],
         standing=None
