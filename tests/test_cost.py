@@ -118,6 +118,18 @@ def test_without_cold_samples_the_init_has_no_cost() -> None:
     assert cells == ("go sdk 1024 MB +20ms", "3.53", "4.37")
 
 
+def test_a_cold_start_from_a_snapshot_pays_for_the_hooks_after_it() -> None:
+    """The init of before the snapshot is no cold start's."""
+    of = row(1024)
+    samples = tuple(
+        replace(each, after_restore_ms=10.0) if each.kind is SampleKind.COLD else each
+        for each in of.samples
+    )
+    found = modelled(replace(of, samples=samples)).cold_starts
+    assert found is not None
+    assert found["arm64"] == pytest.approx(10_000 * 0.0000133334 + 0.20)
+
+
 def test_reports_call_it_modelled_and_name_the_prices() -> None:
     text = markdown(run(row()))
     assert "**Cost on AWS, modelled**: US dollars per million sources by AWS list" in text

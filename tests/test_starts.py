@@ -19,6 +19,7 @@ from harness.compare.starts import require_starts
 from harness.model import (
     Artefact,
     Comparison,
+    Enforcement,
     Implementation,
     NotReady,
     Row,
@@ -196,6 +197,14 @@ def test_the_emulators_report_of_a_primed_row_is_left_out() -> None:
     """It contains the time for which the processes were frozen."""
     names = [each[0] for each in emulator_table(measured()).rows]
     assert names == ["java light zip", "python light zip", "java light AOT"]
+
+
+def test_without_limits_snap_start_has_no_cost() -> None:
+    """As in ``cost``: times on a whole machine are none that AWS bills."""
+    free = Enforcement(1769, 1.0, None, "not requested")
+    whole = replace(measured(), rows=tuple(replace(r, enforcement=free) for r in measured().rows))
+    assert snap_start_cost_table(measured()).rows
+    assert not snap_start_cost_table(whole).rows
 
 
 def test_snap_start_pays_from_the_start_whose_saving_covers_the_cache() -> None:

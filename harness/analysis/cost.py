@@ -32,7 +32,8 @@ class Cost:
 
     ``ms_per_source`` is the slope with its 95 % interval. ``fixed_ms`` is the warm duration of a
     day without sources. ``duration`` is the cost of a million sources. ``cold_starts`` is the cost
-    of the init and the request of a million cold invocations (``None`` without cold samples).
+    of the init, or the hooks after a restore, and the request of a million cold invocations
+    (``None`` without cold samples).
     ``sources_per_invocation`` is the number of sources in one invocation of 15 minutes.
     """
 
@@ -47,7 +48,7 @@ def cost(row: Row, comparison: Comparison) -> Cost | None:
     """The modelled cost of a row, or ``None`` without the samples or limits that it needs."""
     warm, half = _by_round(row, SampleKind.WARM), _by_round(row, SampleKind.HALF)
     rounds = sorted(warm.keys() & half.keys())
-    if not rounds or (row.enforcement is not None and row.enforcement.mechanism is None):
+    if not rounds or not has_limits(row):
         return None
     sources = int(str(comparison.fixture["sources"]))
     more = sources - half_of(sources)
@@ -69,6 +70,11 @@ def cost(row: Row, comparison: Comparison) -> Cost | None:
         _cold_starts(row, gigabytes),
         int((_LONGEST_MS - fixed_ms) / slope.estimate),
     )
+
+
+def has_limits(row: Row) -> bool:
+    """Whether it was measured under Lambda's limits; without them its times cost nothing on AWS."""
+    return row.enforcement is None or row.enforcement.mechanism is not None
 
 
 def half_of(sources: int) -> int:
@@ -167,11 +173,16 @@ def price_list() -> str:
 
 
 def _cold_starts(row: Row, gigabytes: float) -> Mapping[str, float] | None:
-    inits = [each.init_ms for each in row.samples if each.init_ms is not None]
-    if not inits:
+    # no cold start pays for an init of before the snapshot, but for the hooks after the restore
+    billed = [
+        each.init_ms if each.after_restore_ms is None else each.after_restore_ms
+        for each in row.samples
+    ]
+    values = [each for each in billed if each is not None]
+    if not values:
         return None
     request = request_price()
-    seconds = median(inits) / 1000
+    seconds = median(values) / 1000
     return {
         name: _MILLION * (seconds * gigabytes * price + request)
         for name, price in gb_second_prices().items()

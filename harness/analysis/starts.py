@@ -11,6 +11,7 @@ from harness.analysis.cost import (
     ARCHITECTURES,
     SnapshotPrices,
     gb_second_prices,
+    has_limits,
     memory_mb,
     snapshot_prices,
 )
@@ -107,7 +108,9 @@ def _plain_row(row: Row, comparison: Comparison) -> Row | None:
 
 def _cost(row: Row, plain: Row, comparison: Comparison) -> SnapStartCost | None:
     before, after = _billed_ms(plain, comparison), _billed_ms(row, comparison)
-    if not _has_snapshot(row) or before is None or after is None:
+    if not _has_snapshot(row) or not (has_limits(row) and has_limits(plain)):
+        return None
+    if before is None or after is None:
         return None
     gigabytes = memory_mb(row, comparison) / 1024
     prices = snapshot_prices(row.runtime or row.language)

@@ -138,7 +138,8 @@ def cold_cost_table(comparison: Comparison) -> Table:
     return Table(
         "cold-cost",
         "Cold starts on AWS, modelled",
-        f"US dollars for the init and the request of a million cold starts, by {price_list()}.",
+        f"US dollars for the init and the request of a million cold starts, by {price_list()}. "
+        "From a snapshot, the hooks after the restore are billed instead of the init.",
         ("row", *(f"$ {name}" for name in ARCHITECTURES)),
         [
             (_starred(row), *(f"{found.cold_starts[name]:.2f}" for name in ARCHITECTURES))
