@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -13,10 +15,13 @@ from pathlib import Path
 import pytest
 from conftest import built
 
+from harness.build.template import load_implementations
 from harness.cli import main
 from harness.model import Artefact, NotReady
 from harness.targets.local.own_network import enter_own_network
+from harness.targets.local.runtimes import task_command
 from harness.targets.local.task_bundle import ECS_ADDRESS, TaskRun, TaskSize, run_bundle
+from harness.toolchain.paths import ROOT
 from harness.verify.task_runs import Order, describe, run_tasks
 
 pytestmark = pytest.mark.slow
@@ -112,6 +117,18 @@ def test_a_task_that_leaves_nothing_differs(tmp_path: Path) -> None:
     bootstrap.write_text("#!/bin/sh\nexit 18\n")
     (stopped,) = run_tasks([replace(made, folder=tmp_path)], Order(DAY, 3, SIZE))
     assert stopped.problem == "exit code 18: "
+
+
+def test_the_documented_commands_are_those_that_run() -> None:
+    section = (ROOT / "docs/deploy.md").read_text().partition("\n## A day too large for Lambda")[2]
+    rows = re.findall(r"^\| (\w+) \| `(.+ EVENT)` \|$", section, re.MULTILINE)
+    documented = {language.lower(): shlex.split(command) for language, command in rows}
+    for each in load_implementations():
+        program, *words = map(str, task_command(each, Path(), 2048, "EVENT"))
+        named, *others = documented.pop(each.language)
+        assert others == words
+        assert Path(named).name.startswith(Path(program).name)
+    assert not documented
 
 
 def test_without_bubblewrap_the_remedy_is_told(
