@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from fake_machine import FakeMachine, FakeSandbox
 
-from harness.analysis.regression import judge_slowdown
+from harness.analysis.regression import judge_slowdown, require_comparable
 from harness.cli import main
 from harness.model import (
     Artefact,
@@ -22,6 +22,7 @@ from harness.model import (
     Row,
     Sample,
     SampleKind,
+    Start,
     UsageError,
     Variant,
     Verdict,
@@ -109,16 +110,50 @@ def test_each_variant_is_judged_by_its_own_floor() -> None:
     [
         (comparison(1, rounds=7, floor=100, go=120), "8 warm samples"),
         (comparison(1, java=100), "was not measured in this run"),
-        (replace(BASELINE, fixture={"sources": 10}), "another day"),
-        (
-            replace(BASELINE, rows=tuple(replace(row, tls=False) for row in BASELINE.rows)),
-            "measured floor sdk over TLS, and this run over plain HTTP",
-        ),
     ],
 )
 def test_runs_that_can_not_be_judged_are_an_error(now: Comparison, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         list(judge_slowdown(BASELINE, now, 1.15))
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (replace(BASELINE, fixture={"sources": 10}), "another day"),
+        (
+            replace(
+                BASELINE,
+                rows=tuple(replace(row, tls=False, samples=()) for row in BASELINE.rows),
+            ),
+            "measured floor sdk over TLS, and this run over plain HTTP",
+        ),
+    ],
+)
+def test_a_run_of_other_work_is_an_error(now: Comparison, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        require_comparable(BASELINE, now)
+
+
+def test_the_floor_of_one_start_is_the_reference_of_all() -> None:
+    """It is measured with the first of the starts, which may be another one in each run."""
+
+    def started(seed: int, floor: Start, primed: float) -> Comparison:
+        found = comparison(seed, floor=100, java=200, java2=primed)
+        given = (("floor", floor), ("java", Start.ZIP), ("java", Start.PRIMED))
+        rows = (
+            replace(row, language=language, variant=Variant(start=start))
+            for row, (language, start) in zip(found.rows, given, strict=True)
+        )
+        return replace(found, rows=tuple(rows))
+
+    baseline, now = started(1, Start.ZIP, 150), started(2, Start.PRIMED, 250)
+    found = {each.name: each for each in judge_slowdown(baseline, now, 1.15)}
+    assert {name: each.failed for name, each in found.items()} == {
+        "java sdk zip": False,
+        "java sdk primed": True,  # the fastest of the baseline
+    }
+    assert {each.reference for each in found.values()} == {"floor sdk zip"}
 
 
 @dataclass
@@ -154,6 +189,18 @@ def test_the_command_ends_in_1_for_a_slowed_function(
     assert main(gate, SlowedMachine(slowed=1.5).target()) == 1
     assert "slower java sdk: 1.50" in capsys.readouterr().out
     assert main([*gate, "--max-slowdown", "1.6"], SlowedMachine(slowed=1.5).target()) == 0
+
+
+def test_a_baseline_of_another_day_is_refused_before_the_first_sample(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    baseline, other = tmp_path / "baseline.json", FakeMachine()
+    few = ("compare", "--cold", "0", "--rerun", "0", "--warm", "1", "--no-floor")
+    main([*few, "--objects", "10", "--export-json", str(baseline)], FakeMachine().target())
+    gate = [*few, "--objects", "11", "--baseline", str(baseline)]
+    assert main(gate, other.target()) == 2
+    assert "the baseline is of another day" in capsys.readouterr().err
+    assert not [each for each in other.done if each.startswith("start ")]
 
 
 def test_a_baseline_is_read_before_anything_is_built(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ fastest row of the baseline. The reference itself is not judged.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.analysis.intervals import LEAST_ROUNDS, ConfidenceInterval, paired_ratio
 from harness.analysis.row_summary import by_round, ranking
@@ -51,41 +51,45 @@ def _shown(ratio: ConfidenceInterval) -> str:
     return f"{ratio.estimate:.2f} [{ratio.low:.2f}-{ratio.high:.2f}]"
 
 
+def require_comparable(baseline: Comparison, now: Comparison) -> None:
+    """Raise ``UsageError`` if the runs have different days or transports.
+
+    ``now`` needs no samples, so a run can be refused before it is measured.
+    """
+    if _day(baseline) != _day(now):
+        raise UsageError("the baseline is of another day: run compare with the baseline's day")
+    tls = {row.name: row.tls for row in now.rows}
+    for row in baseline.rows:
+        is_judged = row.samples and row.role is not Role.PEER
+        if is_judged and tls.get(row.name, row.tls) != row.tls:
+            raise UsageError(
+                f"the baseline measured {row.name} over {transport(tls=row.tls)}, and this run "
+                f"over {transport(tls=not row.tls)}: make the baseline anew"
+            )
+
+
 def judge_slowdown(
     baseline: Comparison, now: Comparison, max_slowdown: float
 ) -> Iterator[Judgement]:
     """One judgement for each row of the baseline that was measured again.
 
-    Raises ``UsageError`` if the runs have different days or transports, or if no row can be judged:
-    they have no common reference or too few rounds.
+    Raises ``UsageError`` if no row can be judged: they have no common reference or too few rounds.
     """
-    if _day(baseline) != _day(now):
-        raise UsageError("the baseline is of another day: run compare with the baseline's day")
     judged = 0
-    for row in (each for each in baseline.rows if each.role is not Role.PEER):
-        reference = _reference(row, baseline, now)
-        _require_same_transport(row.name, baseline, now)
-        before, after = _ratio(baseline, row.name, reference), _ratio(now, row.name, reference)
-        if row.name == reference or before is None or after is None:
+    measured = {row.name: row for row in now.rows}
+    for row in (each for each in baseline.rows if each.role is Role.LANGUAGE):
+        reference, reference_now = _references(row, baseline, now)
+        if row.name == reference.name or row.name not in measured:
+            continue
+        before, after = _ratio(row, reference), _ratio(measured[row.name], reference_now)
+        if before is None or after is None:
             continue
         judged += 1
-        yield Judgement(row.name, reference, before, after, max_slowdown)
+        yield Judgement(row.name, reference.name, before, after, max_slowdown)
     if not judged:
         raise UsageError(
             f"no row and its reference have {LEAST_ROUNDS} warm samples in both runs: use --warm "
             f"{LEAST_ROUNDS} or more"
-        )
-
-
-def _require_same_transport(name: str, baseline: Comparison, now: Comparison) -> None:
-    before, after = (
-        next((row.tls for row in each.rows if row.name == name and row.samples), None)
-        for each in (baseline, now)
-    )
-    if before is not None and after is not None and before != after:
-        raise UsageError(
-            f"the baseline measured {name} over {transport(tls=before)}, and this run over "
-            f"{transport(tls=after)}: make the baseline anew"
         )
 
 
@@ -94,21 +98,37 @@ def _day(comparison: Comparison) -> dict[str, object]:
     return {name: each for name, each in comparison.fixture.items() if name not in _COMPRESSED}
 
 
-def _reference(row: Row, baseline: Comparison, now: Comparison) -> str:
-    common = {each.name for each in now.rows if each.samples}
-    floors = (
-        each.name
-        for each in baseline.rows
-        if each.role is Role.FLOOR and each.variant == row.variant
+def _references(row: Row, baseline: Comparison, now: Comparison) -> tuple[Row, Row]:
+    """The reference of the row in both runs."""
+    before, after = _floor(row, baseline), _floor(row, now)
+    if before is not None and after is not None:
+        return before, after
+    name = ranking(baseline).fastest
+    before, after = (
+        next((each for each in run.rows if each.name == name and each.samples), None)
+        for run in (baseline, now)
     )
-    reference = next((name for name in floors if name in common), ranking(baseline).fastest)
-    if reference not in common or reference is None:
+    if before is None or after is None:
         raise UsageError(
-            f"the baseline's reference {reference} was not measured in this run: include it"
+            f"the baseline's reference {name} was not measured in this run: include it"
         )
-    return reference
+    return before, after
 
 
-def _ratio(comparison: Comparison, name: str, reference: str) -> ConfidenceInterval | None:
-    rounds = {row.name: by_round(row.samples) for row in comparison.rows}
-    return paired_ratio(rounds.get(name, {}), rounds.get(reference, {}))
+def _floor(row: Row, comparison: Comparison) -> Row | None:
+    """The floor of the row's variant. It has one of the starts, and stands for all of them."""
+    variant = replace(row.variant, start=None)
+    return next(
+        (
+            each
+            for each in comparison.rows
+            if each.role is Role.FLOOR
+            and each.samples
+            and replace(each.variant, start=None) == variant
+        ),
+        None,
+    )
+
+
+def _ratio(row: Row, reference: Row) -> ConfidenceInterval | None:
+    return paired_ratio(by_round(row.samples), by_round(reference.samples))

@@ -241,6 +241,7 @@ def _inputs(arguments: argparse.Namespace) -> list[Path | None]:
 
 
 def _compare(request: Request, arguments: argparse.Namespace, target: Target) -> int:
+    from harness.analysis.regression import require_comparable
     from harness.compare.orchestrate import compare
     from harness.report.json_export import read_export, to_json
     from harness.report.terminal_report import render
@@ -253,8 +254,12 @@ def _compare(request: Request, arguments: argparse.Namespace, target: Target) ->
     def keep(so_far: Comparison) -> None:  # so that a kill loses one round at most
         write_each(_export(to_json(so_far), arguments))
 
+    def check(planned: Comparison) -> None:
+        if baseline is not None:
+            require_comparable(baseline, planned)
+
     with _chosen_target(arguments, request, target) as chosen, progress_on(sys.stderr) as progress:
-        comparison = compare(request, chosen, progress, keep, earlier)
+        comparison = compare(request, chosen, progress, keep, earlier, check)
         oddities = _oddities(arguments, comparison, progress)
         may_limit = chosen.may_limit()
     exported = to_json(comparison)

@@ -52,11 +52,13 @@ def compare(
     progress: Progress,
     keep: Callable[[Comparison], None] = lambda _: None,
     earlier: Comparison | None = None,
+    check: Callable[[Comparison], None] = lambda _: None,
 ) -> Comparison:
     """Measure one row for each requested language and client, in the template's order, and one
     for each companion.
 
-    After each round ``keep`` gets the comparison so far. ``earlier`` is a run to continue.
+    After each round ``keep`` gets the comparison so far. ``earlier`` is a run to continue. Before
+    the first sample ``check`` gets the comparison without samples, and may refuse it by an error.
 
     Before the build this raises ``UsageError`` for an impossible request, and ``NotReady`` if a
     required language can't run. Before the first sample it raises ``UsageError`` if ``earlier``
@@ -86,6 +88,7 @@ def compare(
     placement = target.place()
     transports = request.transports
     with staged(target, days, settings, placement, progress, transports) as staged_day:
+        check(run.comparison(Measured(), _describe_fixture(request, staged_day.expected)))
         return _measure(run, target, staged_day, placement, earlier_samples, progress, keep)
 
 
