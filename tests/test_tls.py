@@ -121,10 +121,10 @@ def test_hosts_that_need_no_proxy(
 
 
 class TlsDay:
-    """A small day in a real S3 server over TLS, whose handshakes are watched."""
+    """A day in a real S3 server over TLS, whose handshakes are watched."""
 
-    def __init__(self, server: S3Server) -> None:
-        for each in make_day(Recipe(objects=60)):
+    def __init__(self, server: S3Server, objects: int = 60) -> None:
+        for each in make_day(Recipe(objects=objects)):
             server.put_file("sources", each.key, each.body, each.content_encoding)
         server.bucket_path("chunks")
         self.watched = Watched(int(server.endpoint.rpartition(":")[2]))

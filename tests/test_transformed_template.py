@@ -46,7 +46,9 @@ def statements(role: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("region", ["eu-central-1", "cn-north-1", "us-gov-west-1"])
+@pytest.mark.parametrize(
+    "region", ["eu-central-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1"]
+)
 def test_cfn_lint_finds_nothing_after_sam_s_transform(region: str, tmp_path: Path) -> None:
     """A run for each partition: one for several regions takes many times as long."""
     path = tmp_path / "transformed.json"
