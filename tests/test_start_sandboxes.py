@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import time
@@ -210,7 +211,9 @@ def java() -> Artefact:
 def test_an_aot_cache_is_made_once_and_used(
     java: Artefact, s3: ScriptedS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    used: list[int] = []
     monkeypatch.setattr(aot_cache, "CACHES", tmp_path)
+    monkeypatch.setattr(aot_cache, "_used", used)
     told: list[str] = []
     trained, again = train(java, told.append), train(java, told.append)
     assert isinstance(trained, Artefact), trained
@@ -232,6 +235,8 @@ def test_an_aot_cache_is_made_once_and_used(
     assert refused.error is not None
     assert "AOT cache" in refused.error
 
+    for lock in used:  # as at the end of this process
+        os.close(lock)
     changed = tmp_path / "changed"
     shutil.copytree(java.folder, changed)
     (changed / "more.properties").write_text("a=b")

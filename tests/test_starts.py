@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from fake_comparison import COMPARISON, MATCH, cold, eight
 from fake_machine import FakeMachine, implementation
@@ -32,7 +35,9 @@ from harness.report.html_page.page import render_page
 from harness.report.start_tables import snap_start_cost_table, starts_table
 from harness.report.tables import emulator_table
 from harness.targets.interface import Target
+from harness.targets.local.starts import aot_cache
 from harness.terminal import Progress
+from harness.toolchain import tools
 
 
 def of(language: str, runtime: str) -> Implementation:
@@ -122,6 +127,85 @@ def test_a_cache_that_can_t_be_made_fails_its_row_only(tmp_path: Path) -> None:
         ("match", None),
         ("failed", "the JVM made no AOT cache"),
     ]
+
+
+@pytest.fixture
+def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of the AOT caches, on a machine without a JVM."""
+    folder, jars = tmp_path / "caches", tmp_path / "jars"
+    used: list[int] = []
+    jars.mkdir()
+    monkeypatch.setattr(aot_cache, "CACHES", folder)
+    monkeypatch.setattr(aot_cache, "_used", used)
+    monkeypatch.setattr(aot_cache, "_release", lambda _: "25")
+    monkeypatch.setattr(tools, "java_ric_jars", lambda: jars)
+    yield folder
+    for lock in used:
+        os.close(lock)
+
+
+def java(tmp_path: Path, text: str) -> Artefact:
+    folder = tmp_path / text
+    folder.mkdir(exist_ok=True)
+    (folder / "Function.class").write_text(text)
+    return Artefact(RUNTIMES[1], folder, 1, 1)
+
+
+def make_cache(artefact: Artefact) -> None:
+    assert artefact.aot is not None
+    (artefact.aot / "cache.aot").write_bytes(b"whole")
+
+
+def test_a_cache_whose_sizes_were_cut_off_is_made_again(
+    caches: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dying(file: Path, text: str) -> None:
+        file.write_bytes(text[:4].encode())
+        raise KeyboardInterrupt
+
+    artefact = java(tmp_path, "one")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Path, "write_text", dying)
+        aot_cache.with_cache(artefact, make_cache, "none")
+    made = aot_cache.with_cache(artefact, make_cache, "none")
+    assert made.unzipped_bytes == 1 + len("whole")
+    assert len(list(caches.glob("*/*/cache.aot"))) == 1
+
+
+def test_a_cache_that_a_process_uses_is_not_removed(caches: Path, tmp_path: Path) -> None:
+    first = aot_cache.with_cache(java(tmp_path, "one"), make_cache, "none")
+    second = aot_cache.with_cache(java(tmp_path, "two"), make_cache, "none")
+    assert first.aot is not None
+    assert second.aot is not None
+    assert (first.aot / "cache.aot").exists()
+    while aot_cache._used:  # as at the end of the process
+        os.close(aot_cache._used.pop())
+    third = aot_cache.with_cache(java(tmp_path, "three"), make_cache, "none")
+    assert [*caches.glob("*/*/")] == [third.aot]
+
+
+def test_a_jvm_that_makes_its_cache_too_slowly_makes_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow:
+        def __init__(self, _: int) -> None: ...
+
+        def send_signal(self, _: int) -> None:
+            make_cache(artefact)  # half of it
+
+        def is_running(self) -> bool:
+            return True
+
+        def status(self) -> str:
+            return "running"
+
+    artefact = replace(java(tmp_path, "one"), aot=tmp_path)
+    sandbox = aot_cache.AotSandbox(artefact, {}, training=True)
+    monkeypatch.setattr(sandbox, "runtime_pids", lambda: [1])
+    monkeypatch.setattr(aot_cache, "_FINISH_S", 0.1)
+    monkeypatch.setattr(psutil, "Process", Slow)
+    with pytest.raises(NotReady, match="made no AOT cache in"):
+        sandbox.finish()
 
 
 def row(start: Start, language: str, *samples: tuple[float, float]) -> Row:

@@ -13,13 +13,14 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import signal
 import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,10 +35,11 @@ from harness.toolchain import programs, tools
 from harness.toolchain.paths import ROOT
 
 CACHES = ROOT / ".build/aot"
-_CACHE, _FACTS, _FUNCTION = "cache.aot", "facts.json", "function.jar"
+_CACHE, _FACTS, _FUNCTION, _LOCK = "cache.aot", "facts.json", "function.jar", "lock"
 _FIRST_JDK = 25  # the first that makes a cache in one step
 _FINISH_S = 180.0
 _PIECE = 1 << 20
+_used: list[int] = []  # descriptors with a lock on each cache that this process uses
 
 
 def has_aot(runtime: str) -> bool:
@@ -89,8 +91,8 @@ class AotSandbox(LocalSandbox):
         process.send_signal(signal.SIGTERM)
         end = time.monotonic() + _FINISH_S
         while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            if time.monotonic() > end:
-                break
+            if time.monotonic() > end:  # what it has written is no whole cache
+                raise NotReady(f"the JVM made no AOT cache in {_FINISH_S:.0f} s")
             time.sleep(0.05)
         if not (self._aot / _CACHE).exists():
             raise NotReady(f"the JVM made no AOT cache:\n{self.output_tail()}")
@@ -101,7 +103,8 @@ def with_cache(artefact: Artefact, train: Callable[[Artefact], None], training: 
 
     A missing cache is made: ``train`` invokes an ``AotSandbox`` of the artefact that it gets and
     finishes it. ``training`` describes what it does: another training makes another cache. Caches
-    of other builds of the same language and client are removed.
+    of other builds of the same language and client are removed, unless a process uses them. This
+    process uses its cache until it ends.
     """
     implementation = artefact.implementation
     if not has_aot(implementation.runtime):
@@ -110,10 +113,13 @@ def with_cache(artefact: Artefact, train: Callable[[Artefact], None], training: 
     with _locked(name):
         folder = CACHES / name / _digest(artefact, training)
         if not (folder / _FACTS).exists():
-            shutil.rmtree(folder.parent, ignore_errors=True)
+            _remove_unused(folder.parent)
             _fill(folder, artefact)
             train(replace(artefact, aot=folder))
-            (folder / _FACTS).write_text(json.dumps(_sizes(folder / _CACHE)))
+            written = folder / f"{_FACTS}.new"
+            written.write_text(json.dumps(_sizes(folder / _CACHE)))
+            written.replace(folder / _FACTS)
+        _use(folder)
         facts = json.loads((folder / _FACTS).read_text())
     return replace(
         artefact,
@@ -129,6 +135,20 @@ def _locked(name: str) -> Iterator[None]:
     with (CACHES / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _use(folder: Path) -> None:
+    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    _used.append(lock)
+
+
+def _remove_unused(caches: Path) -> None:
+    """Remove the caches of a client that no process uses, and those that were never finished."""
+    for folder in caches.glob("*/"):
+        with (folder / _LOCK).open("w") as lock, suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder)
 
 
 def _digest(artefact: Artefact, training: str) -> str:
