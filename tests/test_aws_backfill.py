@@ -16,10 +16,10 @@ from fake_aws import DEAD_LETTERS, NOT_SENT, QUEUE, FakeAws, Refused
 from harness.cli import main
 from harness.model import HarnessError, UsageError
 from harness.operate.backfill import Backfill, days_between, list_accounts, tasks_for
-from harness.operate.backfill_estimate import Estimate
+from harness.operate.backfill_estimate import Estimate, estimate
 from harness.operate.ledger import Task, open_ledger
 from harness.operate.messages import task_of
-from harness.operate.sources import Sources
+from harness.operate.sources import Sources, source_counter
 from harness.operate.status import from_bucket, read_status
 from harness.targets.aws.stack import read_stack
 from harness.toolchain.paths import ROOT
@@ -358,7 +358,7 @@ def test_the_charges_of_a_million_sources_are_those_of_the_document(
     storage: str, figure: float
 ) -> None:
     day = replace(MILLION, by_class={storage: (1_000_000, 10**9)})
-    found = Estimate(1, {DAYS[0]: day}, 1, {"SourceKmsKeyArn": "arn:x"})
+    found = Estimate(1, {DAYS[0]: day}, 1, {"SourceKmsKeyArn": "arn:x"}, 1)
     (get,) = (cost for what, cost in found.costs() if storage in what)
     assert get == pytest.approx(figure)
     assert [cost for _, cost in found.perhaps()] == pytest.approx([3.00, 1.00])
@@ -371,14 +371,34 @@ def test_the_charges_of_a_million_sources_are_those_of_the_document(
 
 def test_a_backfill_takes_as_long_as_its_largest_day_or_its_share_of_all() -> None:
     parameters = {"Concurrency": "16", "MaximumConcurrency": "5"}
-    one = Estimate(1, {DAYS[0]: MILLION}, 1, parameters)
+    one = Estimate(1, {DAYS[0]: MILLION}, 1, parameters, 1)
     assert [*one.hours()] == pytest.approx([1250 / 3600, 4000 / 3600])
     assert "a day of 1,000,000 sources may end with OUT_OF_TIME: see --by-account" in one.lines()
-    ten = Estimate(10, {DAYS[0]: MILLION}, 1, parameters)
+    ten = Estimate(10, {DAYS[0]: MILLION}, 1, parameters, 10)
     assert ten.hours()[0] == pytest.approx(2 * one.hours()[0])
     gigabyte_seconds = 1769 / 1024 * 10_000_000 * 0.00125
     (functions, *_) = (cost for _, cost in ten.costs())
     assert functions == pytest.approx(gigabyte_seconds * 0.0000133334)
+
+
+def test_a_backfill_by_account_is_estimated_by_its_messages(aws: FakeAws) -> None:
+    parameters = {"Concurrency": "16", "MaximumConcurrency": "5"}
+    for account in range(20):
+        place = f"log/AWSLogs/1111222233{account:02}/CloudTrail/eu-west-1/{DAYS[0]:%Y/%m/%d}/a"
+        aws.objects["trails", place] = b""
+    stack = read_stack(aws.clients(), "rosetta")
+    counter = source_counter(aws.clients(), stack)
+    tasks = tasks_for(DAYS[:1], list_accounts(aws.clients(), stack))
+    found = replace(estimate(tasks, counter, parameters), sampled={DAYS[0]: MILLION})
+    day = replace(found, messages=1, by_account=False)
+    assert (found.messages, found.days) == (20, 1)
+    # five messages of one day are in work at a time
+    assert found.hours()[0] == pytest.approx(day.hours()[0] / 5)
+    assert [line for line in day.lines() if "--by-account" in line]
+    assert not [line for line in found.lines() if "--by-account" in line]
+    (*_, (_, more)), (*_, (_, less)) = found.costs(), day.costs()
+    # each message has its request, its claim and its manifest
+    assert more - less == pytest.approx(19 * (2 * 0.000005 + 0.0000002))
 
 
 def test_a_backfill_that_may_not_list_the_sources_goes_on_without_an_estimate(

@@ -13,9 +13,9 @@ from harness.model import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
 
     from harness.commands.arguments import Commands
+    from harness.operate.ledger import Task
     from harness.targets.aws.session import Clients
     from harness.targets.aws.stack import Stack
     from harness.targets.interface import Target
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
         f"{ledger.file}; at most {most:,} in the queue, {concurrency:,} at a time"
     )
     if left:
-        print(*_estimated(clients, stack, sorted({task.day for task in left})), sep="\n")
+        print(*_estimated(clients, stack, left), sep="\n")
     if arguments.dry_run:
         print(*left, sep="\n")
         return OK
@@ -111,14 +111,14 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
     return DIFFERENT if failed else OK
 
 
-def _estimated(clients: Clients, stack: Stack, days: Sequence[date]) -> list[str]:
+def _estimated(clients: Clients, stack: Stack, tasks: Sequence[Task]) -> list[str]:
     """The lines of the estimate. A backfill without one is better than none."""
     from harness.model import HarnessError
     from harness.operate.backfill_estimate import estimate
     from harness.operate.sources import source_counter
 
     try:
-        found = estimate(days, source_counter(clients, stack), stack.parameters)
+        found = estimate(tasks, source_counter(clients, stack), stack.parameters)
     except HarnessError as error:
         return [f"no estimate: {error}"]
     return [*found.lines()]

@@ -15,6 +15,7 @@ from harness.analysis.cost import (
     request_price,
     s3_price,
 )
+from harness.operate.ledger import Task
 from harness.operate.sources import SourceCounter, Sources
 
 _GB = 1e9
@@ -30,13 +31,15 @@ _LONGEST_S = 900.0
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """US dollars and hours, by the parameters of a stack. ``folders`` is the number of regions of
-    all trails.
+    all trails. A message is for a day, or ``by_account`` for an account's part of it.
     """
 
     days: int
     sampled: Mapping[date, Sources]
     folders: int
     parameters: Mapping[str, str]
+    messages: int
+    by_account: bool = False
 
     @property
     def scale(self) -> float:
@@ -55,9 +58,9 @@ class Estimate:
         return fastest, max(fastest, _SLOWEST_S_PER_SOURCE)
 
     def hours(self) -> tuple[float, float]:
-        """A day is the smallest unit of work, so it is never faster than its largest day."""
-        largest = max(each.count for each in self.sampled.values())
-        at_a_time = min(self._number("MaximumConcurrency", 2), self.days)
+        """It is never faster than its largest message. Of an account's the size is not known."""
+        largest = 0 if self.by_account else max(each.count for each in self.sampled.values())
+        at_a_time = min(self._number("MaximumConcurrency", 2), self.messages)
         fastest, slowest = (
             max(self.sources / at_a_time, largest) * each / 3600
             for each in self.seconds_per_source()
@@ -78,8 +81,8 @@ class Estimate:
             get, gigabyte = read_price(storage)
             yield f"GETs from {storage} ({count:,.0f})", count * get + size / _GB * gigabyte
         pages = self.days * self.folders + self.sources / _KEYS_PER_PAGE
-        other = (pages + self.days * _PUTS_OF_A_RUN) * s3_price("put")
-        yield "listings, claims and manifests", other + self.days * request_price()
+        other = (pages + self.messages * _PUTS_OF_A_RUN) * s3_price("put")
+        yield "listings, claims and manifests", other + self.messages * request_price()
 
     def perhaps(self) -> Iterator[tuple[str, float]]:
         """What depends on settings that the stack does not know."""
@@ -99,7 +102,7 @@ class Estimate:
             yield f"perhaps {_priced(each)}"
         yield f"({price_list()}; GuardDuty's S3 protection is paid for besides)"
         largest = max(each.count for each in self.sampled.values())
-        if largest * self.seconds_per_source()[1] > _LONGEST_S:
+        if not self.by_account and largest * self.seconds_per_source()[1] > _LONGEST_S:
             yield f"a day of {largest:,} sources may end with OUT_OF_TIME: see --by-account"
         if self.archived:
             yield f"archived sources, to restore before: {self.archived:,.0f}"
@@ -112,12 +115,14 @@ class Estimate:
 
 
 def estimate(
-    days: Sequence[date], counter: SourceCounter, parameters: Mapping[str, str]
+    tasks: Sequence[Task], counter: SourceCounter, parameters: Mapping[str, str]
 ) -> Estimate:
     """Lists the sources of the first, the middle and the last day."""
+    days = sorted({task.day for task in tasks})
     chosen = sorted({days[0], days[len(days) // 2], days[-1]})
     sampled = {day: counter.of(day) for day in chosen}
-    return Estimate(len(days), sampled, counter.folders, parameters)
+    by_account = any(task.account for task in tasks)
+    return Estimate(len(days), sampled, counter.folders, parameters, len(tasks), by_account)
 
 
 def _priced(each: tuple[str, float]) -> str:
