@@ -403,7 +403,15 @@ def test_make_fails_only_if_the_command_can_not_do_it(code: int, made: int, tmp_
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\necho "$@"\nexit {code}\n')
     python.chmod(0o755)
-    command = ["make", "-o", ".venv/made", "exercise", f"BIN={tmp_path}", "STEP=config"]
+    command = [
+        "make",
+        "--no-print-directory",
+        "-o",
+        ".venv/made",
+        "exercise",
+        f"BIN={tmp_path}",
+        "STEP=config",
+    ]
     command += ["LANGUAGE=go", "ARGS=--hint"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == made
