@@ -91,7 +91,8 @@ class Plan:
     each warm sample, because two sizes give a slope. With ``once`` the verifying invocation of
     each candidate is its only sample. ``repeats`` is how often a sample may be repeated because its
     sandbox was not the expected one. The candidates in ``warm_only`` have no cold samples and no
-    re-runs. A warm sandbox rests for ``rest`` seconds at least before each of its samples.
+    re-runs. A warm sandbox rests for ``rest`` seconds at least before each of its samples,
+    but for a re-run.
     """
 
     event: Mapping[str, object]
@@ -431,8 +432,10 @@ class _Measurement:
         return is_expected
 
     def _invoke_thawed(self, each: _Warm, kind: SampleKind) -> Invocation:
-        if each.used is not None and (left := each.used + self._plan.rest - self._clock()) > 0:
-            self._wait(left)
+        if each.used is not None and kind is not SampleKind.RERUN:
+            left = each.used + self._plan.rest - self._clock()
+            if left > 0:
+                self._wait(left)
         each.sandbox.thaw()
         invocation = self._invoke(each, kind)
         each.sandbox.freeze()
