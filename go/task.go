@@ -32,16 +32,22 @@ var exitCodes = map[aggregator.Code]int{
 	aggregator.Internal:     20,
 }
 
+const timeIsOver = 21 // the exit code at the end of the run's time (K2)
+
 // runTask does the run and gives the exit code.
 func runTask(event string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	config, _ := aggregator.ReadConfig(os.LookupEnv) // the run reports a bad setting
-	ctx, end := context.WithTimeout(ctx, time.Duration(config.TaskTimeoutS)*time.Second)
+	handler := aggregator.NewHandler(os.LookupEnv, os.Stdout, s3.Open)
+	config, err := aggregator.ReadConfig(os.LookupEnv)
+	limit := time.Duration(config.TaskTimeoutS) * time.Second
+	if err == nil { // else the run reports the bad setting
+		time.AfterFunc(limit, func() { os.Exit(timeIsOver) })
+	}
+	ctx, end := context.WithTimeout(ctx, limit)
 	defer end()
 	id := &lambdacontext.LambdaContext{AwsRequestID: rand.Text()}
-	handler := aggregator.NewHandler(os.LookupEnv, os.Stdout, s3.Open)
-	_, err := handler.Invoke(lambdacontext.NewContext(ctx, id), []byte(event))
+	_, err = handler.Invoke(lambdacontext.NewContext(ctx, id), []byte(event))
 	if failed, isFailed := errors.AsType[*aggregator.Error](err); isFailed {
 		return exitCodes[failed.Code]
 	}

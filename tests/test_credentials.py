@@ -110,6 +110,7 @@ def test_keys_that_expire_within_the_run_are_renewed(
     env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = (
         f"http://127.0.0.1:{keys.server.server_address[1]}/keys"
     )
+    env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = ""  # as if it were absent
     env["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = AUTHORIZATION
     assert SOURCES * DELAY_S > 2 * LIFETIME_S
     with LocalSandbox(artefact, env) as sandbox:
@@ -138,6 +139,7 @@ def test_missing_credentials_fail_every_attempt(
     assert retries == [1, 2, 3, 4]
     assert s3.take_requests() == ([], 0)
     assert not keys.given
+    assert bool(keys.paths) == (broken == "refused")
 
 
 def test_a_session_token_of_the_environment_is_sent(artefact: Artefact, s3: ScriptedS3) -> None:
@@ -175,7 +177,7 @@ def own_network() -> Iterator[ProcessPoolExecutor]:
 def test_ecs_is_asked_where_it_gives_a_path(
     artefact: Artefact, own_network: ProcessPoolExecutor
 ) -> None:
-    """ECS sets no other variable. Beside one that is set, the path comes first."""
+    """ECS sets no other variable. The path comes first, and no proxy is asked for keys."""
     error, paths = own_network.submit(run_as_on_ecs, artefact).result()
     assert (error, set(paths)) == (None, {"/v2/credentials/task-1"})
 
@@ -192,6 +194,7 @@ def run_as_on_ecs(artefact: Artefact) -> tuple[str | None, list[str]]:
         env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "http://127.0.0.1:9/keys"
         env["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = AUTHORIZATION
         env["AWS_CONTAINER_SERVICE_ENDPOINT"] = "http://127.0.0.1:9"  # a variable of an SDK
+        env |= dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "http_proxy"), "http://127.0.0.1:9")
         with LocalSandbox(artefact, env) as sandbox:
             invocation = sandbox.invoke(EVENT)
     service.server.shutdown()

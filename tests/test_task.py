@@ -18,7 +18,7 @@ from conftest import IMPLEMENTATIONS, built
 
 from harness.model import Artefact
 from harness.targets.local.runtimes import task_command
-from harness.verify.scripted_s3.scene import Request, Stored
+from harness.verify.scripted_s3.scene import Fault, Request, Stored
 from harness.verify.scripted_s3.server import ScriptedS3
 from harness.verify.vectors.cases import DESTINATION_BUCKET, SOURCE_BUCKET
 
@@ -105,15 +105,24 @@ def test_the_exit_code_tells_the_error(light: Artefact, s3: ScriptedS3) -> None:
     """K1 to K3."""
     s3.begin(day() | {"nothing": {}})
     assert run(light, s3, TASK_TIMEOUT="172801") == (10, "BAD_SETTINGS: TASK_TIMEOUT")
-    assert run(light, s3, []) == (11, "INVALID_EVENT: event: expected a JSON object")
+    for event in ([], [EVENT[:-1] + ',"no JSON":NaN}'], ["[" * 100_000]):
+        assert run(light, s3, event) == (11, "INVALID_EVENT: event: expected a JSON object")
+    no_day = EVENT.replace("8", "30")
+    assert run(light, s3, [no_day]) == (12, "INVALID_DATE: the calendar has no such day")
     assert run(light, s3, SRC_BUCKET="nothing") == (13, "NO_TRAIL: AWSLogs/")
     s3.change(DESTINATION_BUCKET, {CLAIM: BUSY})
     assert run(light, s3) == (19, f"BUSY: {CLAIM}")
-    s3.change(DESTINATION_BUCKET, {}, [CLAIM])
+    s3.change(DESTINATION_BUCKET, {MANIFEST: Stored(b"{")}, [CLAIM])
+    assert run(light, s3) == (14, f"BAD_MANIFEST: {MANIFEST}")
+    s3.change(DESTINATION_BUCKET, {MANIFEST: Stored(b'{"result":{"sources":99,"bad":0}}')})
+    assert run(light, s3) == (15, "FEWER_SOURCES: published 99, readable 3")
+    s3.change(DESTINATION_BUCKET, {}, [MANIFEST])
     s3.change(SOURCE_BUCKET, {f"{FOLDER}/9": Stored(b"{")})
     assert run(light, s3) == (16, f"BAD_SOURCES: 1 of 4: {FOLDER}/9 (BAD_JSON)")
-    s3.delay_s = 0.4
-    assert run(light, s3, TASK_TIMEOUT="1", CONCURRENCY="1")[0] == 18
+    s3.begin(day(40))  # and as many chunks: 40 times 250 ms to publish them (E6)
+    assert run(light, s3, TASK_TIMEOUT="8", CHUNK_BYTES="16")[0] == 18
+    s3.begin(day(), [Fault("get", f"{FOLDER}/001.json", 403, "AccessDenied")])
+    assert run(light, s3) == (17, f"S3_ERROR: get {FOLDER}/001.json (AccessDenied)")
 
 
 def run(
@@ -133,19 +142,24 @@ def test_the_exit_codes_are_the_contract_s() -> None:
 
 
 def test_sigterm_ends_a_run_that_reads(artefact: Artefact, s3: ScriptedS3) -> None:
-    """K4: nothing is published, the claim is given back, a repeat does it all."""
-    s3.begin(day(200))
-    s3.delay_s = 0.1
+    """K4: nothing is published, the claim is given back, a repeat does it all.
+
+    S3 does not answer to one of its requests.
+    """
+    s3.begin(day(20))
+    held = Hold(s3, "get", f"{FOLDER}/010.json")
     task = start(artefact, s3, CONCURRENCY="2", CHUNK_BYTES="32")
     wait_for_hidden_chunk(s3)
+    assert held.begun.wait(PATIENCE_S)
     task.send_signal(signal.SIGTERM)
     began = time.monotonic()
     code, log = outcome(task)
-    assert time.monotonic() - began < 3
+    took_s = time.monotonic() - began
+    held.go_on.set()
+    assert took_s < 3
     assert code == 18
     assert re.fullmatch(r"OUT_OF_TIME: \d+ sources read", str(log[-1]["error"]))
     assert all("/_" in key and key != CLAIM for key in published(s3))
-    s3.delay_s = 0.0
     assert outcome(start(artefact, s3))[0] == 0
     assert published(s3).keys() == {"2024/02/08/000001.ndjson.gz", MANIFEST}
 
@@ -153,25 +167,50 @@ def test_sigterm_ends_a_run_that_reads(artefact: Artefact, s3: ScriptedS3) -> No
 def test_sigterm_lets_a_run_publish(light: Artefact, s3: ScriptedS3) -> None:
     """K4: the same content as without it."""
     s3.begin(day(8))
-    copying, go_on = threading.Event(), threading.Event()
-
-    @contextmanager
-    def hold(_key: str, request: Request) -> Iterator[None]:
-        if request.operation == "copy":
-            copying.set()
-            go_on.wait(PATIENCE_S)
-        yield
-
-    s3.hold = hold
+    held = Hold(s3, "copy")
     task = start(light, s3, CHUNK_BYTES="16")
-    assert copying.wait(PATIENCE_S)
+    assert held.begun.wait(PATIENCE_S)
     task.send_signal(signal.SIGTERM)
     time.sleep(0.3)
-    go_on.set()
+    held.go_on.set()
     code, log = outcome(task)
     assert (code, log[-1]["error"]) == (0, None)
     chunks = {f"2024/02/08/{number:06d}.ndjson.gz" for number in range(1, 9)}
     assert published(s3).keys() == chunks | {MANIFEST}
+
+
+def test_a_task_ends_with_its_time(light: Artefact, s3: ScriptedS3) -> None:
+    """K2: also a run that publishes. It gives nothing back, and a later repeat does it all."""
+    s3.begin(day())
+    held = Hold(s3, "copy")
+    task = start(light, s3, TASK_TIMEOUT="6")
+    assert held.begun.wait(PATIENCE_S)
+    code, log = outcome(task)
+    held.go_on.set()
+    assert (code, [line["event"] for line in log]) == (21, ["start"])
+    s3.take_requests()  # the last copy is done
+    assert MANIFEST not in published(s3)
+    assert run(light, s3) == (19, f"BUSY: {CLAIM}")
+    claim = json.loads(published(s3)[CLAIM]) | {"expires": "2024-01-01T00:00:00.000Z"}
+    s3.change(DESTINATION_BUCKET, {CLAIM: Stored(json.dumps(claim).encode())})
+    assert run(light, s3)[0] == 0
+    assert published(s3).keys() == {"2024/02/08/000001.ndjson.gz", MANIFEST}
+
+
+class Hold:
+    """Requests that S3 does not answer, until it may ``go_on``."""
+
+    def __init__(self, s3: ScriptedS3, operation: str, key: str | None = None) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+        @contextmanager
+        def hold(_key: str, request: Request) -> Iterator[None]:
+            if request.operation == operation and key in (None, request.key):
+                self.begun.set()
+                self.go_on.wait(PATIENCE_S)
+            yield
+
+        s3.hold = hold
 
 
 def wait_for_hidden_chunk(s3: ScriptedS3) -> None:

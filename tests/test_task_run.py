@@ -104,6 +104,33 @@ def test_a_stopped_run_has_published_nothing(go: Artefact) -> None:
 
 
 @pytest.mark.usefixtures("bundles")
+def test_a_run_that_ignores_the_signal_is_told(go: Artefact, tmp_path: Path) -> None:
+    deaf = tmp_path / "bootstrap"
+    real = go.folder.resolve() / "bootstrap"
+    deaf.write_text(f"#!/bin/sh\ntrap '' TERM\nsleep 1.5\n{real} \"$@\"\n")
+    deaf.chmod(0o755)
+    order = Order(DAY, 3, SIZE, stop_after_s=0.5)
+    (judged,) = run_tasks([replace(go, folder=tmp_path)], order)
+    assert (judged.run.exit_code, judged.problem) == (0, None)
+    assert describe([judged])[1].endswith("went on to its end")
+
+
+@pytest.mark.parametrize("language", ["python", "java"])
+def test_process_1_hears_an_early_signal(bundles: ProcessPoolExecutor, language: str) -> None:
+    """K4: the kernel keeps signals from a process 1 until it has a handler for them.
+
+    Node hears them too, but only when it next waits, which may be after a bad setting.
+    """
+    made = built(language)
+    assert isinstance(made, Artefact), made
+    folder = made.folder.resolve()
+    command = task_command(made.implementation, folder, SIZE.memory_mb, "{}")
+    script = f"(while kill -TERM 1; do sleep 0.02; done) & exec {shlex.join(map(str, command))}"
+    run = in_bundle(bundles, script, folder)
+    assert run.exit_code == 143, run.output
+
+
+@pytest.mark.usefixtures("bundles")
 def test_a_task_that_leaves_nothing_differs(tmp_path: Path) -> None:
     bootstrap = tmp_path / "bootstrap"
     bootstrap.write_text("#!/bin/sh\necho '{}'\n")

@@ -135,4 +135,6 @@ def describe(runs: Sequence[JudgedRun]) -> list[str]:
 
 
 def _verdict(run: TaskRun) -> str:
-    return "stopped, nothing published" if run.exit_code else "as expected"
+    if run.exit_code:
+        return "stopped, nothing published"
+    return "went on to its end" if run.was_told_to_stop else "as expected"

@@ -91,8 +91,7 @@ type run struct {
 func (r *run) aggregate(ctx context.Context) error {
 	limited := newTimeLimit(ctx, endOf(ctx))
 	defer limited.timer.Stop()
-	ctx, end := context.WithDeadline(context.WithoutCancel(ctx), endOf(ctx)) // from W4 on (K4)
-	defer end()
+	ctx = publishing{context.WithoutCancel(ctx), limited.end}
 	r.writer.afterPut = limited.keepFor
 	if err := r.claim.Take(limited); err != nil {
 		return err

@@ -172,15 +172,15 @@ func TestInvokeRunsOutOfTimeWhilePutting(t *testing.T) {
 	})
 }
 
-// Once the first copy is made, the end of the time no longer stops the run (W9).
+// Once the first copy is made, no time stops the run (W9): the process ends at its end (K2).
 func TestPublishingGoesOnAfterTheFirstCopy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		handler, store, _ := testHandler(map[string]string{"1": `{"Records":[{}]}`})
-		store.before = func(_ context.Context, operation, _ string) error {
+		store.before = func(ctx context.Context, operation, _ string) error {
 			if operation == "copy" {
-				time.Sleep(9500 * time.Millisecond) // of 10 s, of which 1 s is kept
+				time.Sleep(11 * time.Second) // of 10 s, of which 1 s is kept
 			}
-			return nil
+			return ctx.Err()
 		}
 		ctx, cancel := context.WithTimeout(testContext(t), 10*time.Second)
 		defer cancel()

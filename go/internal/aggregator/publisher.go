@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -32,10 +33,17 @@ type Manifest struct {
 
 // Publisher makes the chunks of one run the day's.
 type Publisher struct {
-	store     Store
-	bucket    string
-	dayPrefix string
+	store             Store
+	bucket, dayPrefix string
 }
+
+// publishing is the context from W4 on. It tells when the time ends (E8), but never ends itself.
+type publishing struct {
+	context.Context
+	end time.Time
+}
+
+func (p publishing) Deadline() (time.Time, bool) { return p.end, true }
 
 // NewPublisher publishes below the day prefix in the destination bucket.
 func NewPublisher(store Store, config Config, day Day) *Publisher {
@@ -89,10 +97,7 @@ func (p *Publisher) Publish(ctx context.Context, chunks []Chunk, result *Result)
 		return err
 	}
 	result.Deleted = len(stale)
-	text, err := json.Marshal(Manifest{result, append([]Chunk{}, chunks...)}) // of none: [], not null
-	if err != nil {
-		return err
-	}
+	text, _ := json.Marshal(Manifest{result, append([]Chunk{}, chunks...)}) // of none: [], not null
 	if _, err = p.store.Put(ctx, p.bucket, p.dayPrefix+manifestName, jsonUpload(text)); err != nil {
 		return err
 	}

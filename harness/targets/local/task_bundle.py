@@ -56,6 +56,7 @@ class TaskRun:
     cpu_s: float
     peak_rss_bytes: int
     enforcement: Enforcement
+    was_told_to_stop: bool = False
 
 
 def bubblewrap() -> str:
@@ -130,7 +131,7 @@ def run_bundle(
             )
         limits.started(process.pid)
         limits.hold()
-        with _stopping(process, stop_after_s, size.stop_timeout_s):
+        with _stopping(process, stop_after_s, size.stop_timeout_s) as told:
             status, usage, peak = _wait(process.pid)
         process.returncode = code = os.waitstatus_to_exitcode(status)
         return TaskRun(
@@ -140,6 +141,7 @@ def run_bundle(
             cpu_s=usage.ru_utime + usage.ru_stime,
             peak_rss_bytes=peak,
             enforcement=limits.enforcement,
+            was_told_to_stop=told.is_set(),
         )
 
 
@@ -161,11 +163,15 @@ def _wait(pid: int) -> tuple[int, resource.struct_rusage, int]:
 @contextlib.contextmanager
 def _stopping(
     process: subprocess.Popen[bytes], after_s: float | None, timeout_s: float
-) -> Iterator[None]:
+) -> Iterator[threading.Event]:
+    """Gives an event that is set when the task has got a signal."""
+    told = threading.Event()
+
     def send(number: int) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):  # it has ended
             for each in psutil.Process(process.pid).children():  # process 1, as ECS does it
                 each.send_signal(number)
+                told.set()
 
     timers = []
     if after_s is not None:
@@ -176,7 +182,7 @@ def _stopping(
     for each in timers:
         each.start()
     try:
-        yield
+        yield told
     finally:
         for each in timers:
             each.cancel()

@@ -3,7 +3,12 @@
 import { randomUUID } from 'node:crypto';
 import { readConfig } from '../config.js';
 import { AggregationError } from '../errors.js';
-import { handler } from '../handler.js';
+
+/** @type {() => void} K4: what the signal does; before the run begins, it ends the process. */
+let stop = () => process.exit(143);
+process.on('SIGTERM', () => stop());
+// It takes time, in which process 1 would lose the signal.
+const { handler } = await import('../handler.js');
 
 /** K3: the codes of E1, from 10 on. */
 const CODES = [
@@ -29,18 +34,21 @@ const parse = (text) => {
   }
 };
 
-const stop = new AbortController();
-process.on('SIGTERM', () => stop.abort());
+const TIME_IS_OVER = 21; // K2
 
 const { config } = readConfig(process.env);
-const endsMs = performance.now() + (config?.taskTimeoutS ?? 0) * 1000; // the run reports a bad one
+const limitMs = (config?.taskTimeoutS ?? 0) * 1000; // the run reports a bad one
+const endsMs = performance.now() + limitMs;
+if (config) setTimeout(() => process.exit(TIME_IS_OVER), limitMs).unref();
+const stopped = new AbortController();
 const context = {
   awsRequestId: randomUUID(),
   getRemainingTimeInMillis: () => endsMs - performance.now(),
-  signal: stop.signal,
+  signal: stopped.signal,
 };
 
 try {
+  stop = () => stopped.abort();
   await handler(parse(process.argv.slice(2).join(' ')), context);
   process.exit(0);
 } catch (error) {

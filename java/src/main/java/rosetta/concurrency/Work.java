@@ -101,15 +101,18 @@ public final class Work {
   private <T> T result(Callable<T> work, CompletableFuture<?>... stops)
       throws InterruptedException {
     CompletableFuture<T> result = new CompletableFuture<>();
-    tasks.execute(
-        () -> {
-          try {
-            result.complete(work.call());
-          } catch (Throwable e) { // the caller throws it
-            result.completeExceptionally(e);
-          }
-        });
-    Errors.outcome(CompletableFuture.anyOf(result, CompletableFuture.anyOf(stops)));
+    CompletableFuture<Object> stop = CompletableFuture.anyOf(stops);
+    if (!stop.isDone()) { // else nothing begins
+      tasks.execute(
+          () -> {
+            try {
+              result.complete(work.call());
+            } catch (Throwable e) { // the caller throws it
+              result.completeExceptionally(e);
+            }
+          });
+    }
+    Errors.outcome(CompletableFuture.anyOf(result, stop));
     return result.join();
   }
 

@@ -20,8 +20,11 @@ final class Credentials {
     String secret = env.getOrDefault("AWS_SECRET_ACCESS_KEY", "");
     String token = env.getOrDefault("AWS_SESSION_TOKEN", "");
     if (id.isEmpty() || secret.isEmpty()) {
-      // asks again before what it has expires
-      return ContainerCredentialsProvider.builder().endpoint(OF_ECS).build();
+      String path = env.getOrDefault("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "");
+      String whole = env.getOrDefault("AWS_CONTAINER_CREDENTIALS_FULL_URI", "");
+      // The SDK appends a path that is set, even an empty one. It asks again before keys expire.
+      String before = path.isEmpty() ? whole : OF_ECS;
+      return ContainerCredentialsProvider.builder().endpoint(before).build();
     }
     return StaticCredentialsProvider.create(
         token.isEmpty()

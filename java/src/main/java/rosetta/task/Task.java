@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import rosetta.Config;
 import rosetta.Errors.Code;
 import rosetta.Errors.RunFailure;
@@ -15,6 +16,7 @@ import rosetta.Handler;
 /** One run, whose outcome is the exit code. */
 public final class Task {
   private static final int FIRST_CODE = 10; // K3: the codes in their order
+  private static final int TIME_IS_OVER = 21; // K2
 
   private Task() {}
 
@@ -33,10 +35,11 @@ public final class Task {
   }
 
   private static int run(String event, CompletableFuture<Void> stop) {
+    Handler handler = new Handler();
     String requestId = UUID.randomUUID().toString();
     Invocation task = new Invocation(requestId, limit(), System.out, stop);
     try {
-      new Handler().handle(event.getBytes(StandardCharsets.UTF_8), task);
+      handler.handle(event.getBytes(StandardCharsets.UTF_8), task);
       return 0;
     } catch (RunFailure e) {
       String code = e.getMessage().substring(0, e.getMessage().indexOf(':'));
@@ -46,9 +49,13 @@ public final class Task {
     }
   }
 
+  /** The run's time, at whose end the process ends, too (K2). */
   private static Duration limit() {
     try {
-      return Duration.ofSeconds(Config.fromEnv(System.getenv()).taskTimeout());
+      int seconds = Config.fromEnv(System.getenv()).taskTimeout();
+      CompletableFuture.delayedExecutor(seconds, TimeUnit.SECONDS)
+          .execute(() -> Runtime.getRuntime().halt(TIME_IS_OVER));
+      return Duration.ofSeconds(seconds);
     } catch (RunFailure e) { // the run reports it
       return Duration.ZERO;
     }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 
 class WorkTest {
@@ -33,6 +34,17 @@ class WorkTest {
     Duration took = Duration.ofNanos(System.nanoTime() - began);
     assertTrue(took.toMillis() >= 890, took.toString());
     assertTrue(work.stop());
+  }
+
+  /** K4: the stop came before the work. */
+  @Test
+  void beginsNothingAfterItsLimit() throws Exception {
+    Work work = lasting(600_000);
+    AtomicBoolean hasBegun = new AtomicBoolean();
+    work.expire();
+    assertThrows(OutOfTime.class, () -> work.inTime(() -> hasBegun.getAndSet(true)));
+    assertTrue(work.stop());
+    assertFalse(hasBegun.get());
   }
 
   /** E6: 250 ms for each chunk, as soon as it is put. */
