@@ -119,7 +119,8 @@ def test_a_run_that_ignores_the_signal_is_told(go: Artefact, tmp_path: Path) -> 
 def test_process_1_hears_an_early_signal(bundles: ProcessPoolExecutor, language: str) -> None:
     """K4: the kernel keeps signals from a process 1 until it has a handler for them.
 
-    Node hears them too, but only when it next waits, which may be after a bad setting.
+    Node hears them too, but only when it next waits, which may be after a bad setting. A signal in
+    the first moments of a JVM ends it with 1, because its own start fails.
     """
     made = built(language)
     assert isinstance(made, Artefact), made
@@ -127,7 +128,8 @@ def test_process_1_hears_an_early_signal(bundles: ProcessPoolExecutor, language:
     command = task_command(made.implementation, folder, SIZE.memory_mb, "{}")
     script = f"(while kill -TERM 1; do sleep 0.02; done) & exec {shlex.join(map(str, command))}"
     run = in_bundle(bundles, script, folder)
-    assert run.exit_code == 143, run.output
+    expected = (143, 1) if language == "java" else (143,)
+    assert run.exit_code in expected, run.output
 
 
 @pytest.mark.usefixtures("bundles")
