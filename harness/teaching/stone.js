@@ -105,8 +105,8 @@
   };
 
   const go = (id) => {
-    if (location.hash === `#${id}`) show();
-    else location.hash = id;
+    location.hash = id;
+    show(); // "hashchange" comes later, perhaps after the next key
   };
 
   /** The next element of a list, or the one before, by what is at the top. */

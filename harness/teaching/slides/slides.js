@@ -47,6 +47,7 @@
   const goTo = (id) => {
     if (decodeURIComponent(location.hash.slice(1)) === id) return;
     location.hash = id;
+    show(); // "hashchange" comes later, perhaps after the next key
     other?.postMessage({ id }, '*'); // both are this file; a file has no origin to name
   };
   const go = (by) => goTo(frames[Math.min(Math.max(at + by, 0), frames.length - 1)].id);
