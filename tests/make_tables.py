@@ -79,10 +79,11 @@ def describe(export: Export) -> str:
     if ratio:
         most = max(ratio["high"], 1 / ratio["low"])
         noise = f"{1 / most:.2f} to {most:.2f}"
+    cpu = environment["cpu"].replace("(R)", "").replace("(TM)", "")
     way = "TLS" if all(row.get("tls") for row in rows_of(export)) else "plain HTTP"
     return (
         f"(`make compare` at commit {environment['commit'][:7]}, over {way}, "
-        f"{environment['cores']} cores of {environment['cpu']}; noise: {noise})"
+        f"{environment['cores']} cores of {cpu}; noise: {noise})"
     )
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import html
 import itertools
+import json
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from harness.toolchain.tools import browser_modules, find_node
 
 #: Options of Chromium for the two kinds of readers, and their names.
 SCREENS = {
@@ -84,14 +90,11 @@ def require_closed(page: str) -> None:
 
 def require_shown(page: str, folder: Path, *options: str) -> None:
     """Show a page in Chromium without a network. It must have no complaint, and no empty image."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
-    if browser is None:
-        pytest.skip("Chromium is not installed")
     (folder / "page.html").write_text(page)
     shot = folder / "shot.png"
     done = subprocess.run(
         [
-            *(browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
+            *(_chromium(), "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
             *("--enable-logging=stderr", f"--user-data-dir={folder}/profile"),
             *("--host-resolver-rules=MAP * ~NOTFOUND", f"--screenshot={shot}", *options),
             f"file://{folder}/page.html",
@@ -104,3 +107,49 @@ def require_shown(page: str, folder: Path, *options: str) -> None:
     assert done.returncode == 0, done.stderr
     assert "CONSOLE" not in done.stderr, done.stderr
     assert shot.stat().st_size > 60_000  # an empty page is a few thousand bytes
+
+
+def look(script: str, file: Path, pictures: Sequence[str], least_bytes: int) -> dict[str, Any]:
+    """What a script of this folder has seen of the page in Chromium.
+
+    Its pictures stand beside the page. Each has more bytes than a picture of an empty page.
+    """
+    done = subprocess.run(
+        [
+            find_node(),
+            Path(__file__).parent / script,
+            browser_modules(),
+            _chromium(),
+            file,
+            file.parent,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for name in pictures:
+        assert (file.parent / f"{name}.png").stat().st_size > least_bytes
+    seen: dict[str, Any] = json.loads(done.stdout)
+    return seen
+
+
+def _chromium() -> str:
+    """Its path; without it the test is skipped."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        pytest.skip("Chromium is not installed")
+    return browser
+
+
+def require_self_contained(page: str) -> None:
+    """The page has all its styles, scripts and pictures, and its policy allows no others."""
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    assert re.findall(r"url\(|@import", style) == []
+    assert re.findall(r'<[^>]+ (?:src|srcset)="', page) == []
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)
+    assert policy
+    assert html.unescape(policy[1]).startswith("default-src 'none'; ")
+    assert "unsafe" not in policy[1]
+    assert " style=" not in page

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
+from pages import look
 from test_docs import ROOT
 
 from harness.report.json_export import read_export
 from harness.teaching.slides.listing import SIZES
 from harness.teaching.slides.show import render_slides
-from harness.toolchain.tools import browser_modules, find_node
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = Path(__file__).parent / "slides_browser.mjs"
 JUDGED = ("opening", "code", "dark", "table", "plot", "printed", "words")
 MOST_LINES = 18
 
@@ -32,24 +27,9 @@ def page() -> str:
 @pytest.fixture(scope="module")
 def seen(page: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the script has seen, in one run of the browser."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
-    if browser is None:
-        pytest.skip("Chromium is not installed")
-    folder = tmp_path_factory.mktemp("slides")
-    file = folder / "slides.html"
+    file = tmp_path_factory.mktemp("slides") / "slides.html"
     file.write_text(page)
-    done = subprocess.run(
-        [find_node(), SCRIPT, browser_modules(), browser, file, folder],
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    for name in (*JUDGED, "speaker"):
-        assert (folder / f"{name}.png").stat().st_size > 15_000  # an empty page has some thousand
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return look("slides_browser.mjs", file, (*JUDGED, "speaker"), 15_000)
 
 
 def test_the_browser_complains_about_nothing(seen: dict[str, Any]) -> None:

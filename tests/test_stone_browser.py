@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
+from pages import look
 from test_docs import ROOT
 
 from harness.report.json_export import read_export
 from harness.teaching.page import render_stone
-from harness.toolchain.tools import browser_modules, find_node
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = Path(__file__).parent / "stone_browser.mjs"
 LESSON = """\
 # Raw text
 
@@ -38,26 +33,12 @@ ALL = ["Python", "Java", "JavaScript", "Go"]
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the script has seen, in one run of the browser."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
-    if browser is None:
-        pytest.skip("Chromium is not installed")
     folder = tmp_path_factory.mktemp("stone")
     lesson = folder / "00-raw-text.md"
     lesson.write_text(LESSON)
     page = folder / "index.html"
     page.write_text(render_stone(read_export(ROOT / "docs/results.json"), [lesson]))
-    done = subprocess.run(
-        [find_node(), SCRIPT, browser_modules(), browser, page, folder],
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    for name in ("light", "dark", "phone", "contract", "lesson"):
-        assert (folder / f"{name}.png").stat().st_size > 30_000  # an empty page has a few thousand
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return look("stone_browser.mjs", page, ("light", "dark", "phone", "contract", "lesson"), 30_000)
 
 
 def near(place: int | None) -> bool:
