@@ -20,7 +20,7 @@ FLOORS: Sequence[Sequence[str]] = (
     ("targets",),
     ("analysis", "build", "verify"),
     ("operate",),
-    ("compact", "compare", "query"),
+    ("compact", "compare", "drill", "query"),
     ("report",),
     ("teaching",),
     ("exercise",),
