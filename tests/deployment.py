@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import shutil
 import subprocess
@@ -14,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from local_aws import LocalAws
-from sam_transform import BUCKETS
 from samcli.yamlhelper import yaml_dump, yaml_parse
 
 from harness.build.template import TEMPLATE
+from harness.build.transform import BUCKETS
 from harness.model import Artefact
+from harness.targets.ministack.local_aws import LocalAws
 from harness.toolchain.paths import ROOT
 from harness.toolchain.programs import host_architecture
 
@@ -126,12 +125,3 @@ class Deployment:
                 if mode := entry.external_attr >> 16:  # extract() leaves it out
                     path.chmod(mode & 0o777)
         return replace(artefact, folder=folder)
-
-
-def scheduled_message(schedule: Mapping[str, Any], time: str) -> dict[str, str]:
-    """The parameters of the SendMessage that EventBridge Scheduler makes at ``time``."""
-    assert schedule["Target"]["Arn"] == "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"
-    text: str = schedule["Target"]["Input"]
-    request: dict[str, str] = json.loads(text.replace("<aws.scheduler.scheduled-time>", time))
-    assert json.loads(request["MessageBody"])
-    return request

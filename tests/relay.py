@@ -6,10 +6,10 @@ visibility time-out, and is received again until the queue's redrive policy move
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
+from harness.drill.message_event import event_of
 from harness.model import Invocation
 from harness.verify.vectors.judge import Function
 
@@ -33,7 +33,7 @@ class Relay:
         )
         for message in answer.get("Messages", ()):
             handle = {"QueueUrl": self.queue_url, "ReceiptHandle": message["ReceiptHandle"]}
-            invocation = self.function.invoke(_event(message, self.queue_arn))
+            invocation = self.function.invoke(event_of(message, self.queue_arn))
             if invocation.error is None:
                 self.sqs.delete_message(**handle)
             else:
@@ -48,18 +48,3 @@ class Relay:
             invocations.append(invocation)
             assert len(invocations) < 100, "the queue never ends"
         return invocations
-
-
-def _event(message: dict[str, Any], queue_arn: str) -> bytes:
-    record = {
-        "messageId": message["MessageId"],
-        "receiptHandle": message["ReceiptHandle"],
-        "body": message["Body"],
-        "attributes": message["Attributes"],
-        "messageAttributes": {},
-        "md5OfBody": message["MD5OfBody"],
-        "eventSource": "aws:sqs",
-        "eventSourceARN": queue_arn,
-        "awsRegion": queue_arn.split(":")[3],
-    }
-    return json.dumps({"Records": [record]}).encode()

@@ -16,16 +16,17 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from conftest import IMPLEMENTATIONS, built
-from deployment import Deployment, scheduled_message
-from local_aws import LocalAws
+from deployment import Deployment
 from relay import Relay
-from sam_transform import parameters
 
+from harness.build.transform import parameters
+from harness.drill.message_event import scheduled_message
 from harness.model import Artefact
 from harness.operate.ledger import Task
 from harness.operate.messages import message
 from harness.operate.redrive import list_all, look, redrive
 from harness.targets.local.sandbox import LocalSandbox
+from harness.targets.ministack.local_aws import LocalAws
 from harness.toolchain.programs import host_architecture
 from harness.verify.scripted_s3.scene import Fault, Stored
 from harness.verify.scripted_s3.server import ScriptedS3

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 import pytest
 from aws_cli import Call
-from deployment import scheduled_message
 from fake_aws import report_line
-from local_aws import LocalAws
-from sam_transform import BUCKETS, small_body
 
+from harness.build.transform import BUCKETS, small_body
 from harness.cli import main
+from harness.drill.message_event import scheduled_message
+from harness.targets.ministack.local_aws import LocalAws
 from harness.toolchain.paths import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

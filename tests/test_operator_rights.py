@@ -20,11 +20,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from local_aws import REGION, LocalAws
-from rights import Session, granted, lacking, listed, session_of
-from sam_transform import BUCKETS, small_body
 
 from harness.build.template import load_implementations
+from harness.build.transform import BUCKETS, small_body
 from harness.cli import main
 from harness.compact.places import FOLDER
 from harness.compact.store import Store
@@ -36,6 +34,8 @@ from harness.targets.aws.athena import Athena
 from harness.targets.aws.session import Clients
 from harness.targets.aws.stack import read_stack
 from harness.targets.aws.target import aws_target
+from harness.targets.ministack.local_aws import REGION, LocalAws
+from harness.targets.ministack.roles import Session, granted, lacking, listed, session_of
 from harness.toolchain.paths import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -18,15 +18,15 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 from conftest import CLIENT_IDS, EACH_CLIENT, built
-from deployment import scheduled_message
-from local_aws import REGION, LocalAws
-from rights import Session, granted, lacking, session_of
-from sam_transform import BUCKETS, small_body
 
+from harness.build.transform import BUCKETS, small_body
+from harness.drill.message_event import scheduled_message
 from harness.model import Artefact
 from harness.operate.ledger import Task
 from harness.operate.messages import task_of
 from harness.targets.local.sandbox import LocalSandbox
+from harness.targets.ministack.local_aws import REGION, LocalAws
+from harness.targets.ministack.roles import Session, granted, lacking, session_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

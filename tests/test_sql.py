@@ -12,7 +12,6 @@ import pytest
 from conftest import IMPLEMENTATIONS
 from fake_aws import FakeAws, FakeQuery
 from fake_machine import FakeMachine
-from local_aws import LocalAws
 
 from harness.cli import main
 from harness.compare.companions import DUCKDB, TRINO, prepare
@@ -28,6 +27,7 @@ from harness.targets.aws.athena import Athena
 from harness.targets.interface import Limits, Placement
 from harness.targets.local.sandbox import LocalSandbox
 from harness.targets.local.store import LocalStore, serve
+from harness.targets.ministack.local_aws import LocalAws
 from harness.toolchain.paths import ROOT
 
 DAY = date(2024, 2, 8)

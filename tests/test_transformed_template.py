@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sam_transform import deployed, parameters, template, transformed
 
 from harness.build.template import TEMPLATE, load_implementations
+from harness.build.transform import deployed, parameters, template, transformed
 
 FUNCTIONS = {each.language: each.function for each in load_implementations()}
 KEY = "arn:aws:kms:eu-central-1:111122223333:key/0000-1111"

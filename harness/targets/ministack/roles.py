@@ -8,9 +8,8 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from local_aws import LocalAws
-
 from harness.targets.aws.session import Clients
+from harness.targets.ministack.local_aws import LocalAws
 
 
 def listed(value: str | list[str]) -> list[str]:
@@ -70,7 +69,7 @@ class Session:
 def session_of(aws: LocalAws, role: str, name: str) -> Session:
     """A session of a role that exists.
 
-    On AWS a service assumes the role; here the test takes its place, so the role has to trust it.
+    On AWS a service assumes the role; here the caller takes its place, so the role has to trust it.
     """
     iam = aws.client("iam")
     found = iam.get_role(RoleName=role)["Role"]

@@ -1,83 +1,76 @@
 """ministack on loopback: an AWS that accepts a stack and stores its packages.
 
-It accepts nearly everything, and its own invocations prove nothing. So tests inspect the deployed
-stack, and run its functions elsewhere.
+It accepts nearly everything, and its own invocations prove nothing. So the deployed stack is
+inspected, and its functions run elsewhere.
 """
 
 from __future__ import annotations
 
-import shutil
+import os
 import socket
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import boto3
 import psutil
 
+from harness.model import HarnessError
 from harness.targets.aws.session import Clients
 from harness.targets.local import processes
 from harness.targets.local.ports import free_ports
+from harness.targets.local.server import Server
 from harness.toolchain import tools
 
 REGION = "eu-central-1"
 _START_TIMEOUT_S = 120
 
 
-class LocalAws:
+class LocalAws(Server):
     """A context manager around one ministack. Leaving it deletes all files of ministack.
 
     With ``auth`` it checks signatures and rights; its key ``test`` may do everything.
     """
 
     def __init__(self, *, auth: bool = False) -> None:
+        super().__init__("ministack")
         self._auth = auth
+
+    def _launch(self, work: Path) -> subprocess.Popen[bytes]:
         (self._port,) = free_ports(1)
-        self._scratch = Path(tempfile.mkdtemp(prefix="ministack-"))
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        env = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(self._scratch),
-            "TMPDIR": str(self._scratch),
-            "STATE_DIR": str(self._scratch / "state"),
-            "S3_DATA_DIR": str(self._scratch / "s3"),
-            "BIND_HOST": "127.0.0.1",  # all interfaces otherwise
-            "GATEWAY_PORT": str(self._port),
-            "MINISTACK_REGION": REGION,
-            "AUTH": str(self._auth).lower(),
-        }
-        command: list[str | Path] = [tools.ministack_python(), "-m", "ministack"]
-        with self._log.open("wb") as output:
-            self._process = processes.start(command, cwd=self._scratch, env=env, output=output)
-        try:
-            if not processes.wait_until(self._listens, self._process, _START_TIMEOUT_S):
-                raise AssertionError(f"ministack did not start: {self._log.read_text()}")
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._process is not None:
-            processes.stop(self._process)
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        program = tools.ministack_python()
+        return processes.start_server(
+            program,
+            [program, "-m", "ministack"],
+            self._listens,
+            cwd=work,
+            env={
+                "PATH": os.defpath,
+                "HOME": str(work),
+                "TMPDIR": str(work),
+                "STATE_DIR": str(work / "state"),
+                "S3_DATA_DIR": str(work / "s3"),
+                "BIND_HOST": "127.0.0.1",  # all interfaces otherwise
+                "GATEWAY_PORT": str(self._port),
+                "MINISTACK_REGION": REGION,
+                "AUTH": str(self._auth).lower(),
+            },
+            log=work / "log",
+            timeout_s=_START_TIMEOUT_S,
+        )
 
     @property
     def addresses(self) -> set[str]:
         """The addresses at which it listens."""
-        assert self._process is not None
+        if self._process is None:
+            raise HarnessError("ministack is not started")
         connections = psutil.Process(self._process.pid).net_connections()
         return {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
+
+    @property
+    def port(self) -> int:
+        return self._port
 
     def env(self) -> Mapping[str, str]:
         """The variables that point SAM here."""
@@ -118,10 +111,6 @@ class LocalAws:
     def create_bucket(self, name: str, **more: Any) -> None:
         here = {"LocationConstraint": REGION}
         self.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=here, **more)
-
-    @property
-    def _log(self) -> Path:
-        return self._scratch / "log"
 
     def _listens(self) -> bool:
         with socket.socket() as probe:
