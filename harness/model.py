@@ -58,8 +58,9 @@ class Implementation:
     """One function of ``template.yaml``.
 
     ``environment`` holds the template's literal settings. It leaves out the buckets and prefixes,
-    which the target sets. ``build_properties`` are the template's options for ``sam build``.
-    ``clients`` are the values that the template allows for S3_CLIENT.
+    which the target sets. ``with_snap_start`` are the variables that the template adds with
+    SnapStart. ``build_properties`` are the template's options for ``sam build``. ``clients`` are
+    the values that the template allows for S3_CLIENT.
     """
 
     language: str
@@ -72,6 +73,7 @@ class Implementation:
     environment: Mapping[str, str]
     build_properties: Mapping[str, object] = field(default_factory=dict)
     clients: tuple[str, ...] = (_DEFAULT_CLIENT,)
+    with_snap_start: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def client(self) -> str:

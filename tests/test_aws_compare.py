@@ -42,6 +42,7 @@ from harness.targets.aws.stack import read_stack
 from harness.targets.aws.target import aws_target
 
 TEMPLATE = load_implementations()
+(OPTIONS_OF_SNAP_START,) = (each.with_snap_start for each in TEMPLATE if each.language == "java")
 KILLED = "RequestId: 6f747a63 Error: Runtime exited with error: signal: killed"
 FEW = {"cold": 1, "warm": 1, "rerun": 1}
 
@@ -170,10 +171,18 @@ def test_a_function_gets_the_deployed_environment_except_the_places(
     assert {each["MemorySize"] for each in changes[1::2]} == {1769}
 
 
+@pytest.mark.parametrize("is_deployed_so", [False, True])
 def test_a_sweep_of_snap_start_is_for_the_runtimes_that_have_it(
-    aws: FakeAws, tmp_path: Path
+    aws: FakeAws, tmp_path: Path, is_deployed_so: bool
 ) -> None:
     runs(aws, restore=210.5, billed_restore=211)
+    if is_deployed_so:
+        java = aws.functions["rosetta-Java"]
+        for each in (java.latest, *java.versions.values()):
+            each["SnapStart"] = {"ApplyOn": "PublishedVersions"}
+            each["Environment"] = {
+                "Variables": {**each["Environment"]["Variables"], **OPTIONS_OF_SNAP_START}
+            }
     rows = compared(
         aws, tmp_path, languages=("java", "go"), snap_start=(False, True), again=False
     ).rows
@@ -184,8 +193,12 @@ def test_a_sweep_of_snap_start_is_for_the_runtimes_that_have_it(
     ]
     cold = next(each for each in rows[2].samples if each.kind is SampleKind.COLD)
     assert (cold.init_ms, cold.restore_ms, cold.first_ms) == (None, 210.5, 330.75)
-    applied = {each["SnapStart"]["ApplyOn"] for each in aws.asked("UpdateFunctionConfiguration")}
-    assert applied == {"None", "PublishedVersions"}
+    (option,) = OPTIONS_OF_SNAP_START
+    applied = {
+        (each["SnapStart"]["ApplyOn"], each["Environment"]["Variables"].get(option))
+        for each in aws.asked("UpdateFunctionConfiguration")
+    }
+    assert applied == {("None", None), ("PublishedVersions", OPTIONS_OF_SNAP_START[option])}
 
 
 def test_a_sweep_of_snap_start_has_the_table_of_starts(aws: FakeAws, tmp_path: Path) -> None:

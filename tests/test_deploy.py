@@ -257,6 +257,8 @@ def test_another_language_takes_over_and_the_stack_goes_away(stack: Deployment) 
         "java",
         "python",
     }
+    options = {each: stack.live(each)["Environment"]["Variables"] for each in LANGUAGES}
+    assert [each for each in options if "JAVA_TOOL_OPTIONS" in options[each]] == ["java"]
     assert stack.mappings() == []
     assert stack.aws.client("scheduler").list_schedules()["Schedules"] == []
 

@@ -93,6 +93,15 @@ def test_the_hooks_run_around_a_snapshot_that_no_connection_outlives(
     assert (second.cold, second.init_ms, second.after_restore_ms) == (False, None, None)
 
 
+def test_only_a_primed_start_has_the_variables_of_snap_start(tmp_path: Path) -> None:
+    text = "import os\ndef handle(event, context):\n    return os.environ.get('OPTIONS')\n"
+    plain = function(tmp_path, text)
+    made = replace(plain.implementation, with_snap_start={"OPTIONS": "-fast"})
+    artefact = replace(plain, implementation=made)
+    with PrimedSandbox(artefact, {}) as primed, LocalSandbox(artefact, {}) as other:
+        assert (primed.invoke({}).result, other.invoke({}).result) == ("-fast", None)
+
+
 def test_a_plain_start_runs_no_hooks(tmp_path: Path, wire: Listener) -> None:
     port = wire.url.rpartition(":")[2]
     with LocalSandbox(function(tmp_path, HOOKED), {"WIRE": port}) as sandbox:

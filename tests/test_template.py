@@ -44,7 +44,9 @@ Resources:
       Role: !GetAtt FunctionRole.Arn
       Timeout: 60
       Environment:
-        Variables: {LOG_LEVEL: DEBUG}
+        Variables:
+          LOG_LEVEL: DEBUG
+          OPTIONS: !If [UseSnapStart, -fast, !Ref AWS::NoValue]
   QuickFunction:
     Type: AWS::Serverless::Function
     Metadata: {Language: forth}
@@ -94,12 +96,19 @@ def test_a_functions_own_setting_wins_and_parameters_become_text(tmp_path: Path)
     assert quick.environment == {"GZIP_LEVEL": "3", "LOG_LEVEL": "INFO"}
 
 
+def test_a_variable_of_snap_start_is_no_setting(tmp_path: Path) -> None:
+    slow, quick = load_implementations(write(tmp_path))
+
+    assert (slow.with_snap_start, quick.with_snap_start) == ({"OPTIONS": "-fast"}, {})
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ("Metadata: {Language: cobol}", "Metadata: {}", "SlowFunction: Language must be"),
         ("GZIP_LEVEL: !Ref Level", "GZIP_LEVEL: !Ref Absent", "GZIP_LEVEL must be"),
         ("Timeout: 60", "Timeout: long", "Timeout must be a number"),
+        ("UseSnapStart", "Other", "OPTIONS must be"),
         ("Resources:", "Resources: [", "not a SAM template"),
     ],
 )
@@ -124,6 +133,7 @@ def test_the_projects_template_gives_equal_conditions_to_every_language() -> Non
         assert each.code.is_relative_to(TEMPLATE.parent / each.language)
         assert (each.memory_mb, each.timeout_s) == (first.memory_mb, first.timeout_s)
         assert each.environment == first.environment
+        assert bool(each.with_snap_start) == (each.language == "java")
 
 
 @pytest.mark.slow

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 TEMPLATE = ROOT / "template.yaml"
 
 _FUNCTION = "AWS::Serverless::Function"
+_IF = "Fn::If"
+# the condition, and the value without it
+_ONLY_WITH_SNAP_START = ["UseSnapStart", {"Ref": "AWS::NoValue"}]
 # the target decides the places of the data
 _GIVEN_BY_TARGET = frozenset({"SRC_BUCKET", "SRC_PREFIX", "DST_BUCKET", "DST_PREFIX"})
 
@@ -76,6 +79,11 @@ def _implementation(
     folder: Path,
 ) -> Implementation:
     variables = properties.get("Environment", {}).get("Variables", {})
+    with_snap_start = {
+        variable: values.text({variable: value[_IF][1]}, variable)
+        for variable, value in variables.items()
+        if isinstance(value, Mapping) and value.get(_IF, [])[::2] == _ONLY_WITH_SNAP_START
+    }
     return Implementation(
         language=values.text(metadata, "Language"),
         function=name,
@@ -87,10 +95,11 @@ def _implementation(
         environment={
             variable: values.text(variables, variable)
             for variable in variables
-            if variable not in _GIVEN_BY_TARGET
+            if variable not in _GIVEN_BY_TARGET and variable not in with_snap_start
         },
         build_properties=metadata.get("BuildProperties", {}),
         clients=values.choices(variables, "S3_CLIENT"),
+        with_snap_start=with_snap_start,
     )
 
 

@@ -67,7 +67,11 @@ def _read(clients: Clients, stack: Stack, each: Implementation) -> Deployed:
             runtime=latest.get("Runtime", each.runtime),
             memory_mb=int(latest["MemorySize"]),
             timeout_s=int(latest["Timeout"]),
-            environment={key: each for key, each in variables.items() if key not in _PLACES},
+            environment={
+                key: value
+                for key, value in variables.items()
+                if key not in _PLACES and key not in each.with_snap_start
+            },
         ),
         int(latest["CodeSize"]),
         variables,

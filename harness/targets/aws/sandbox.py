@@ -43,9 +43,9 @@ class AwsSandbox:
     ) -> None:
         self._keeper = keeper
         self._deployed = deployed
-        self._variables = {**deployed.variables, **env}
-        self._memory_mb = memory_mb
         self._snap_start = deployed.snap_start if snap_start is None else snap_start
+        self._variables = {**_variables(deployed, snap_start=self._snap_start), **env}
+        self._memory_mb = memory_mb
         self._published: Published | None = None
 
     def __enter__(self) -> Self:
@@ -98,6 +98,15 @@ class AwsSandbox:
             billed_ms=report.billed_ms,
             publish_ms=self._published.publish_ms if report.cold else None,
         )
+
+
+def _variables(deployed: Deployed, *, snap_start: bool) -> dict[str, str]:
+    """Those of the deployed function; a change of SnapStart changes them as the template does."""
+    if snap_start == deployed.snap_start:
+        return dict(deployed.variables)
+    changed = deployed.implementation.with_snap_start
+    kept = {name: value for name, value in deployed.variables.items() if name not in changed}
+    return {**kept, **(changed if snap_start else {})}
 
 
 def _mebibytes(report: ReportLine) -> int | None:

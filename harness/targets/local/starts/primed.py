@@ -74,6 +74,7 @@ class PrimedSandbox(LocalSandbox):
             _ENV,
             *(word for name in _KEY_VARIABLES for word in ("-u", name)),
             *(f"{name}={value}" for name, value in self._api.environment().items()),
+            *(f"{name}={value}" for name, value in self._implementation.with_snap_start.items()),
             *runtime_command(
                 self._implementation, self._folder, self._memory_mb, start=Start.PRIMED
             ),
