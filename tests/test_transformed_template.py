@@ -355,26 +355,51 @@ def test_a_versions_description_has_room_for_long_names(
             assert len(each["Description"]) <= 256, name
 
 
+def alarms(**given: object) -> dict[str, Any]:
+    return of_type(deployed(**given), "CloudWatch::Alarm")
+
+
 @pytest.mark.parametrize("topic", ["", TOPIC])
-def test_the_active_function_the_schedule_and_all_queues_have_alarms(topic: str) -> None:
-    alarms = of_type(deployed(ActiveLanguage="go", AlarmTopicArn=topic), "CloudWatch::Alarm")
+def test_every_function_the_schedule_and_all_queues_have_alarms(topic: str) -> None:
+    found = alarms(ActiveLanguage="go", AlarmTopicArn=topic)
     watched = {
-        (each["MetricName"], json.dumps(each["Dimensions"][0]["Value"])) for each in alarms.values()
+        (each["MetricName"], json.dumps(each.get("Dimensions", [{"Value": ""}])[0]["Value"]))
+        for each in found.values()
     }
     function = json.dumps("${AWS::StackName}-go")
     assert watched == {
         *((metric, function) for metric in ("Errors", "Duration", "Throttles")),
+        *(
+            ("Invocations", json.dumps(f"${{AWS::StackName}}-{language}"))
+            for language in FUNCTIONS
+            if language != "go"
+        ),
         ("InvocationDroppedCount", '{"Ref": "ScheduleGroup"}'),
+        ("InvocationAttemptCount", '{"Ref": "ScheduleGroup"}'),
         ("NumberOfMessagesDeleted", '{"Fn::GetAtt": ["DayQueue", "QueueName"]}'),
         *(
             ("ApproximateNumberOfMessagesVisible", json.dumps({"Fn::GetAtt": [name, "QueueName"]}))
             for name in ("DayDeadLetterQueue", "ScheduleDeadLetterQueue")
         ),
         ("ApproximateAgeOfOldestMessage", '{"Fn::GetAtt": ["DayQueue", "QueueName"]}'),
+        ("Sources", '""'),
     }
-    for alarm in alarms.values():
+    for alarm in found.values():
         assert alarm.get("AlarmActions", []) == ([topic] if topic else [])
         assert alarm.get("OKActions", []) == ([topic] if topic else [])
+
+
+@pytest.mark.parametrize("active", ["none", *FUNCTIONS])
+def test_exactly_the_functions_that_are_not_active_have_an_alarm_on_runs(active: str) -> None:
+    found = {name: each for name, each in alarms(ActiveLanguage=active).items() if "Idle" in name}
+    idle = set(FUNCTIONS) - {active}
+    assert {each["Dimensions"][0]["Value"] for each in found.values()} == {
+        f"${{AWS::StackName}}-{language}" for language in idle
+    }
+    for each in found.values():
+        name = each["Dimensions"][0]["Value"]
+        # a comparison has aliases of its own, and raises none
+        assert each["Dimensions"][1] == {"Name": "Resource", "Value": f"{name}:live"}
 
 
 def test_the_scheduler_counts_the_schedule_by_itself() -> None:
@@ -397,12 +422,32 @@ def test_the_alarms_of_functions_see_late_points_and_the_alias_only() -> None:
             assert alarm["DatapointsToAlarm"] == 1
 
 
-def test_a_day_that_nobody_sends_is_told() -> None:
-    assert "NoDayAlarm" not in deployed(ActiveLanguage="none")
-    alarm = deployed(ActiveLanguage="go")["NoDayAlarm"]
+@pytest.mark.parametrize("timeout", template()["Parameters"]["Timeout"]["AllowedValues"])
+def test_the_alarm_on_errors_lasts_until_the_next_repeat_has_ended(timeout: int) -> None:
+    """Else it would end while a failed day is hidden, and its end would be notified."""
+    resources = deployed(ActiveLanguage="go", Timeout=timeout)
+    alarm, queue = resources["ErrorsAlarm"], resources["DayQueue"]
+    seen_s = alarm["Period"] * alarm["EvaluationPeriods"]
+    assert seen_s >= queue["VisibilityTimeout"] + timeout
+
+
+@pytest.mark.parametrize("name", ["NoDayAlarm", "ScheduleSilentAlarm"])
+def test_silence_is_told(name: str) -> None:
+    assert name not in deployed(ActiveLanguage="none")
+    alarm = deployed(ActiveLanguage="go")[name]
     assert (alarm["Period"] * alarm["EvaluationPeriods"], alarm["Threshold"]) == (26 * 3600, 1)
     assert alarm["ComparisonOperator"] == "LessThanThreshold"
     assert alarm["TreatMissingData"] == "breaching"
+
+
+def test_an_alarm_watches_the_metric_of_the_sources() -> None:
+    resources = deployed(ActiveLanguage="go")
+    (metric,) = resources["SourcesMetric"]["MetricTransformations"]
+    alarm = resources["EmptyDayAlarm"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == (
+        metric["MetricNamespace"],
+        metric["MetricName"],
+    )
 
 
 def test_the_dashboard_shows_every_function_and_all_queues() -> None:
