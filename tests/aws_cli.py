@@ -1,13 +1,17 @@
 """Commands of the AWS CLI as they stand in documents, made by boto3.
 
 The names of commands and flags, and the forms of values, are those that the CLI derives from the
-models of the services.
+models of the services. A comment ``# WORD`` at the end of a command names the value that it shows;
+other commands use the word.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jmespath
@@ -15,7 +19,40 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
+#: A word that stands for a value that another command shows.
+WORD = re.compile(r"(?<![\w.])[A-Z]+_[A-Z]+\b")
 _SERVICES = {"s3api": "s3"}
+_FROM_FILE = "cli-input-json"
+
+
+def commands_of(text: str) -> Iterator[list[str]]:
+    """The commands of the indented blocks; one may have several lines."""
+    begun = ""
+    for line in re.findall(r"^ {4}(.*)$", text, re.MULTILINE):
+        begun += line.removesuffix("\\") + ("" if line.endswith("\\") else "\n")
+        try:
+            words = shlex.split(begun)
+        except ValueError:  # a quotation goes on
+            continue
+        if not line.endswith("\\"):
+            yield words
+            begun = ""
+    assert not begun.strip()
+
+
+def named(command: Sequence[str]) -> str:
+    """The word whose value a command shows, by the comment at its end."""
+    return command[-1] if command[-2] == "#" else ""
+
+
+def without_name(command: Sequence[str]) -> Sequence[str]:
+    return command[:-2] if named(command) else command
+
+
+def filled_in(word: str, words: Mapping[str, str]) -> str:
+    for name, value in words.items():
+        word = word.replace(name, value)
+    return word
 
 
 class Call:
@@ -33,6 +70,8 @@ class Call:
         shape = client.meta.service_model.operation_model(operation).input_shape
         members = {xform_name(name, "-"): name for name in shape.members}
         found = {}
+        if given := self._flags.pop(_FROM_FILE, None):
+            found = json.loads(Path(given[0].removeprefix("file://")).read_text())
         for flag, words in self._flags.items():
             name = members.get(flag) or members[flag.removeprefix("no-")]
             found[name] = _value(shape.members[name], words, no=flag not in members)

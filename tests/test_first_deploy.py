@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pytest
-from aws_cli import Call
+from aws_cli import WORD, Call, commands_of, filled_in, named, without_name
 from fake_aws import report_line
 
 from harness.build.transform import BUCKETS, small_body
@@ -44,8 +43,6 @@ ELSEWHERE = {
 }
 #: Expected words that only AWS can say.
 ONLY_AWS = {"rosetta-NoDayAlarm-..."}
-#: What stands in the commands for a value that another command shows.
-WORD = re.compile(r"(?<![\w.])[A-Z]+_[A-Z]+\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +51,6 @@ class Step:
     commands: Sequence[Sequence[str]]
     expected: Sequence[str]
     otherwise: str
-
-
-def commands_of(text: str) -> Iterator[list[str]]:
-    """The commands of the indented blocks; one may have several lines."""
-    begun = ""
-    for line in re.findall(r"^ {4}(.*)$", text, re.MULTILINE):
-        begun += line.removesuffix("\\") + ("" if line.endswith("\\") else "\n")
-        try:
-            words = shlex.split(begun)
-        except ValueError:  # a quotation goes on
-            continue
-        if not line.endswith("\\"):
-            yield words
-            begun = ""
-    assert not begun.strip()
 
 
 def steps() -> list[Step]:
@@ -196,21 +178,6 @@ def test_the_commands_of_a_step_give_the_expected_answer(
         if each not in ONLY_AWS and text.strip():
             pattern = re.escape(each).replace(re.escape("..."), ".*")
             assert re.search(pattern, text), text
-
-
-def named(command: Sequence[str]) -> str:
-    """The word whose value a command shows, by the comment at its end."""
-    return command[-1] if command[-2] == "#" else ""
-
-
-def without_name(command: Sequence[str]) -> Sequence[str]:
-    return command[:-2] if named(command) else command
-
-
-def filled_in(word: str, words: Mapping[str, str]) -> str:
-    for name, value in words.items():
-        word = word.replace(name, value)
-    return word
 
 
 def ask(aws: LocalAws, command: Sequence[str], words: dict[str, str]) -> str:

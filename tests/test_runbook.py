@@ -1,0 +1,185 @@
+"""The runbook reaches every alarm, every code and every fault of a drill, and its commands run.
+
+ministack takes the place of AWS, so this shows that the commands are right, and not what AWS
+answers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from aws_cli import WORD, Call, commands_of, filled_in, named, without_name
+
+from harness.build.transform import BUCKETS, deployed, small_body
+from harness.cli import main
+from harness.targets.ministack.local_aws import LocalAws
+from harness.toolchain.paths import ROOT
+
+RUNBOOK = (ROOT / "docs/runbook.md").read_text()
+ALARMS = {
+    name: each["AlarmDescription"]
+    for language in ("none", "python", "go")
+    for name, each in deployed(ActiveLanguage=language).items()
+    if each["Type"] == "AWS::CloudWatch::Alarm"
+}
+SECTIONS = {
+    part.partition("\n")[0]: part.partition("\n")[2]
+    for part in re.split(r"^## ", RUNBOOK, flags=re.MULTILINE)[1:]
+}
+STACK = "rosetta"
+PARAMETERS = {**BUCKETS, "ActiveLanguage": "go"}
+KINDS = {
+    *("IAM::Role", "SQS::Queue", "Logs::LogGroup", "CloudWatch::Alarm"),
+    *(f"Lambda::{each}" for each in ("Function", "Version", "Alias", "EventSourceMapping")),
+    *("Scheduler::ScheduleGroup", "Scheduler::Schedule"),
+}
+#: Commands that ministack can't answer: they are held to the model of the service.
+NO_ANSWER = {("cloudtrail", "get_trail_status"), ("cloudtrail", "start_logging")}
+ELSEWHERE = {"python -m harness backfill": "test_aws_backfill.py"}
+
+
+def anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def section_of(alarm: str) -> str:
+    """The heading of an alarm's section. The alarms of idle functions share one."""
+    return "Idle alarms" if alarm.startswith("Idle") else alarm
+
+
+@pytest.mark.parametrize("alarm", sorted(ALARMS))
+def test_every_alarm_has_a_section_and_its_description_names_it(alarm: str) -> None:
+    text = SECTIONS[section_of(alarm)]
+    for part in ("Seen", "Means", "Do", "Dataset", "Over"):
+        assert f"- **{part}**: " in text
+    assert alarm in f"{section_of(alarm)} {text}"
+    assert re.findall(r"docs/runbook\.md#([\w-]+)", ALARMS[alarm]) == [anchor(section_of(alarm))]
+
+
+def test_the_sections_of_alarms_are_in_the_order_of_their_names() -> None:
+    headings = list(dict.fromkeys(section_of(each) for each in sorted(ALARMS)))
+    assert [each for each in SECTIONS if each in headings] == headings
+    assert all(each in headings for each in SECTIONS if each.endswith("Alarm"))
+
+
+def test_every_code_of_the_contract_is_explained_and_no_other() -> None:
+    (clause,) = re.findall(
+        r"^- \*\*E1\*\* (.*?)^- \*\*E2", (ROOT / "SPEC.md").read_text(), re.M | re.S
+    )
+    codes = set(re.findall(r"`([A-Z0-9_]+)`", clause))
+    assert len(codes) == 17
+    entries = re.findall(r"^- (\*\*`.*?):", SECTIONS["Codes"], re.M)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(entries))) == sorted(codes)
+
+
+# ---- the commands ----
+
+COMMANDS = list(commands_of(RUNBOOK))
+
+
+def test_every_word_is_shown_by_a_command_of_first_look_or_of_its_section() -> None:
+    shown = {named(each) for each in commands_of(SECTIONS["First look"])} - {""}
+    for name, text in SECTIONS.items():
+        commands = list(commands_of(text))
+        own = {named(each) for each in commands} - {""}
+        for command in commands:
+            used = set(WORD.findall(" ".join(without_name(command)))) - {"FOREIGN_ID"}
+            assert used <= shown | own, (name, command)
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LocalAws]:
+    with LocalAws() as aws:
+        for bucket in BUCKETS.values():
+            aws.create_bucket(bucket)
+        aws.create_stack(STACK, small_body(KINDS), PARAMETERS)
+        mapping = aws.client("lambda").list_event_source_mappings()["EventSourceMappings"][0]
+        aws.client("lambda").update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        prefix = "2024/02/08/"
+        result = dict.fromkeys(("sources", "bad", "records", "bytes", "chunks"), 0)
+        body = json.dumps({"result": result, "chunks": []}).encode()
+        bucket = BUCKETS["DestinationBucket"]
+        aws.client("s3").put_object(Bucket=bucket, Key=f"{prefix}_manifest.json", Body=body)
+        key = f"AWSLogs/111122223333/CloudTrail/eu-central-1/{prefix}a.json"
+        aws.client("s3").put_object(Bucket=BUCKETS["SourceBucket"], Key=key, Body=b"{}")
+        yield aws
+
+
+@pytest.fixture(scope="module")
+def words(aws: LocalAws) -> dict[str, str]:
+    """The values of the words, and of what stands for a name in the document."""
+    words = {
+        "my-trails": BUCKETS["SourceBucket"],
+        "my-chunks": BUCKETS["DestinationBucket"],
+        "$(date +%s%N)": "1707445800000000000",
+    }
+    for command in COMMANDS:
+        if named(command):
+            words[named(command)] = json.loads(ask(aws, command, words))
+    second = aws.client("lambda").create_event_source_mapping(
+        FunctionName="rosetta-java", EventSourceArn=words["QUEUE_ARN"], Enabled=False
+    )
+    return {**words, "FOREIGN_ID": second["UUID"]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("section", [name for name, text in SECTIONS.items() if "\n    " in text])
+def test_the_commands_of_a_section_run(
+    aws: LocalAws,
+    words: dict[str, str],
+    section: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for module in ("harness.targets.aws.session", "harness.operate.health"):
+        monkeypatch.setattr(f"{module}.open_clients", lambda _region: aws.clients())
+    commands = list(commands_of(SECTIONS[section]))
+    assert commands
+    for command in commands:
+        ask(aws, command, words)
+
+
+@pytest.mark.slow
+def test_a_disabled_schedule_is_enabled_by_its_section(
+    aws: LocalAws, words: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scheduler = aws.client("scheduler")
+    name = {"GroupName": words["GROUP_NAME"], "Name": words["SCHEDULE_NAME"]}
+    before = scheduler.get_schedule(**name)
+    members = ("ScheduleExpression", "FlexibleTimeWindow", "Target")
+    kept = {each: before[each] for each in members}
+    scheduler.update_schedule(**name, **kept, State="DISABLED")
+    assert scheduler.get_schedule(**name)["State"] == "DISABLED"
+    for command in commands_of(SECTIONS["ScheduleSilentAlarm"]):
+        ask(aws, command, words)
+    after = scheduler.get_schedule(**name)
+    assert after["State"] == "ENABLED"
+    assert {each: after[each] for each in members} == kept
+
+
+def ask(aws: LocalAws, command: Sequence[str], words: dict[str, str]) -> str:
+    """Run a command, and demand an answer without an error."""
+    asked = [filled_in(each, words) for each in without_name(command)]
+    if any(" ".join(asked).startswith(each) for each in ELSEWHERE):
+        return ""
+    if asked[:3] == ["python", "-m", "harness"]:
+        assert main(asked[3:]) == 0
+        return ""
+    assert asked[0] == "aws", asked
+    target = asked[-1] if asked[-2] == ">" else None
+    call = Call(asked[1:-2] if target else asked[1:])
+    client = aws.client(call.service)
+    if (call.service, call.method) in NO_ANSWER:
+        call.parameters(client)
+        return ""
+    answer = call.answer(client)
+    json.loads(answer)  # the code of an error is no JSON
+    if target:
+        Path(target).write_text(answer)
+    return answer
