@@ -19,7 +19,7 @@ FLOORS: Sequence[Sequence[str]] = (
     ("fixtures",),
     ("targets",),
     ("analysis", "build", "verify"),
-    ("operate",),
+    ("operate", "preflight"),
     ("compact", "compare", "drill", "query"),
     ("report",),
     ("teaching",),

@@ -1,0 +1,252 @@
+"""Properties of container.yaml that no linter checks: rights, repeats, schedule, alarms."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.build.transform import deployed as deployed_functions
+from harness.build.transform import template as functions
+from harness.preflight.resolve import load_template, resolved
+from harness.toolchain.paths import ROOT
+from harness.toolchain.tools import checkov_python
+
+CONTAINER = ROOT / "container.yaml"
+CHECKOV = Path(__file__).with_name("checkov.toml")
+KEY = "arn:aws:kms:eu-central-1:111122223333:key/0000-1111"
+REPOSITORY = "arn:aws:ecr:eu-central-1:111122223333:repository/team/rosetta-go"
+GIVEN = {
+    "SourceBucket": "source-bucket",
+    "DestinationBucket": "destination-bucket",
+    "RepositoryArn": REPOSITORY,
+    "ImageDigest": f"sha256:{'0' * 64}",
+    "SubnetIds": "subnet-0a,subnet-1b",
+    "SecurityGroupIds": "sg-2c",
+}
+TIMEOUTS = load_template(CONTAINER)["Parameters"]["TaskTimeout"]["AllowedValues"]
+#: The rights of the functions that a task has not: nobody sends it messages, ECS writes its logs.
+OF_LAMBDA = {"TakeFromQueue", "WriteLogs"}
+
+
+@cache
+def template() -> dict[str, Any]:
+    return load_template(CONTAINER)
+
+
+def deployed(**given: object) -> dict[str, Any]:
+    """Logical id -> properties of what these parameters deploy."""
+    values = {name: str(value) for name, value in {**GIVEN, **given}.items()}
+    return {name: each["Properties"] for name, each in resolved(template(), values).items()}
+
+
+def statements(role: dict[str, Any]) -> dict[str, Any]:
+    (policy,) = role["Policies"]
+    assert "ManagedPolicyArns" not in role
+    return {each["Sid"]: each for each in policy["PolicyDocument"]["Statement"]}
+
+
+def definition(**given: object) -> dict[str, Any]:
+    """The state machine's one state."""
+    text = deployed(**given)["DayStateMachine"]["DefinitionString"]
+    machine = json.loads(text)
+    (state,) = machine["States"].values()
+    return dict(state)
+
+
+def container(**given: object) -> dict[str, Any]:
+    (made,) = deployed(**given)["TaskDefinition"]["ContainerDefinitions"]
+    return dict(made)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "region", ["eu-central-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1"]
+)
+def test_cfn_lint_finds_nothing(region: str) -> None:
+    """A run for each partition: one for several regions takes many times as long."""
+    linter = Path(sys.executable).with_name("cfn-lint")
+    command: list[str | Path] = [linter, "--template", CONTAINER, "--regions", region]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_checkov_finds_nothing_without_a_reason(tmp_path: Path) -> None:
+    words = ("--framework", "cloudformation", "--skip-download", "--quiet", "--output", "json")
+    command: list[str | Path] = [checkov_python(), "-m", "checkov.main", "--file", CONTAINER]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [*command, *words], env=environment, capture_output=True, text=True, check=False
+    )
+    found = json.loads(done.stdout)
+    broken = {each["check_id"] for each in found["results"]["failed_checks"]}
+    assert broken == set(tomllib.loads(CHECKOV.read_text())["container"])
+    assert found["summary"]["parsing_errors"] == 0
+
+
+def test_no_partition_is_written_down() -> None:
+    resources = CONTAINER.read_text().partition("\nResources:")[2]
+    # service principals have no partition
+    for service in ("delivery.logs", "ecs-tasks", "events", "scheduler", "states"):
+        resources = resources.replace(f"{service}.amazonaws.com", "")
+    assert not re.search(r"arn:aws|amazonaws\.com", resources)
+
+
+def test_the_parameters_that_both_templates_have_are_alike() -> None:
+    """But for the VPC, which a task always has, and for limits of a version's description."""
+    same = ("Type", "Default", "AllowedPattern", "AllowedValues")
+    both = template()["Parameters"].keys() & functions()["Parameters"].keys()
+    assert len(both) > 15
+    for name in both - {"SubnetIds", "SecurityGroupIds"}:
+        ours, theirs = (
+            {key: value for key, value in each["Parameters"][name].items() if key in same}
+            for each in (template(), functions())
+        )
+        assert ours == theirs, name
+
+
+def test_the_task_has_the_functions_settings_and_its_time() -> None:
+    names = set(functions()["Globals"]["Function"]["Environment"]["Variables"])
+    variables = {each["Name"]: each["Value"] for each in container(TaskTimeout=7200)["Environment"]}
+    assert set(variables) == names | {"TASK_TIMEOUT", "AWS_REGION"}
+    assert variables["TASK_TIMEOUT"] == "7200"
+    assert "Secrets" not in container()
+
+
+def test_the_image_is_named_by_its_digest() -> None:
+    registry = "111122223333.dkr.ecr.eu-central-1.amazonaws.com"
+    assert container()["Image"] == f"{registry}/team/rosetta-go@{GIVEN['ImageDigest']}"
+    pattern = template()["Parameters"]["ImageDigest"]["AllowedPattern"]
+    assert not re.search(pattern, "latest")
+
+
+def test_the_code_has_the_rights_of_the_functions_on_the_buckets() -> None:
+    given = {
+        **{name: GIVEN[name] for name in ("SourceBucket", "DestinationBucket")},
+        **{"SourcePrefix": "org/", "DestinationPrefix": "day/"},
+        **{"SourceKmsKeyArn": KEY, "DestinationKmsKeyArn": KEY},
+    }
+    (policy,) = deployed_functions(**given)["FunctionRole"]["Policies"]
+    theirs = {each["Sid"]: each for each in policy["PolicyDocument"]["Statement"]}
+    ours = statements(deployed(**given)["TaskRole"])
+    text = json.dumps({sid: theirs[sid] for sid in theirs.keys() - OF_LAMBDA}, sort_keys=True)
+    assert json.dumps(ours, sort_keys=True) == text.replace("${AWS::Partition}", "aws")
+
+
+def test_ecs_may_pull_the_one_image_and_write_the_one_log() -> None:
+    rights = statements(deployed()["ExecutionRole"])
+    assert {sid: (each["Action"], each["Resource"]) for sid, each in rights.items()} == {
+        "LogInToRegistry": ("ecr:GetAuthorizationToken", "*"),
+        "PullImage": (
+            ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+            REPOSITORY,
+        ),
+        "WriteLogs": (["logs:CreateLogStream", "logs:PutLogEvents"], "${LogGroup.Arn}"),
+    }
+
+
+def test_every_role_is_bounded_and_trusts_a_service_of_this_account_only() -> None:
+    boundary = "arn:aws:iam::111122223333:policy/company/boundary"
+    made = deployed(Schedule="On", PermissionsBoundaryArn=boundary)
+    roles = {name: each for name, each in made.items() if name.endswith("Role")}
+    assert len(roles) == 4
+    for role in roles.values():
+        assert role["PermissionsBoundary"] == boundary
+        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": "${AWS::AccountId}"}
+    assert "PermissionsBoundary" not in deployed()["TaskRole"]
+
+
+def test_the_state_machine_runs_the_family_s_newest_revision_and_may() -> None:
+    """A day that is repeated after an update finds the older revision deregistered."""
+    made = deployed()
+    asked = definition()["Parameters"]
+    assert asked["TaskDefinition"] == made["TaskDefinition"]["Family"]
+    rights = statements(made["StateMachineRole"])
+    assert rights["RunTask"]["Resource"].endswith(f":task-definition/{asked['TaskDefinition']}:*")
+    roles = [made["TaskDefinition"][each] for each in ("ExecutionRoleArn", "TaskRoleArn")]
+    assert rights["GiveRoles"]["Resource"] == roles
+    assert template()["Resources"]["DayStateMachine"]["DependsOn"] == "TaskDefinition"
+
+
+def test_an_execution_s_input_is_the_event_of_the_task() -> None:
+    asked = definition()["Parameters"]
+    (override,) = asked["Overrides"]["ContainerOverrides"]
+    assert override == {
+        "Name": container()["Name"],
+        "Command.$": "States.Array(States.JsonToString($))",
+    }
+    network = asked["NetworkConfiguration"]["AwsvpcConfiguration"]
+    assert network == {
+        "Subnets": ["subnet-0a", "subnet-1b"],
+        "SecurityGroups": ["sg-2c"],
+        "AssignPublicIp": "DISABLED",
+    }
+
+
+@pytest.mark.parametrize("timeout", TIMEOUTS)
+def test_a_day_is_repeated_until_the_claim_of_a_killed_task_has_expired(timeout: int) -> None:
+    state = definition(TaskTimeout=timeout)
+    assert state["TimeoutSeconds"] == timeout + 600
+    (retry,) = state["Retry"]
+    assert retry["ErrorEquals"] == ["States.ALL"]
+    pauses = [
+        retry["IntervalSeconds"] * retry["BackoffRate"] ** n for n in range(retry["MaxAttempts"])
+    ]
+    assert sum(pauses) > timeout + 60  # W11
+    assert deployed(TaskTimeout=timeout)["SlowDayAlarm"]["Threshold"] == timeout * 1000 * 4 / 5
+
+
+def test_the_schedule_begins_the_day_before_and_only_if_asked() -> None:
+    made = deployed(Schedule="On")
+    target = made["DailySchedule"]["Target"]
+    assert target["Arn"] == "${DayStateMachine}"
+    time = "<aws.scheduler.scheduled-time>"
+    assert json.loads(target["Input"]) == {"source": "aws.scheduler", "time": time}  # T2
+    assert target["DeadLetterConfig"]["Arn"] == "${ScheduleDeadLetterQueue.Arn}"
+    default = template()["Parameters"]["ScheduleExpression"]["Default"]
+    assert default == functions()["Parameters"]["ScheduleExpression"]["Default"]
+    gone = made.keys() - deployed().keys()
+    assert gone == {
+        *("ScheduleGroup", "DailySchedule", "ScheduleRole", "NoDayAlarm", "ScheduleDroppedAlarm")
+    }
+
+
+def test_the_end_of_each_task_is_kept_and_a_bad_one_counted() -> None:
+    made = deployed()
+    pattern = made["EndsRule"]["EventPattern"]
+    assert pattern["detail"] == {"clusterArn": ["${Cluster.Arn}"], "lastStatus": ["STOPPED"]}
+    assert made["EndsLogGroup"]["LogGroupName"].startswith("/aws/events/")
+    (metric,) = made["FailedTasksMetric"]["MetricTransformations"]
+    alarm = made["FailedTaskAlarm"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == (
+        metric["MetricNamespace"],
+        metric["MetricName"],
+    )
+
+
+def test_every_alarm_notifies_the_topic_of_its_begin_and_its_end() -> None:
+    topic = "arn:aws:sns:eu-central-1:111122223333:operators"
+    asked = deployed(Schedule="On", AlarmTopicArn=topic)
+    plain = deployed(Schedule="On")
+    alarms = {name for name in asked if name.endswith("Alarm")}
+    assert len(alarms) == 6
+    for name in alarms:
+        assert asked[name]["AlarmActions"] == asked[name]["OKActions"] == [topic]
+        assert "AlarmActions" not in plain[name]
+
+
+def test_a_key_encrypts_both_logs() -> None:
+    for name in ("LogGroup", "EndsLogGroup"):
+        assert deployed(LogKmsKeyArn=KEY)[name]["KmsKeyId"] == KEY
+        assert "KmsKeyId" not in deployed()[name]
