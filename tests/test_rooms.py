@@ -20,7 +20,7 @@ FLOORS: Sequence[Sequence[str]] = (
     ("targets",),
     ("analysis", "build", "verify"),
     ("operate", "preflight"),
-    ("compact", "compare", "drill", "query"),
+    ("compact", "compare", "drill", "feed", "query"),
     ("report",),
     ("teaching",),
     ("exercise",),

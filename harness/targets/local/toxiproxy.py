@@ -1,4 +1,4 @@
-"""toxiproxy between a function and an S3 server: it delays, cuts and throttles connections."""
+"""toxiproxy between a client and a server: it delays, cuts and throttles connections."""
 
 from __future__ import annotations
 
@@ -65,8 +65,12 @@ class Proxy:
         toxiproxy 2.12 can also take toxics away from open connections. It does not always take
         them away whole, and then dies when the next toxic is added (``ToxicLink.AddToxic``).
         """
-        self._ask("DELETE", "/proxies/s3")
+        self.close()
         self.create()
+
+    def close(self) -> None:
+        """Cut all connections, and refuse new ones until :meth:`create`."""
+        self._ask("DELETE", "/proxies/s3")
 
     def _ask(self, method: str, path: str, body: object = None) -> None:
         if not _asks(self._api, method, path, body):
