@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "feed",
-        help="play a source of small files, and count what is lost on the way",
+        help="play a source of small files, and count the losses on the way",
         description="Play a third party's WebSocket stream, with cuts, doubles and gaps. A client "
         "puts it into a local Kinesis with the limits of shards, and a consumer writes files in "
         "CloudTrail's layout. Count each message from end to end. Times are of the stream's clock.",
