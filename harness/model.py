@@ -182,7 +182,8 @@ class Invocation:
     the function, summed over cores; it is ``None`` without limits. Only AWS reports ``restore_ms``
     (from a snapshot, in place of an init) and ``billed_ms``. ``publish_ms`` is the time until the
     version of a cold invocation was ready. ``after_restore_ms`` is the time of the hooks after the
-    restore of a primed sandbox; its init came before, and no caller waited for it.
+    restore of a primed sandbox; its init came before, and no caller waited for it. Only a task has
+    ``process_ms``, from its start to its exit; its ``init_ms`` ends at the line ``start`` (O2).
     """
 
     result: object | None
@@ -201,6 +202,7 @@ class Invocation:
     billed_ms: float | None = None
     publish_ms: float | None = None
     after_restore_ms: float | None = None
+    process_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,10 +267,13 @@ class Sample:
     billed_ms: float | None = None
     publish_ms: float | None = None
     after_restore_ms: float | None = None
+    process_ms: float | None = None
 
     @property
     def first_ms(self) -> float | None:
-        """The wait of the first caller: start and duration."""
+        """The wait of the first caller: start and duration; of a task, until its exit."""
+        if self.process_ms is not None:
+            return self.process_ms
         if self.start_ms is None or self.duration_ms is None:
             return None
         return self.start_ms + self.duration_ms

@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import psutil
@@ -118,15 +118,14 @@ def scratch(kind: str, parent: Path | None = None) -> Iterator[Path]:
 
 
 def dies_with_parent() -> Callable[[], None]:
-    """For ``preexec_fn``: the kernel kills the child when the thread that started it ends."""
-    parent = os.getpid()
+    """For the child to call: the kernel kills it when the thread that started it ends."""
+    return partial(_die_with, os.getpid())
 
-    def prepare() -> None:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # the parent died before the call above
-            os._exit(1)
 
-    return prepare
+def _die_with(parent: int) -> None:
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # the parent died before the call above
+        os._exit(1)
 
 
 # ---- the end of leftovers ----

@@ -1,8 +1,10 @@
 """Writes the tables of README.md, results.md and backfill.md from ``docs/results.json``, that of
-tls.md from ``docs/tls.json``, and then those of the lessons.
+tls.md from ``docs/tls.json``, those of lambda-or-fargate.md from ``docs/tasks.json``, too, with its
+picture, and then those of the lessons.
 
-``python -m harness compare --export-json docs/results.json`` writes the one export, and the same
-with ``--tls off,on --export-json docs/tls.json`` the other. ``python tests/make_tables.py`` writes
+``python -m harness compare --export-json docs/results.json`` writes the first export. The same with
+``--tls off,on --export-json docs/tls.json`` writes the second, and with ``--target task --clients
+light --export-json docs/tasks.json`` the third. ``python tests/make_tables.py`` writes
 the tables. All run in `.venv`. A test fails when a table is stale.
 """
 
@@ -14,13 +16,19 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
 EXPORT = ROOT / "docs/results.json"
 TLS_EXPORT = ROOT / "docs/tls.json"
-README, RESULTS, BACKFILL, TLS = (
-    ROOT / name for name in ("README.md", "docs/results.md", "docs/backfill.md", "docs/tls.md")
+TASKS_EXPORT = ROOT / "docs/tasks.json"
+README, RESULTS, BACKFILL, TLS, PLACES = (
+    ROOT / name
+    for name in (
+        *("README.md", "docs/results.md", "docs/backfill.md", "docs/tls.md"),
+        "docs/lambda-or-fargate.md",
+    )
 )
 BEGIN, END = "<!-- made by tests/make_tables.py -->\n", "<!-- end -->\n"
 LANGUAGES = ("python", "java", "javascript", "go")
@@ -109,11 +117,61 @@ def backfill_table(export: Export) -> str:
 
 def report_tables(export: Path) -> str:
     """All tables of the report, by the harness's own command."""
+    return _markdown_of("report", export)
+
+
+def _markdown_of(*words: str | Path) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "report.md"
-        command = (sys.executable, "-m", "harness", "report", export, "--markdown", made)
+        made = Path(folder) / "made.md"
+        command = (sys.executable, "-m", "harness", *words, "--markdown", made)
         subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
         return made.read_text()
+
+
+def place_tables(export: Path) -> str:
+    """The CPU of tasks beside that of functions, and the tables of ``crossover``."""
+    modelled = _markdown_of("crossover", export, "--tasks", TASKS_EXPORT)
+    tasks = task_table(json.loads(TASKS_EXPORT.read_text()), json.loads(export.read_text()))
+    return f"{tasks}\n{modelled}"
+
+
+def task_table(tasks: Export, functions: Export) -> str:
+    """The CPU of one run of a day, by the way of its start. Other work hardly changes it."""
+    found = {row["name"]: row for row in functions["results"]}
+    about = tasks["environment"]
+    lines = [
+        "| row | task, CPU ms | first invocation | warm invocation | task, MiB |\n",
+        "|---|--:|--:|--:|--:|\n",
+    ]
+    for row in rows_of(tasks):
+        other = found[row["name"]]
+        cells = (_cold_cpu(row), _cold_cpu(other), _median(other, "cpu"))
+        peak = row["figures"]["peak_rss_bytes"] / 2**20
+        lines.append(f"| {row['name']} | {' | '.join(map(_number, cells))} | {peak:,.0f} |\n")
+    lines.append(
+        f"\n(tasks: commit {about['commit'][:7]}, {tasks['fixture']['sources']:,} sources, "
+        f"{about['cores']} cores with a load of {about['load']:.0f})\n"
+    )
+    return "".join(lines)
+
+
+def _cold_cpu(row: Mapping[str, Any]) -> float:
+    spent = (float(each["cpu_ms"]) for each in row["samples"] if each["kind"] == "cold")
+    return median(spent)
+
+
+def place_pictures(export: Path) -> dict[Path, str]:
+    """The files of the picture, of the row with the shortest time of a source."""
+    sys.path.insert(0, str(ROOT))  # so that it runs as a script from anywhere
+    from crossover_picture import pictures
+
+    from harness.analysis.crossover import Assumptions, works
+    from harness.report.json_export import read_export
+
+    found = works(read_export(export), read_export(TASKS_EXPORT))
+    drawn = pictures(min(found, key=lambda each: each.elapsed_s), Assumptions())
+    folder = ROOT / "docs/pictures"
+    return {folder / f"lambda-or-fargate-{scheme}.svg": text for scheme, text in drawn.items()}
 
 
 def tls_table(export: Path) -> str:
@@ -142,6 +200,7 @@ def blocks(path: Path) -> dict[Path, str]:
         RESULTS: report_tables(path),
         BACKFILL: backfill_table(export),
         TLS: tls_table(TLS_EXPORT),
+        PLACES: place_tables(path),
     }
 
 
@@ -164,4 +223,6 @@ def _interval(interval: Mapping[str, Any] | None, form: str) -> str:
 if __name__ == "__main__":
     for document, made in blocks(EXPORT).items():
         document.write_text(with_block(document.read_text(), made))
+    for picture, drawn in place_pictures(EXPORT).items():
+        picture.write_text(drawn)
     subprocess.run((sys.executable, ROOT / "tests/make_lessons.py"), check=True)

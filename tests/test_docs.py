@@ -246,8 +246,13 @@ def test_a_row_that_does_not_match_has_no_times() -> None:
 def test_the_tables_are_those_of_the_export() -> None:
     """`python tests/make_tables.py` in `.venv` writes them anew. While no export is stored, the
     table of README.md names the commit that it was measured at."""
-    documents = (make_tables.README, make_tables.RESULTS, make_tables.BACKFILL, make_tables.TLS)
-    written = {path: make_tables.block(path.read_text()) for path in documents}
+    written = {
+        path: make_tables.block(path.read_text())
+        for path in (
+            *(make_tables.README, make_tables.RESULTS, make_tables.BACKFILL, make_tables.TLS),
+            make_tables.PLACES,
+        )
+    }
     if make_tables.EXPORT.exists():
         assert written == make_tables.blocks(make_tables.EXPORT)
     else:

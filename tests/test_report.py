@@ -201,6 +201,7 @@ SAMPLE = {
     "billed_ms": NUMBER,
     "publish_ms": NUMBER,
     "after_restore_ms": NUMBER,
+    "process_ms": NUMBER,
     "emulator": closed(
         ["object", "null"],
         {
@@ -339,6 +340,7 @@ def test_the_export_keeps_raw_samples_and_nulls() -> None:
         "billed_ms": None,
         "publish_ms": None,
         "after_restore_ms": None,
+        "process_ms": None,
     }
     assert python["samples"][0]["emulator"]["max_memory_mb"] == 1769
     assert python["reason"] is None

@@ -88,15 +88,20 @@ def test_csv_has_a_line_for_each_sample() -> None:
     assert (lines[0]["kind"], lines[0]["first_ms"], lines[3]["init_ms"]) == ("cold", "2410.2", "-")
 
 
-def test_csv_has_what_belongs_to_a_snapshot() -> None:
+def test_csv_has_what_belongs_to_a_snapshot_and_to_a_task() -> None:
     row = COMPARISON.rows[0]
     given = replace(
-        row.samples[0], restore_ms=12.5, after_restore_ms=3.5, billed_ms=401.0, publish_ms=9000.0
+        row.samples[0],
+        restore_ms=12.5,
+        after_restore_ms=3.5,
+        billed_ms=401.0,
+        publish_ms=9000.0,
+        process_ms=812.0,
     )
     one = replace(row, variant=Variant(snap_start=True), samples=(given,))
     (line,) = csv.DictReader(io.StringIO(samples_csv(replace(COMPARISON, rows=(one,)))))
     assert line["snap_start"] == "True"
-    for name in ("restore_ms", "after_restore_ms", "billed_ms", "publish_ms"):
+    for name in ("restore_ms", "after_restore_ms", "billed_ms", "publish_ms", "process_ms"):
         assert line[name] == str(getattr(given, name))
 
 

@@ -67,7 +67,10 @@ def _of_samples(comparison: Comparison, ranking: Ranking) -> Iterator[Caveat]:
     if comparison.interrupted:
         yield Caveat(Code.INTERRUPTED, "the run was interrupted", "continue it with --resume")
     counts = [len(by_round(row.samples)) for row in comparison.rows if row.samples]
-    if min(counts) < LEAST_ROUNDS:
+    samples = (each for row in comparison.rows for each in row.samples)
+    if all(each.process_ms is not None for each in samples):
+        pass  # tasks are never warm, and have no ranks
+    elif min(counts) < LEAST_ROUNDS:
         yield Caveat(
             Code.TOO_FEW_SAMPLES,
             f"{min(counts)} warm samples are too few for a ranking",

@@ -22,7 +22,8 @@ ARCHITECTURES = ("arm64", "x86_64")
 _PRICES = Path(__file__).with_name("prices.toml")
 _LONGEST_MS = 900_000  # Lambda's time-out
 _KEYS_PER_PAGE = 1000
-_MONTH_S = 730 * 3600  # the hours of a month in AWS's own calculators
+MONTH_HOURS = 730  # in AWS's own calculators
+_MONTH_S = MONTH_HOURS * 3600
 _MILLION = 1_000_000
 
 
@@ -137,6 +138,23 @@ def snapshot_price() -> float:
     """
     prices = snapshot_prices("python")
     return prices.least + prices.restore
+
+
+def task_second_price(architecture: str, vcpus: float, memory_mb: int) -> float:
+    """US dollars for a second of a task on Fargate, of this size."""
+    prices = _prices()["fargate"]
+    vcpu, gigabyte = (float(prices[name][architecture]) for name in ("vcpu_hour", "gb_hour"))
+    return (vcpus * vcpu + memory_mb / 1024 * gigabyte) / 3600
+
+
+def task_least_seconds() -> int:
+    """The shortest time that a task is billed for."""
+    return int(_prices()["fargate"]["least_seconds"])
+
+
+def network_price(name: str) -> float:
+    """US dollars for a part of the network of a task, by its name in the list."""
+    return float(_prices()["network"][name])
 
 
 def s3_price(operation: str) -> float:

@@ -29,7 +29,7 @@ class Phase:
 class RowSummary:
     """The summary of one row's samples; times in ms, memory in bytes.
 
-    ``first`` is a cold invocation with its init, ``rerun`` a warm one over a published day.
+    ``first`` is a cold invocation with its start, ``rerun`` a warm one over a published day.
     Throughput is by the warm median: of sources, and of megabytes as S3 stores them. The operations
     of ``phases`` run at the same time, so their sums may exceed the duration.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -149,6 +150,17 @@ def slowdown(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text} is not a number") from error
     if not value >= 1:
         raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return value
+
+
+def share(text: str) -> float:
+    """A number of processors, or a part of one."""
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is not a number") from error
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
 
 

@@ -22,6 +22,7 @@ from harness.commands.arguments import (
     names,
     positive,
     positives,
+    share,
     slowdown,
     starts,
     switches,
@@ -63,7 +64,7 @@ def add_parser(commands: Commands) -> None:
     group = parser.add_argument_group("reports, in addition to the terminal's")
     add_export(group)
     add_report_files(group)
-    _add_aws(parser.add_argument_group("functions on AWS instead of this machine"))
+    _add_target(parser.add_argument_group("tasks or functions on AWS, instead of functions here"))
     parser.set_defaults(run=run)
 
 
@@ -204,12 +205,19 @@ def _add_baseline(group: Group) -> None:
     )
 
 
-def _add_aws(group: Group) -> None:
+def _add_target(group: Group) -> None:
     group.add_argument(
         "--target",
-        choices=("local", "aws"),
+        choices=("local", "task", "aws"),
         default="local",
-        help="where the functions run; default local",
+        help="where the functions run: on this machine, on this machine as tasks as in ECS, or on "
+        "AWS; default local",
+    )
+    group.add_argument(
+        "--vcpus",
+        type=share,
+        metavar="N",
+        help="processors of a task; default 1, with 2048 MiB of --memory",
     )
     group.add_argument("--stack", metavar="NAME", help="the deployed stack")
     add_region(group)
@@ -296,6 +304,11 @@ def _request(arguments: argparse.Namespace) -> Request:
         _require_nothing_beside_once(arguments)
     if arguments.peers and arguments.target == "aws":
         raise UsageError("--peers works on this machine only: leave out --target aws")
+    is_task = arguments.target == "task"
+    if is_task:
+        _require_nothing_beside_tasks(arguments)
+    elif arguments.vcpus is not None:
+        raise UsageError("--vcpus is the size of a task: add --target task")
     return Request(
         _recipe(arguments),
         arguments.source,
@@ -303,8 +316,8 @@ def _request(arguments: argparse.Namespace) -> Request:
         arguments.clients,
         arguments.require_all,
         arguments.cold,
-        arguments.warm,
-        arguments.rerun,
+        0 if is_task else arguments.warm,
+        0 if is_task else arguments.rerun,
         arguments.seconds,
         arguments.order_seed,
         floor=not arguments.no_floor,
@@ -382,11 +395,29 @@ def _require_nothing_beside_once(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--once takes one cold sample of each row: leave out {', '.join(given)}")
 
 
+def _require_nothing_beside_tasks(arguments: argparse.Namespace) -> None:
+    """A task is started for one run, under its limits. So it is never warm, and has no snapshot."""
+    others = (
+        *("warm", "rerun", "s3_latency", "start", "peers", "no_limits", "throttle_init"),
+        *("baseline", "stack", "region", "snap_start"),
+    )
+    given = [name for name in others if getattr(arguments, name) not in (None, (), False)]
+    if given:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UsageError(f"--target task measures whole runs of tasks here: leave out {flags}")
+
+
 @contextmanager
 def _chosen_target(
     arguments: argparse.Namespace, request: Request, target: Target
 ) -> Iterator[Target]:
-    """``target`` itself, or the stack that the arguments name."""
+    """``target`` itself, its tasks, or the stack that the arguments name."""
+    if arguments.target == "task":
+        from harness.targets.local.tasks import TASK_MEMORY_MB, task_target
+
+        with task_target(target, arguments.vcpus or 1, TASK_MEMORY_MB) as tasks:
+            yield tasks
+        return
     if arguments.target == "local":
         if arguments.stack or arguments.snap_start:
             raise UsageError("--stack and --snap-start need --target aws")

@@ -488,6 +488,7 @@ def _sample_of(
         invocation.billed_ms,
         invocation.publish_ms,
         invocation.after_restore_ms,
+        invocation.process_ms,
     )
 
 

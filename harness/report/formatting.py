@@ -22,6 +22,10 @@ _SNAPSHOTS = (
     "From a snapshot, first has the restore and no init; in a primed row it has the hooks after "
     "the restore."
 )
+_TASKS = (
+    "Times are medians. Init is from the start of a task to the first line of its log, first from "
+    "its start to its exit, and no task is warm. Memory is the peak RSS of its processes."
+)
 #: The columns of `main_cells`.
 MAIN_HEADINGS = (
     "vCPU",
@@ -51,7 +55,9 @@ class Table:
 
 def about(comparison: Comparison) -> str:
     """What the columns of the main table are."""
-    samples = (each for row in comparison.rows for each in row.samples)
+    samples = [each for row in comparison.rows for each in row.samples]
+    if any(each.process_ms is not None for each in samples):
+        return _TASKS
     is_restored = any(each.start_ms != each.init_ms for each in samples)
     return f"{_ABOUT} {_SNAPSHOTS}" if is_restored else _ABOUT
 

@@ -15,6 +15,7 @@ from harness.model import Comparison, transport
 from harness.report.formatting import (
     MAIN_HEADINGS,
     NOT_MEASURED,
+    Table,
     about,
     best_memory_lines,
     describe_run,
@@ -30,7 +31,7 @@ _VARIANT = ("memory_mb", "concurrency", "s3_latency", "snap_start", "start")
 _SAMPLE = (
     *("kind", "round", "init_ms", "restore_ms", "after_restore_ms", "first_ms", "duration_ms"),
     *("cpu_ms", "server_cpu_ms", "peak_rss_bytes", "peak_since", "throttled_ms", "wait_ms"),
-    *("billed_ms", "publish_ms"),
+    *("billed_ms", "publish_ms", "process_ms"),
 )
 
 
@@ -56,8 +57,7 @@ def markdown(comparison: Comparison) -> str:
     if sizes := list(best_memory_lines(comparison)):
         lines += [*_items(sizes), ""]
     for table in detail_tables(comparison, with_summaries(comparison)):
-        lines += [*_wrapped(f"**{table.title}**: {_inline(table.text)}"), ""]
-        lines += [*_table(table.headings, table.rows), ""]
+        lines += _titled(table)
     lines += _warnings(comparison, standing)
     return "\n".join(lines).rstrip() + "\n"
 
@@ -67,10 +67,19 @@ def side_by_side_markdown(comparisons: SideBySide) -> str:
     lines = []
     for table in (side_by_side_table(comparisons), growth_table(comparisons)):
         if table.rows:
-            lines += [*_wrapped(f"**{table.title}**: {_inline(table.text)}"), ""]
-            lines += [*_table(table.headings, table.rows), ""]
+            lines += _titled(table)
     lines += _items(map(_inline, remarks(comparisons)))
     return "\n".join(lines).rstrip() + "\n"
+
+
+def tables_markdown(tables: Iterable[Table]) -> str:
+    lines = [line for table in tables for line in _titled(table)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _titled(table: Table) -> list[str]:
+    text = _wrapped(f"**{table.title}**: {_inline(table.text)}")
+    return [*text, "", *_table(table.headings, table.rows), ""]
 
 
 def _main_rows(comparison: Comparison) -> Iterable[tuple[str, ...]]:

@@ -27,7 +27,7 @@ SideBySide = Mapping[str, Comparison]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """First invocations with their init, at one number of sources.
+    """What the first caller waits for, at one number of sources: the start and the invocation.
 
     ``peak_rss_bytes`` is the largest peak of these invocations; warm ones do not count.
     """
@@ -120,9 +120,9 @@ def growth_table(comparisons: SideBySide) -> Table:
     return Table(
         "growth",
         "Growth with the day",
-        "First invocations with their init, and their peak memory. Time grows linearly if the ms "
-        "per 1,000 sources stay equal. Times is the memory divided by that of the day before: 1.00 "
-        "means that the memory does not grow.",
+        "First is what the first caller waits for, with its peak memory. Time grows linearly if "
+        "the ms per 1,000 sources stay equal. Times is the memory divided by that of the day "
+        "before: 1.00 means that the memory does not grow.",
         ("row", "sources", "first ms", "per 1,000", "peak MiB", "times"),
         rows,
     )

@@ -27,6 +27,7 @@ from harness.report.sweep_tables import (
     memory_table,
     tls_table,
 )
+from harness.report.task_table import tasks_table
 
 Measured = Sequence[tuple[Row, RowSummary]]
 
@@ -40,7 +41,7 @@ def detail_tables(comparison: Comparison, rows: Measured) -> Iterator[Table]:
     of_rows = (warm_table, throughput_table, phases_table, package_table)
     of_all = (
         *(memory_table, concurrency_table, tls_table, cost_table, cold_cost_table),
-        *(starts_table, snap_start_cost_table, start_table, emulator_table),
+        *(tasks_table, starts_table, snap_start_cost_table, start_table, emulator_table),
     )
     tables = [
         floor_table(comparison),

@@ -105,6 +105,14 @@ def render_side_by_side(comparisons: SideBySide, stream: IO[str]) -> None:
         console.print(escape(line))
 
 
+def render_tables(tables: Iterable[Details], stream: IO[str]) -> None:
+    """Print tables of their own, each with its text."""
+    console = Console(file=stream, width=None if stream.isatty() else 100, highlight=False)
+    for each in tables:
+        console.print(_detail(each))
+        console.print(escape(each.text), style="dim")
+
+
 def _dense_table(headings: Iterable[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     for place, heading in enumerate(headings):

@@ -13,7 +13,7 @@ from typing import Any
 from harness.fixtures.recipe import Recipe, make_day
 from harness.fixtures.staging import ExpectedDay, StagedObject, stage
 from harness.model import Artefact
-from harness.scratch import scratch
+from harness.scratch import dies_with_parent, scratch
 from harness.targets.local.own_network import enter_own_network
 from harness.targets.local.runtimes import task_command
 from harness.targets.local.s3server import S3Server
@@ -57,6 +57,7 @@ def run_tasks(artefacts: Sequence[Artefact], order: Order) -> list[JudgedRun]:
     spawn = get_context("spawn")  # a process with threads may not leave its network
     with ProcessPoolExecutor(1, spawn) as apart:
         apart.submit(enter_own_network, [ECS_ADDRESS]).result()
+        apart.submit(dies_with_parent()).result()
         return apart.submit(_run_all, artefacts, order).result()
 
 

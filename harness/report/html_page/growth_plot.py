@@ -40,7 +40,7 @@ def growth_plot(comparisons: SideBySide) -> Plot | None:
         legend(memory, colours)
 
     text = (
-        "First invocations with their init. A level line in the upper panel is linear growth of "
+        "What the first caller waits for. A level line in the upper panel is linear growth of "
         f"time; in the lower one it is memory that does not grow. {_words(strokes)}"
     )
     return Plot(text, draw(2 * _PANEL_IN + _FRAME_IN, axes, panels=2), growth_table(comparisons))

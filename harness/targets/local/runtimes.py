@@ -95,6 +95,8 @@ def task_command(
     program = runtime_command(implementation, folder, memory_mb)[0]
     if runtime.startswith("python"):
         return [program, "-m", "task", event]
+    if runtime in tools.COMPANIONS:
+        return [program, "-m", implementation.handler.rpartition(".")[0], event]
     heap_mb = memory_mb * _HEAP_PERCENT // 100
     if runtime.startswith("java"):
         options = ["-XX:+UseSerialGC", f"-Xmx{heap_mb}m", "-cp", f"{folder}:{folder}/lib/*"]

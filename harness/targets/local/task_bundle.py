@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import resource
+import select
 import shutil
 import signal
 import subprocess
@@ -23,12 +24,11 @@ from pathlib import Path
 import psutil
 
 from harness.model import Enforcement, NotReady
-from harness.scratch import scratch
 from harness.targets.local import processes
 from harness.targets.local.limits import limited
 
 ECS_ADDRESS = "169.254.170.2"
-_POLL_S = 0.02
+_POLL_MS = 20
 _PATH = "/v2/credentials/task"
 _BUNDLE = (
     *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"),
@@ -48,14 +48,21 @@ class TaskSize:
 
 @dataclass(frozen=True, slots=True)
 class TaskRun:
-    """The end of a task; ``exit_code`` is 137 after a kill, as ECS tells it."""
+    """The end of a task; ``exit_code`` is 137 after a kill, as ECS tells it.
+
+    ``line_s`` has the moment at which each line of the output came, in seconds since the start. The
+    duration is that from the start of the bundle to the exit.
+    """
 
     exit_code: int
     output: str
+    line_s: tuple[float, ...]
     duration_s: float
     cpu_s: float
     peak_rss_bytes: int
     enforcement: Enforcement
+    oom_kills: int | None = None
+    throttled_ms: float | None = None
     was_told_to_stop: bool = False
 
 
@@ -106,43 +113,73 @@ def run_bundle(
     env: Mapping[str, str],
     size: TaskSize,
     stop_after_s: float | None = None,
+    *,
+    files: Sequence[Path] = (),
+    cores: frozenset[int] | None = None,
 ) -> TaskRun:
-    """Run a command in ``folder`` to its end.
+    """Run a command in ``folder`` to its end. It sees ``files``, too, even those in /tmp.
 
     After ``stop_after_s`` it gets SIGTERM, and SIGKILL at the end of the stop time-out.
     """
-    with scratch("task") as place, limited(size.memory_mb, vcpus=size.vcpus) as limits:
-        output = place / "output"
-        inside: list[str | Path] = [
-            "--ro-bind",
-            folder,
-            folder,
-            "--chdir",
-            folder,
-        ]  # it may be in /tmp
+    # its share of CPU holds from its start on: a task has no init
+    quota = limited(
+        size.memory_mb,
+        None if cores is None else len(cores),
+        throttle_init=True,
+        vcpus=size.vcpus,
+    )
+    with quota as limits:
+        inside: list[str | Path] = []
+        for each in (folder, *files):
+            inside += ["--ro-bind", each, each]
+        inside += ["--chdir", folder]
+        output = _Output()
         began = time.monotonic()
-        with output.open("wb") as opened:
+        with output.end_to_write as opened:
             process = processes.start(
                 [*limits.prefix, bubblewrap(), *_BUNDLE, *inside, *command],
                 cwd=folder,
                 env=env,
                 output=opened,
+                cores=cores,
                 join=limits.join,
             )
+        output.start()
         limits.started(process.pid)
-        limits.hold()
         with _stopping(process, stop_after_s, size.stop_timeout_s) as told:
             status, usage, peak = _wait(process.pid)
+        ended = time.monotonic()
         process.returncode = code = os.waitstatus_to_exitcode(status)
+        output.join()
+        pressure = limits.pressure()
         return TaskRun(
             exit_code=128 - code if code < 0 else code,
-            output=output.read_text(errors="replace"),
-            duration_s=time.monotonic() - began,
+            output=b"".join(line for _, line in output.lines).decode(errors="replace"),
+            line_s=tuple(at - began for at, _ in output.lines),
+            duration_s=ended - began,
             cpu_s=usage.ru_utime + usage.ru_stime,
             peak_rss_bytes=peak,
             enforcement=limits.enforcement,
+            oom_kills=pressure.oom_kills,
+            throttled_ms=pressure.throttled_ms,
             was_told_to_stop=told.is_set(),
         )
+
+
+class _Output(threading.Thread):
+    """Reads the lines of a task, each with the moment at which it came."""
+
+    def __init__(self) -> None:
+        super().__init__(name="task-output", daemon=True)
+        read, write = os.pipe()
+        self._read = os.fdopen(read, "rb")
+        self.end_to_write = os.fdopen(write, "wb")
+        self.lines: list[tuple[float, bytes]] = []
+
+    def run(self) -> None:
+        with self._read as lines:
+            for line in lines:
+                self.lines.append((time.monotonic(), line))
 
 
 def _wait(pid: int) -> tuple[int, resource.struct_rusage, int]:
@@ -151,13 +188,17 @@ def _wait(pid: int) -> tuple[int, resource.struct_rusage, int]:
     The peak is polled: the kernel's own for ended processes contains that of the forked harness.
     """
     peak = 0
-    while True:
-        for each in processes.descendants(pid):
-            peak = max(peak, processes.peak_rss_bytes(each.pid) or 0)
-        ended, status, usage = os.wait4(pid, os.WNOHANG)
-        if ended:
-            return status, usage, peak
-        time.sleep(_POLL_S)
+    watched = os.pidfd_open(pid)
+    try:
+        ends = select.poll()
+        ends.register(watched, select.POLLIN)
+        while not ends.poll(_POLL_MS):
+            for each in processes.descendants(pid):
+                peak = max(peak, processes.peak_rss_bytes(each.pid) or 0)
+    finally:
+        os.close(watched)
+    _, status, usage = os.wait4(pid, 0)
+    return status, usage, peak
 
 
 @contextlib.contextmanager
