@@ -144,10 +144,15 @@ def evaluate(
     Each alarm begins in the state ``before``. An evaluation knows the samples that CloudWatch has
     seen by then.
     """
+    own: dict[Metric, list[Sample]] = {}
+    for sample in sorted(samples, key=lambda each: each.at):
+        own.setdefault(sample.metric, []).append(sample)
     changes = [
         change
         for alarm in alarms
-        for change in _changes(alarm, _Series(alarm, samples), begin, end, before, beyond)
+        for change in _changes(
+            alarm, _Series(alarm, own.get(alarm.metric, ())), begin, end, before, beyond
+        )
     ]
     return sorted(changes, key=lambda each: each.at)
 
@@ -178,23 +183,25 @@ def _clock(alarm: Alarm, begin: datetime, end: datetime) -> Iterator[tuple[datet
 
 
 class _Series:
-    """The samples of an alarm's metric, for windows that end anywhere."""
+    """The samples of an alarm's metric in the order of time, for windows that end anywhere."""
 
-    def __init__(self, alarm: Alarm, samples: Iterable[Sample]) -> None:
+    def __init__(self, alarm: Alarm, samples: Sequence[Sample]) -> None:
         self._alarm = alarm
-        own = (each for each in samples if each.metric == alarm.metric)
-        self._samples = sorted(own, key=lambda each: each.at)
-        self._times = [each.at for each in self._samples]
+        self._samples = samples
+        self._times = [each.at for each in samples]
 
     def points(self, until: datetime, count: int, now: datetime) -> list[bool | None]:
         """The last ``count`` periods before ``until``, the oldest first, as they are known now."""
-        found = []
         period = self._alarm.period
-        for number in range(count, 0, -1):
-            start = until - number * period
-            first, end = (bisect_left(self._times, each) for each in (start, start + period))
-            known = [each.value for each in self._samples[first:end] if each.seen <= now]
+        place = bisect_left(self._times, until - count * period)
+        if place == bisect_left(self._times, until):
+            return [None] * count
+        found = []
+        for number in range(count - 1, -1, -1):
+            end = bisect_left(self._times, until - number * period, place)
+            known = [each.value for each in self._samples[place:end] if each.seen <= now]
             found.append(self._alarm.breaches(known))
+            place = end
         return found
 
 
