@@ -36,7 +36,7 @@ def add_parser(commands: Commands) -> None:
         "--rate", type=positive, default=10, metavar="N", help="messages a second; default: 10"
     )
     parser.add_argument(
-        "--speed", type=positive, default=20, metavar="N", help="play N times as fast; default: 20"
+        "--speed", type=positive, default=10, metavar="N", help="play N times as fast; default: 10"
     )
     parser.add_argument(
         "--seed", type=positive, default=1, metavar="S", help="seed of the stream; default: 1"

@@ -41,9 +41,10 @@ class Account:
     """Numbers of messages, if nothing else is said.
 
     ``too_late`` are those that the third party did send, but that were gone from its memory when
-    the client came back; ``told`` has them and the dropped ones. ``doubled`` counts the records
-    above the first of each message. ``overtaken`` are the records in Kinesis that came after a
-    higher number of their account.
+    the client came back; ``told`` has them and the dropped ones. ``outrun`` became too old while
+    the client was connected, but took them too slowly. ``doubled`` counts the records above the
+    first of each message. ``overtaken`` are the records in Kinesis that came after a higher number
+    of their account.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Account:
     changed: int
     overtaken: int
     requests: int
+    outrun: int
     throttled: int
     repeated: int
     swallowed: int
@@ -116,6 +118,7 @@ def account(name: str, found: Found) -> Account:
         changed=changed,
         overtaken=_overtaken(in_stream, keys),
         requests=found.counts.get("requests", 0),
+        outrun=found.counts.get("outrun", 0),
         throttled=found.counts.get("throttled", 0),
         repeated=found.counts.get("repeated", 0),
         swallowed=found.counts.get("swallowed", 0),

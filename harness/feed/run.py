@@ -62,7 +62,7 @@ class Request:
     """
 
     recipe: Recipe = field(default_factory=Recipe)
-    speed: float = 20.0
+    speed: float = 10.0
     shards: int = 2
     shard_share: float = 0.02
     replay: int = 800
@@ -310,6 +310,7 @@ class _Run:
         again = self.client.events("put_again")
         return Counter(self.kinesis.counts) + Counter(
             connections=self.third_party.connections,
+            outrun=self.third_party.outrun,
             repeated=sum(sum(each["codes"].values()) for each in again),
             swallowed=len(self.client.events("swallowed")),
         )

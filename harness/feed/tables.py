@@ -16,7 +16,8 @@ _NONE = "-"
 _ROWS: Sequence[tuple[str, Callable[[Account], object]]] = (
     ("messages of the third party", lambda each: each.messages),
     ("dropped by the third party", lambda each: each.dropped),
-    ("older than its memory when asked for", lambda each: each.too_late),
+    ("told, but sent: too old when asked for", lambda each: each.too_late),
+    ("too old, as the client was too slow", lambda each: each.outrun),
     ("told as gaps by the client", lambda each: each.told),
     ("acknowledged by the client", lambda each: each.acknowledged),
     ("records in Kinesis", lambda each: each.in_stream),

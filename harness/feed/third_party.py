@@ -30,7 +30,8 @@ class ThirdParty:
     """A context manager around a server on 127.0.0.1, in a thread of its own.
 
     It keeps the last ``replay`` messages. A client that asks for older ones begins with the oldest.
-    :attr:`sent_at` has the second at which a message could be sent first.
+    :attr:`sent_at` has the second at which a message could be sent first. :attr:`outrun` counts the
+    messages that became too old while a client was connected, but took them too slowly.
     """
 
     def __init__(self, plan: Plan, clock: Clock, replay: int) -> None:
@@ -50,6 +51,7 @@ class ThirdParty:
         self._stop = asyncio.Event()
         self.sent_at: dict[int, float] = {}
         self.connections = 0
+        self.outrun = 0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -127,8 +129,10 @@ class ThirdParty:
 
     async def _send_all(self, socket: ServerConnection, last: int) -> None:
         beat_s = self._clock.real(_HEARTBEAT_S)
+        last = max(last, self._oldest - 1)
         while True:
             while last < self._newest:
+                self.outrun += max(self._oldest - 1 - last, 0)
                 last = max(last + 1, self._oldest)
                 await self._send(socket, last)
             if self._ended:
