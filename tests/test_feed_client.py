@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+from tcp import Listener, forward
 
 from harness.feed.client.__main__ import run
 from harness.feed.client.backoff import Backoff
@@ -154,6 +156,7 @@ def test_only_the_refused_records_are_put_again() -> None:
     ("changed", "complaint"),
     [
         ({"FEED_URL": ""}, "FEED_URL is not set"),
+        ({"FEED_URL": "https://x"}, "FEED_URL does not begin with wss:// or ws://"),
         ({"STREAM_NAME": ""}, "STREAM_NAME is not set"),
         ({"POSITION": "elsewhere"}, "write it like ssm:NAME or file:PATH"),
         ({"POSITION": "ssm:"}, "write it like ssm:NAME or file:PATH"),
@@ -295,6 +298,18 @@ def follow(settings: Settings, stream: Stream, until: Callable[[], bool]) -> Non
     asyncio.run(both())
 
 
+def playing(third_party: ThirdParty, plan: Plan, place: InFile) -> Callable[[], bool]:
+    """Play once the client is there; the end is when its position has all."""
+    begun: list[Future[None]] = []
+
+    def arrived() -> bool:
+        if third_party.followers and not begun:
+            begun.append(third_party.play())
+        return place.read() >= plan.newest
+
+    return arrived
+
+
 def told(printed: str) -> set[int]:
     events = [json.loads(line) for line in printed.splitlines()]
     gaps = [each for each in events if each["event"] == "gap"]
@@ -311,13 +326,7 @@ def test_each_message_is_in_kinesis_or_told_as_a_gap(
     stream = Stream(seed, faults=0.2 if seed % 2 else 0.0)
     with ThirdParty(plan, Clock(time.time(), 20.0), replay=10_000) as third_party:
         settings = settings_for(third_party.port, tmp_path / "position")
-
-        def arrived() -> bool:
-            if third_party.followers and not third_party.sent_at:
-                third_party.play()
-            return place.read() >= plan.newest
-
-        follow(settings, stream, arrived)
+        follow(settings, stream, playing(third_party, plan, place))
     known = plan.texts()
     taken = {known[text] for text in stream.taken}  # a changed text would be a KeyError
     assert taken | plan.dropped == set(known.values())
@@ -336,15 +345,15 @@ def test_what_the_third_party_has_forgotten_is_told(
     stream = Stream(3, faults=0.2)
     with ThirdParty(plan, Clock(time.time(), 20.0), replay=50) as third_party:
         settings = settings_for(third_party.port, tmp_path / "position")
-        playing: list[Future[None]] = []
+        begun: list[Future[None]] = []
 
-        def half() -> bool:
-            if third_party.followers and not playing:
-                playing.append(third_party.play())
+        def quarter() -> bool:
+            if third_party.followers and not begun:
+                begun.append(third_party.play())
             return place.read() > FIRST_NUMBER + len(plan.messages) // 4
 
-        follow(settings, stream, half)
-        playing[0].result()
+        follow(settings, stream, quarter)
+        begun[0].result()
         follow(settings, stream, lambda: place.read() >= plan.newest)
     known = plan.texts()
     taken = {known[text] for text in stream.taken}
@@ -352,6 +361,33 @@ def test_what_the_third_party_has_forgotten_is_told(
     assert taken | gaps == set(known.values())
     assert len(gaps - plan.dropped) > 50
     assert not gaps & taken  # after SIGTERM nothing is left that is put and not noted
+
+
+def test_a_connection_that_is_silent_is_found_by_pings(tmp_path: Path) -> None:
+    plan = make_plan(Recipe(4, seconds=20, rate=5.0))
+    place = InFile(tmp_path / "position")
+    stream = Stream(4, faults=0.0)
+    ends: list[socket.socket] = []  # kept, so that the first one stays open
+    with ThirdParty(plan, Clock(time.time(), 20.0), replay=10_000) as third_party:
+
+        def serve(near: socket.socket) -> None:
+            far = socket.create_connection(("127.0.0.1", third_party.port))
+            is_first = not ends
+            ends.extend((near, far))
+            forward(near, far, lambda: is_first and place.read() > FIRST_NUMBER)
+
+        relay = Listener(serve)
+        port = int(relay.url.rpartition(":")[2])
+        settings = settings_for(port, tmp_path / "position", ping_ms=200)
+        try:
+            follow(settings, stream, playing(third_party, plan, place))
+        finally:
+            relay.stop()
+            for each in ends:
+                each.close()
+    known = plan.texts()
+    assert {known[text] for text in stream.taken} | plan.dropped == set(known.values())
+    assert third_party.connections > 1
 
 
 def plan_of(texts: Sequence[bytes]) -> Plan:
@@ -371,13 +407,7 @@ def test_a_message_that_is_too_large_is_told(
     with ThirdParty(plan, Clock(time.time(), 1.0), replay=10) as third_party:
         more = {"most_message_bytes": 2 * 2**20}
         settings = settings_for(third_party.port, tmp_path / "position", **more)
-
-        def arrived() -> bool:
-            if third_party.followers and not third_party.sent_at:
-                third_party.play()
-            return place.read() >= plan.newest
-
-        follow(settings, stream, arrived)
+        follow(settings, stream, playing(third_party, plan, place))
     assert stream.taken == [b'{"n":1}', b'{"n":3}']
     assert told(capsys.readouterr().out) == {FIRST_NUMBER + 1}
 

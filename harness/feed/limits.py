@@ -196,7 +196,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         headers = {name.lower(): each for name, each in self.headers.items()}
-        body = self.rfile.read(int(headers.get("content-length", "0")))
+        length = int(headers.get("content-length", "0"))
+        body = self.rfile.read(length)
+        if len(body) < length:  # the client's connection was cut
+            self.close_connection = True
+            return
         answer = self.kinesis.answer(headers, body)
         self.send_response(answer.status)
         for name, each in answer.headers.items():

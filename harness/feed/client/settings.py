@@ -50,8 +50,11 @@ class Settings:
         key = env.get("PARTITION_KEY") or "message"
         if key not in _KEYS:
             raise BadSettingError(f"PARTITION_KEY is {key!r}: set it to message or number")
+        url = _text(env, "FEED_URL")
+        if not url.startswith(("wss://", "ws://")):
+            raise BadSettingError("FEED_URL does not begin with wss:// or ws://")
         return cls(
-            url=_text(env, "FEED_URL"),
+            url=url,
             stream=_text(env, "STREAM_NAME"),
             position=_place(env),
             token=env.get("FEED_TOKEN", ""),
