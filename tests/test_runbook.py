@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from aws_cli import WORD, Call, commands_of, filled_in, named, without_name
 
 from harness.build.transform import BUCKETS, deployed, small_body
 from harness.cli import main
+from harness.drill.alarm_settings import deployed_alarms, template_alarms
 from harness.targets.ministack.local_aws import LocalAws
 from harness.toolchain.paths import ROOT
 
@@ -161,6 +163,18 @@ def test_a_disabled_schedule_is_enabled_by_its_section(
     after = scheduler.get_schedule(**name)
     assert after["State"] == "ENABLED"
     assert {each: after[each] for each in members} == kept
+
+
+@pytest.mark.slow
+def test_the_alarms_of_the_deployed_stack_are_read_as_those_of_the_template(aws: LocalAws) -> None:
+    described = aws.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{STACK}-")
+    found = {each.name: each for each in deployed_alarms(described["MetricAlarms"], STACK)}
+    expected = {each.name: each for each in template_alarms(deployed(**PARAMETERS))}
+    assert found.keys() == expected.keys()
+    for name, each in found.items():
+        # the queues and the schedule's group have longer names
+        assert replace(each, metric=expected[name].metric) == expected[name]
+        assert each.metric.name == expected[name].metric.name
 
 
 def ask(aws: LocalAws, command: Sequence[str], words: dict[str, str]) -> str:
