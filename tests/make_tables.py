@@ -1,6 +1,6 @@
 """Writes the tables of README.md, results.md and backfill.md from ``docs/results.json``, that of
 tls.md from ``docs/tls.json``, those of lambda-or-fargate.md from ``docs/tasks.json``, too, with its
-picture, and then those of the lessons.
+picture, and then those of feed.md and of the lessons.
 
 ``python -m harness compare --export-json docs/results.json`` writes the first export. The same with
 ``--tls off,on --export-json docs/tls.json`` writes the second, and with ``--target task --clients
@@ -11,6 +11,7 @@ the tables. All run in `.venv`. A test fails when a table is stale.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -225,4 +226,6 @@ if __name__ == "__main__":
         document.write_text(with_block(document.read_text(), made))
     for picture, drawn in place_pictures(EXPORT).items():
         picture.write_text(drawn)
-    subprocess.run((sys.executable, ROOT / "tests/make_lessons.py"), check=True)
+    for program in ("feed_tables.py", "make_lessons.py"):
+        command = (sys.executable, ROOT / "tests" / program)
+        subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)

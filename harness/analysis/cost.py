@@ -184,6 +184,20 @@ def athena_cost(read_bytes: float) -> float:
     return max(read_bytes, float(prices["least_bytes"])) / 1e12 * float(prices["tb_read"])
 
 
+def service_price(service: str, name: str) -> float:
+    """US dollars for a unit of a service, both by their names in the list."""
+    return float(_prices()[service][name])
+
+
+def service_date(service: str) -> str:
+    """When the prices of a service were looked up, if that was not the day of the list."""
+    return str(_prices()[service]["looked_up"])
+
+
+def price_region() -> str:
+    return str(_prices()["region"])
+
+
 def price_list() -> str:
     """The name of the price list, for a sentence."""
     prices = _prices()
