@@ -23,7 +23,7 @@ MVN = PATH="$$(dirname "$$($(BIN)/python -m harness.toolchain maven)"):$$PATH" \
 	mvn --file java/pom.xml --batch-mode --no-transfer-progress -Dstyle.color=never
 CHECKS := $(foreach v,$(VERBS),$(PARTS:%=$(v)-%))
 
-.PHONY: help setup compare mutants fuzz drills exercise solve-all stone slides check test lock third-party sbom clean build $(VERBS)
+.PHONY: help setup compare mutants fuzz drills exercise solve-all stone slides check test lock lock-debian third-party sbom clean build $(VERBS)
 .PHONY: $(CHECKS) lock-java test-parts $(PARTS:%=check-%) $(LANGUAGES:%=made-%) lint-docs
 
 help: ## explain the verbs
@@ -209,6 +209,9 @@ lock-java: .venv/made
 	rm -rf .build/trino
 	for each in java tools/java-ric tools/trino; do \
 		rm -f $$each/$(SUMS).bak; LC_ALL=C sort -k 2 -o $$each/$(SUMS) $$each/$(SUMS); done
+
+lock-debian: .venv/made ## write the lock of Debian's packages for images anew ## seconds
+	$(BIN)/python -m harness.toolchain.debian_lock
 
 clean: ## remove all that make made ## seconds
 	rm -rf .venv .tools .build .aws-sam java/target javascript/node_modules

@@ -19,7 +19,7 @@ FLOORS: Sequence[Sequence[str]] = (
     ("fixtures",),
     ("targets",),
     ("analysis", "build", "verify"),
-    ("operate", "preflight"),
+    ("images", "operate", "preflight"),
     ("compact", "compare", "drill", "feed", "query"),
     ("report",),
     ("teaching",),

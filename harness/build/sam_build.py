@@ -32,6 +32,7 @@ from harness.toolchain.check import check
 from harness.toolchain.paths import ROOT
 
 BUILDS = ROOT / ".build/sam"
+_ZIP = "package.zip"
 
 # folders in a code folder that are not sources
 _LEFTOVERS = frozenset({"node_modules", "target", "__pycache__"})
@@ -50,13 +51,15 @@ def build(
     implementations: Sequence[Implementation],
     progress: Progress = to_stderr,
     template: Path = TEMPLATE,
+    architecture: str | None = None,
 ) -> dict[str, Artefact | NotReady]:
     """language -> its artefact, or the reason why there is none.
 
-    ``template`` defines the functions. An unchanged function is not built again. Raises
-    ``NotReady`` only if this machine can build none of them.
+    ``template`` defines the functions. An unchanged function is not built again. The packages are
+    for this machine, or for ``architecture``. Raises ``NotReady`` only if this machine can build
+    none of them.
     """
-    origin = _Origin(template, programs.host_architecture())
+    origin = _Origin(template, architecture or programs.host_architecture())
     built: dict[str, Artefact | NotReady] = {}
     for implementation in implementations:
         try:
@@ -71,6 +74,14 @@ class _Origin:
     template: Path
     architecture: str
 
+    @property
+    def builds(self) -> Path:
+        """The folder of its builds. Those for another machine are not beside the own ones."""
+        own = builds_of(self.template)
+        if self.architecture == programs.host_architecture():
+            return own
+        return own.with_name(f"{own.name}-{self.architecture}")
+
 
 def builds_of(template: Path) -> Path:
     """The folder of a template's builds. Templates may use the same names of languages."""
@@ -82,7 +93,7 @@ def builds_of(template: Path) -> Path:
 
 def package_zip(implementation: Implementation, template: Path = TEMPLATE) -> Path:
     """The package of the last build, as one file."""
-    return builds_of(template) / implementation.language / "package.zip"
+    return builds_of(template) / implementation.language / _ZIP
 
 
 def _build_one(implementation: Implementation, origin: _Origin, progress: Progress) -> Artefact:
@@ -92,7 +103,7 @@ def _build_one(implementation: Implementation, origin: _Origin, progress: Progre
             raise NotReady(f"{language}: {finding.detail}: {finding.remedy}")
     if not implementation.code.is_dir():
         raise NotReady(f"{language}: the code folder {implementation.code} does not exist")
-    work = builds_of(origin.template) / language
+    work = origin.builds / language
     with tools.locked(work / "lock"):
         remove_folders(is_abandoned, work)
         record = work / "record.json"
@@ -108,7 +119,7 @@ def _build_one(implementation: Implementation, origin: _Origin, progress: Progre
             if wrong := problems(implementation, folder, origin.architecture):
                 raise NotReady(f"{language}: {folder} is no good package:\n{'\n'.join(wrong)}")
             archive = zipped(folder)
-            package = package_zip(implementation, origin.template)
+            package = work / _ZIP
             package.write_bytes(archive.getbuffer())
             own = own_share(implementation, folder, archive)
             folder = _keep(folder, work, key)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands.arguments import add_choice, day, positive
@@ -45,6 +47,12 @@ def add_parser(commands: Commands) -> None:
         metavar="SECONDS",
         help="send SIGTERM, and SIGKILL 30 s later, as ECS stops a task",
     )
+    parser.add_argument(
+        "--image",
+        type=Path,
+        metavar="DIR",
+        help="run what is in the images of this folder, the --out of `image`",
+    )
     add_choice(parser)
     parser.set_defaults(run=run)
 
@@ -52,6 +60,7 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace, target: Target) -> int:
     """Exit code 0: all outputs are as expected; 1: one differs, or a task failed."""
     from harness.build.choice import by_client, choose, choose_clients
+    from harness.images.run import unpacked
     from harness.model import Artefact, NotReady, UsageError
     from harness.targets.local.task_bundle import TaskSize
     from harness.terminal import progress_on
@@ -61,15 +70,23 @@ def run(arguments: argparse.Namespace, target: Target) -> int:
         raise UsageError(f"--vcpus {arguments.vcpus} is not above 0")
     chosen = choose(target.load(), arguments.languages)
     with progress_on(sys.stderr) as progress:
-        built = target.build(chosen, progress)
+        if arguments.image is None:
+            built = target.build(chosen, progress)
+        else:  # nothing of a build is used
+            built = {each.language: Artefact(each, arguments.image, None, None) for each in chosen}
         artefacts: list[Artefact] = []
         for each in by_client(choose_clients(chosen, arguments.clients), built).values():
             if isinstance(each, NotReady):
                 raise each
             artefacts.append(each)
-        progress("running the tasks")
         size = TaskSize(arguments.vcpus, arguments.memory)
         order = Order(arguments.day, arguments.objects, size, arguments.stop_after)
-        runs = run_tasks(artefacts, order)
+        with ExitStack() as opened:
+            images = None
+            if arguments.image is not None:
+                languages = [each.language for each in chosen]
+                images = opened.enter_context(unpacked(arguments.image, languages, progress))
+            progress("running the tasks")
+            runs = run_tasks(artefacts, order, images)
     print(*describe(runs), sep="\n")
     return DIFFERENT if any(each.problem for each in runs) else OK

@@ -1,6 +1,6 @@
 """``python -m harness.toolchain [NAME...]`` makes the named tools and prints their paths.
 
-Without a name it makes all of them, but not Trino, which is large.
+Without a name it makes all of them, but not crane and Trino, which few need.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from harness.toolchain.tools import (
     browser_modules,
     checkov_python,
     companion_python,
+    crane_binary,
     find_node,
     java_ric_jars,
     maven,
@@ -40,15 +41,16 @@ TOOLS: Mapping[str, Callable[[], Path]] = {
     "toxiproxy": toxiproxy_binary,
     "ministack": ministack_python,
     "checkov": checkov_python,
+    "crane": crane_binary,
     "trino": trino_home,
 }
 #: Made on their first use only.
-LARGE = ("trino",)
+ON_DEMAND = ("crane", "trino")
 
 
 def main(names: Sequence[str]) -> int:
     ready = True
-    for name in names or (each for each in TOOLS if each not in LARGE):
+    for name in names or (each for each in TOOLS if each not in ON_DEMAND):
         try:
             print(TOOLS[name](), flush=True)
         except NotReady as error:

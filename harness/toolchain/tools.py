@@ -26,7 +26,7 @@ import msgspec
 from harness.model import NotReady
 from harness.scratch import is_owned, scratch
 from harness.terminal import Progress, to_stderr
-from harness.toolchain import trino
+from harness.toolchain import debian, trino
 from harness.toolchain.paths import MADE, SOURCES
 from harness.toolchain.programs import (
     find_go,
@@ -44,23 +44,57 @@ def find_node(major: int = 24, progress: Progress = to_stderr) -> Path:
     own = shutil.which("node")
     if own and _output([own, "--version"]).startswith(f"v{major}."):
         return Path(own)
-    lock = SOURCES / "node/package-lock.json"
-    if f'"version": "{major}.' not in lock.read_text():
+    if f'"version": "{major}.' not in _NODE_LOCK.read_text():
         raise NotReady(f"Node {major} is not on PATH and tools/node does not pin it: install it")
-    npm = find_npm()
+    architecture = host_architecture()
 
     def make(folder: Path) -> None:
         progress("fetching Node for the function's runtime (some seconds)")
-        for file in (lock, lock.with_name("package.json")):
-            shutil.copy(file, folder)
-        run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], "npm ci", cwd=folder)
-        found = sorted(folder.glob("node_modules/node-linux-*/bin/node"))
-        if not found:
-            raise NotReady("npm ci brought no Node for this machine: install Node 24 yourself")
-        found[0].rename(folder / "node")
+        (_fetch_node(folder, architecture) / "bin/node").rename(folder / "node")
         shutil.rmtree(folder / "node_modules")
 
-    return _made("node", _hash(lock, host_architecture()), make, "node")
+    return _made("node", _hash(_NODE_LOCK, architecture), make, "node")
+
+
+def node_release(architecture: str, progress: Progress = to_stderr) -> Path:
+    """The folder of the pinned Node for an architecture: ``bin/node``, ``LICENSE`` and more."""
+
+    def make(folder: Path) -> None:
+        progress(f"fetching Node for {architecture} (some seconds)")
+        _fetch_node(folder, architecture).rename(folder / "node")
+        shutil.rmtree(folder / "node_modules")
+
+    return _made("node-release", _hash(_NODE_LOCK, architecture), make, "node")
+
+
+_NODE_LOCK = SOURCES / "node/package-lock.json"
+_NPM_ARCHITECTURES = {"x86_64": "x64", "arm64": "arm64"}
+
+
+def _fetch_node(folder: Path, architecture: str) -> Path:
+    named = _NPM_ARCHITECTURES[architecture]
+    for file in (_NODE_LOCK, _NODE_LOCK.with_name("package.json")):
+        shutil.copy(file, folder)
+    quiet = ("--ignore-scripts", "--no-audit", "--no-fund")
+    run([find_npm(), "ci", "--os=linux", f"--cpu={named}", *quiet], "npm ci", cwd=folder)
+    found = folder / f"node_modules/node-linux-{named}"
+    if not found.is_dir():
+        raise NotReady("npm ci brought no Node for this machine: install Node 24 yourself")
+    return found
+
+
+def debian_packages(layer: str, architecture: str, progress: Progress = to_stderr) -> list[Path]:
+    """The files of a layer's packages, which ``tools/debian`` names and pins."""
+    packages = debian.locked_packages(layer, architecture)
+
+    def make(folder: Path) -> None:
+        progress(f"fetching Debian's packages for the layer {layer} of {architecture}")
+        debian.fetch(packages, folder)
+
+    key = _hash(*(f"{each.sha256} {each.file}" for each in packages))
+    first, *rest = (each.file for each in packages)
+    found = _made("debian", key, make, first)
+    return [found, *(found.with_name(each) for each in rest)]
 
 
 def browser_modules(progress: Progress = to_stderr) -> Path:
@@ -88,6 +122,14 @@ def toxiproxy_binary(progress: Progress = to_stderr) -> Path:
     """toxiproxy's server, built from the Go module in ``tools/toxiproxy``."""
     package = "github.com/Shopify/toxiproxy/v2/cmd/server"
     return _go_tool("toxiproxy", "toxiproxy", package, "toxiproxy (once)", progress)
+
+
+def crane_binary(progress: Progress = to_stderr) -> Path:
+    """crane, a client and a server for registries of images, built from ``tools/crane``."""
+    package = "github.com/google/go-containerregistry/cmd/crane"
+    return _go_tool(
+        "crane", "crane", package, "crane, a client of image registries (once)", progress
+    )
 
 
 def _go_tool(folder_name: str, name: str, package: str, what: str, progress: Progress) -> Path:

@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 from harness.fixtures.recipe import Recipe, make_day
@@ -19,6 +20,7 @@ from harness.targets.local.runtimes import task_command
 from harness.targets.local.s3server import S3Server
 from harness.targets.local.task_bundle import (
     ECS_ADDRESS,
+    Root,
     TaskRun,
     TaskSize,
     bubblewrap,
@@ -51,17 +53,34 @@ class Order:
     stop_after_s: float | None = None
 
 
-def run_tasks(artefacts: Sequence[Artefact], order: Order) -> list[JudgedRun]:
-    """Each artefact's run of the day. Raises ``NotReady`` where no bundle can be made here."""
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """An image whose files are in ``root``, and what its configuration says."""
+
+    root: Root
+    entry: Sequence[str]
+    folder: Path
+    env: Mapping[str, str]
+
+
+def run_tasks(
+    artefacts: Sequence[Artefact], order: Order, images: Mapping[str, Unpacked] | None = None
+) -> list[JudgedRun]:
+    """Each artefact's run of the day; with ``images``, language -> image, the image's.
+
+    Raises ``NotReady`` where no bundle can be made here.
+    """
     bubblewrap()
     spawn = get_context("spawn")  # a process with threads may not leave its network
     with ProcessPoolExecutor(1, spawn) as apart:
         apart.submit(enter_own_network, [ECS_ADDRESS]).result()
         apart.submit(dies_with_parent()).result()
-        return apart.submit(_run_all, artefacts, order).result()
+        return apart.submit(_run_all, artefacts, order, images).result()
 
 
-def _run_all(artefacts: Sequence[Artefact], order: Order) -> list[JudgedRun]:
+def _run_all(
+    artefacts: Sequence[Artefact], order: Order, images: Mapping[str, Unpacked] | None
+) -> list[JudgedRun]:
     with S3Server() as s3, scratch("expected") as folder:
         env = s3.env()
         for bucket in _BUCKETS.values():
@@ -75,23 +94,40 @@ def _run_all(artefacts: Sequence[Artefact], order: Order) -> list[JudgedRun]:
         expected = stage(day, put, folder, order.day, chunk_bytes)
         keys = [env.pop(name) for name in _KEYS]
         with credentials(*keys) as where:
-            return [_run(each, order, s3, {**env, **where}, expected) for each in artefacts]
+            given = {**env, **where, **_BUCKETS, "TZ": "UTC"}
+            judged = []
+            for each in artefacts:
+                image = None if images is None else images[each.implementation.language]
+                judged.append(_run(each, order, s3, given, expected, image))
+            return judged
 
 
 def _run(
-    artefact: Artefact, order: Order, s3: S3Server, env: Mapping[str, str], expected: ExpectedDay
+    artefact: Artefact,
+    order: Order,
+    s3: S3Server,
+    given: Mapping[str, str],
+    expected: ExpectedDay,
+    image: Unpacked | None,
 ) -> JudgedRun:
     bucket = _BUCKETS["DST_BUCKET"]
     s3.clear(bucket)
     made = artefact.implementation
-    folder = artefact.folder.resolve()
     event = json.dumps({name: getattr(order.day, name) for name in ("year", "month", "day")})
+    if image is None:
+        folder = artefact.folder.resolve()
+        command = task_command(made, folder, order.size.memory_mb, event)
+        env: Mapping[str, str] = {"PATH": "/usr/bin:/bin"}
+        root = None
+    else:
+        folder, command, env, root = image.folder, [*image.entry, event], image.env, image.root
     run = run_bundle(
-        task_command(made, folder, order.size.memory_mb, event),
+        command,
         folder,
-        {**made.environment, **_BUCKETS, **env, "PATH": "/usr/bin:/bin", "TZ": "UTC"},
+        {**env, **made.environment, **given},
         order.size,
         order.stop_after_s,
+        root=root,
     )
     return JudgedRun(made.name, run, _problem(run, expected, s3.read_tree(bucket), order))
 

@@ -89,20 +89,27 @@ def task_command(
     implementation: Implementation, folder: Path, memory_mb: int, event: str
 ) -> list[str | Path]:
     """The command line of an artefact as a task (SPEC K); ``folder`` is its cwd, too."""
+    program, *words = task_words(implementation, folder, memory_mb)
+    if not implementation.runtime.startswith("provided"):
+        program = runtime_command(implementation, folder, memory_mb)[0]
+    return [program, *words, event]
+
+
+def task_words(implementation: Implementation, folder: Path, memory_mb: int) -> list[str | Path]:
+    """The command line of a task without its event; a program on the PATH has its name there."""
     runtime = implementation.runtime
     if runtime.startswith("provided"):
-        return [folder / "bootstrap", "task", event]
-    program = runtime_command(implementation, folder, memory_mb)[0]
+        return [folder / "bootstrap", "task"]
     if runtime.startswith("python"):
-        return [program, "-m", "task", event]
+        return ["python3", "-m", "task"]
     if runtime in tools.COMPANIONS:
-        return [program, "-m", implementation.handler.rpartition(".")[0], event]
+        return ["python3", "-m", implementation.handler.rpartition(".")[0]]
     heap_mb = memory_mb * _HEAP_PERCENT // 100
     if runtime.startswith("java"):
         options = ["-XX:+UseSerialGC", f"-Xmx{heap_mb}m", "-cp", f"{folder}:{folder}/lib/*"]
-        return [program, *options, "rosetta.task.Task", event]
+        return ["java", *options, "rosetta.task.Task"]
     if runtime.startswith("nodejs"):
-        return [program, f"--max-old-space-size={heap_mb}", folder / "task/task.mjs", event]
+        return ["node", f"--max-old-space-size={heap_mb}", folder / "task/task.mjs"]
     raise NotReady(f"{implementation.name} has no entry for a task")
 
 

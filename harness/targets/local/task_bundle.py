@@ -29,9 +29,11 @@ from harness.targets.local.limits import limited
 
 ECS_ADDRESS = "169.254.170.2"
 _POLL_MS = 20
+_AUTHORITY = "AWS_CA_BUNDLE"
+_GIVEN_AUTHORITY = "/tmp/authority.pem"
 _PATH = "/v2/credentials/task"
 _BUNDLE = (
-    *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"),
+    *("--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"),
     *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--as-pid-1"),
     *("--die-with-parent", "--new-session", "--cap-drop", "ALL"),
 )
@@ -44,6 +46,14 @@ class TaskSize:
     vcpus: float
     memory_mb: int
     stop_timeout_s: float = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The root of a bundle that is an image's, and not this machine's: its folder and its user."""
+
+    folder: Path
+    user: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +124,13 @@ def run_bundle(
     size: TaskSize,
     stop_after_s: float | None = None,
     *,
+    root: Root | None = None,
     files: Sequence[Path] = (),
     cores: frozenset[int] | None = None,
 ) -> TaskRun:
     """Run a command in ``folder`` to its end. It sees ``files``, too, even those in /tmp.
+
+    With ``root`` the folder is in there, and the files are left out.
 
     After ``stop_after_s`` it gets SIGTERM, and SIGKILL at the end of the stop time-out.
     """
@@ -129,16 +142,13 @@ def run_bundle(
         vcpus=size.vcpus,
     )
     with quota as limits:
-        inside: list[str | Path] = []
-        for each in (folder, *files):
-            inside += ["--ro-bind", each, each]
-        inside += ["--chdir", folder]
+        inside, env = _inside(folder, env, root, files)
         output = _Output()
         began = time.monotonic()
         with output.end_to_write as opened:
             process = processes.start(
-                [*limits.prefix, bubblewrap(), *_BUNDLE, *inside, *command],
-                cwd=folder,
+                [*limits.prefix, bubblewrap(), *inside, *command],
+                cwd=Path("/"),
                 env=env,
                 output=opened,
                 cores=cores,
@@ -180,6 +190,21 @@ class _Output(threading.Thread):
         with self._read as lines:
             for line in lines:
                 self.lines.append((time.monotonic(), line))
+
+
+def _inside(
+    folder: Path, env: Mapping[str, str], root: Root | None, files: Sequence[Path]
+) -> tuple[Sequence[str | Path], Mapping[str, str]]:
+    """Bubblewrap's options and the variables of the task."""
+    if root is None:
+        shown = (word for each in (folder, *files) for word in ("--ro-bind", each, each))
+        return ("--ro-bind", "/", "/", *_BUNDLE, *shown, "--chdir", folder), env
+    user = ("--unshare-user", "--uid", str(root.user), "--gid", str(root.user))
+    options = ("--ro-bind", root.folder, "/", *_BUNDLE, *user)
+    if (authority := env.get(_AUTHORITY)) is None:
+        return (*options, "--chdir", folder), env
+    given = ("--ro-bind", authority, _GIVEN_AUTHORITY)
+    return (*options, *given, "--chdir", folder), {**env, _AUTHORITY: _GIVEN_AUTHORITY}
 
 
 def _wait(pid: int) -> tuple[int, resource.struct_rusage, int]:

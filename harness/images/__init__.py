@@ -1,0 +1,1 @@
+"""Puts OCI images together from files, without a daemon, and unpacks them."""

@@ -1,0 +1,464 @@
+"""`image`: layouts from files, the same bytes each time, and a run of what is in them."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import IMPLEMENTATIONS
+
+from harness.cli import main
+from harness.images import layers
+from harness.images.assemble import Commit, Recipe
+from harness.images.layers import Layer, layer, pack
+from harness.images.layout import Image, read_image, write_layout
+from harness.images.make import make
+from harness.images.run import unpacked
+from harness.images.unpacked import unpack
+from harness.model import Artefact, HarnessError, NotReady
+from harness.scratch import scratch
+from harness.targets.local.runtimes import task_words
+from harness.targets.local.task_bundle import TaskSize
+from harness.terminal import to_stderr
+from harness.toolchain import debian
+from harness.toolchain.paths import ROOT
+from harness.toolchain.programs import host_architecture
+from harness.toolchain.tools import crane_binary
+from harness.verify.task_runs import Order, Unpacked, run_tasks
+
+HERE = host_architecture()
+OF = Commit("0123456789abcdef", "2024-02-08T00:00:00Z")
+SIZE = TaskSize(vcpus=1, memory_mb=512)
+
+
+# ---- layers ----
+
+
+@pytest.fixture(autouse=True)
+def own_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    if "real" not in request.fixturenames:
+        monkeypatch.setattr(layers, "LAYERS", tmp_path / "layers")
+
+
+def fill(folder: Path) -> None:
+    (folder / "tmp").mkdir()
+    (folder / "tmp").chmod(0o1777)
+    (folder / "bin").mkdir()
+    (folder / "bin/run").write_text("#!/bin/sh\n")
+    (folder / "bin/run").chmod(0o700)
+    (folder / "bin/link").symlink_to("/bin/run")
+    (folder / "empty").write_bytes(b"")
+
+
+def entries(made: Layer) -> list[tuple[str, str, int, int, int, str]]:
+    with tarfile.open(made.file) as archive:
+        return [
+            (each.name, each.type.decode(), each.mode, each.mtime, each.uid, each.linkname)  # type: ignore[misc]
+            for each in archive
+        ]
+
+
+def test_a_layer_is_an_archive_without_times_and_owners(tmp_path: Path) -> None:
+    made = layer("any", "key", "a file", fill)
+    assert entries(made) == [
+        ("bin", "5", 0o755, 0, 0, ""),
+        ("bin/link", "2", 0o777, 0, 0, "/bin/run"),
+        ("bin/run", "0", 0o755, 0, 0, ""),
+        ("empty", "0", 0o644, 0, 0, ""),
+        ("tmp", "5", 0o1777, 0, 0, ""),
+    ]
+    packed = Path(made.file).read_bytes()
+    assert made.digest == f"sha256:{hashlib.sha256(packed).hexdigest()}"
+    assert made.diff_id == f"sha256:{hashlib.sha256(gzip.decompress(packed)).hexdigest()}"
+    assert (made.packed_bytes, made.unpacked_bytes) == (len(packed), len(gzip.decompress(packed)))
+
+    before = os.umask(0o077)
+    try:
+        fill_again = tmp_path / "another place"
+        fill_again.mkdir()
+        fill(fill_again)
+        os.utime(fill_again / "empty", (1, 1))
+        assert pack(fill_again, tmp_path / "again")[0] == made.digest
+    finally:
+        os.umask(before)
+
+
+def test_a_layer_is_packed_once() -> None:
+    calls = []
+
+    def counted(folder: Path) -> None:
+        calls.append(folder)
+        fill(folder)
+
+    first = layer("any", "key", "a file", counted)
+    assert layer("any", "key", "a file", counted) == first
+    assert len(calls) == 1
+    layer("any", "other key", "a file", counted)
+    assert len(calls) == 2
+
+
+# ---- layouts ----
+
+
+def image(*made: Layer, architecture: str = HERE) -> Image:
+    names = {"x86_64": "amd64", "arm64": "arm64"}
+    config = {
+        "architecture": names[architecture],
+        "os": "linux",
+        "config": {
+            "User": "65532:65532",
+            "Env": ["PATH=/bin"],
+            "Entrypoint": ["/bin/run"],
+            "WorkingDir": "/",
+            "Labels": {},
+        },
+        "rootfs": {"type": "layers", "diff_ids": [each.diff_id for each in made]},
+    }
+    return Image(architecture, config, made)
+
+
+def of_archive(tmp_path: Path, *members: tarfile.TarInfo) -> Layer:
+    """A layer that no folder gives."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for each in members:
+            tar.addfile(each, io.BytesIO(b"x" * each.size))
+    file = tmp_path / "odd.tar.gz"
+    file.write_bytes(gzip.compress(archive.getvalue(), mtime=0))
+    packed, whole = (
+        f"sha256:{hashlib.sha256(each).hexdigest()}"
+        for each in (file.read_bytes(), archive.getvalue())
+    )
+    return Layer("odd", "", str(file), packed, whole, file.stat().st_size, 0)
+
+
+def member(
+    name: str, kind: bytes = tarfile.REGTYPE, link: str = "", size: int = 0
+) -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.type, made.linkname, made.size = kind, link, size
+    return made
+
+
+def test_a_layout_is_read_as_it_was_written(tmp_path: Path) -> None:
+    made = layer("any", "key", "a file", fill)
+    layout = tmp_path / "layout"
+    (written,) = write_layout(layout, [image(made)], "tag")
+    blob = layout / "blobs/sha256" / written.digest.removeprefix("sha256:")
+    assert f"sha256:{hashlib.sha256(blob.read_bytes()).hexdigest()}" == written.digest
+
+    read = read_image(layout, HERE)
+    root = tmp_path / "root"
+    root.mkdir()
+    unpack(read, root)
+
+    assert read.config == written.image.config
+    assert (root / "bin/run").read_text() == "#!/bin/sh\n"
+    assert (root / "bin/link").readlink() == Path("/bin/run")
+    assert (root / "tmp").stat().st_mode & 0o7777 == 0o1777
+
+
+def test_the_upper_layer_wins(tmp_path: Path) -> None:
+    lower = layer("any", "key", "a file", fill)
+    upper = of_archive(tmp_path, member("bin/link", size=3), member("empty", size=2))
+    root = tmp_path / "root"
+    root.mkdir()
+    unpack(image(lower, upper), root)
+    assert (root / "bin/link").read_text() == "xxx"
+    assert (root / "empty").read_text() == "xx"
+    assert (root / "bin/run").read_text() == "#!/bin/sh\n"
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ([member("bin/.wh.run")], "bin/.wh.run is a whiteout: flatten the image first"),
+        ([member("null", tarfile.CHRTYPE)], "null is a device"),
+        ([member("../outside", size=1)], "can't be unpacked"),
+        ([member("out", tarfile.SYMTYPE, ".."), member("out/side", size=1)], "can't be unpacked"),
+    ],
+)
+def test_a_layer_that_could_harm_is_refused(
+    members: list[tarfile.TarInfo], reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / "root").mkdir()
+    with pytest.raises(HarnessError, match=reason):
+        unpack(image(of_archive(tmp_path, *members)), tmp_path / "root")
+    assert not (tmp_path / "outside").exists()
+    assert not (tmp_path / "side").exists()
+
+
+def test_a_damaged_layout_is_refused(tmp_path: Path) -> None:
+    made = layer("any", "key", "a file", fill)
+    layout = tmp_path / "layout"
+    other = "arm64" if HERE == "x86_64" else "x86_64"
+    write_layout(layout, [image(made)], "tag")
+    with pytest.raises(HarnessError, match=f"make it with --architecture {other}"):
+        read_image(layout, other)
+    with pytest.raises(HarnessError, match="has another content than"):
+        unpack(image(replace_diff_id(made)), tmp_path)
+    blob = layout / "blobs/sha256" / made.digest.removeprefix("sha256:")
+    blob.write_bytes(b"x")
+    with pytest.raises(HarnessError, match="has another hash than its name"):
+        read_image(layout, HERE)
+    blob.unlink()
+    with pytest.raises(HarnessError, match=f"has no blob {made.digest}"):
+        read_image(layout, HERE)
+    with pytest.raises(HarnessError, match="is no OCI image layout"):
+        read_image(tmp_path, HERE)
+
+
+def replace_diff_id(made: Layer) -> Layer:
+    return Layer(made.name, "", made.file, made.digest, "sha256:0", made.packed_bytes, 0)
+
+
+# ---- Debian's packages ----
+
+
+@pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
+def test_each_package_is_locked(architecture: str) -> None:
+    found = [
+        each
+        for name in ("base", "libraries", "python", "java")
+        for each in debian.locked_packages(name, architecture)
+    ]
+    assert [each.name for each in found] == debian.all_names()
+    for each in found:
+        assert re.fullmatch(r"[0-9a-f]{64}", each.sha256)
+        assert re.match(r"pool/(updates/)?main/", each.path)
+
+
+@pytest.fixture
+def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> debian.Package:
+    if not Path("/usr/lib/apt/apt-helper").exists():
+        pytest.skip("no packages of Debian: this machine has no apt")
+    for name, variable in debian.ARCHIVES.items():
+        monkeypatch.setenv(variable, f"copy:{tmp_path / name}")
+    file = tmp_path / "debian/pool/main/some_1_all.deb"
+    file.parent.mkdir(parents=True)
+    file.write_text("content")
+    digest = hashlib.sha256(b"content").hexdigest()
+    return debian.Package(digest, "debian", "pool/main/some_1_all.deb")
+
+
+def test_a_package_is_fetched_by_its_hash(mirror: debian.Package, tmp_path: Path) -> None:
+    debian.fetch([mirror], tmp_path)
+    assert (tmp_path / "some_1_all.deb").read_text() == "content"
+    changed = replace(mirror, sha256="0" * 64)
+    (tmp_path / "some_1_all.deb").unlink()
+    with pytest.raises(NotReady, match=r"Hash Sum mismatch(.|\n)*snapshot\.debian\.org"):
+        debian.fetch([changed], tmp_path)
+    assert not (tmp_path / "some_1_all.deb").exists()
+    with pytest.raises(NotReady, match=r"snapshot\.debian\.org"):
+        debian.fetch([replace(mirror, path="pool/main/old_1_all.deb")], tmp_path)
+
+
+def test_a_machine_without_debian_is_told_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in debian.ARCHIVES.values():
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NotReady, match="set DEBIAN_MIRROR and DEBIAN_SECURITY_MIRROR"):
+        debian.mirrors()
+
+
+# ---- images ----
+
+
+@pytest.fixture(scope="module", params=IMPLEMENTATIONS)
+def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the image of a language for this machine."""
+    out = tmp_path_factory.mktemp("images")
+    return out / write(request.param, out)
+
+
+def write(language: str, out: Path, *architectures: str) -> str:
+    template = ROOT / "template.yaml"
+    try:
+        make(
+            [IMPLEMENTATIONS[language]],
+            architectures or (HERE,),
+            Recipe(512),
+            OF,
+            out,
+            template,
+            to_stderr,
+        )
+    except NotReady as error:
+        if "apt" in str(error):
+            pytest.skip(f"no packages of Debian: {error}")
+        raise
+    return language
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_an_image_is_what_the_task_needs(real: Path) -> None:
+    made = IMPLEMENTATIONS[real.name]
+    read = read_image(real, HERE)
+    told: dict[str, Any] = read.config["config"]
+    entry = [str(each) for each in task_words(made, Path("/var/task"), 512)]
+    assert told["Entrypoint"] == entry
+    assert (told["User"], told["WorkingDir"]) == ("65532:65532", "/var/task")
+    labels = {name.rpartition(".")[2]: text for name, text in told["Labels"].items()}
+    assert labels["revision"] == OF.name
+    assert "MIT" in labels["licenses"].split(" AND ")
+    assert len(labels["licenses"].split(" AND ")) >= 2
+    assert len(read.config["history"]) == len(read.layers)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_second_image_has_the_same_bytes(
+    real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the other layers only the smallest is packed again: that of Java takes half a minute."""
+    if real.name in ("java", "javascript"):
+        packed = [
+            each for each in layers.LAYERS.iterdir() if each.name.startswith(("lib", real.name))
+        ]
+        again = tmp_path / "layers"
+        again.mkdir()
+        for each in packed:
+            (again / each.name).symlink_to(each)
+    monkeypatch.setattr(layers, "LAYERS", tmp_path / "layers")
+    write(real.name, tmp_path)
+    assert (tmp_path / real.name / "index.json").read_bytes() == (real / "index.json").read_bytes()
+    assert blobs(tmp_path / real.name) == blobs(real)
+
+
+def blobs(layout: Path) -> set[str]:
+    return {each.name for each in (layout / "blobs/sha256").iterdir()}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_no_file_names_this_checkout_or_this_home(real: Path) -> None:
+    told = [str(each).encode() for each in (ROOT, Path.home()) if len(each.parts) > 2]
+    assert told
+    read = read_image(real, HERE)
+    for each in read.layers:
+        with tarfile.open(each.file) as archive:
+            for member in archive:
+                content = archive.extractfile(member) if member.isfile() else None
+                text = content.read() if content else b""
+                assert not any(path in text for path in told), member.name
+    assert not any(path in json.dumps(read.config).encode() for path in told)
+
+
+def test_an_image_of_another_machine_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = "arm64" if HERE == "x86_64" else "x86_64"
+    made = layer("any", "key", "a file", fill)
+    write_layout(tmp_path / "go", [image(made, architecture=other)], "tag")
+    assert main(["task", "run", "--languages", "go", "--image", str(tmp_path)]) == 1
+    assert f"and none for {debian.ARCHITECTURES[HERE]}: make it with" in capsys.readouterr().err
+
+
+def test_wrong_flags_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "go").mkdir()
+    (tmp_path / "go/file").touch()
+    out = ["--out", str(tmp_path)]
+    for words, reason in (
+        (["--architecture", "i386"], "--architecture i386 is neither x86_64 nor arm64"),
+        (["--base", "x"], "--base has the runtime of one language"),
+        (["--languages", "go"], "go has other files than an image: choose another --out"),
+    ):
+        assert main(["image", *out, *words]) == 2
+        assert reason in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def bundled(real: Path) -> Iterator[dict[str, Unpacked]]:
+    if shutil.which("bwrap") is None:
+        pytest.skip("no bundles: bwrap is not on the PATH")
+    with unpacked(real.parent, [real.name], to_stderr) as images:
+        yield images
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_day_is_right_in_the_image_alone(real: Path, bundled: dict[str, Unpacked]) -> None:
+    """The root is the image's: nothing of this machine but its kernel is in the bundle."""
+    made = IMPLEMENTATIONS[real.name].with_client("light")
+    try:
+        (judged,) = run_tasks(
+            [Artefact(made, real, None, None)], Order(date(2024, 2, 8), 30, SIZE), bundled
+        )
+    except NotReady as error:
+        pytest.skip(f"no bundles: {error}")
+    assert (judged.run.exit_code, judged.problem) == (0, None)
+
+
+# ---- a registry ----
+
+
+@pytest.fixture(scope="module")
+def registry() -> Iterator[str]:
+    """The address of a registry of images on the loopback address, by crane."""
+    with scratch("registry") as place, (place / "log").open("wb") as log:
+        command: list[str | Path] = [
+            crane_binary(),
+            "registry",
+            "serve",
+            "--address",
+            "127.0.0.1:0",
+        ]
+        server = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            while not (found := re.search(r"on port (\d+)", (place / "log").read_text())):
+                assert server.poll() is None, (place / "log").read_text()
+                time.sleep(0.02)
+            yield f"localhost:{found[1]}"
+        finally:
+            server.kill()
+            server.wait()
+
+
+def crane(*words: str | Path) -> str:
+    done = subprocess.run(
+        [crane_binary(), *words], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_registry_and_its_client_take_an_image(real: Path, registry: str, tmp_path: Path) -> None:
+    """The layout is valid for a program that is not ours, and comes back as a base."""
+    if real.name != "go":
+        pytest.skip("the same form as Go's, and larger")
+    reference = crane("push", real, f"{registry}/go:tag")
+    (described,) = json.loads((real / "index.json").read_text())["manifests"]
+    assert reference == f"{registry}/go@{described['digest']}"
+    crane("validate", "--remote", reference)
+
+    crane("pull", "--format=oci", reference, tmp_path / "pulled")
+    recipe = Recipe(512, tmp_path / "pulled", "https://example.com/sources")
+    make([IMPLEMENTATIONS["go"]], [HERE], recipe, OF, tmp_path, ROOT / "template.yaml", to_stderr)
+
+    base, upon = read_image(real, HERE), read_image(tmp_path / "go", HERE)
+    assert [each.digest for each in upon.layers[:-1]] == [each.digest for each in base.layers]
+    assert upon.layers[-1].digest == base.layers[-1].digest
+    assert upon.config["config"]["Env"] == base.config["config"]["Env"]
+    label = "org.opencontainers.image.source"
+    assert upon.config["config"]["Labels"][label] == "https://example.com/sources"
