@@ -1,7 +1,8 @@
 """A task as ECS runs it: a bundle with a read-only root, limits, and keys from ECS's address.
 
-Bubblewrap makes the bundle. The task is its process 1, has no rights and a /tmp of its own. It
-shares the network of this process, which should be one that leads nowhere (``own_network``).
+Bubblewrap makes the bundle. The task is its process 1 and has no rights. With this machine's root
+it has a /tmp of its own, and with an image's root no folder that it can write to. It shares the
+network of this process, which should be one that leads nowhere (``own_network``).
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ from harness.targets.local.limits import limited
 ECS_ADDRESS = "169.254.170.2"
 _POLL_MS = 20
 _AUTHORITY = "AWS_CA_BUNDLE"
-_GIVEN_AUTHORITY = "/tmp/authority.pem"
+_GIVEN_AUTHORITY = "/run/authority.pem"
 _PATH = "/v2/credentials/task"
 _BUNDLE = (
-    *("--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"),
+    *("--dev", "/dev", "--proc", "/proc"),
     *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--as-pid-1"),
     *("--die-with-parent", "--new-session", "--cap-drop", "ALL"),
 )
@@ -198,13 +199,15 @@ def _inside(
     """Bubblewrap's options and the variables of the task."""
     if root is None:
         shown = (word for each in (folder, *files) for word in ("--ro-bind", each, each))
-        return ("--ro-bind", "/", "/", *_BUNDLE, *shown, "--chdir", folder), env
+        own = ("--tmpfs", "/tmp", *shown, "--chdir", folder)
+        return ("--ro-bind", "/", "/", *_BUNDLE, *own), env
+    # as in Fargate, which has no tmpfs, no folder can be written to
     user = ("--unshare-user", "--uid", str(root.user), "--gid", str(root.user))
-    options = ("--ro-bind", root.folder, "/", *_BUNDLE, *user)
+    options = ("--ro-bind", root.folder, "/", *_BUNDLE, *user, "--chdir", folder)
     if (authority := env.get(_AUTHORITY)) is None:
-        return (*options, "--chdir", folder), env
-    given = ("--ro-bind", authority, _GIVEN_AUTHORITY)
-    return (*options, *given, "--chdir", folder), {**env, _AUTHORITY: _GIVEN_AUTHORITY}
+        return options, env
+    given = ("--tmpfs", "/run", "--ro-bind", authority, _GIVEN_AUTHORITY, "--remount-ro", "/run")
+    return (*options, *given), {**env, _AUTHORITY: _GIVEN_AUTHORITY}
 
 
 def _wait(pid: int) -> tuple[int, resource.struct_rusage, int]:
