@@ -30,13 +30,13 @@ def add_parser(commands: Commands) -> None:
         "--out", type=Path, metavar="DIR", help="keep the files of the last client in a new folder"
     )
     parser.add_argument(
-        "--seconds", type=positive, default=600, metavar="N", help="of the stream; default: 600"
+        "--seconds", type=positive, default=300, metavar="N", help="of the stream; default: 300"
     )
     parser.add_argument(
         "--rate", type=positive, default=10, metavar="N", help="messages a second; default: 10"
     )
     parser.add_argument(
-        "--speed", type=positive, default=10, metavar="N", help="play N times as fast; default: 10"
+        "--speed", type=positive, default=5, metavar="N", help="play N times as fast; default: 5"
     )
     parser.add_argument(
         "--seed", type=positive, default=1, metavar="S", help="seed of the stream; default: 1"
@@ -54,9 +54,9 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--replay",
         type=positive,
-        default=800,
+        default=300,
         metavar="N",
-        help="messages that the third party can send again; default: 800",
+        help="messages that the third party can send again; default: 300",
     )
     parser.add_argument(
         "--hint",

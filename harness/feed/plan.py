@@ -25,7 +25,7 @@ class Recipe:
     """``rate`` is messages a second of the stream; a burst has as many as 20 s of it."""
 
     seed: int = 1
-    seconds: int = 600
+    seconds: int = 300
     rate: float = 10.0
 
     @property

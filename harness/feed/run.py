@@ -62,10 +62,10 @@ class Request:
     """
 
     recipe: Recipe = field(default_factory=Recipe)
-    speed: float = 10.0
+    speed: float = 5.0
     shards: int = 2
     shard_share: float = 0.02
-    replay: int = 800
+    replay: int = 300
     hint: Hint = field(default_factory=lambda: Hint(5, 60))
     faults: bool = True
     contenders: Sequence[Contender] = (NAIVE, BY_ACCOUNT, BY_NUMBER)
