@@ -24,7 +24,7 @@ from harness.feed.files import Place, body_of, key_of, place_of, texts_of
 from harness.feed.hints import try_hint
 from harness.feed.limits import LimitedKinesis, ShardLimits
 from harness.feed.plan import FIRST_NUMBER, Recipe, make_messages, make_plan
-from harness.feed.run import BY_ACCOUNT, Outcome, Request
+from harness.feed.run import BY_ACCOUNT, NAIVE, Outcome, Request
 from harness.feed.tables import render, to_json
 from harness.fixtures.sources import source_day
 from harness.fixtures.trail import find_trail
@@ -323,11 +323,13 @@ def test_a_lost_message_is_the_exit_code(
 def test_a_run_loses_nothing_in_silence(tmp_path: Path) -> None:
     recipe = Recipe(seed=5, seconds=60, rate=10.0)
     request = Request(
-        recipe=recipe, speed=20.0, replay=120, hint=Hint(1, 20), contenders=(BY_ACCOUNT,)
+        recipe=recipe, speed=20.0, replay=120, hint=Hint(1, 20), contenders=(NAIVE, BY_ACCOUNT)
     )
     outcome = feed_run.measure(request, tmp_path, to_stderr)
-    (counted,) = outcome.accounts
+    naive, counted = outcome.accounts
     assert outcome.problems() == []
+    assert naive.untold > 0  # the same account finds the losses of a client that has some
+    assert "naive client: " in naive.problems()[0]
     assert counted.messages == counted.delivered + counted.told - counted.told_and_delivered
     assert counted.told >= counted.dropped > 0
     assert counted.delivered > 0

@@ -343,24 +343,30 @@ def test_what_the_third_party_has_forgotten_is_told(
     plan = make_plan(Recipe(3, seconds=20, rate=15.0))
     place = InFile(tmp_path / "position")
     stream = Stream(3, faults=0.2)
-    with ThirdParty(plan, Clock(time.time(), 20.0), replay=50) as third_party:
+    with ThirdParty(plan, Clock(time.time(), 200.0), replay=50) as third_party:
         settings = settings_for(third_party.port, tmp_path / "position")
-        begun: list[Future[None]] = []
-
-        def quarter() -> bool:
-            if third_party.followers and not begun:
-                begun.append(third_party.play())
-            return place.read() > FIRST_NUMBER + len(plan.messages) // 4
-
-        follow(settings, stream, quarter)
-        begun[0].result()
+        follow(settings, stream, lambda: place.read() == FIRST_NUMBER - 1)
+        third_party.play().result()
         follow(settings, stream, lambda: place.read() >= plan.newest)
     known = plan.texts()
     taken = {known[text] for text in stream.taken}
-    gaps = told(capsys.readouterr().out)
-    assert taken | gaps == set(known.values())
-    assert len(gaps - plan.dropped) > 50
-    assert not gaps & taken  # after SIGTERM nothing is left that is put and not noted
+    kept = set(range(plan.newest - 49, plan.newest + 1))
+    assert taken == kept - plan.dropped
+    assert told(capsys.readouterr().out) == set(known.values()) - taken
+
+
+def test_after_sigterm_all_that_came_is_put_and_noted(tmp_path: Path) -> None:
+    plan = make_plan(Recipe(6, seconds=20, rate=15.0))
+    place = InFile(tmp_path / "position")
+    stream = Stream(6, faults=0.2)
+    with ThirdParty(plan, Clock(time.time(), 20.0), replay=10_000) as third_party:
+        settings = settings_for(third_party.port, tmp_path / "position", position_every_ms=10**6)
+        played = playing(third_party, plan, place)
+        follow(settings, stream, lambda: played() or len(stream.taken) > 100)
+    known = plan.texts()
+    taken = {known[text] for text in stream.taken}
+    assert taken | plan.dropped >= set(range(FIRST_NUMBER, place.read() + 1))
+    assert max(taken) <= place.read()
 
 
 def test_a_connection_that_is_silent_is_found_by_pings(tmp_path: Path) -> None:
