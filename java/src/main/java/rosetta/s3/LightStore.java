@@ -8,20 +8,17 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.security.GeneralSecurityException;
 import java.util.Base64;
 import java.util.Map;
 import java.util.Optional;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
-import javax.net.ssl.SSLContext;
 import org.apache.hc.client5.http.classic.HttpClient;
 import org.apache.hc.client5.http.config.ConnectionConfig;
 import org.apache.hc.client5.http.impl.classic.HttpClients;
 import org.apache.hc.client5.http.impl.io.ManagedHttpClientConnectionFactory;
 import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManagerBuilder;
 import org.apache.hc.client5.http.io.HttpClientConnectionManager;
-import org.apache.hc.client5.http.ssl.ClientTlsStrategyBuilder;
 import org.apache.hc.core5.http.ClassicHttpRequest;
 import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.Header;
@@ -66,8 +63,7 @@ final class LightStore implements Store {
                 ManagedHttpClientConnectionFactory.builder()
                     .responseParserFactory(unused -> new WholeHeads())
                     .build())
-            .setTlsSocketStrategy(
-                ClientTlsStrategyBuilder.create().setSslContext(tls(config)).buildClassic())
+            .setTlsSocketStrategy(Network.tls(config))
             .setMaxConnTotal(config.concurrency())
             .setMaxConnPerRoute(config.concurrency())
             .setDefaultConnectionConfig(
@@ -92,16 +88,6 @@ final class LightStore implements Store {
         .disableAuthCaching()
         .disableConnectionState()
         .build();
-  }
-
-  private static SSLContext tls(Config config) {
-    try {
-      SSLContext context = SSLContext.getInstance("TLS");
-      context.init(null, Network.trustManagers(config), null);
-      return context;
-    } catch (GeneralSecurityException e) {
-      throw new IllegalStateException(e); // the JDK has it
-    }
   }
 
   @Override

@@ -16,13 +16,17 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
+import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 import org.apache.hc.client5.http.impl.routing.DefaultRoutePlanner;
 import org.apache.hc.client5.http.routing.HttpRoutePlanner;
+import org.apache.hc.client5.http.ssl.ClientTlsStrategyBuilder;
+import org.apache.hc.client5.http.ssl.TlsSocketStrategy;
 import org.apache.hc.core5.http.HttpHost;
 import org.apache.hc.core5.http.protocol.HttpContext;
 import rosetta.Config;
+import rosetta.tuning.Ciphers;
 
 /** The connections' times, proxy and authorities. */
 public final class Network {
@@ -84,8 +88,22 @@ public final class Network {
     }
   }
 
-  /** For the authorities of AWS_CA_BUNDLE; null means the runtime's own. */
-  static TrustManager[] trustManagers(Config config) {
+  /** TLS that trusts the authorities of AWS_CA_BUNDLE, or the runtime's own. */
+  static TlsSocketStrategy tls(Config config) {
+    try {
+      SSLContext context = SSLContext.getInstance("TLS");
+      context.init(null, trustManagers(config), null);
+      return ClientTlsStrategyBuilder.create()
+          .setSslContext(context)
+          .setCiphers(Ciphers.inOrder(context)) // tuning
+          .buildClassic();
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException(e); // the JDK has it
+    }
+  }
+
+  /** Null means the runtime's own. */
+  private static TrustManager[] trustManagers(Config config) {
     if (config.authorities().isEmpty()) {
       return null;
     }

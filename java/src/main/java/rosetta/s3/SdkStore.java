@@ -13,7 +13,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
-import javax.net.ssl.TrustManager;
 import rosetta.Config;
 import rosetta.Store;
 import software.amazon.awssdk.awscore.defaultsmode.DefaultsMode;
@@ -97,14 +96,13 @@ final class SdkStore implements Store {
   }
 
   private static SdkHttpClient.Builder<?> http(Config config) {
-    TrustManager[] trusted = Network.trustManagers(config);
     return Apache5HttpClient.builder()
         .maxConnections(config.concurrency())
         .connectionTimeout(Network.CONNECT_TIMEOUT)
         .socketTimeout(Network.READ_TIMEOUT)
         .connectionMaxIdleTime(Network.MAX_IDLE_TIME) // E9
         .httpRoutePlanner(Network.routes(config))
-        .tlsTrustManagersProvider(trusted == null ? null : () -> trusted)
+        .tlsSocketStrategy(Network.tls(config))
         .proxyConfiguration(
             ProxyConfiguration.builder()
                 .useSystemPropertyValues(false)
