@@ -23,7 +23,7 @@ MVN = PATH="$$(dirname "$$($(BIN)/python -m harness.toolchain maven)"):$$PATH" \
 	mvn --file java/pom.xml --batch-mode --no-transfer-progress -Dstyle.color=never
 CHECKS := $(foreach v,$(VERBS),$(PARTS:%=$(v)-%))
 
-.PHONY: help setup compare mutants fuzz drills exercise solve-all stone slides check test lock lock-debian third-party sbom clean build $(VERBS)
+.PHONY: help setup compare mutants fuzz drills drill exercise solve-all stone slides check test lock lock-debian third-party sbom clean build $(VERBS)
 .PHONY: $(CHECKS) lock-java test-parts $(PARTS:%=check-%) $(LANGUAGES:%=made-%) lint-docs
 
 help: ## explain the verbs
@@ -42,6 +42,7 @@ help: ## explain the verbs
 	@echo "  make mutants ARGS='--languages go --sample 5'      some of the faults"
 	@echo "  make fuzz SECONDS=600 ARGS='--seed 1'"
 	@echo "  make drills ARGS='--languages go --kinds kill,cuts'"
+	@echo "  make drill ARGS='--languages go --fault killed,damaged'"
 	@echo "  make exercise STEP=splitter LANGUAGE=go            again after each change"
 
 setup: .venv/made ## make .venv and the tools in .tools ## minutes, at first
@@ -60,6 +61,9 @@ fuzz: .venv/made ## look for bodies and days on which the languages disagree ## 
 
 drills: .venv/made ## disturb the languages on purpose, and count broken promises ## 30 min
 	@$(BIN)/python -m harness drills $(ARGS)
+
+drill: .venv/made ## play nights with a fault: who notices, and what is lost ## 15 min
+	@$(BIN)/python -m harness drill $(ARGS)
 
 # set here, because a shell may have a LANGUAGE of its own
 STEP =

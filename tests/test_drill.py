@@ -1,0 +1,273 @@
+"""A sample of the nights of ``drill``, and proof that a drill tells what nobody noticed."""
+
+from __future__ import annotations
+
+import http.client
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from conftest import built
+
+from harness.build.transform import deployed
+from harness.cli import main
+from harness.drill import drill as drills
+from harness.drill.alarm_settings import template_alarms
+from harness.drill.drill import Drill, Ground, Readers, Told, ground, make_buckets, play
+from harness.drill.faults import FAULTS, Killed
+from harness.drill.front import Asked, front_of, refuses
+from harness.drill.lake import Lake, Look, Saw
+from harness.drill.metrics import SQS, Gauge, LogFilter, Recorder
+from harness.drill.night import Night
+from harness.drill.table import broken, render, to_json
+from harness.drill.timeline import LogLine, Metric
+from harness.drill.trail import Trail
+from harness.model import Artefact
+from harness.targets.ministack.local_aws import LocalAws
+
+#: One that Lambda tells, one that the rights tell, one that silence tells.
+SAMPLE = ("killed", "rights", "schedule-off")
+BY_NAME = {fault.name: (number, fault) for number, fault in enumerate(FAULTS)}
+NOON = datetime(2024, 2, 9, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Ground]:
+    made = built("go")
+    assert isinstance(made, Artefact), made
+    with LocalAws(auth=True) as aws:
+        make_buckets(aws)
+        with ground(aws, made) as place:
+            yield place
+
+
+def count(number: int) -> int:
+    """The number of a night of this file: each has days of its own."""
+    return len(FAULTS) + number
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAMPLE)
+def test_an_alarm_tells_of_the_fault_and_nothing_is_lost(place: Ground, name: str) -> None:
+    number, fault = BY_NAME[name]
+    drill = play(fault(), place, number)
+    assert drill.problems == ()
+    assert drill.lost == 0
+    assert drill.readers.missing == 0
+    assert drill.readers.lasting[-1][0] is Saw.NEW
+    assert drill.receipts[-1][2] == "ok"
+
+
+@pytest.mark.slow
+def test_a_fault_without_an_alarm_is_never_mended(
+    place: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drills, "_PATIENCE", timedelta(hours=6))
+    deaf = replace(place, deployment=replace(place.deployment, alarms=()))
+    drill = play(Killed(), deaf, count(0))
+    assert drill.problems == ("no alarm has told of it", "it was not repaired in three days")
+
+
+class Thief(Killed):
+    """A chunk vanishes after the last run."""
+
+    def mends(self, night: Night, trail: Trail, answer: int) -> bool:
+        def steal() -> None:
+            key = f"{night.lake.prefix}000001.ndjson.gz"
+            night.lake.s3.delete_object(Bucket=night.lake.bucket, Key=key)
+
+        night.at(night.fires + timedelta(hours=2), steal)
+        return False
+
+
+@pytest.mark.slow
+def test_records_that_vanish_are_counted(place: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drills, "_PATIENCE", timedelta(hours=6))
+    drill = play(Thief(), place, count(1))
+    assert drill.lost > 0
+    assert drill.readers.missing > 0
+    words = " ".join(drill.problems)
+    assert all(each in words for each in ("not repaired", "are lost", "missed", "lake differs"))
+
+
+def test_every_alarm_of_the_template_tells_of_a_fault_and_every_fault_has_one() -> None:
+    names = {each.name for each in template_alarms(deployed(ActiveLanguage="go"))}
+    told = {name for fault in FAULTS for name in (fault.alarm, fault.answered) if name}
+    assert {name for name in names if not name.startswith(tuple(told))} == set()
+    assert {each for each in told if not any(name.startswith(each) for name in names)} == set()
+
+
+# ---- without a local AWS ----
+
+
+def test_queues_are_sampled_each_minute_while_they_are_active() -> None:
+    recorder = Recorder(NOON)
+    recorder.gauges = {
+        "days": Gauge("days", polled=True, active=NOON, visible=1, oldest=NOON - MINUTE),
+        "letters": Gauge("letters", polled=False, active=NOON - timedelta(hours=5, minutes=59)),
+    }
+    recorder.advance(NOON + 2 * MINUTE)
+    ages = recorder.samples[Metric.of(SQS, "ApproximateAgeOfOldestMessage", QueueName="days")]
+    assert [(each.at - NOON, each.value) for each in ages] == [(MINUTE, 120), (2 * MINUTE, 180)]
+    visible = Metric.of(SQS, "ApproximateNumberOfMessagesVisible", QueueName="letters")
+    assert [each.at for each in recorder.samples[visible]] == [NOON + MINUTE]
+
+
+def test_a_sample_bears_the_beginning_and_is_seen_after_the_end() -> None:
+    recorder = Recorder(NOON)
+    metric = Metric.of("AWS/Lambda", "Errors")
+    recorder.count(metric, NOON + timedelta(seconds=7), 1, NOON + 10 * MINUTE)
+    (sample,) = recorder.between(metric, NOON, NOON + MINUTE)
+    assert (sample.at, sample.seen) == (NOON, NOON + 11 * MINUTE)
+    assert recorder.between(metric, NOON + MINUTE, NOON + 2 * MINUTE) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "entry", "counted"),
+    [
+        ('{ $.event = "end" && $.result.sources >= 0 }', "$.result.sources", {"sources": 7}, 7),
+        ('{ $.event = "end" && $.result.sources >= 0 }', "$.result.sources", None, None),
+        ('{ $.event = "retry" }', "1", {}, None),
+        ('{ $.event != "retry" }', "1", {}, 1),
+    ],
+)
+def test_a_metric_filter_counts_the_lines_that_fit(
+    pattern: str, value: str, entry: Mapping[str, int] | None, counted: float | None
+) -> None:
+    made = {"metricNamespace": "n", "metricName": "m", "metricValue": value}
+    described = {"logGroupName": "g", "filterPattern": pattern, "metricTransformations": [made]}
+    read = LogFilter.read(described)
+    line = {"event": "end", "result": entry}
+    assert read.counted(LogLine("g", NOON, line)) == counted
+    assert read.counted(LogLine("other", NOON, line)) is None
+
+
+def test_an_unknown_term_of_a_metric_filter_is_an_error() -> None:
+    read = LogFilter("g", '{ $.event = "end" || $.n = 1 }', Metric.of("n", "m"), "1")
+    with pytest.raises(ValueError, match="does not know"):
+        read.counted(LogLine("g", NOON, {"event": "end"}))
+
+
+OLD, NEW = Counter({b"a\n": 1, b"b\n": 1}), Counter({b"a\n": 1, b"b\n": 1, b"c\n": 2})
+
+
+@pytest.mark.parametrize(
+    ("seen", "look"),
+    [
+        (OLD, Look(NOON, Saw.OLD)),
+        (NEW, Look(NOON, Saw.NEW)),
+        (OLD + Counter([b"c\n"]), Look(NOON, Saw.PART)),
+        (NEW + Counter([b"a\n"]), Look(NOON, Saw.DOUBLED, 0, 1)),
+        (NEW - Counter([b"a\n"]), Look(NOON, Saw.LESS, 1, 0)),
+    ],
+)
+def test_a_look_tells_the_old_day_from_the_new_one(seen: Counter[bytes], look: Look) -> None:
+    lake = Lake(None, "bucket", "2024/02/08/", OLD, NEW)
+    assert lake._judged(seen, NOON) == look
+
+
+class Behind(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("X-Host", self.headers["Host"])
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def behind() -> Iterator[int]:
+    with HTTPServer(("127.0.0.1", 0), Behind) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def put(endpoint: str, path: str, **headers: str) -> tuple[int, bytes, str | None]:
+    connection = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=10)
+    try:
+        connection.request("PUT", path, b"body", {"Host": "as.signed", **headers})
+        answer = connection.getresponse()
+        return answer.status, answer.read(), answer.headers["X-Host"]
+    finally:
+        connection.close()
+
+
+def test_a_request_passes_the_front_as_it_was_signed() -> None:
+    changed: list[Asked] = []
+    with behind() as port, front_of(port) as front:
+        front.changed = changed.append
+        front.rules.append(refuses("copy", "locked.*", 503, "SlowDown"))
+        assert put(front.endpoint, "/b/a%2Fb") == (200, b"body", "as.signed")
+        assert put(front.endpoint, "/b/open", **{"x-amz-copy-source": "b/x"})[0] == 200
+        status, body, _ = put(front.endpoint, "/b/locked", **{"x-amz-copy-source": "b/x"})
+    assert (status, b"<Code>SlowDown</Code>" in body) == (503, True)
+    assert changed == [Asked("put", "b", "a/b"), Asked("copy", "b", "open")]
+
+
+def outcome(**changed: Any) -> Drill:
+    drill = Drill(
+        fault="killed",
+        about="the process is killed",
+        language="go",
+        alarms=(Told("ErrorsAlarm", 120.0),),
+        repaired_s=5400.4,
+        receipts=((0.0, "go", "died"), (5400.0, "go", "ok")),
+        operator=((3720.0, "waited"),),
+        readers=Readers(9, ((Saw.OLD, 1800.0), (Saw.DOUBLED, 5400.0), (Saw.NEW, 60.0)), 0, 14),
+        records=129,
+        lost=0,
+        lake="x",
+        still_in_alarm=(),
+        problems=(),
+    )
+    return replace(drill, **changed)
+
+
+def test_the_table_has_a_row_for_each_drill() -> None:
+    head, _, row, *_ = render([outcome()], "simple").splitlines()
+    assert head.split("  ")[0] == "fault"
+    words = ("killed", "died, ok", "ErrorsAlarm", "0:02", "1:30", "old 0:30, doubled 1:30, new")
+    assert all(each in row for each in words)
+    assert "0 of 129" in row
+    never = render([outcome(alarms=(), repaired_s=None)], "simple").splitlines()[2]
+    assert "none" in never
+    assert never.count("never") == 2
+
+
+def test_a_lake_that_differs_in_one_language_is_broken() -> None:
+    same = [outcome(), outcome(language="java"), outcome(fault="rights", lake="y")]
+    assert broken(same) == []
+    assert broken([*same, outcome(language="python", lake="z")]) == [
+        "killed: the lakes of go, java, python differ"
+    ]
+    assert broken([outcome(problems=("1 records are lost",))]) == ["killed, go: 1 records are lost"]
+
+
+def test_the_export_has_every_drill() -> None:
+    exported = to_json([outcome()], {"cpu": "x"})
+    assert exported["reaction_s"] == 3600
+    drill: Any = exported["drills"]
+    assert drill[0]["alarms"] == ({"alarm": "ErrorsAlarm", "after_s": 120.0},)
+
+
+def test_an_unknown_fault_is_a_wrong_argument(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["drill", "--fault", "earthquake"]) == 2
+    assert "known are slow-down, killed" in capsys.readouterr().err
