@@ -25,7 +25,7 @@ from harness.report.html_page.drawing import colours_of_names, draw, legend, pla
 _HEIGHT_IN = 3.6
 _POINTS = 121
 _LEAST, _MOST = 1_000, 10_000_000
-_FUNCTION, _TASK, _NETWORK = "Lambda", "task", "task, with five endpoints"
+_FUNCTION, _TASK, _NETWORK = "Lambda", "task", "task, with three endpoints"
 
 
 def pictures(work: Work, given: Assumptions) -> Mapping[str, str]:

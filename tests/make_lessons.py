@@ -180,6 +180,25 @@ def report_line(export: Mapping[str, Any]) -> str:
     return _table(heads, lines) + _source(export)
 
 
+def tasks(export: Mapping[str, Any]) -> str:
+    """The CPU of a task beside that of a function, from docs/tasks.json."""
+    return make_tables.task_table(json.loads(make_tables.TASKS_EXPORT.read_text()), export)
+
+
+def crossover(_: Mapping[str, Any]) -> str:
+    """From which size of a day a task costs less, for the small clients."""
+    sys.path.insert(0, str(make_tables.ROOT))  # so that it runs as a script from anywhere
+    from harness.analysis.crossover import Assumptions, works
+    from harness.report.crossover_tables import assumed, crossover_table
+    from harness.report.json_export import read_export
+
+    exports = (read_export(each) for each in (make_tables.EXPORT, make_tables.TASKS_EXPORT))
+    light = [each for each in works(*exports) if each.name.endswith(" light")]
+    given = Assumptions()
+    table = crossover_table(light, given)
+    return f"{_table(table.headings, table.rows)}\n({textwrap.fill(assumed(given), 98)})\n"
+
+
 BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "round-trip": round_trip,
     "clients": clients,
@@ -193,6 +212,8 @@ BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "snap-start": snap_start,
     "restored": restored,
     "tls": tls,
+    "tasks": tasks,
+    "crossover": crossover,
 }
 
 

@@ -105,9 +105,9 @@ def test_a_network_moves_the_crossover() -> None:
 
 def test_idle_costs_are_those_of_730_hours() -> None:
     found = dict(idle_costs())
-    assert found["5 interface endpoints in one zone"] == pytest.approx(36.5)
+    assert found["3 interface endpoints in one zone"] == pytest.approx(21.9)
     assert found["5 interface endpoints in two zones"] == pytest.approx(73.0)
-    assert found["NAT gateway in one zone, with its address"] == pytest.approx(0.05 * 730)
+    assert found["NAT gateway in one zone, with its address"] == pytest.approx(36.5)
     assert network_price("public_ip_hour") == 0.005
 
 
@@ -196,7 +196,7 @@ def test_the_page_s_advice_follows_from_the_stored_exports() -> None:
         idle = endpoints_month() / 30
         networked = cheaper_from(each, DEPLOYED_MB, DEPLOYED_TASK, GIVEN, idle)
         assert networked is not None
-        assert networked > 50_000_000
+        assert networked > 30_000_000
         # "by some cents a month", at 100,000 sources a day
         saved = on_lambda(each, 100_000, DEPLOYED_MB, GIVEN).dollars
         assert 0 < 30 * (saved - on_fargate(each, 100_000, DEPLOYED_TASK, GIVEN).dollars) < 0.1

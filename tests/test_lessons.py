@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import make_lessons
 import pytest
@@ -103,6 +105,19 @@ def test_the_generated_blocks_are_fresh() -> None:
     assert blocks == len(make_lessons.BLOCKS)
     for path, text in made.items():
         assert path.read_text() == text, path.name
+
+
+def test_the_page_of_java_has_the_starts_of_the_export() -> None:
+    export = json.loads((ROOT / "docs/starts.json").read_text())
+    text = (ROOT / "docs/performance/java.md").read_text().partition("\n## Starts\n")[2]
+    told = text.partition("So a restore saves nothing here.")[0]
+    assert f"commit {export['environment']['commit'][:7]}" in told
+    for row in export["results"]:
+        cold = [each["cpu_ms"] for each in row["samples"] if each["kind"] == "cold"]
+        if row["name"].startswith("java light") or row["role"] == "floor":
+            assert f" {median(cold):,.0f}" in told, row["name"]
+        if row["language"] == "java":
+            assert f"{row['package_zip_bytes'] / 1e6:.1f} MB" in told, row["name"]
 
 
 @pytest.mark.slow

@@ -31,9 +31,11 @@ LONGEST_S = 900  # Lambda's time-out
 FUNCTIONS_MB = (442, 885, 1769, 3538, 7076)
 MOST_SOURCES = 10**9
 NIGHTS = 30  # of a month
-#: Endpoints of a task in a subnet without a way out: ECR's two, logs, queue and secrets. That for
-#: S3 is free of charge.
-ENDPOINTS = 5
+#: Interface endpoints of a task of container.yaml in a subnet without a way out: ECR's two, and
+#: that of the logs. The endpoint for S3 is a gateway, and free of charge.
+ENDPOINTS = 3
+#: With those of a queue and of secrets, which other tasks need.
+MORE_ENDPOINTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +211,9 @@ def task_month(size: TaskSize, given: Assumptions) -> float:
     return task_second_price(given.architecture, size.vcpus, size.memory_mb) * MONTH_HOURS * 3600
 
 
-def endpoints_month(zones: int = 1) -> float:
-    """US dollars a month for the endpoints of a task in a subnet without a way out."""
-    return zones * ENDPOINTS * network_price("interface_endpoint_hour") * MONTH_HOURS
+def endpoints_month(endpoints: int = ENDPOINTS, zones: int = 1) -> float:
+    """US dollars a month for interface endpoints."""
+    return zones * endpoints * network_price("interface_endpoint_hour") * MONTH_HOURS
 
 
 def nat_month() -> float:
@@ -224,9 +226,9 @@ def idle_costs() -> Iterator[tuple[str, float]]:
     """US dollars a month for what a task stands on, however small the day is."""
     yield "public address, which a task has while it runs", 0.0
     yield "gateway endpoint for S3", 0.0
-    yield "interface endpoint in one zone", endpoints_month() / ENDPOINTS
-    yield f"{ENDPOINTS} interface endpoints in one zone", endpoints_month()
-    yield f"{ENDPOINTS} interface endpoints in two zones", endpoints_month(2)
+    for endpoints in (ENDPOINTS, MORE_ENDPOINTS):
+        yield f"{endpoints} interface endpoints in one zone", endpoints_month(endpoints)
+        yield f"{endpoints} interface endpoints in two zones", endpoints_month(endpoints, 2)
     yield "NAT gateway in one zone, with its address", nat_month()
     yield "image of 0.1 GB in ECR", 0.1 * network_price("image_gb_month")
 

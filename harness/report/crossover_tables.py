@@ -141,8 +141,9 @@ def idle_table() -> Table:
     return Table(
         "idle",
         "What waits costs, too",
-        "US dollars a month of 730 hours, however small the days are. A function outside of a VPC "
-        "needs none of it.",
+        "US dollars a month of 730 hours, however small the days are. A task of container.yaml "
+        f"needs {ENDPOINTS} interface endpoints in a subnet without a way out: ECR's two, and that "
+        "of the logs. A function outside of a VPC needs none of all this.",
         ("part", "USD a month"),
         [(name, f"{value:.2f}") for name, value in idle_costs()],
     )
@@ -187,7 +188,7 @@ def busy_table(given: Assumptions) -> Table:
 def assumed(given: Assumptions) -> str:
     return (
         f"Assumed: {given.get_s * 1000:g} ms for a GET, {given.start_s:g} s from the request for "
-        f"a task to its first instruction, {price_list()} for {given.architecture}."
+        f"a task to its first instruction; {price_list()} for {given.architecture}."
     )
 
 
