@@ -145,7 +145,7 @@ def test_the_three_roles_have_what_they_need_and_no_more() -> None:
         "DecryptSecret": ("kms:Decrypt", KEY),
         "WriteLogs": (["logs:CreateLogStream", "logs:PutLogEvents"], "${ClientLogGroup.Arn}"),
     }
-    position = "arn:aws:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${Position}"
+    position = "arn:aws:ssm:${AWS::Region}:${AWS::AccountId}:parameter${Position}"
     assert rights(made["TaskRole"]) == {
         "PutRecords": ("kinesis:PutRecords", "${Stream.Arn}"),
         "EncryptRecords": ("kms:GenerateDataKey", KEY),
@@ -282,8 +282,7 @@ def s3() -> FakeS3:
     return FakeS3()
 
 
-@pytest.fixture
-def handle(monkeypatch: pytest.MonkeyPatch, s3: FakeS3) -> Handle:
+def load_code(monkeypatch: pytest.MonkeyPatch, s3: object) -> Handle:
     """The function's code as the template has it, with the environment of the template."""
     writer = deployed()["Writer"]
     variables = dict(writer["Environment"]["Variables"])
@@ -294,12 +293,18 @@ def handle(monkeypatch: pytest.MonkeyPatch, s3: FakeS3) -> Handle:
     )
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("boto3.client", lambda service: s3)
     code: dict[str, Any] = {}
-    exec(compile(writer["Code"]["ZipFile"], "index.py", "exec"), code)
+    with monkeypatch.context() as patched:
+        patched.setattr("boto3.client", lambda service: s3)
+        exec(compile(writer["Code"]["ZipFile"], "index.py", "exec"), code)
     assert writer["Handler"] == "index.handle"
-    made: Handle = code["handle"]
-    return made
+    handle: Handle = code["handle"]
+    return handle
+
+
+@pytest.fixture
+def handle(monkeypatch: pytest.MonkeyPatch, s3: FakeS3) -> Handle:
+    return load_code(monkeypatch, s3)
 
 
 @pytest.fixture(scope="module")
