@@ -40,8 +40,10 @@ class Child(Started):
         }
         self._log = work / f"{module}.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._lives = 0
 
     def start(self) -> None:
+        self._lives += 1
         with self._log.open("ab") as output:
             self._process = processes.start(
                 self._command, cwd=self._work, env=self._env, output=output
@@ -51,6 +53,10 @@ class Child(Started):
         if self._process is not None:
             processes.stop(self._process)
             self._process = None
+
+    def has_started(self) -> bool:
+        """Whether the present life has told so. Before that a SIGTERM would kill it."""
+        return len(self.events("started")) == self._lives
 
     def kill_and_start(self) -> None:
         """SIGKILL, and a new life, as ECS gives it to a task."""
@@ -73,6 +79,7 @@ class Child(Started):
             code = None
         if code != 0:
             self.fail("does not end" if code is None else f"ended with {code}")
+        self._process = None
 
     def require_alive(self) -> None:
         if self._process is not None and (code := self._process.poll()) is not None:

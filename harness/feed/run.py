@@ -270,7 +270,7 @@ class _Run:
 
     def play(self) -> Found:
         self._wait("the client does not connect", lambda: self.third_party.followers > 0)
-        self._wait("the consumer does not start", lambda: bool(self.consumer.events("started")))
+        self._wait("the consumer does not start", self.consumer.has_started)
         playing = self.third_party.play()
         chosen = faults(
             self.line,
@@ -283,6 +283,7 @@ class _Run:
         recipe = self.plan.recipe
         run_faults(chosen if self.request.faults else (), self.clock, recipe.seconds, playing)
         self._end_client()
+        self._wait("the consumer does not start again", self.consumer.has_started)
         self.consumer.terminate()
         gaps = self.client.events("gap")
         return Found(
