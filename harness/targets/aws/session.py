@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +35,7 @@ _THROTTLED = {
 }
 _ELSEWHERE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraint"}
 _BUSY = {"ResourceConflictException", "ResourceInUseException"}
+_PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 6})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +57,36 @@ def open_clients(region: str | None = None) -> Clients:
 
     Raises ``UsageError`` without a region, ``NotReady`` without credentials.
     """
-    try:
-        session = boto3.Session(region_name=region)
-        if session.get_credentials() is None:
-            raise NotReady(f"no AWS credentials were found: {_LOGIN}")
-        patient = Config(retries={"mode": "standard", "total_max_attempts": 6})
+    with _session(region) as session:
         # A function may run for 15 minutes, and a repeated invocation costs twice. A NAT gateway
         # forgets a connection that is silent for 350 s, so the kernel has to keep it alive.
         once = Config(read_timeout=930, retries={"total_max_attempts": 1}, tcp_keepalive=True)
         return Clients(
             session.client("sts").meta.region_name,
-            session.client("athena", config=patient),
-            session.client("cloudformation", config=patient),
-            session.client("lambda", config=patient),
+            session.client("athena", config=_PATIENT),
+            session.client("cloudformation", config=_PATIENT),
+            session.client("lambda", config=_PATIENT),
             session.client("lambda", config=once),
-            session.client("s3", config=patient.merge(Config(max_pool_connections=S3_AT_ONCE))),
-            session.client("sqs", config=patient),
-            session.client("sts", config=patient),
+            session.client("s3", config=_PATIENT.merge(Config(max_pool_connections=S3_AT_ONCE))),
+            session.client("sqs", config=_PATIENT),
+            session.client("sts", config=_PATIENT),
         )
+
+
+def open_services(region: str | None, names: Iterable[str]) -> dict[str, Any]:
+    """Clients of other services, by the same rules: name -> client."""
+    with _session(region) as session:
+        make: Any = session.client  # its types know fixed names only
+        return {each: make(each, config=_PATIENT) for each in names}
+
+
+@contextmanager
+def _session(region: str | None) -> Iterator[boto3.Session]:
+    try:
+        session = boto3.Session(region_name=region)
+        if session.get_credentials() is None:
+            raise NotReady(f"no AWS credentials were found: {_LOGIN}")
+        yield session
     except NoRegionError as error:
         raise UsageError("no AWS region: give --region, or set AWS_DEFAULT_REGION") from error
     except ProfileNotFound as error:

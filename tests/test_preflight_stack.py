@@ -1,0 +1,190 @@
+"""`preflight --stack`: what AWS tells of a stack, and the faults of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from fake_aws import Refused
+from fake_ecs import IMAGE, MACHINE, SERVICE, TASK, FakeEcs, allow, role_arn
+
+from harness.cli import main
+from harness.model import HarnessError
+from harness.preflight.check import faults_of
+from harness.preflight.stack import read_deployment
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> FakeEcs:
+    made = FakeEcs()
+    monkeypatch.setattr("harness.preflight.stack.open_services", made.services)
+    monkeypatch.setattr("harness.preflight.stack._fetched", made.fetched)
+    return made
+
+
+def faults() -> list[tuple[str, str]]:
+    found = faults_of(read_deployment("tasks", None))
+    return [(each.rule.name, each.place) for each in found]
+
+
+def test_a_stack_without_a_fault_is_only_read(aws: FakeEcs) -> None:
+    assert faults() == []
+    asked = {name for name, _ in aws.done}
+    assert {name for name in asked if not name.startswith(("Describe", "Get", "List"))} == {
+        "BatchGetImage"
+    }
+
+
+def no_route(aws: FakeEcs) -> None:
+    aws.routes.clear()
+
+
+def a_dead_route(aws: FakeEcs) -> None:
+    aws.routes[0]["State"] = "blackhole"
+
+
+def an_internet_gateway(aws: FakeEcs) -> None:
+    aws.routes[0] = {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-0", "State": "active"}
+
+
+def endpoints_without_logs(aws: FakeEcs) -> None:
+    aws.routes.clear()
+    for each in ("ecr.api", "ecr.dkr"):
+        aws.add_endpoint(each)
+    aws.add_endpoint("s3", VpcEndpointType="Gateway", RouteTableIds=["rtb-0"], Groups=[])
+
+
+def an_endpoint_without_dns(aws: FakeEcs) -> None:
+    endpoints_without_logs(aws)
+    aws.add_endpoint("logs", PrivateDnsEnabled=False)
+
+
+def https_stays_in(aws: FakeEcs) -> None:
+    aws.egress = [{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": []}]
+
+
+def no_log_group(aws: FakeEcs) -> None:
+    aws.groups.remove("/ecs/tasks")
+
+
+def no_image(aws: FakeEcs) -> None:
+    aws.manifests.clear()
+
+
+def no_repository(aws: FakeEcs) -> None:
+    aws.refuse["DescribeRepositories"] = Refused("RepositoryNotFoundException")
+
+
+def another_architecture(aws: FakeEcs) -> None:
+    aws.architecture = "amd64"
+
+
+def an_index_of_another_architecture(aws: FakeEcs) -> None:
+    platform = {"os": "linux", "architecture": "amd64"}
+    (digest,) = aws.manifests
+    aws.manifests[digest] = {"manifests": [{"platform": platform}]}
+
+
+def a_tag(aws: FakeEcs) -> None:
+    aws.task["containerDefinitions"][0]["image"] = IMAGE.partition("@")[0] + ":latest"
+
+
+def no_right_to_pull(aws: FakeEcs) -> None:
+    aws.managed = allow(["logs:*"], "*")
+
+
+def no_right_to_log(aws: FakeEcs) -> None:
+    aws.managed = allow(["ecr:*"], "*")
+
+
+def no_trust(aws: FakeEcs) -> None:
+    aws.trust["Statement"][0]["Principal"] = {"Service": "lambda.amazonaws.com"}
+    aws.task["taskRoleArn"] = aws.task["executionRoleArn"]
+
+
+def no_right_to_pass(aws: FakeEcs) -> None:
+    aws.rights["machine"] = allow(["iam:PassRole"], role_arn("start"))
+
+
+def a_service(aws: FakeEcs) -> None:
+    aws.members.append(("AWS::ECS::Service", SERVICE))
+    aws.service = {
+        "serviceArn": SERVICE,
+        "taskDefinition": TASK,
+        "healthCheckGracePeriodSeconds": 0,
+        "loadBalancers": [{"containerName": "task", "containerPort": 80}],
+        "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": True, "rollback": True}},
+        "networkConfiguration": {
+            "awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-0"]}
+        },
+    }
+
+
+DAY = f"{MACHINE}.DefinitionString.States.RunDay.Parameters.NetworkConfiguration"
+NETWORK = f"{DAY}.AwsvpcConfiguration"
+BOX = f"{TASK}.ContainerDefinitions[0]"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (no_route, {(f"no-way-to-{each}", NETWORK) for each in ("registry", "s3", "logs")}),
+        (a_dead_route, {(f"no-way-to-{each}", NETWORK) for each in ("registry", "s3", "logs")}),
+        (an_internet_gateway, {("no-public-address", f"{NETWORK}.AssignPublicIp")}),
+        (endpoints_without_logs, {("no-way-to-logs", NETWORK)}),
+        (
+            an_endpoint_without_dns,
+            {("endpoint-without-private-dns", "vpce-logs.PrivateDnsEnabled")},
+        ),
+        (https_stays_in, {("no-https-out", NETWORK)}),
+        (no_log_group, {("no-log-group", f"{BOX}.LogConfiguration.Options.awslogs-group")}),
+        (no_image, {("no-image", f"{BOX}.Image")}),
+        (no_repository, {("no-image", f"{BOX}.Image")}),
+        (another_architecture, {("wrong-architecture", f"{BOX}.Image")}),
+        (an_index_of_another_architecture, {("wrong-architecture", f"{BOX}.Image")}),
+        (a_tag, {("tag-that-can-move", f"{BOX}.Image")}),
+        (no_right_to_pull, {("no-right-to-pull", f"{role_arn('start')}.Policies")}),
+        (no_right_to_log, {("no-right-to-log", f"{role_arn('start')}.Policies")}),
+        (
+            no_trust,
+            {("role-without-trust", f"{role_arn('start')}.AssumeRolePolicyDocument")},
+        ),
+        (no_right_to_pass, {("no-right-to-pass-role", f"{role_arn('machine')}.Policies")}),
+        (a_service, {("no-grace-period", f"{SERVICE}.HealthCheckGracePeriodSeconds")}),
+    ],
+    ids=lambda each: each.__name__.replace("_", "-") if callable(each) else "",
+)
+def test_a_stack_with_a_fault(
+    aws: FakeEcs, change: Callable[[FakeEcs], None], expected: set[tuple[str, str]]
+) -> None:
+    change(aws)
+    assert set(faults()) == expected
+
+
+def test_an_immutable_tag_is_no_fault(aws: FakeEcs) -> None:
+    a_tag(aws)
+    aws.mutability = "IMMUTABLE"
+    assert faults() == []
+
+
+def test_an_image_of_a_registry_that_may_not_be_read_is_no_fault(aws: FakeEcs) -> None:
+    aws.refuse["BatchGetImage"] = Refused("AccessDeniedException")
+    assert faults() == []
+
+
+def test_a_missing_right_of_the_reader_is_named(aws: FakeEcs) -> None:
+    aws.refuse["DescribeStateMachine"] = Refused("AccessDeniedException")
+    with pytest.raises(HarnessError, match="give yourself states:DescribeStateMachine"):
+        read_deployment("tasks", None)
+
+
+def test_a_stack_without_tasks_is_named(aws: FakeEcs) -> None:
+    aws.members = [("AWS::SQS::Queue", "dead")]
+    with pytest.raises(HarnessError, match="no task definition of ECS"):
+        read_deployment("tasks", None)
+
+
+def test_the_command_reads_the_stack(aws: FakeEcs, capsys: pytest.CaptureFixture[str]) -> None:
+    no_image(aws)
+    assert main(["preflight", "--stack", "tasks"]) == 1
+    assert "stack tasks: 1 fault" in capsys.readouterr().out
