@@ -38,9 +38,13 @@ def queue_days(_: Mapping[str, Any]) -> str:
     return _printed("queue_days")
 
 
-def _printed(program: str) -> str:
+def nights(_: Mapping[str, Any]) -> str:
+    return _printed("nights", "--template")
+
+
+def _printed(program: str, *arguments: str) -> str:
     """The output of a program of the room ``exercise``, live."""
-    command = (sys.executable, "-m", f"harness.exercise.{program}")
+    command = (sys.executable, "-m", f"harness.exercise.{program}", *arguments)
     made = subprocess.run(command, cwd=make_tables.ROOT, check=True, capture_output=True, text=True)
     return f"```text\n{made.stdout}```\n"
 
@@ -209,6 +213,7 @@ BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "report-line": report_line,
     "sql": sql,
     "queue-days": queue_days,
+    "nights": nights,
     "snap-start": snap_start,
     "restored": restored,
     "tls": tls,

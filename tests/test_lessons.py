@@ -28,6 +28,7 @@ TEACHING = ROOT / "docs/teaching.md"
 SLIDES = sorted((ROOT / "docs/slides").glob("*.md"))
 WITH_COMMANDS = [
     ROOT / "README.md",
+    ROOT / "docs/runbook.md",
     TEACHING,
     make_lessons.LESSONS / "README.md",
     *LESSONS,

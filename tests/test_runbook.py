@@ -18,6 +18,7 @@ from aws_cli import WORD, Call, commands_of, filled_in, named, without_name
 from harness.build.transform import BUCKETS, deployed, small_body
 from harness.cli import main
 from harness.drill.alarm_settings import deployed_alarms, template_alarms
+from harness.drill.faults import FAULTS
 from harness.targets.ministack.local_aws import LocalAws
 from harness.toolchain.paths import ROOT
 
@@ -76,6 +77,15 @@ def test_every_code_of_the_contract_is_explained_and_no_other() -> None:
     assert len(codes) == 17
     entries = re.findall(r"^- (\*\*`.*?):", SECTIONS["Codes"], re.M)
     assert sorted(re.findall(r"`(\w+)`", " ".join(entries))) == sorted(codes)
+
+
+def test_every_fault_of_a_drill_has_a_line_with_its_alarm() -> None:
+    text = SECTIONS["Faults of a drill"]
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| ([\w ]+) \| .+ \|$", text, re.M))
+    assert rows.keys() == {fault.name for fault in FAULTS}
+    for fault in FAULTS:
+        assert rows[fault.name] in SECTIONS
+        assert rows[fault.name].startswith(fault.alarm)
 
 
 # ---- the commands ----
