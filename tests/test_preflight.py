@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from copy import deepcopy
 from functools import cache
@@ -67,7 +68,7 @@ def faults(folder: Path, base: Path, change: Change, **given: str) -> list[Fault
     return faults_of(read_template(path, values))
 
 
-@pytest.mark.parametrize("base", [CONTAINER, SERVICE], ids=lambda each: each.name)
+@pytest.mark.parametrize("base", [CONTAINER, SERVICE, ROOT / "feed.yaml"], ids=lambda b: b.name)
 def test_a_template_without_a_fault(base: Path, tmp_path: Path) -> None:
     assert faults(tmp_path, base, {}) == []
 
@@ -349,6 +350,25 @@ def test_an_image_of_another_architecture(
     found = [(each.rule.name, each.place) for each in faults_of(deployment)]
     place = "TaskDefinition.ContainerDefinitions[0].Image"
     assert found == ([("wrong-architecture", place)] if wrong else [])
+
+
+def test_an_image_for_two_architectures_is_an_index_or_two(tmp_path: Path) -> None:
+    digests = [write_layout(tmp_path / each, each, False) for each in ("amd64", "arm64")]
+    both = tmp_path / "both"
+    (both / "blobs").mkdir(parents=True)
+    for each in ("amd64", "arm64"):
+        shutil.copytree(tmp_path / each / "blobs", both / "blobs", dirs_exist_ok=True)
+    index = json.dumps({"manifests": [{"digest": each} for each in digests]}).encode()
+    (both / "index.json").write_bytes(index)
+    whole = f"sha256:{hashlib.sha256(index).hexdigest()}"
+    found = {
+        digest: [
+            each.rule.name
+            for each in faults_of(read_template(CONTAINER, {**GIVEN, "ImageDigest": digest}, both))
+        ]
+        for digest in (whole, *digests)
+    }
+    assert found == {whole: [], digests[0]: ["wrong-architecture"], digests[1]: []}
 
 
 def test_an_image_that_no_container_names_is_refused(tmp_path: Path) -> None:

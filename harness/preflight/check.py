@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.model import UsageError
 from harness.preflight import image, logs, network, roles, service, size
 from harness.preflight.layout import read_layout
-from harness.preflight.model import Deployment, Fault, Resource, Rule
+from harness.preflight.model import Deployment, Fault, Image, Resource, Rule
 from harness.preflight.resolve import is_known, load_template, resolved
 from harness.preflight.tasks import containers_of
 
@@ -28,8 +28,8 @@ def faults_of(deployment: Deployment) -> list[Fault]:
 def read_template(path: Path, given: Mapping[str, str], layout: Path | None = None) -> Deployment:
     """A template with these values of its parameters, and the image of its containers.
 
-    ``layout`` is the folder of an image. It is that of each container that names its digest, or
-    names none. Raises ``UsageError`` if no container has it.
+    ``layout`` is the folder of the image. A container has it if it names its digest, or none that
+    is known. Raises ``UsageError`` if no container has it.
     """
     found = resolved(load_template(path), given)
     resources = {
@@ -40,13 +40,13 @@ def read_template(path: Path, given: Mapping[str, str], layout: Path | None = No
     if layout is None:
         return deployment
     made = read_layout(layout)
-    names = [each.image for each in containers_of(deployment)]
-    images = {name: made for name in names if _may_be(name, made.digest)}
+    by_digest = {each.digest: each for each in made}
+    images: dict[str, Image] = {}
+    for name in (each.image for each in containers_of(deployment)):
+        digest = name.partition("@")[2]
+        own = by_digest.get(digest) if digest and is_known(digest) else made[0]
+        if own is not None:
+            images[name] = own
     if not images:
-        raise UsageError(f"{layout} has {made.digest}: no container has this image")
+        raise UsageError(f"{layout} has {', '.join(by_digest)}: no container has this image")
     return Deployment(resources, images)
-
-
-def _may_be(name: str, digest: str) -> bool:
-    own = name.partition("@")[2]
-    return not own or not is_known(own) or own == digest

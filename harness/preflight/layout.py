@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,13 +12,25 @@ from harness.model import HarnessError
 from harness.preflight.model import Image
 
 
-def read_layout(folder: Path) -> Image:
-    """The digest and the platforms of an OCI layout. Raises ``HarnessError`` if it is none."""
+def read_layout(folder: Path) -> list[Image]:
+    """The images of a layout by the digests that a registry may give them; the whole one first.
+
+    A layout with images of several architectures is pushed as an index, or each by itself. Raises
+    ``HarnessError`` if the folder is no layout.
+    """
     try:
-        index = json.loads((folder / "index.json").read_text())
-        named = index["manifests"]
-        digest = str(named[0]["digest"]) if len(named) == 1 else ""
-        return Image(digest, frozenset(_platforms(folder, index)))
+        content = (folder / "index.json").read_bytes()
+        index = json.loads(content)
+        whole = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        each = [
+            Image(
+                str(named["digest"]), frozenset(_platforms(folder, _blob(folder, named["digest"])))
+            )
+            for named in index["manifests"]
+        ]
+        return (
+            each if len(each) == 1 else [Image(whole, frozenset(_platforms(folder, index))), *each]
+        )
     except OSError as error:
         raise HarnessError(f"{folder} is no OCI layout: {error.strerror}") from error
     except (KeyError, ValueError, TypeError) as error:
@@ -33,6 +46,7 @@ def _platforms(folder: Path, node: Mapping[str, Any]) -> Iterator[str]:
 
 
 def platform(config: Mapping[str, Any]) -> str:
+    """Such as ``linux/arm64``."""
     return f"{config['os']}/{config['architecture']}"
 
 

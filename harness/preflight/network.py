@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.preflight.model import Deployment, Fault, Resource, Rule, Seen
 from harness.preflight.resolve import is_known
-from harness.preflight.tasks import Start, containers_of, from_ecr, starts_of, tasks_of
+from harness.preflight.tasks import Start, containers_of, from_ecr, service_of, starts_of, tasks_of
 
 _GUIDE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide"
 _WAY = (
@@ -158,9 +158,8 @@ def _needs(deployment: Deployment, start: Start) -> Iterator[str]:
             if each.log:
                 found["logs"] = None
             for secret in each.secrets:
-                own = deployment.find(secret)
-                is_secret = own.type.endswith("::Secret") if own else ":secretsmanager:" in secret
-                found["secretsmanager" if is_secret else "ssm"] = None
+                if service := service_of(deployment, secret):
+                    found[service] = None
     yield from found
 
 

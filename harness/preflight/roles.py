@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 from harness.preflight.model import Deployment, Fault, Resource, Rule, Seen
 from harness.preflight.rights import LOG_IN, PULL, WRITE_LOGS, allowed_actions, allows, trusts
-from harness.preflight.tasks import containers_of, from_ecr, on_fargate, starts_of, tasks_of
+from harness.preflight.tasks import (
+    containers_of,
+    from_ecr,
+    on_fargate,
+    service_of,
+    starts_of,
+    tasks_of,
+)
 
 _GUIDE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide"
 #: What ECS may need the execution role for.
@@ -139,24 +146,19 @@ def _execution_role(deployment: Deployment, task: Resource, role: Resource) -> I
             if lacking:
                 yield Fault(CANNOT_LOG, place, f"no {', '.join(lacking)}")
         for secret in each.secrets:
-            action = "ssm:GetParameters" if _in_ssm(deployment, secret) else _SECRET
-            if not allows(deployment, role, action, secret if secret.startswith("${") else "${}"):
-                yield Fault(CANNOT_READ_SECRET, place, f"no {action} for {secret}")
+            service = service_of(deployment, secret)
+            actions = [_READ[service]] if service else list(_READ.values())
+            on = secret if secret.startswith("${") else "${}"
+            if not any(allows(deployment, role, action, on) for action in actions):
+                yield Fault(CANNOT_READ_SECRET, place, f"no {' or '.join(actions)} for {secret}")
     yield from _misplaced(deployment, task, role)
 
 
-_SECRET = "secretsmanager:GetSecretValue"
+_READ = {"secretsmanager": "secretsmanager:GetSecretValue", "ssm": "ssm:GetParameters"}
 
 
 def _arn(resource: Resource) -> str:
     return str(resource.properties.get("Arn", f"${{{resource.id}.Arn}}"))
-
-
-def _in_ssm(deployment: Deployment, secret: str) -> bool:
-    found = deployment.find(secret)
-    if found is not None:
-        return found.type == "AWS::SSM::Parameter"
-    return ":secretsmanager:" not in secret
 
 
 def _repository_arn(deployment: Deployment, image: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.preflight.model import Deployment, Resource
+from harness.preflight.resolve import is_known
 
 _TASK = "ECS::TaskDefinition"
 _ECR = re.compile(r"\.dkr[.-]ecr[.-]")
@@ -84,6 +85,16 @@ def from_ecr(deployment: Deployment, image: str) -> bool:
     repository = deployment.find(image.partition("@")[0].partition(":")[0])
     is_ours = repository is not None and repository.type == "AWS::ECR::Repository"
     return is_ours or bool(_ECR.search(image))
+
+
+def service_of(deployment: Deployment, secret: str) -> str | None:
+    """The service that has a secret; ``None`` if its name does not tell."""
+    found = deployment.find(secret)
+    if found is not None:
+        return "ssm" if found.type == "AWS::SSM::Parameter" else "secretsmanager"
+    if ":secretsmanager:" in secret:
+        return "secretsmanager"
+    return "ssm" if ":ssm:" in secret or is_known(secret) else None
 
 
 def starts_of(deployment: Deployment) -> Iterator[Start]:
