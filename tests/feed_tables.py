@@ -1,7 +1,7 @@
 """The tables of docs/feed.md: what a run of ``python -m harness feed`` counted, and the costs.
 
-``python -m harness feed --export-json docs/feed.json`` writes the export, and ``make_tables.py``
-writes the tables.
+``python -m harness feed --speed 1 --export-json docs/feed.json`` writes the export, and
+``make_tables.py`` writes the tables.
 """
 
 from __future__ import annotations
@@ -103,11 +103,12 @@ def _number(value: int | None) -> str:
 
 def _source(export: Mapping[str, Any]) -> str:
     about, request = export["environment"], export["request"]
-    recipe = request["recipe"]
+    recipe, speed = request["recipe"], request["speed"]
+    pace = "in real time" if speed == 1 else f"{speed:g} times as fast"
     return (
-        f"\n(`python -m harness feed` at commit {about['commit'][:7]}: {recipe['seconds']} s of a "
-        f"stream,\n{recipe['rate']:g} messages a second with bursts, {request['shards']} shards, "
-        f"{request['speed']:g} times as fast)\n"
+        f"\n(`python -m harness feed --speed {speed:g}` at commit {about['commit'][:7]}: "
+        f"{recipe['seconds']} s of a stream\n{pace}, {recipe['rate']:g} messages a second with "
+        f"bursts, {request['shards']} shards)\n"
     )
 
 

@@ -55,10 +55,11 @@ def render(outcome: Outcome, form: str = "simple") -> str:
 def describe(outcome: Outcome) -> str:
     request = outcome.request
     recipe = request.recipe
+    pace = "in real time" if request.speed == 1 else f"{request.speed:g} times as fast"
     share = "" if request.shard_share == 1 else f" by {request.shard_share:g}"
     return (
         f"{recipe.seconds} s of a stream with {recipe.rate:g} messages a second and bursts of "
-        f"{recipe.burst}, played {request.speed:g} times as fast. Kinesis has {request.shards} "
+        f"{recipe.burst}, played {pace}. Kinesis has {request.shards} "
         f"shards with AWS's limits{share}. The third party remembers {request.replay} messages. "
         f"Buffers: {request.hint}."
     )
