@@ -32,6 +32,7 @@ from aggregator.s3.odd_answers import ask
 from aggregator.s3.signer import Signer
 from aggregator.store import AttemptError, Body
 from aggregator.tuning.event_thread import settle_event_thread
+from aggregator.tuning.no_delay import send_at_once
 
 _CONNECT_S = 3
 _SILENCE_S = 10
@@ -224,9 +225,13 @@ class LightHttp:
         )
         try:
             async with asyncio.timeout(_CONNECT_S):
-                return await asyncio.shield(asyncio.wrap_future(opening))
+                connection: HttpClientConnection = await asyncio.shield(
+                    asyncio.wrap_future(opening)
+                )
         except TimeoutError:
             raise TimeoutError(f"no connection in {_CONNECT_S} s") from None
+        send_at_once()
+        return connection
 
 
 def _youngest(idle: _Idle) -> HttpClientConnection | None:
