@@ -147,8 +147,8 @@ def day() -> Iterator[TlsDay]:
         found.watched.stop()
 
 
-#: Node and Java keep sessions, so a new connection continues one of them.
-RESUMING = ("javascript", "java")
+#: They keep sessions, so a new connection continues one of them.
+RESUMING = ("javascript", "java", "go")
 #: The processor has instructions for AES, but Java's first compiler knows none of them.
 CIPHERS = {"java": "TLS_CHACHA20_POLY1305_SHA256"}
 

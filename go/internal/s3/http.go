@@ -34,9 +34,13 @@ const (
 func newHTTPClient(config aggregator.Config, silence time.Duration) *http.Client {
 	dialer := net.Dialer{Timeout: connectTimeout}
 	transport := &http.Transport{
-		Proxy:               proxyOf(config),
-		TLSClientConfig:     &tls.Config{RootCAs: config.Authorities},
+		Proxy: proxyOf(config),
+		TLSClientConfig: &tls.Config{
+			RootCAs:            config.Authorities,
+			ClientSessionCache: tls.NewLRUClientSessionCache(0), // a resumed session is cheaper
+		},
 		MaxIdleConnsPerHost: config.Concurrency,
+		MaxConnsPerHost:     config.Concurrency, // else net/http dials more than are in flight
 		IdleConnTimeout:     idleTimeout,
 		DisableCompression:  true, // a body is taken as stored (R3)
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
