@@ -163,6 +163,52 @@ def restored(_: Mapping[str, Any]) -> str:
     return _table(heads, lines) + _machine(export)
 
 
+def feed(_: Mapping[str, Any]) -> str:
+    """The account of a feed's messages for each client, from docs/feed.json."""
+    accounts = _feed()["accounts"]
+    rows = (
+        ("messages of the third party", "messages"),
+        ("told as gaps", "told"),
+        ("in files", "delivered"),
+        ("doubled in files", "doubled"),
+        ("lost, and nobody told", "untold"),
+        ("behind a later one of its account", "overtaken"),
+    )
+    heads = ("", *(each["name"] for each in accounts))
+    lines = [(words, *(f"{each[name]:,}" for each in accounts)) for words, name in rows]
+    return f"{_table(heads, lines)}\n{_feed_source()}"
+
+
+def feed_files(_: Mapping[str, Any]) -> str:
+    """The files of a feed by buffer hint, from docs/feed.json."""
+    heads = ("hint", "a buffer for", "files", "records a file", "stored kB")
+    lines = [
+        (
+            f"{each['hint']['size_mib']} MiB, {each['hint']['seconds']} s",
+            "account, region" if each["by_place"] else "all",
+            f"{each['files']:,}",
+            f"{each['records_per_file']:,.0f}",
+            f"{each['median_stored_bytes'] / 1000:,.1f}",
+        )
+        for each in _feed()["hints"]
+    ]
+    minutes = _feed()["request"]["hint_seconds"] / 60
+    return f"{_table(heads, lines)}\n({minutes:.0f} minutes of the same stream)\n"
+
+
+def _feed() -> Mapping[str, Any]:
+    export: Mapping[str, Any] = json.loads((make_tables.ROOT / "docs/feed.json").read_text())
+    return export
+
+
+def _feed_source() -> str:
+    about, request = _feed()["environment"], _feed()["request"]
+    return (
+        f"(`python -m harness feed` at commit {about['commit'][:7]}, "
+        f"{request['speed']:g} times as fast as the clock)\n"
+    )
+
+
 def report_line(export: Mapping[str, Any]) -> str:
     """The first cold sample, measured and as the emulator's REPORT line tells it."""
     heads = ("row", "init ms", "REPORT", "peak MiB", "REPORT", "first ms", "REPORT")
@@ -219,6 +265,8 @@ BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "tls": tls,
     "tasks": tasks,
     "crossover": crossover,
+    "feed": feed,
+    "feed-files": feed_files,
 }
 
 

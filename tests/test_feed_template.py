@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from harness.preflight.check import faults_of, read_template
 from harness.preflight.resolve import load_template, resolved
 from harness.toolchain.paths import ROOT
 from harness.toolchain.tools import checkov_python
@@ -94,6 +95,12 @@ def test_checkov_finds_nothing_without_a_reason(tmp_path: Path) -> None:
     broken = {each["check_id"] for each in found["results"]["failed_checks"]}
     assert broken == set(tomllib.loads(CHECKOV.read_text())["feed"])
     assert found["summary"]["parsing_errors"] == 0
+
+
+@each_delivery
+def test_preflight_finds_nothing(delivery: str) -> None:
+    values = {**GIVEN, **KEYS, "LogKmsKeyArn": KEY, "Delivery": delivery}
+    assert faults_of(read_template(FEED, values)) == []
 
 
 def test_no_partition_is_written_down() -> None:
