@@ -6,10 +6,13 @@ import base64
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 import requests
@@ -19,6 +22,7 @@ from harness.cli import main
 from harness.feed import run as feed_run
 from harness.feed.buffers import Buffers, Hint
 from harness.feed.clock import date_of
+from harness.feed.consumer import Consumer, read_arguments
 from harness.feed.count import File, Found, account
 from harness.feed.files import Place, body_of, key_of, place_of, texts_of
 from harness.feed.hints import try_hint
@@ -197,6 +201,77 @@ def test_larger_hints_make_fewer_files_and_later_records(by_place: bool) -> None
     assert long.files == (len({(each.key, each.region) for each in messages}) if by_place else 1)
     for each in (short, long):
         assert each.records_per_file == pytest.approx(len(messages) / each.files, abs=0.06)
+
+
+# ---- the consumer ----
+
+
+class Killed(Exception):
+    """The consumer ends here, as by SIGKILL."""
+
+
+class Shards:
+    """A Kinesis in memory: what each shard has, by its name."""
+
+    def __init__(self, texts: Mapping[str, Sequence[bytes]]) -> None:
+        self._texts = texts
+
+    def list_shards(self, **_: str) -> object:
+        return {"Shards": [{"ShardId": name} for name in self._texts]}
+
+    def get_shard_iterator(self, **asked: str) -> object:
+        start = int(asked["StartingSequenceNumber"]) + 1 if len(asked) == 4 else 0
+        return {"ShardIterator": f"{asked['ShardId']} {start}"}
+
+    def get_records(self, **asked: str) -> object:
+        name, start = asked["ShardIterator"].split()
+        first = int(start)
+        found = self._texts[name][first : first + 7]
+        return {
+            "NextShardIterator": f"{name} {first + len(found)}",
+            "Records": [
+                {"SequenceNumber": str(n), "Data": text} for n, text in enumerate(found, first)
+            ],
+        }
+
+
+class Bucket:
+    """An S3 in memory. Some puts are the last act of a consumer, before or after they are done."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = Random(seed)
+        self.files: dict[str, bytes] = {}
+
+    def put_object(self, **asked: Any) -> None:
+        if self._rng.random() < 0.05:
+            raise Killed
+        self.files[asked["Key"]] = asked["Body"]
+        if self._rng.random() < 0.05:
+            raise Killed
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_killed_consumer_reads_twice_and_loses_nothing(seed: int, tmp_path: Path) -> None:
+    texts = [each.text for each in make_messages(Recipe(seed + 1, seconds=40, rate=5.0))]
+    shards, bucket = Shards({"a": texts[::2], "b": texts[1::2]}), Bucket(seed)
+    given = ["--stream", "s", "--bucket", "b", "--checkpoints", str(tmp_path / "checkpoints")]
+    # the time hint is never reached, and the names of files differ: only the seed decides
+    given += ["--size-mib", "1", "--seconds", str(10**12)]
+    given += ["--began", str(time.time()), "--speed", "1000000"]
+    lives = 0
+    for _ in range(1000):
+        lives += 1
+        try:
+            Consumer(read_arguments(given), shards, bucket).finish()
+        except Killed:
+            continue
+        break
+    delivered = [text for body in bucket.files.values() for text in texts_of(body)]
+    assert lives > 1
+    assert set(delivered) == set(texts)
+    assert len(delivered) > len(texts)
+    known = json.loads((tmp_path / "checkpoints").read_text())
+    assert known == {"a": str(len(texts[::2]) - 1), "b": str(len(texts[1::2]) - 1)}
 
 
 # ---- the account ----

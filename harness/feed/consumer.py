@@ -16,7 +16,7 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,10 @@ class Shard:
 
 
 class Consumer:
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        once_more = Config(retries={"mode": "standard", "total_max_attempts": 5})
-        kinesis = boto3.client("kinesis", config=once_more)
-        self._s3 = boto3.client("s3", config=once_more)
+    """Goes on from the checkpoints, if there are some."""
+
+    def __init__(self, arguments: argparse.Namespace, kinesis: Any, s3: Any) -> None:
+        self._s3 = s3
         self._bucket: str = arguments.bucket
         self._clock = Clock(arguments.began, arguments.speed)
         self._checkpoints: Path = arguments.checkpoints
@@ -134,7 +134,7 @@ class Consumer:
         unfinished.replace(self._checkpoints)
 
 
-def main() -> int:
+def read_arguments(given: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m harness.feed.consumer")
     for name in ("--stream", "--bucket"):
         parser.add_argument(name, required=True)
@@ -143,10 +143,17 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, required=True)
     parser.add_argument("--began", type=float, required=True)
     parser.add_argument("--speed", type=float, required=True)
-    arguments = parser.parse_args()
+    return parser.parse_args(given)
+
+
+def main() -> int:
+    arguments = read_arguments(sys.argv[1:])
+    once_more = Config(retries={"mode": "standard", "total_max_attempts": 5})
+    kinesis = boto3.client("kinesis", config=once_more)
+    s3 = boto3.client("s3", config=once_more)
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
-    consumer = Consumer(arguments)
+    consumer = Consumer(arguments, kinesis, s3)
     while not stopped:
         if not consumer.turn():
             time.sleep(_PAUSE_S)
