@@ -166,7 +166,8 @@ def run_bundle(
         return TaskRun(
             exit_code=128 - code if code < 0 else code,
             output=b"".join(line for _, line in output.lines).decode(errors="replace"),
-            line_s=tuple(at - began for at, _ in output.lines),
+            # the last line may be read after the exit
+            line_s=tuple(min(at, ended) - began for at, _ in output.lines),
             duration_s=ended - began,
             cpu_s=usage.ru_utime + usage.ru_stime,
             peak_rss_bytes=peak,

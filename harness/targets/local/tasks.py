@@ -126,10 +126,8 @@ class _Apart:
             envs = self.call(_begin, folder, cores, transports)
             try:
                 yield _Files(S3Server(folder), envs, self)
-            except BaseException:
-                _end_tasks()
-                raise
             finally:
+                _end_tasks()  # after an interruption one may run
                 self.call(_end)
 
     def call[**P, R](self, function: Callable[P, R], *given: P.args, **more: P.kwargs) -> R:
