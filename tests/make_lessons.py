@@ -203,10 +203,9 @@ def _feed() -> Mapping[str, Any]:
 
 def _feed_source() -> str:
     about, request = _feed()["environment"], _feed()["request"]
-    return (
-        f"(`python -m harness feed` at commit {about['commit'][:7]}, "
-        f"{request['speed']:g} times as fast as the clock)\n"
-    )
+    speed = request["speed"]
+    pace = "in real time" if speed == 1 else f"{speed:g} times as fast as the clock"
+    return f"(`python -m harness feed` at commit {about['commit'][:7]}, {pace})\n"
 
 
 def report_line(export: Mapping[str, Any]) -> str:
