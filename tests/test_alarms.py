@@ -31,6 +31,8 @@ DOCUMENTED = [
     ("- - - - X", 3, 3, (NO_DATA, KEPT, ALARM, OK)),
     ("X - - - -", 3, 3, (ALARM, KEPT, ALARM, OK)),
     ("- - X - -", 3, 3, (ALARM, KEPT, ALARM, OK)),
+    ("- - - X -", 3, 3, (NO_DATA, KEPT, ALARM, OK)),
+    ("- - - X 0", 3, 3, (OK, OK, OK, OK)),
     ("0 - X - X", 3, 2, (ALARM, ALARM, ALARM, ALARM)),
     ("0 0 X 0 X", 3, 2, (ALARM, ALARM, ALARM, ALARM)),
     ("0 - X - -", 3, 2, (OK, OK, ALARM, OK)),
@@ -150,6 +152,17 @@ def test_an_alarm_over_more_than_a_day_is_evaluated_once_an_hour() -> None:
     """The last success is in the hour from 02:00: 26 full hours without one end at 05:00."""
     found = changes(multi_day(), hourly(-30, 40, -22, 2), 60 * 40)
     assert found == [(60 * 29 + 3, ALARM)]
+
+
+def test_the_documented_example_of_a_multi_day_alarm() -> None:
+    """A job runs every three days at 10:00. It fails at 10:02, and succeeds at 11:43."""
+    watching = multi_day(periods=72, datapoints=72)
+    silent = [sample(60 * hour + 1, value=0) for hour in range(-72, 24)]
+    done = [sample(602 - 72 * 60), sample(11 * 60 + 43)]
+    assert changes(watching, [*silent, *done], 24 * 60) == [
+        (11 * 60 + 3, ALARM),
+        (12 * 60 + 3, OK),
+    ]
 
 
 def test_an_alarm_over_a_day_is_evaluated_each_minute() -> None:

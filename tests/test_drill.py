@@ -118,6 +118,8 @@ def test_queues_are_sampled_each_minute_while_they_are_active() -> None:
     assert [(each.at - NOON, each.value) for each in ages] == [(MINUTE, 120), (2 * MINUTE, 180)]
     visible = Metric.of(SQS, "ApproximateNumberOfMessagesVisible", QueueName="letters")
     assert [each.at for each in recorder.samples[visible]] == [NOON + MINUTE]
+    deleted = recorder.samples[Metric.of(SQS, "NumberOfMessagesDeleted", QueueName="days")]
+    assert [each.value for each in deleted] == [0, 0]
 
 
 def test_a_sample_bears_the_beginning_and_is_seen_after_the_end() -> None:

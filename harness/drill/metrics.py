@@ -1,9 +1,10 @@
 """The metrics that SQS, Lambda, EventBridge Scheduler and the log would send in a drill's times.
 
 - SQS sends its counts and the age of the oldest message once a minute, as long as a queue is
-  active: something is asked of it, or has been within six hours. Lambda polls the day queue all the
-  time. The age is sent while there is a message. A FIFO queue does not skip a message that was
-  received often (Amazon SQS developer guide, *Available CloudWatch metrics*).
+  active: something is asked of it, or has been within six hours. A count is sent if it is 0, too.
+  Lambda polls the day queue all the time. The age is sent while there is a message. A FIFO queue
+  does not skip a message that was received often (Amazon SQS developer guide, *Available CloudWatch
+  metrics*).
 - Lambda sends a datum for each invocation, at the time when it began (Lambda developer guide,
   *Types of metrics*).
 - A metric filter sends a datum for each line that fits (CloudWatch Logs user guide).
@@ -81,6 +82,7 @@ class Recorder:
         values = {
             "ApproximateNumberOfMessagesVisible": gauge.visible,
             "ApproximateNumberOfMessagesNotVisible": gauge.hidden,
+            "NumberOfMessagesDeleted": 0,  # a deletion adds its own sample
         }
         if gauge.oldest is not None:
             values["ApproximateAgeOfOldestMessage"] = int((at - gauge.oldest).total_seconds())
