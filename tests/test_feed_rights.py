@@ -10,12 +10,14 @@ import base64
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,7 +111,17 @@ def anew(made: Made) -> None:
         session.allow(made.policies[role])
 
 
-def environment(made: Made, port: int) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files that docs/feed.md wants in an image, and no other part of the harness."""
+    folder = tmp_path_factory.mktemp("image")
+    shutil.copytree(ROOT / "harness/feed/client", folder / "harness/feed/client")
+    for package in ("harness", "harness/feed"):
+        shutil.copy(ROOT / package / "__init__.py", folder / package)
+    return folder
+
+
+def environment(made: Made, port: int, code: Path) -> dict[str, str]:
     """The variables of the task, with the names that ministack has given."""
     (container,) = deployed()["TaskDefinition"]["ContainerDefinitions"]
     ids = {f"${{{name}}}": value for name, value in made.ids.items()}
@@ -124,17 +136,21 @@ def environment(made: Made, port: int) -> dict[str, str]:
         "FEED_URL": f"ws://127.0.0.1:{port}",
         "AWS_ENDPOINT_URL": made.aws.env()["AWS_ENDPOINT_URL"],
         "PATH": os.defpath,
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": str(code),
         **made.sessions["TaskRole"].credentials,
     }
 
 
-def follow(made: Made, is_done: Callable[[], bool]) -> subprocess.CompletedProcess[str]:
+def follow(made: Made, code: Path, is_done: Callable[[], bool]) -> subprocess.CompletedProcess[str]:
     """The client from its start to SIGTERM, which comes when the condition holds."""
     with ThirdParty(PLAN, Clock(time.time(), 1), replay=1000) as party:
         command = (sys.executable, "-m", "harness.feed.client")
         process = subprocess.Popen(
-            command, env=environment(made, party.port), stdout=subprocess.PIPE, text=True
+            command,
+            cwd=code,
+            env=environment(made, party.port, code),
+            stdout=subprocess.PIPE,
+            text=True,
         )
         try:
             _wait(process, lambda: party.followers > 0)
@@ -182,11 +198,11 @@ def write(made: Made, records: Sequence[Mapping[str, Any]], handle: Handle) -> N
 
 
 def test_messages_come_through_stream_and_function_to_a_file(
-    made: Made, monkeypatch: pytest.MonkeyPatch
+    made: Made, code: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kinesis = made.sessions["WriterRole"].client("kinesis")
     newest = PLAN.messages[-1].number
-    done = follow(made, lambda: made.position() == newest)
+    done = follow(made, code, lambda: made.position() == newest)
     assert done.returncode == 0, done.stdout
     assert made.position() == newest
     # the line that feed.yaml's metric filter counts
@@ -210,10 +226,12 @@ OF_THE_CLIENT = (
 
 
 @pytest.mark.parametrize("right", OF_THE_CLIENT, ids=lambda right: f"without {right[1]}")
-def test_the_client_needs_each_of_its_rights(made: Made, right: tuple[str, str]) -> None:
+def test_the_client_needs_each_of_its_rights(
+    made: Made, code: Path, right: tuple[str, str]
+) -> None:
     made.sessions["TaskRole"].allow(lacking(made.policies["TaskRole"], *right))
     count = len(made.records(made.aws.client("kinesis")))
-    done = follow(made, lambda: len(made.records(made.aws.client("kinesis"))) > count)
+    done = follow(made, code, lambda: len(made.records(made.aws.client("kinesis"))) > count)
     (told,) = events(done, "failed")
     assert "AccessDenied" in told["reason"]
     assert made.position() < PLAN.messages[0].number
