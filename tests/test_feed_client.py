@@ -369,6 +369,36 @@ def test_after_sigterm_all_that_came_is_put_and_noted(tmp_path: Path) -> None:
     assert max(taken) <= place.read()
 
 
+class Refused(Exception):
+    """A fault that does not pass."""
+
+
+def test_what_kinesis_has_not_taken_comes_again_after_a_death(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = make_plan(Recipe(7, seconds=20, rate=15.0))
+    place = InFile(tmp_path / "position")
+    stream = Stream(7, faults=0.2)
+    put = stream.put
+
+    def put_some(batch: Sequence[Entry]) -> Sequence[str | None]:
+        if len(stream.taken) > 200:
+            raise Refused
+        return put(batch)
+
+    with ThirdParty(plan, Clock(time.time(), 200.0), replay=10_000) as third_party:
+        settings = settings_for(third_party.port, tmp_path / "position")
+        stream.put = put_some  # type: ignore[method-assign]
+        with pytest.raises(Refused):
+            follow(settings, stream, playing(third_party, plan, place))
+        assert FIRST_NUMBER - 1 <= place.read() < plan.newest
+        stream.put = put  # type: ignore[method-assign]
+        follow(settings, stream, lambda: place.read() >= plan.newest)
+    known = plan.texts()
+    assert {known[text] for text in stream.taken} | plan.dropped == set(known.values())
+    assert told(capsys.readouterr().out) == plan.dropped
+
+
 def test_a_connection_that_is_silent_is_found_by_pings(tmp_path: Path) -> None:
     plan = make_plan(Recipe(4, seconds=20, rate=5.0))
     place = InFile(tmp_path / "position")
