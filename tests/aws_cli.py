@@ -109,5 +109,7 @@ def _value(shape: Any, words: Sequence[str], *, no: bool) -> Any:
         return [_value(shape.member, [word], no=no) for word in words]
     (word,) = words
     if kind in ("structure", "map"):
+        if word.startswith("{"):
+            return json.loads(word)
         return dict(each.split("=", 1) for each in word.split(","))
     return int(word) if kind in ("integer", "long") else word

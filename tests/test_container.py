@@ -12,7 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from aws_cli import Call, commands_of
 
 from harness.build.transform import deployed as deployed_functions
 from harness.build.transform import template as functions
@@ -121,6 +123,25 @@ def test_the_task_has_the_functions_settings_and_its_time() -> None:
     assert set(variables) == names | {"TASK_TIMEOUT", "AWS_REGION"}
     assert variables["TASK_TIMEOUT"] == "7200"
     assert "Secrets" not in container()
+
+
+def test_the_documented_commands_start_a_day() -> None:
+    """botocore's models check them; AWS's CLI takes the names of its flags from these."""
+    text = (ROOT / "docs/tasks.md").read_text().partition("## Run a day")[2].partition("\n## ")[0]
+    execution, task = (Call(words[1:]) for words in commands_of(text))
+    assert (execution.method, task.method) == ("start_execution", "run_task")
+    make: Any = boto3.client
+    ecs, states = (make(each, region_name="eu-central-1") for each in ("ecs", "stepfunctions"))
+    day = {"year": 2024, "month": 2, "day": 8}
+    assert json.loads(execution.parameters(states)["input"]) == day
+    asked = task.parameters(ecs)
+    (override,) = asked["overrides"]["containerOverrides"]
+    assert override["name"] == container()["Name"]
+    assert [json.loads(each) for each in override["command"]] == [day]
+    assert asked["networkConfiguration"]["awsvpcConfiguration"].keys() == {
+        "subnets",
+        "securityGroups",
+    }
 
 
 def test_the_image_is_named_by_its_digest() -> None:

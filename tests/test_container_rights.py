@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from conftest import IMPLEMENTATIONS, built
-from test_container import GIVEN, template
+from test_container import GIVEN, container, definition, template
 from test_rights import DAY, DESTINATION, FOLDER, KEY, NEEDED_BY_A_RUN, PREFIXES, SOURCE
 
 from harness.model import Artefact
@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 STACK = "rosetta-tasks"
 POLICIES = {"TaskRole": "aggregate", "ExecutionRole": "start"}
 S3_ERROR = 17  # K3
+METRIC_MATH = "FailedDayAlarm"  # ministack knows none
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,9 @@ def deployed() -> Iterator[Deployed]:
         body = b'{"Records":[{"n":1},{"n":2}]}'
         aws.client("s3").put_object(Bucket=SOURCE, Key=KEY, Body=body)
         whole = template()
-        kept = {name: whole["Resources"][name] for name in (*POLICIES, "LogGroup")}
-        small = {**whole, "Resources": kept}
-        del small["Outputs"]
-        aws.create_stack(STACK, json.dumps(small), {**GIVEN, **PREFIXES})
+        kept = {name: each for name, each in whole["Resources"].items() if name != METRIC_MATH}
+        parameters = {**GIVEN, **PREFIXES, "Schedule": "On"}
+        aws.create_stack(STACK, json.dumps({**whole, "Resources": kept}), parameters)
         resources = aws.client("cloudformation").describe_stack_resources(StackName=STACK)
         ids = {
             each["LogicalResourceId"]: each["PhysicalResourceId"]
@@ -84,18 +84,15 @@ def all_rights(deployed: Deployed) -> None:
         session.allow(deployed.policies[role])
 
 
-# ids that keep all tests of this file, and so its one ministack, on one worker (conftest.py)
-@pytest.mark.parametrize("language", [f"as {each}" for each in IMPLEMENTATIONS])
-def test_a_task_uses_its_rights_and_fails_without_one(deployed: Deployed, language: str) -> None:
-    """test_rights.py takes away every action of the same policy in turn, with both clients."""
-    artefact = built(language.removeprefix("as "))
+def run(deployed: Deployed, language: str) -> subprocess.CompletedProcess[str]:
+    """The end of a task with the credentials of the task role."""
+    artefact = built(language)
     assert isinstance(artefact, Artefact), artefact
-    session, policy = deployed.sessions["TaskRole"], deployed.policies["TaskRole"]
     env = {
         "PATH": "/usr/bin:/bin",
         "AWS_ENDPOINT_URL_S3": deployed.aws.env()["AWS_ENDPOINT_URL"],
         "AWS_REGION": REGION,
-        **session.credentials,
+        **deployed.sessions["TaskRole"].credentials,
         "SRC_BUCKET": SOURCE,
         "SRC_PREFIX": PREFIXES["SourcePrefix"],
         "DST_BUCKET": DESTINATION,
@@ -104,22 +101,45 @@ def test_a_task_uses_its_rights_and_fails_without_one(deployed: Deployed, langua
     }
     folder = artefact.folder.resolve()
     command = task_command(artefact.implementation, folder, 512, json.dumps(DAY))
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
-    def run() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, cwd=folder, env=env, capture_output=True, text=True, check=False
-        )
 
-    done = run()
+# ids that keep all tests of this file, and so its one ministack, on one worker (conftest.py)
+@pytest.mark.parametrize("language", [f"as {each}" for each in IMPLEMENTATIONS])
+def test_a_task_of_each_language_has_the_rights_that_it_needs(
+    deployed: Deployed, language: str
+) -> None:
+    done = run(deployed, language.removeprefix("as "))
     assert done.returncode == 0, done.stdout + done.stderr
     listed = deployed.aws.client("s3").list_objects_v2(Bucket=DESTINATION, Prefix=FOLDER)
     keys = [found["Key"].removeprefix(FOLDER) for found in listed["Contents"]]
     assert keys == ["000001.ndjson.gz", "_manifest.json"]
-    sid, action = "ReadSource", "s3:GetObject"
-    session.allow(lacking(policy, sid, action))
-    done = run()
+
+
+@pytest.mark.parametrize(("sid", "action"), NEEDED_BY_A_RUN)
+def test_a_task_fails_without_any_one_right(deployed: Deployed, sid: str, action: str) -> None:
+    listed = deployed.aws.client("s3").list_objects_v2(Bucket=DESTINATION).get("Contents", ())
+    for each in listed:
+        deployed.aws.client("s3").delete_object(Bucket=DESTINATION, Key=each["Key"])
+    deployed.sessions["TaskRole"].allow(lacking(deployed.policies["TaskRole"], sid, action))
+    done = run(deployed, "go")
     assert done.returncode == S3_ERROR
     assert json.loads(done.stdout.splitlines()[-1])["error"] == NEEDED_BY_A_RUN[sid, action]
+
+
+def test_cloudformation_resolves_the_templates_text_as_the_tests_do(deployed: Deployed) -> None:
+    """The image, and the definition with its numbers and lists."""
+    states, ecs = (deployed.aws.client(each) for each in ("stepfunctions", "ecs"))
+    (machine,) = states.list_state_machines()["stateMachines"]
+    told = states.describe_state_machine(stateMachineArn=machine["stateMachineArn"])["definition"]
+    (state,) = json.loads(told)["States"].values()
+    expected = definition()
+    for mine in (expected, state):
+        for name in ("Cluster", "TaskDefinition"):  # the one has them by name
+            assert mine["Parameters"].pop(name)
+    assert state == expected
+    task = ecs.describe_task_definition(taskDefinition=STACK)["taskDefinition"]
+    assert task["containerDefinitions"][0]["image"] == container()["Image"]
 
 
 def test_the_task_role_has_the_tried_rights_only(deployed: Deployed) -> None:
