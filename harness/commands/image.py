@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 from harness.commands.arguments import add_languages, add_template, names, positive
 from harness.commands.exits import OK
+from harness.toolchain.paths import ROOT
 
 if TYPE_CHECKING:
     from harness.commands.arguments import Commands
     from harness.targets.interface import Target
+
+_OUT = ROOT / ".build/images"
 
 
 def add_parser(commands: Commands) -> None:
@@ -27,8 +30,8 @@ def add_parser(commands: Commands) -> None:
         "--out",
         type=Path,
         metavar="DIR",
-        required=True,
-        help="the folder; each language gets one in it; required",
+        default=_OUT,
+        help="the folder; each language gets one in it; default: .build/images",
     )
     parser.add_argument(
         "--architecture",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ def _git(*words: str) -> str | None:
         done = subprocess.run(
             ["git", *words],
             cwd=ROOT,
-            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "TZ": "UTC"},
+            env={**os.environ, "TZ": "UTC"},
             capture_output=True,
             text=True,
             check=False,
