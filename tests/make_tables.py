@@ -1,11 +1,12 @@
 """Writes the tables of README.md, results.md and backfill.md from ``docs/results.json``, that of
 tls.md from ``docs/tls.json``, those of lambda-or-fargate.md from ``docs/tasks.json``, too, with its
-picture, and then those of feed.md and of the lessons.
+picture, that of nights.md from ``docs/drill.json``, and then those of feed.md and of the lessons.
 
 ``python -m harness compare --export-json docs/results.json`` writes the first export. The same with
 ``--tls off,on --export-json docs/tls.json`` writes the second, and with ``--target task --clients
-light --export-json docs/tasks.json`` the third. ``python tests/make_tables.py`` writes
-the tables. All run in `.venv`. A test fails when a table is stale.
+light --export-json docs/tasks.json`` the third. ``python -m harness drill --export-json
+docs/drill.json`` writes that of the nights. ``python tests/make_tables.py`` writes the tables. All
+run in `.venv`. A test fails when a table is stale.
 """
 
 from __future__ import annotations
@@ -20,15 +21,18 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from night_table import night_table
+
 ROOT = Path(__file__).parent.parent
 EXPORT = ROOT / "docs/results.json"
 TLS_EXPORT = ROOT / "docs/tls.json"
 TASKS_EXPORT = ROOT / "docs/tasks.json"
-README, RESULTS, BACKFILL, TLS, PLACES = (
+DRILL_EXPORT = ROOT / "docs/drill.json"
+README, RESULTS, BACKFILL, TLS, PLACES, NIGHTS = (
     ROOT / name
     for name in (
         *("README.md", "docs/results.md", "docs/backfill.md", "docs/tls.md"),
-        "docs/lambda-or-fargate.md",
+        *("docs/lambda-or-fargate.md", "docs/nights.md"),
     )
 )
 BEGIN, END = "<!-- made by tests/make_tables.py -->\n", "<!-- end -->\n"
@@ -202,6 +206,7 @@ def blocks(path: Path) -> dict[Path, str]:
         BACKFILL: backfill_table(export),
         TLS: tls_table(TLS_EXPORT),
         PLACES: place_tables(path),
+        NIGHTS: night_table(json.loads(DRILL_EXPORT.read_text())),
     }
 
 

@@ -136,7 +136,7 @@ class Damaged(Fault):
 
 class EarlyRedrive(Damaged):
     name = "early-redrive"
-    about = "dead letters are put back before the sources are mended"
+    about = "dead letters are put back before the sources are repaired"
 
     def mends(self, night: Night, trail: Trail, answer: int) -> bool:
         if answer > 1:
@@ -350,7 +350,7 @@ class NoRoom(Fault):
 
 class NobodyTakes(Fault):
     name = "nobody-takes"
-    about = "the mapping from the queue to the function is disabled, and one alarm is not answered"
+    about = "the mapping is disabled, and the first alarm is not answered"
     ending = "none"
     alarm = "NoDayAlarm"
     answered = "OldestMessageAlarm"
