@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from conftest import built
@@ -23,6 +26,7 @@ from harness.report.formatting import about
 from harness.report.json_export import read_export, to_json
 from harness.report.task_table import tasks_table
 from harness.report.terminal_report import render
+from harness.targets.local import tasks
 from harness.targets.local.own_network import enter_own_network
 from harness.targets.local.task_bundle import TaskRun, TaskSize
 from harness.targets.local.tasks import invocation_of
@@ -108,8 +112,6 @@ def test_a_comparison_of_tasks_is_exported_and_has_no_rank(tmp_path: Path) -> No
 
 
 def test_the_report_of_tasks_shows_their_table(capsys: pytest.CaptureFixture[str]) -> None:
-    import sys
-
     render(TASKS, sys.stdout)
     out = capsys.readouterr().out
     assert "start to exit" in out
@@ -148,6 +150,73 @@ def test_without_bubblewrap_the_remedy_is_told(
     monkeypatch.setattr("harness.targets.local.task_bundle.shutil.which", lambda _name: None)
     assert cli.main(["compare", "--target", "task"]) == 3
     assert "apt install bubblewrap" in capsys.readouterr().err
+
+
+# -- without bubblewrap: the same command, in no bundle and no other process --
+
+
+class Here:
+    """In place of the process apart."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, function: Callable[..., object], *given: Any, **more: Any) -> Future[object]:
+        done: Future[object] = Future()
+        done.set_result(function(*given, **more))
+        return done
+
+
+def run_plainly(
+    command: Sequence[str | Path],
+    folder: Path,
+    env: Mapping[str, str],
+    size: TaskSize,
+    **_: object,
+) -> TaskRun:
+    ran = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    lines = ran.stdout.splitlines(keepends=True)
+    assert size == TaskSize(0.5, 2048)
+    at = tuple(float(number) for number, _ in enumerate(lines, 1))
+    return TaskRun(ran.returncode, ran.stdout, at, len(lines) + 0.5, 0.25, 20 << 20, HELD)
+
+
+@contextmanager
+def same_keys(key_id: str, secret: str) -> Iterator[dict[str, str]]:
+    yield {"AWS_ACCESS_KEY_ID": key_id, "AWS_SECRET_ACCESS_KEY": secret}
+
+
+@pytest.mark.slow
+def test_a_comparison_of_tasks_is_like_any_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert isinstance(built("go"), Artefact)
+    for name, value in {
+        "ProcessPoolExecutor": Here,
+        "enter_own_network": lambda _addresses: None,
+        "dies_with_parent": lambda: lambda: None,
+        "bubblewrap": lambda: "no bundle",
+        "credentials": same_keys,
+        "run_bundle": run_plainly,
+    }.items():
+        monkeypatch.setattr(tasks, name, value)
+    file = tmp_path / "tasks.json"
+    command = ["compare", "--target", "task", "--languages", "go", "--clients", "light"]
+    options = ["--objects", "30", "--cold", "1", "--vcpus", "0.5", "--export-json", str(file)]
+    assert cli.main([*command, *options]) == 0
+    found = read_export(file)
+    assert [each.name for each in found.rows] == ["go light", "floor obstore"]
+    for each in found.rows:
+        (one,) = each.samples
+        assert (one.init_ms, one.duration_ms, one.process_ms) == (1000, 1000, 2500)
+    assert found.settings["memory_mb"] == 2048
+    assert found.settings["timeout_s"] == 3600
 
 
 # -- with bubblewrap --
