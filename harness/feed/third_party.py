@@ -92,6 +92,10 @@ class ThirdParty:
             self._listening.set()
             await self._stop.wait()
             self._cut()
+        unfinished = asyncio.all_tasks() - {asyncio.current_task()}  # a plan that was broken off
+        for each in unfinished:
+            each.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
 
     async def _play(self, began: float) -> None:
         cuts = list(self._plan.cuts)
