@@ -474,6 +474,7 @@ def test_the_command_tells_place_error_and_remedy(
         (["--parameters", "Other=1"], "the template has no parameter Other"),
         (["--stack", "x", "--parameters", "Memory=1"], "--parameters"),
         (["--stack", "x", "--image", "y"], "--image"),
+        (["--stack", "x", "--template", "y"], "--template"),
     ],
 )
 def test_arguments_that_contradict_each_other_are_refused(

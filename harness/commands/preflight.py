@@ -27,8 +27,7 @@ def add_parser(commands: Commands) -> None:
         "its place, the error that ECS would show, where it would be seen, and the remedy. Nothing "
         "is changed. Exit code 1: there is a fault.",
     )
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument(
+    parser.add_argument(
         "--template",
         type=Path,
         metavar="FILE",
@@ -64,7 +63,7 @@ def run(arguments: argparse.Namespace, target: Target) -> int:
     from harness.toolchain.paths import ROOT
 
     if arguments.stack:
-        for name in ("parameters", "image"):
+        for name in ("template", "parameters", "image"):
             if getattr(arguments, name):
                 raise UsageError(f"--{name} is for a template: leave it out with --stack")
         deployment = read_deployment(arguments.stack, arguments.region)
