@@ -23,8 +23,8 @@ MVN = PATH="$$(dirname "$$($(BIN)/python -m harness.toolchain maven)"):$$PATH" \
 	mvn --file java/pom.xml --batch-mode --no-transfer-progress -Dstyle.color=never
 CHECKS := $(foreach v,$(VERBS),$(PARTS:%=$(v)-%))
 
-.PHONY: help setup compare mutants fuzz drills drill exercise solve-all stone slides check test lock lock-debian third-party sbom clean build $(VERBS)
-.PHONY: $(CHECKS) lock-java test-parts $(PARTS:%=check-%) $(LANGUAGES:%=made-%) lint-docs
+.PHONY: help setup compare mutants fuzz disturb drill exercise solve-all stone slides check test lock lock-debian third-party sbom clean build $(VERBS)
+.PHONY: drills $(CHECKS) lock-java test-parts $(PARTS:%=check-%) $(LANGUAGES:%=made-%) lint-docs
 
 help: ## explain the verbs
 	@echo "make VERB does all parts; make VERB-PART one part, for the verbs marked with *."
@@ -41,7 +41,7 @@ help: ## explain the verbs
 	@echo "  make compare ARGS='--objects 500 --languages go,java'"
 	@echo "  make mutants ARGS='--languages go --sample 5'      some of the faults"
 	@echo "  make fuzz SECONDS=600 ARGS='--seed 1'"
-	@echo "  make drills ARGS='--languages go --kinds kill,cuts'"
+	@echo "  make disturb ARGS='--languages go --kinds kill,cuts'"
 	@echo "  make drill ARGS='--languages go --fault killed,damaged'"
 	@echo "  make exercise STEP=splitter LANGUAGE=go            again after each change"
 
@@ -59,8 +59,9 @@ SECONDS ?= 60
 fuzz: .venv/made ## look for bodies and days on which the languages disagree ## SECONDS (60)
 	@$(BIN)/python -m harness fuzz --seconds $(SECONDS) $(ARGS)
 
-drills: .venv/made ## disturb the languages on purpose, and count broken promises ## 30 min
-	@$(BIN)/python -m harness drills $(ARGS)
+disturb: .venv/made ## disturb the languages on purpose, and count broken promises ## 30 min
+	@$(BIN)/python -m harness disturb $(ARGS)
+drills: disturb # its former name
 
 drill: .venv/made ## play nights with a fault: who notices, and what is lost ## 15 min
 	@$(BIN)/python -m harness drill $(ARGS)

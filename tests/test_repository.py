@@ -222,7 +222,18 @@ def test_make_works_in_a_folder_with_a_space(tmp_path: Path) -> None:
             (folder / name).chmod(0o755)
     (checkout / ".venv/made").touch()
     done = subprocess.run(
-        ["make", "format", "lint", "types", "test-unit", "compare", "build", "fuzz", "drills"],
+        [
+            "make",
+            "format",
+            "lint",
+            "types",
+            "test-unit",
+            "compare",
+            "build",
+            "fuzz",
+            "disturb",
+            "drills",
+        ],
         cwd=checkout,
         env={**os.environ, "PATH": f"{tmp_path / 'path'}:{os.environ['PATH']}"},
         capture_output=True,

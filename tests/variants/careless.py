@@ -1,4 +1,4 @@
-"""The Python function that deletes nothing but its claim: the drills find what it leaves."""
+"""The Python function that deletes nothing but its claim: the disturbances find what it leaves."""
 
 from aggregator import handler, publisher
 

@@ -1,4 +1,4 @@
-"""The shape of every drill: a fault of a seed, one trial for each seed, and the promises broken."""
+"""The shape of all disturbances: a fault, a trial for each seed, and the promises broken."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.model import Artefact
 
-#: A drill may try this many seeds for each trial that counts.
+#: A disturbance may try this many seeds for each trial that counts.
 _MOST_SEEDS = 3
 
 
@@ -33,7 +33,7 @@ Trial = Callable[[int], Outcome]
 class Kind:
     """A kind of fault. ``start`` makes its servers and sandboxes, which its trials share.
 
-    ``trials`` is how many ``make drills`` runs for each client.
+    ``trials`` is how many ``make disturb`` runs for each client.
     """
 
     name: str
@@ -51,7 +51,7 @@ def run_trials(
 ) -> list[Outcome]:
     """The outcomes that count, of ``trials`` seeds from the first on.
 
-    Seeds whose fault came too late are replaced by further ones. After a broken promise the drill
+    Seeds whose fault came too late are replaced by further ones. After a broken promise the fault
     starts anew, so that one trial does not disturb the next.
     """
     outcomes: list[Outcome] = []

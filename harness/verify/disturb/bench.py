@@ -1,4 +1,4 @@
-"""The scripted S3 and one sandbox on it, which a drill disturbs and replaces."""
+"""The scripted S3 and one sandbox on it, which a trial disturbs and replaces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.fixtures.staging import ExpectedDay
 from harness.model import Artefact, Invocation
 from harness.targets.interface import Limits
 from harness.targets.local.sandbox import LocalSandbox
-from harness.verify.drills.small_day import CLAIM, differences, expired
+from harness.verify.disturb.small_day import CLAIM, differences, expired
 from harness.verify.scripted_s3.scene import Fault, Stored
 from harness.verify.scripted_s3.server import ScriptedS3
 from harness.verify.vectors.cases import DESTINATION_BUCKET, SOURCE_BUCKET

@@ -8,9 +8,9 @@ from random import Random
 
 from harness.model import Artefact
 from harness.targets.local.toxiproxy import Proxy, Toxic, proxied
-from harness.verify.drills.bench import FAILED_BY_S3, Bench
-from harness.verify.drills.drill import Outcome, Trial
-from harness.verify.drills.small_day import CLAIM, EVENT, FOLDER, differences, small_day
+from harness.verify.disturb.bench import FAILED_BY_S3, Bench
+from harness.verify.disturb.small_day import CLAIM, EVENT, FOLDER, differences, small_day
+from harness.verify.disturb.trials import Outcome, Trial
 
 _CHUNK_BYTES = 10_000
 #: Records with a pad, so that a day has 60 kB each way and a toxic has something to cut.

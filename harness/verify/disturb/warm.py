@@ -13,9 +13,9 @@ from statistics import median
 import psutil
 
 from harness.model import Artefact
-from harness.verify.drills.bench import Bench
-from harness.verify.drills.drill import Outcome, Trial
-from harness.verify.drills.small_day import CLAIM, EVENT, FOLDER, differences, small_day
+from harness.verify.disturb.bench import Bench
+from harness.verify.disturb.small_day import CLAIM, EVENT, FOLDER, differences, small_day
+from harness.verify.disturb.trials import Outcome, Trial
 from harness.verify.scripted_s3.scene import Fault, Stored
 
 INVOCATIONS = 1000

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from harness.model import Artefact
-from harness.verify.drills.bench import FAILED_BY_S3, Bench
-from harness.verify.drills.drill import Outcome, Trial
-from harness.verify.drills.small_day import (
+from harness.verify.disturb.bench import FAILED_BY_S3, Bench
+from harness.verify.disturb.small_day import (
     CLAIM,
     FOLDER,
     FORCED,
@@ -18,6 +17,7 @@ from harness.verify.drills.small_day import (
     differences,
     small_day,
 )
+from harness.verify.disturb.trials import Outcome, Trial
 from harness.verify.outputs import MANIFEST
 from harness.verify.scripted_s3.scene import Fault, Stored
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from harness.model import Artefact, FailureKind, Invocation
 from harness.targets.interface import Limits
-from harness.verify.drills.bench import Bench
-from harness.verify.drills.drill import Outcome, Trial
-from harness.verify.drills.hostile_bodies import BODIES, KEYS, Hostile
-from harness.verify.drills.small_day import EVENT, FOLDER, differences, small_day
+from harness.verify.disturb.bench import Bench
+from harness.verify.disturb.hostile_bodies import BODIES, KEYS, Hostile
+from harness.verify.disturb.small_day import EVENT, FOLDER, differences, small_day
+from harness.verify.disturb.trials import Outcome, Trial
 from harness.verify.scripted_s3.scene import Stored
 
 _MEMORY_MB = 1024

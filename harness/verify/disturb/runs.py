@@ -19,8 +19,8 @@ from typing import Self
 from harness.fixtures.chunks import CHUNK_NAME
 from harness.model import Artefact, HarnessError, Invocation
 from harness.targets.local.sandbox import LocalSandbox
-from harness.verify.drills.drill import Outcome, Trial
-from harness.verify.drills.small_day import CLAIM, FOLDER, PREFIX, expired
+from harness.verify.disturb.small_day import CLAIM, FOLDER, PREFIX, expired
+from harness.verify.disturb.trials import Outcome, Trial
 from harness.verify.scripted_s3.scene import Request, Stored
 from harness.verify.scripted_s3.server import ScriptedS3, at_once
 from harness.verify.vectors.cases import DESTINATION_BUCKET, SOURCE_BUCKET

@@ -1,17 +1,17 @@
-"""All kinds of drills, in the order of the table."""
+"""All kinds of disturbances, in the order of the table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
 
-from harness.verify.drills.cuts import CUTS, cuts
-from harness.verify.drills.drill import Kind
-from harness.verify.drills.hostile import HOSTILE_TRIALS, hostile
-from harness.verify.drills.kills import kills
-from harness.verify.drills.proxy import proxy_faults
-from harness.verify.drills.runs import runs
-from harness.verify.drills.warm import warm
+from harness.verify.disturb.cuts import CUTS, cuts
+from harness.verify.disturb.hostile import HOSTILE_TRIALS, hostile
+from harness.verify.disturb.kills import kills
+from harness.verify.disturb.proxy import proxy_faults
+from harness.verify.disturb.runs import runs
+from harness.verify.disturb.trials import Kind
+from harness.verify.disturb.warm import warm
 
 KINDS: Sequence[Kind] = (
     Kind("kill", "SIGKILL at a moment of a run with 20 or 40 chunks, then a repeat", 200, kills),

@@ -1,4 +1,4 @@
-"""A sample of the drills, and proof that a drill finds a broken promise."""
+"""A sample of the disturbances, and proof that one finds a broken promise."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from fake_machine import FakeMachine
 
 from harness.cli import main
 from harness.model import Artefact, HarnessError
-from harness.verify.drills import kinds
-from harness.verify.drills.cuts import CUTS
-from harness.verify.drills.drill import Kind, Outcome, Trial, run_trials
-from harness.verify.drills.hostile_bodies import BODIES, KEYS
-from harness.verify.drills.kinds import KINDS
-from harness.verify.drills.small_day import PREFIX, differences, small_day, visible
-from harness.verify.drills.warm import MOST_GROWTH, warm
+from harness.verify.disturb import kinds
+from harness.verify.disturb.cuts import CUTS
+from harness.verify.disturb.hostile_bodies import BODIES, KEYS
+from harness.verify.disturb.kinds import KINDS
+from harness.verify.disturb.small_day import PREFIX, differences, small_day, visible
+from harness.verify.disturb.trials import Kind, Outcome, Trial, run_trials
+from harness.verify.disturb.warm import MOST_GROWTH, warm
 from harness.verify.scripted_s3.scene import Stored
 
 VARIANTS = Path(__file__).parent / "variants"
@@ -186,7 +186,7 @@ def test_the_table_counts_and_names_the_seed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kinds, "KINDS", (Fake("", "lost", "").kind(),))
-    assert main(["drills", "--languages", "go,java", "--jobs", "1"], FakeMachine().target()) == 1
+    assert main(["disturb", "--languages", "go,java", "--jobs", "1"], FakeMachine().target()) == 1
     out = capsys.readouterr().out
     assert out.count("1 of 3") == 2
     assert "go sdk, fake: as told\n  lost\n" in out
@@ -194,5 +194,5 @@ def test_the_table_counts_and_names_the_seed(
 
 
 def test_an_unknown_kind_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["drills", "--kinds", "flood"], FakeMachine().target()) == 2
+    assert main(["disturb", "--kinds", "flood"], FakeMachine().target()) == 2
     assert "known are kill, two-runs" in capsys.readouterr().err

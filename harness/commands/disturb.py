@@ -1,4 +1,4 @@
-"""``drills``: disturb the implementations on purpose, and count the broken promises."""
+"""``disturb``: disturb the implementations on purpose, and count the broken promises."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from harness.model import Artefact
     from harness.targets.interface import Target
     from harness.terminal import Progress
-    from harness.verify.drills.drill import Kind, Outcome
+    from harness.verify.disturb.trials import Kind, Outcome
 
     type Outcomes = Mapping[str, Mapping[str, Sequence[Outcome]]]
 
 
 def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
-        "drills",
+        "disturb",
         help="disturb the implementations on purpose, and count",
         description="Kill runs, start several at once, break off S3's answers, send hostile "
         "bodies. Print how many trials of each fault broke a promise of SPEC.md, for each client.",
@@ -41,7 +41,10 @@ def add_parser(commands: Commands) -> None:
         "--seed", type=count, default=0, metavar="S", help="begin with this seed; default 0"
     )
     parser.add_argument(
-        "--jobs", type=positive, metavar="N", help="drills at a time; default: two for each core"
+        "--jobs",
+        type=positive,
+        metavar="N",
+        help="faults at a time; default: two for each core",
     )
     add_choice(parser)
     parser.set_defaults(run=run)
@@ -70,7 +73,7 @@ def run(arguments: argparse.Namespace, target: Target) -> int:
 
 def _choose_kinds(asked: Sequence[str]) -> list[Kind]:
     from harness.model import UsageError
-    from harness.verify.drills.kinds import KINDS
+    from harness.verify.disturb.kinds import KINDS
 
     known = [kind.name for kind in KINDS]
     if unknown := [name for name in asked if name not in known]:
@@ -85,11 +88,11 @@ def _run_all(
     progress: Progress,
 ) -> Outcomes:
     """kind -> client -> the outcomes."""
-    from harness.verify.drills.drill import run_trials
+    from harness.verify.disturb.trials import run_trials
 
     over = threading.Event()
 
-    def drill(kind: Kind, name: str, artefact: Artefact) -> Sequence[Outcome]:
+    def one(kind: Kind, name: str, artefact: Artefact) -> Sequence[Outcome]:
         progress(f"{name}: {kind.name}")
         trials = arguments.trials or kind.trials
         return run_trials(kind, artefact, trials, arguments.seed, lambda: not over.is_set())
@@ -99,7 +102,7 @@ def _run_all(
     try:
         running: dict[str, dict[str, Future[Sequence[Outcome]]]] = {
             kind.name: {
-                name: threads.submit(drill, kind, name, artefact)
+                name: threads.submit(one, kind, name, artefact)
                 for name, artefact in artefacts.items()
             }
             for kind in kinds
@@ -117,7 +120,7 @@ def _run_all(
 def _table(found: Outcomes) -> str:
     from tabulate import tabulate
 
-    from harness.verify.drills.kinds import KINDS
+    from harness.verify.disturb.kinds import KINDS
 
     rows = []
     for kind, clients in found.items():
@@ -140,7 +143,7 @@ def _broken(found: Outcomes) -> list[str]:
             for outcome in outcomes:
                 if outcome.problems:
                     again = (
-                        f"python -m harness drills --languages {language} --clients {client} "
+                        f"python -m harness disturb --languages {language} --clients {client} "
                         f"--kinds {kind} --seed {outcome.seed} --trials 1"
                     )
                     what = "\n  ".join(outcome.problems)

@@ -1,4 +1,4 @@
-"""A small day for drills: its sources, what must be published of it, and how that is checked."""
+"""A small day for disturbances: its sources, what must be published of it, and its check."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def visible(objects: Mapping[str, Stored]) -> Counter[bytes]:
 
 
 def expired(claim: Stored) -> Stored:
-    """The same claim, as if its time were over: a drill does not wait for minutes."""
+    """The same claim, as if its time were over: a trial does not wait for minutes."""
     text = {**json.loads(claim.body), "expires": "2024-02-09T00:00:00.000Z"}
     return replace(claim, body=json.dumps(text).encode())
 

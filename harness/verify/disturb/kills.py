@@ -12,9 +12,8 @@ from contextlib import contextmanager, suppress
 from random import Random
 
 from harness.model import Artefact, HarnessError, Invocation
-from harness.verify.drills.bench import Bench
-from harness.verify.drills.drill import Outcome, Trial
-from harness.verify.drills.small_day import (
+from harness.verify.disturb.bench import Bench
+from harness.verify.disturb.small_day import (
     CLAIM,
     FOLDER,
     FORCED,
@@ -22,6 +21,7 @@ from harness.verify.drills.small_day import (
     small_day,
     visible,
 )
+from harness.verify.disturb.trials import Outcome, Trial
 from harness.verify.scripted_s3.scene import Request, Stored
 from harness.verify.scripted_s3.server import at_once
 

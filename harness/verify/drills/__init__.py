@@ -1,1 +1,0 @@
-"""Drills: an artefact is disturbed on purpose, often, and must keep the promises of SPEC.md."""
