@@ -20,6 +20,16 @@ def night_table(export: Mapping[str, Any]) -> str:
         textwrap.fill(f"- `{name}`: {drills[0]['about']}.", 100, subsequent_indent="  ") + "\n"
         for name, drills in by_fault.items()
     )
+    again = export.get("again")  # nights that were played once more, after a change
+    later = (
+        f", those of {' and '.join(again['faults'])} again at {again['commit'][:7]}"
+        if again
+        else ""
+    )
+    facts = (
+        f"({len(export['drills'])} nights in {len(languages)} languages at commit "
+        f"{export['environment']['commit'][:7]}{later}; {records:,} records)"
+    )
     return "".join(
         [
             "| fault | runs | told by | right | doubled | missed | lost |\n",
@@ -27,8 +37,7 @@ def night_table(export: Mapping[str, Any]) -> str:
             *(_row(name, drills) for name, drills in by_fault.items()),
             "\n",
             *faults,
-            f"\n({len(export['drills'])} nights in {len(languages)} languages at commit "
-            f"{export['environment']['commit'][:7]}; {records:,} records)\n",
+            f"\n{textwrap.fill(facts, 100)}\n",
         ]
     )
 
