@@ -21,11 +21,12 @@ import rosetta.s3.FailedAttempt;
 
 /**
  * Does what a run does for each source, so that the snapshot holds the classes and their compiled
- * code. It reads only, and closes its client: no connection gets into the snapshot.
+ * code. It reads only, and closes its clients: no connection gets into the snapshot.
  */
 final class Snapshot implements Resource {
   private static final int SOURCES = 1_000; // enough for the compiler
-  private static final int REQUESTS = 200; // of each kind, a few seconds on AWS
+  private static final int CLIENTS = 20; // each shakes hands anew
+  private static final int REQUESTS = 10; // of each client and kind, a few seconds on AWS in all
   private static final String NO_KEY = "AWSLogs/no-account";
   private static final String RECORD =
       "{\"eventVersion\":\"1.08\",\"userAgent\":\"\u00fc\",\"n\":1.5e3}";
@@ -54,18 +55,22 @@ final class Snapshot implements Resource {
     for (int i = 0; i < SOURCES; i++) {
       splitter.split(inflater.inflate(body));
     }
-    try (Store client = connect.get()) {
-      for (int i = 0; i < REQUESTS; i++) {
-        ask(client);
+    try {
+      for (int i = 0; i < CLIENTS; i++) {
+        askByNew();
       }
     } catch (FailedAttempt e) {
       // S3 refuses: the first invocation reports it
     }
   }
 
-  private void ask(Store client) {
-    client.listPage(config.srcBucket(), config.srcPrefix() + NO_KEY, "/", null);
-    client.get(config.srcBucket(), config.srcPrefix() + NO_KEY, config.maxSourceBytes());
+  private void askByNew() {
+    try (Store client = connect.get()) {
+      for (int i = 0; i < REQUESTS; i++) {
+        client.listPage(config.srcBucket(), config.srcPrefix() + NO_KEY, "/", null);
+        client.get(config.srcBucket(), config.srcPrefix() + NO_KEY, config.maxSourceBytes());
+      }
+    }
   }
 
   @Override
