@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,13 +82,22 @@ class _Conversation:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         self._lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self._lines.put(line.rstrip("\n"))
         self._lines.put(None)
+
+    def join(self) -> None:
+        """After the process: its pipes are closed when nobody reads them any more."""
+        self._reader.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
 
     def tell(self, line: str) -> None:
         assert self._process.stdin is not None
@@ -117,8 +126,10 @@ def _running(started: Sequence[str | Path]) -> Iterator[_Conversation]:
         text=True,
         start_new_session=True,  # `go run` has a child
     )
+    conversation = _Conversation(process)
     try:
-        yield _Conversation(process)
+        yield conversation
     finally:
         os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait()
+        conversation.join()
