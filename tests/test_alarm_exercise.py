@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +17,7 @@ from harness.exercise.nights import __main__ as nights
 from harness.exercise.nights.check import Verdict, judge_all, read_alarms
 from harness.exercise.nights.night import METRICS, load_nights
 from harness.model import UsageError
+from harness.toolchain.paths import ROOT
 
 NIGHTS = load_nights()
 
@@ -34,6 +36,32 @@ def test_the_templates_alarms_are_right_in_every_night(
     template: dict[str, Alarm], beyond: int
 ) -> None:
     assert wrong(judge_all(NIGHTS, list(template.values()), beyond=beyond)) == set()
+
+
+#: Nights of the exercise, and the faults of a drill that are alike.
+ALIKE = {
+    "damaged source": "damaged",
+    "throttled": "no-room",
+    "no sources": "trail-stopped",
+    "nobody takes": "nobody-takes",
+}
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_a_drill_with_real_functions_had_the_same_alarms(
+    template: dict[str, Alarm], name: str
+) -> None:
+    """docs/drill.json: the same alarm is the first, and not more than five minutes apart."""
+    drills = json.loads((ROOT / "docs/drill.json").read_text())["drills"]
+    (night,) = (each for each in NIGHTS if each.name == name)
+    (found,) = judge_all([night], list(template.values()))
+    alike = [each for each in drills if each["fault"] == ALIKE[name]]
+    assert alike
+    for drill in alike:
+        first = min(drill["alarms"], key=lambda each: each["after_s"])
+        assert first["alarm"] == found.told_by
+        assert found.after is not None
+        assert abs(first["after_s"] / 60 - found.after) <= 5
 
 
 def test_a_learner_watches_the_metrics_that_the_template_watches(

@@ -116,6 +116,10 @@ def aws() -> Iterator[LocalAws]:
         body = json.dumps({"result": result, "chunks": []}).encode()
         bucket = BUCKETS["DestinationBucket"]
         aws.client("s3").put_object(Bucket=bucket, Key=f"{prefix}_manifest.json", Body=body)
+        deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteBucket"}
+        statement = {**deny, "Resource": f"arn:aws:s3:::{bucket}"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        aws.client("s3").put_bucket_policy(Bucket=bucket, Policy=policy)
         key = f"AWSLogs/111122223333/CloudTrail/eu-central-1/{prefix}a.json"
         aws.client("s3").put_object(Bucket=BUCKETS["SourceBucket"], Key=key, Body=b"{}")
         yield aws
