@@ -250,7 +250,7 @@ def test_the_tables_are_those_of_the_export() -> None:
         path: make_tables.block(path.read_text())
         for path in (
             *(make_tables.README, make_tables.RESULTS, make_tables.BACKFILL, make_tables.TLS),
-            make_tables.PLACES,
+            *(make_tables.PLACES, make_tables.NIGHTS),
         )
     }
     if make_tables.EXPORT.exists():
