@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from fake_machine import FakeMachine, FakeSandbox
 
 from harness.cli import main
 from harness.model import Artefact
-from harness.targets.interface import Latency, Limits, Target
+from harness.targets.interface import Latency, Limits, Placement, Target
 
 
 @dataclass
@@ -24,9 +25,11 @@ class Sweep(FakeMachine):
     environments: list[tuple[str, str, str]] = field(default_factory=list)
     asked: list[tuple[int | None, Limits | None]] = field(default_factory=list)
     proxies: list[str] = field(default_factory=list)
+    placement: Placement = field(default_factory=lambda: Placement(None, None))
+    cores: set[tuple[int | None, frozenset[int] | None]] = field(default_factory=set)
 
     def target(self) -> Target:
-        return replace(super().target(), delay=self._delay)
+        return replace(super().target(), delay=self._delay, place=lambda: self.placement)
 
     @contextmanager
     def _delay(self, port: int, latency: Latency) -> Iterator[int]:
@@ -40,6 +43,7 @@ class Sweep(FakeMachine):
     ) -> Iterator[FakeSandbox]:
         language = artefact.implementation.language
         self.asked.append((others[0], options["limits"]))
+        self.cores.add((others[0], options["cores"]))
         self.environments.append(
             (language, env.get("CONCURRENCY", "-"), env["AWS_ENDPOINT_URL_S3"])
         )
@@ -129,6 +133,14 @@ def test_a_sweep_of_memory_gives_each_its_size(tmp_path: Path) -> None:
     assert {memory for memory, _ in sweep.asked} == {512, 3008}
     vcpus = [row["enforcement"]["vcpus"] for row in rows]
     assert vcpus == pytest.approx([512 / 1769] * 2 + [3008 / 1769] * 2)
+
+
+def test_more_than_one_vcpu_has_all_cores_and_not_those_of_the_harness(tmp_path: Path) -> None:
+    harness = frozenset(os.sched_getaffinity(0))
+    own = frozenset({max(harness) + 1})
+    sweep = Sweep(placement=Placement(own, harness))
+    compare(sweep, tmp_path, "--memory", "1769,3008")
+    assert sweep.cores == {(1769, own), (3008, own | harness)}
 
 
 def test_limits_are_asked_for_unless_refused(tmp_path: Path) -> None:

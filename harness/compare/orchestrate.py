@@ -249,7 +249,7 @@ def _candidates(
                     target,
                     variant,
                     request.limits,
-                    placement.sandbox,
+                    placement,
                 )
                 for each in run.implementations
                 if _is_for(request, variant, each)

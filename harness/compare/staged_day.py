@@ -187,7 +187,7 @@ class ArtefactCandidate:
     target: Target
     variant: Variant = field(default_factory=Variant)
     limits: Limits | None = None
-    cores: frozenset[int] | None = None
+    placement: Placement = field(default_factory=lambda: Placement(None, None))
 
     @property
     def name(self) -> str:
@@ -210,7 +210,7 @@ class ArtefactCandidate:
             env,
             memory_mb,
             limits=self.limits,
-            cores=self.cores if memory_mb <= VCPU_MB else None,  # above, one core is too few
+            cores=self.placement.cores(memory_mb / VCPU_MB),
             reset_peak=True,
             **starts,
         )

@@ -56,6 +56,12 @@ class Placement:
     others: frozenset[int] | None
     reason: str | None = None
 
+    def cores(self, vcpus: float) -> frozenset[int] | None:
+        """Those of a sandbox. One core is too few for more than one vCPU, so it takes the rest."""
+        if self.sandbox is None or self.others is None or vcpus <= 1:
+            return self.sandbox
+        return self.sandbox | self.others
+
 
 class Sandbox(Protocol):
     """One execution environment: its first invocation is the cold one."""

@@ -33,7 +33,7 @@ from harness.model import (
     UsageError,
 )
 from harness.scratch import dies_with_parent, scratch
-from harness.targets.interface import Latency, Limits, Placement, Sandbox, Store, Target
+from harness.targets.interface import Latency, Limits, Sandbox, Store, Target
 from harness.targets.local import processes
 from harness.targets.local.own_network import enter_own_network
 from harness.targets.local.runtimes import task_command
@@ -83,7 +83,7 @@ def task_target(local: Target, vcpus: float, memory_mb: int) -> Iterator[Target]
         if limits is None or start is not None or snap_start is not None:
             raise UsageError("a task has its limits, and no start but its own")
         size = TaskSize(vcpus, memory_mb or artefact.implementation.memory_mb)
-        return contextlib.nullcontext(_Task(apart, artefact, env, size, _cores(placement, vcpus)))
+        return contextlib.nullcontext(_Task(apart, artefact, env, size, placement.cores(vcpus)))
 
     yield replace(
         local,
@@ -95,12 +95,6 @@ def task_target(local: Target, vcpus: float, memory_mb: int) -> Iterator[Target]
         place=lambda: placement,
         train=None,
     )
-
-
-def _cores(placement: Placement, vcpus: float) -> frozenset[int] | None:
-    if placement.sandbox is None or placement.others is None or vcpus <= 1:
-        return placement.sandbox
-    return placement.sandbox | placement.others
 
 
 def _no_delay(_port: int, latency: Latency) -> AbstractContextManager[int]:
