@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from aws_cli import Call, commands_of
 
 from harness.build.transform import deployed as deployed_functions
 from harness.build.transform import template as functions
+from harness.drill.alarm_settings import read_alarm
+from harness.drill.alarms import State, evaluate
+from harness.drill.timeline import Sample
 from harness.preflight.resolve import load_template, resolved
 from harness.toolchain.paths import ROOT
 from harness.toolchain.tools import checkov_python
@@ -216,7 +220,8 @@ def test_an_execution_s_input_is_the_event_of_the_task() -> None:
 
 
 @pytest.mark.parametrize("timeout", TIMEOUTS)
-def test_a_day_is_repeated_until_the_claim_of_a_killed_task_has_expired(timeout: int) -> None:
+def test_the_last_task_begins_when_the_claim_of_any_killed_one_has_expired(timeout: int) -> None:
+    """The pause before it is longer than the claim of the task before it, and so of all."""
     state = definition(TaskTimeout=timeout)
     assert state["TimeoutSeconds"] == timeout + 600
     (retry,) = state["Retry"]
@@ -224,7 +229,7 @@ def test_a_day_is_repeated_until_the_claim_of_a_killed_task_has_expired(timeout:
     pauses = [
         retry["IntervalSeconds"] * retry["BackoffRate"] ** n for n in range(retry["MaxAttempts"])
     ]
-    assert sum(pauses) > timeout + 60  # W11
+    assert pauses[-1] > timeout + 60  # W11
     assert deployed(TaskTimeout=timeout)["SlowDayAlarm"]["Threshold"] == timeout * 1000 * 4 / 5
 
 
@@ -256,12 +261,47 @@ def test_the_end_of_each_task_is_kept_and_a_bad_one_counted() -> None:
     )
 
 
+def test_an_attempt_that_makes_no_task_is_counted_too() -> None:
+    """The dimension has the account and the region, which the state's own ARN leaves out."""
+    alarm = deployed()["FailedAttemptAlarm"]
+    (dimension,) = alarm["Dimensions"]
+    place = "${AWS::Region}:${AWS::AccountId}"
+    resource = definition()["Resource"].replace(":states:::", f":states:{place}:")
+    assert resource == f"arn:aws:states:{place}:ecs:runTask.sync"
+    assert dimension == {"Name": "ServiceIntegrationResourceArn", "Value": resource}
+    assert (alarm["MetricName"], alarm["Statistic"]) == ("ServiceIntegrationsFailed", "Sum")
+
+
+def test_silence_is_told_as_late_as_the_page_says() -> None:
+    """A state machine at rest sends no metrics, so its last success is the last datum."""
+    alarm = read_alarm("NoDayAlarm", deployed(Schedule="On")["NoDayAlarm"])
+    last = datetime(2024, 2, 8, 2, 40, tzinfo=UTC)
+    success, end = Sample(alarm.metric, last, 1, last), last + timedelta(days=3)
+    hours = {}
+    for beyond in (0, 2):
+        found = evaluate([alarm], [success], last, end, before=State.OK, beyond=beyond)
+        at = next(each.at for each in found if each.after is State.ALARM)
+        hours[beyond] = (at - last) // timedelta(hours=1)
+    text = f"for {hours[0]} to {hours[2]} hours"
+    assert text in alarm.description
+    assert text in (ROOT / "docs/tasks.md").read_text()
+
+
+def test_the_page_names_the_exit_codes_of_too_little_memory() -> None:
+    spec = (ROOT / "SPEC.md").read_text()
+    codes = re.search(r"allocation that failed \(E10\), it is (\d+), in Go (\d+), and (\d+)", spec)
+    assert codes
+    other, go, v8 = codes.groups()
+    row = f"exit code {other} (Java, Python), {go} (Go), {v8} (JavaScript) |"
+    assert row in (ROOT / "docs/tasks.md").read_text()
+
+
 def test_every_alarm_notifies_the_topic_of_its_begin_and_its_end() -> None:
     topic = "arn:aws:sns:eu-central-1:111122223333:operators"
     asked = deployed(Schedule="On", AlarmTopicArn=topic)
     plain = deployed(Schedule="On")
     alarms = {name for name in asked if name.endswith("Alarm")}
-    assert len(alarms) == 6
+    assert len(alarms) == 7
     for name in alarms:
         assert asked[name]["AlarmActions"] == asked[name]["OKActions"] == [topic]
         assert "AlarmActions" not in plain[name]
