@@ -38,8 +38,8 @@ def pictures(work: Work, given: Assumptions) -> Mapping[str, str]:
     def function(sources: int) -> float:
         return on_lambda(work, sources, DEPLOYED_MB, given).dollars
 
-    def task(sources: int) -> float:
-        return on_fargate(work, sources, DEPLOYED_TASK, given).dollars
+    def task(sources: int, *, has_address: bool = True) -> float:
+        return on_fargate(work, sources, DEPLOYED_TASK, given, has_address=has_address).dollars
 
     def axes(panels: Sequence[Axes]) -> None:
         (on,) = panels
@@ -47,7 +47,8 @@ def pictures(work: Work, given: Assumptions) -> Mapping[str, str]:
         on.plot(one, [function(n) for n in one], "-", color=colours[_FUNCTION])
         on.plot(more, [function(n) for n in more], ":", color=colours[_FUNCTION])
         on.plot(at, [task(n) for n in at], "-", color=colours[_TASK])
-        on.plot(at, [task(n) + idle for n in at], "-", color=colours[_NETWORK])
+        networked = [task(n, has_address=False) + idle for n in at]
+        on.plot(at, networked, "-", color=colours[_NETWORK])
         crossover = cheaper_from(work, DEPLOYED_MB, DEPLOYED_TASK, given)
         if crossover is not None:
             on.plot([crossover], [task(crossover)], "o", color=colours[_TASK], ms=7)

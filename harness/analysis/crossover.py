@@ -172,12 +172,14 @@ def most_in_a_run(work: Work, memory_mb: int, given: Assumptions) -> int:
     return int((LONGEST_S - work.run_s(0, vcpus, given)) / work.source_s(vcpus, given))
 
 
-def on_fargate(work: Work, sources: int, size: TaskSize, given: Assumptions) -> OnFargate:
-    """A task, with a public address while it runs."""
+def on_fargate(
+    work: Work, sources: int, size: TaskSize, given: Assumptions, *, has_address: bool = True
+) -> OnFargate:
+    """A task, with a public address while it runs unless it has another way out."""
     elapsed_s = given.start_s + work.task_s(sources, size.vcpus, given)
     billed_s = max(task_least_seconds(), math.ceil(elapsed_s))
     second = task_second_price(given.architecture, size.vcpus, size.memory_mb)
-    address = network_price("public_ip_hour") / 3600
+    address = network_price("public_ip_hour") / 3600 if has_address else 0.0
     return OnFargate(elapsed_s, billed_s * (second + address))
 
 
@@ -186,16 +188,19 @@ def cheaper_from(
     memory_mb: int,
     size: TaskSize,
     given: Assumptions,
-    more_dollars: float = 0.0,
+    network_dollars: float | None = None,
 ) -> int | None:
     """The sources of a day from which the task is cheaper; ``None`` is never.
 
-    ``more_dollars`` are those of a night for the network of the task.
+    ``network_dollars`` are those of a night for endpoints or a NAT gateway, which take the place of
+    the task's public address.
     """
+    has_address = network_dollars is None
 
     def is_cheaper(sources: int) -> bool:
-        task = on_fargate(work, sources, size, given).dollars + more_dollars
-        return task < on_lambda(work, sources, memory_mb, given).dollars
+        task = on_fargate(work, sources, size, given, has_address=has_address).dollars
+        function = on_lambda(work, sources, memory_mb, given).dollars
+        return task + (network_dollars or 0.0) < function
 
     return _first(is_cheaper)
 

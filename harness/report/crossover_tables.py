@@ -72,7 +72,7 @@ def crossover_table(works: Sequence[Work], given: Assumptions) -> Table:
         "The crossover",
         f"Sources of a day: the most in one run of 900 s with {DEPLOYED_MB:,} MB, and the least "
         f"for which a task of {DEPLOYED_TASK} costs less, with a public address, or with "
-        f"{ENDPOINTS} interface endpoints in one zone. {assumed(given)}",
+        f"{ENDPOINTS} interface endpoints in one zone in its place. {assumed(given)}",
         ("row", "in flight", "ms a source", "one run", "cheaper from", "with endpoints"),
         rows,
     )
@@ -153,8 +153,11 @@ def month_table(work: Work, given: Assumptions, requests_of_a_million: float) ->
     rows = []
     for sources in SIZES:
         function = on_lambda(work, sources, DEPLOYED_MB, given).dollars * NIGHTS
-        task = on_fargate(work, sources, DEPLOYED_TASK, given).dollars * NIGHTS
-        with_network = (task, task + endpoints_month(), task + nat_month())
+        public, task = (
+            on_fargate(work, sources, DEPLOYED_TASK, given, has_address=each).dollars * NIGHTS
+            for each in (True, False)
+        )
+        with_network = (public, task + endpoints_month(), task + nat_month())
         requests = requests_of_a_million * sources / 1e6 * NIGHTS
         rows.append((f"{sources:,}", *map(dollars, (requests, function, *with_network))))
     return Table(
