@@ -70,6 +70,18 @@ def fill(folder: Path) -> None:
     (folder / "empty").write_bytes(b"")
 
 
+def test_a_layer_is_found_again_in_a_checkout_that_was_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layers, "LAYERS", tmp_path / "before")
+    made = layer("any", "key", "a file", fill)
+    (tmp_path / "before").rename(tmp_path / "after")
+    monkeypatch.setattr(layers, "LAYERS", tmp_path / "after")
+    found = layer("any", "key", "a file", lambda _: pytest.fail("is packed again"))
+    assert found.digest == made.digest
+    assert Path(found.file).is_file()
+
+
 def entries(made: Layer) -> list[tuple[str, bytes, int, int, int, str]]:
     with tarfile.open(made.file) as archive:
         return [

@@ -62,9 +62,11 @@ def layer(name: str, key: str, made_of: str, fill: Callable[[Path], None]) -> La
 
 def _read(place: Path) -> Layer | None:
     try:
-        return msgspec.json.decode((place / "layer.json").read_bytes(), type=Layer)
+        found = msgspec.json.decode((place / "layer.json").read_bytes(), type=Layer)
     except (OSError, msgspec.DecodeError):
         return None
+    # the checkout may have moved since then
+    return msgspec.structs.replace(found, file=str(place / "layer.tar.gz"))
 
 
 def pack(folder: Path, file: Path) -> tuple[str, str, int, int]:
