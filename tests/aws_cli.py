@@ -106,6 +106,8 @@ def _value(shape: Any, words: Sequence[str], *, no: bool) -> Any:
         assert not words
         return not no
     if kind == "list":
+        if len(words) == 1 and words[0].startswith("["):
+            return json.loads(words[0])
         return [_value(shape.member, [word], no=no) for word in words]
     (word,) = words
     if kind in ("structure", "map"):
