@@ -12,23 +12,30 @@ import shutil
 import subprocess
 import tarfile
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from conftest import IMPLEMENTATIONS
 
+from harness.build.third_party.licences import problems_of_licences
 from harness.cli import main
+from harness.feed.clock import Clock
+from harness.feed.plan import Recipe as Stream
+from harness.feed.plan import make_plan
+from harness.feed.third_party import ThirdParty
 from harness.images import layers
 from harness.images.assemble import Commit, Recipe
 from harness.images.layers import Layer, layer, pack
 from harness.images.layout import Image, read_image, write_layout
-from harness.images.make import make
+from harness.images.make import make, make_feed_client
+from harness.images.programs import FEED_CLIENT, Program, feed_client
 from harness.images.run import unpacked
 from harness.images.unpacked import unpack
 from harness.model import Artefact, HarnessError, NotReady
@@ -36,6 +43,7 @@ from harness.scratch import scratch
 from harness.targets.local.own_network import enter_own_network
 from harness.targets.local.runtimes import task_words
 from harness.targets.local.task_bundle import TaskRun, TaskSize, run_bundle
+from harness.targets.ministack.local_aws import REGION, LocalAws
 from harness.terminal import to_stderr
 from harness.toolchain import debian
 from harness.toolchain.paths import ROOT
@@ -396,6 +404,7 @@ def test_wrong_flags_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (["--architecture", "i386"], "--architecture i386 is neither x86_64 nor arm64"),
         (["--base", "x"], "--base has the runtime of one language"),
         (["--languages", "go"], "go has other files than an image: choose another --out"),
+        (["--languages", "go", "--feed"], "--feed makes no image of a language"),
     ):
         assert main(["image", *out, *words]) == 2
         assert reason in capsys.readouterr().err
@@ -459,6 +468,158 @@ def test_a_bundle_with_an_image_is_closed(real: Path, bundled: dict[str, Unpacke
 
 def run_in_image(command: list[str], image: Unpacked, env: dict[str, str]) -> TaskRun:
     return run_bundle(command, image.folder, env, SIZE, root=image.root)
+
+
+# ---- the client of the feed ----
+
+
+@pytest.fixture(scope="module")
+def client_layers() -> dict[str, Program]:
+    return {each: feed_client(each, to_stderr) for each in debian.ARCHITECTURES}
+
+
+def content(made: Program, folder: Path) -> Path:
+    """The files of a program, without its runtime."""
+    for each in made.layers:
+        with tarfile.open(each.file) as archive:
+            archive.extractall(folder, filter="data")
+    return folder / "var/task"
+
+
+def test_the_feeds_client_has_the_same_bytes_each_time(
+    client_layers: dict[str, Program], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layers, "LAYERS", tmp_path)
+    digests = {name: [each.digest for each in made.layers] for name, made in client_layers.items()}
+    again = [each.digest for each in feed_client(HERE, to_stderr).layers]
+    assert again == digests[HERE]
+    (first, code), (second, same_code) = digests.values()
+    assert code == same_code
+    assert first != second
+
+
+@pytest.mark.parametrize("architecture", debian.ARCHITECTURES)
+def test_the_feeds_client_has_what_it_needs(
+    client_layers: dict[str, Program], architecture: str, tmp_path: Path
+) -> None:
+    made = client_layers[architecture]
+    files = content(made, tmp_path)
+    named = {path.relative_to(files).as_posix() for path in files.rglob("*") if path.is_file()}
+    assert {name for name in named if name.startswith("harness/")} == {
+        "harness/__init__.py",
+        "harness/feed/__init__.py",
+        *(
+            path.relative_to(ROOT).as_posix()
+            for path in (ROOT / "harness/feed/client").glob("*.py")
+        ),
+    }
+    compiled = {name for name in named if name.endswith(".so")}
+    assert len(compiled) == 2
+    machine = {"x86_64": "x86_64", "arm64": "aarch64"}[architecture]
+    assert all(f"-{machine}-" in name for name in compiled)
+    assert not any(name.startswith("bin/") or "__pycache__" in name for name in named)
+    services = {path.name for path in (files / "botocore/data").iterdir() if path.is_dir()}
+    assert services == {"kinesis", "ssm"}
+    here = str(ROOT).encode()
+    assert not any(here in (files / name).read_bytes() for name in named)
+
+    whole = (ROOT / "requirements.txt").read_text()
+    pinned = made.layers[0].made_of.split(", ")
+    assert all(f"\n{each} \\\n" in whole for each in pinned)
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("".join(f"{each} \\\n    --hash=sha256:{'0' * 64}\n" for each in pinned))
+    assert [*problems_of_licences(tmp_path, files)] == []
+    assert "LICENSE" in named
+    assert made.licences == "Apache-2.0 AND BSD-3-Clause AND MIT"
+
+
+@pytest.fixture(scope="module")
+def client_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the image of the feed's client for this machine."""
+    out = tmp_path_factory.mktemp("feed")
+    try:
+        make_feed_client([HERE], Recipe(512), OF, out, to_stderr)
+    except NotReady as error:
+        if "apt" in str(error):
+            pytest.skip(f"no packages of Debian: {error}")
+        raise
+    return out / FEED_CLIENT
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_feeds_image_is_what_its_task_needs(client_image: Path) -> None:
+    read = read_image(client_image, HERE)
+    told: dict[str, Any] = read.config["config"]
+    assert told["Entrypoint"] == ["python3", "-m", "harness.feed.client"]
+    assert (told["User"], told["WorkingDir"]) == ("65532:65532", "/var/task")
+    assert told["StopSignal"] == "SIGTERM"
+    assert told["Labels"]["org.opencontainers.image.title"] == "rosetta-feed-client"
+    assert len(read.config["history"]) == len(read.layers) == 5
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_feeds_client_follows_a_stream_in_its_image(client_image: Path) -> None:
+    """From a third party into Kinesis, with nothing of this machine, until SIGTERM."""
+    if shutil.which("bwrap") is None:
+        pytest.skip("no bundles: bwrap is not on the PATH")
+    plan = replace(make_plan(Stream(seed=2, seconds=4, rate=5.0)), cuts=())
+    with (
+        unpacked(client_image.parent, [FEED_CLIENT], to_stderr) as images,
+        LocalAws() as aws,
+        ThirdParty(plan, Clock(time.time(), 4.0), 1000) as third_party,
+        ThreadPoolExecutor(1) as bundles,
+    ):
+        image = images[FEED_CLIENT]
+        aws.client("kinesis").create_stream(StreamName="feed", ShardCount=1)
+        ssm = aws.client("ssm")
+        ssm.put_parameter(Name="/feed/position", Value="0", Type="String")
+        env = {
+            **image.env,
+            **aws.env(),
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws.port}",
+            "AWS_DEFAULT_REGION": REGION,
+            "FEED_URL": f"ws://127.0.0.1:{third_party.port}",
+            "STREAM_NAME": "feed",
+            "POSITION": "ssm:/feed/position",
+        }
+        running = bundles.submit(
+            run_bundle, image.entry, image.folder, env, SIZE, 300, root=image.root
+        )
+
+        def position() -> int:
+            return int(ssm.get_parameter(Name="/feed/position")["Parameter"]["Value"])
+
+        until(lambda: running.done() or third_party.followers > 0)
+        third_party.play()
+        until(lambda: running.done() or position() == plan.newest)
+        for process in psutil.Process().children(recursive=True):
+            if process.cmdline() == image.entry:
+                process.terminate()
+        run = running.result()
+        assert (run.exit_code, run.was_told_to_stop) == (0, False), run.output
+        assert json.loads(run.output.splitlines()[-1])["event"] == "stopped"
+        assert texts(aws) == {each.text for each in plan.messages} - {
+            each.text for each in plan.messages if each.number in plan.dropped
+        }
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def texts(aws: LocalAws) -> set[bytes]:
+    kinesis = aws.client("kinesis")
+    (shard,) = kinesis.list_shards(StreamName="feed")["Shards"]
+    place = kinesis.get_shard_iterator(
+        StreamName="feed", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )
+    records = kinesis.get_records(ShardIterator=place["ShardIterator"])["Records"]
+    return {each["Data"] for each in records}
 
 
 # ---- a registry ----

@@ -24,7 +24,8 @@ def add_parser(commands: Commands) -> None:
         help="put the artefacts into OCI images, for tasks",
         description="Write an OCI image layout for each language: the package and, below it, the "
         "runtime from pinned packages. The arguments of a container are those of the task: the "
-        "event. Neither Docker nor a registry of images is needed.",
+        "event. With --feed, write one for the client that feed.yaml deploys. Neither Docker nor a "
+        "registry of images is needed.",
     )
     parser.add_argument(
         "--out",
@@ -48,6 +49,11 @@ def add_parser(commands: Commands) -> None:
         help="memory of the task, which bounds the heaps of Java and JavaScript; default: 2048",
     )
     parser.add_argument(
+        "--feed",
+        action="store_true",
+        help="the image of the feed's client, for feed.yaml, and none of a language",
+    )
+    parser.add_argument(
         "--base",
         type=Path,
         metavar="DIR",
@@ -65,14 +71,23 @@ def run(arguments: argparse.Namespace, target: Target) -> int:
     from harness.build.choice import choose
     from harness.build.template import TEMPLATE
     from harness.images.assemble import Recipe, commit
-    from harness.images.make import check, make
+    from harness.images.make import check, make, make_feed_client
+    from harness.images.programs import FEED_CLIENT
+    from harness.model import UsageError
     from harness.terminal import progress_on
 
-    chosen = choose(target.load(), arguments.languages)
+    if arguments.feed and arguments.languages:
+        raise UsageError("--feed makes no image of a language: leave out --languages")
+    chosen = [] if arguments.feed else choose(target.load(), arguments.languages)
     recipe = Recipe(arguments.memory, arguments.base, arguments.source)
     template = TEMPLATE if arguments.template is None else arguments.template.absolute()
-    architectures = check(chosen, arguments.architecture, arguments.out, recipe)
+    named = [FEED_CLIENT] if arguments.feed else [each.language for each in chosen]
+    out = arguments.out
+    architectures = check(named, arguments.architecture, out, recipe)
     with progress_on(sys.stderr) as progress:
-        lines = make(chosen, architectures, recipe, commit(), arguments.out, template, progress)
+        if arguments.feed:
+            lines = make_feed_client(architectures, recipe, commit(), out, progress)
+        else:
+            lines = make(chosen, architectures, recipe, commit(), out, template, progress)
     print(*lines, sep="\n")
     return OK

@@ -1,4 +1,4 @@
-"""Makes the image of an implementation: the layers of a runtime, its package, and the entry."""
+"""Makes the image of a program: the layers of its runtime, its own, and the configuration."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.build.third_party.licences import FILE, read
 from harness.images.layers import Layer
 from harness.images.layout import PLATFORMS, Image, read_image
-from harness.images.runtime_layers import PLACE, USER, layers_below, package_layer
-from harness.model import Artefact
-from harness.targets.local.runtimes import task_words
+from harness.images.programs import Program
+from harness.images.runtime_layers import PLACE, USER, layers_below
 from harness.terminal import Progress
 from harness.toolchain.paths import ROOT
 
 _NO_COMMIT = "1970-01-01T00:00:00Z"
-_OWN_LICENCE = "MIT"
 _PATH = "/usr/bin:/bin"
 
 
@@ -65,22 +62,20 @@ def _git(*words: str) -> str | None:
 
 
 def assemble(
-    artefact: Artefact, architecture: str, recipe: Recipe, of: Commit, progress: Progress
+    program: Program, architecture: str, recipe: Recipe, of: Commit, progress: Progress
 ) -> Image:
-    """The image of an artefact that was built for ``architecture``.
+    """The image of a program that was made for ``architecture``.
 
     Raises ``HarnessError`` if ``recipe.base`` has no image for it.
     """
-    made = artefact.implementation
     below: list[Layer]
     if recipe.base is None:
-        below = layers_below(made, architecture, progress)
+        below = layers_below(program.runtime, architecture, progress)
         given: dict[str, Any] = {"config": {"Env": [f"PATH={_PATH}"]}}
     else:
         base = read_image(recipe.base, architecture)
         below, given = list(base.layers), dict(base.config)
-    package = package_layer(made.language, artefact.folder)
-    entry = task_words(made, Path("/", PLACE), recipe.memory_mb)
+    layers = [*below, *program.layers]
     config = {
         "created": of.time,
         "architecture": PLATFORMS[architecture],
@@ -88,46 +83,38 @@ def assemble(
         "config": {
             "User": f"{USER}:{USER}",
             "Env": given["config"].get("Env", []),
-            "Entrypoint": [str(word) for word in entry],
+            "Entrypoint": list(program.entry),
             "WorkingDir": f"/{PLACE}",
             "StopSignal": "SIGTERM",
-            "Labels": _labels(artefact, recipe, of),
+            "Labels": _labels(program, recipe, of),
         },
-        "rootfs": {"type": "layers", "diff_ids": [each.diff_id for each in (*below, package)]},
+        "rootfs": {"type": "layers", "diff_ids": [each.diff_id for each in layers]},
         "history": [
             *(given.get("history") or [_step(each, of) for each in below]),
-            _step(package, of),
+            *(_step(each, of) for each in program.layers),
         ],
     }
-    return Image(architecture, config, [*below, package])
+    return Image(architecture, config, layers)
 
 
-def _labels(artefact: Artefact, recipe: Recipe, of: Commit) -> Mapping[str, str]:
+def _labels(program: Program, recipe: Recipe, of: Commit) -> Mapping[str, str]:
     name = "org.opencontainers.image"
     source = {} if recipe.source is None else {f"{name}.source": recipe.source}
     return {
-        f"{name}.title": f"rosetta-{artefact.implementation.language}",
-        f"{name}.description": "A day of CloudTrail sources to few large chunks, as a task",
+        f"{name}.title": f"rosetta-{program.name}",
+        f"{name}.description": program.description,
         f"{name}.revision": of.name,
         f"{name}.created": of.time,
-        f"{name}.licenses": _licences(artefact.folder),
+        f"{name}.licenses": program.licences,
         **source,
     }
-
-
-def _licences(package: Path) -> str:
-    """The package's licences as one expression. Those below it are in /usr/share/doc."""
-    parts = {_OWN_LICENCE}
-    for each in read((package / FILE).read_text()).stated.values():
-        parts |= {f"({each})"} if " OR " in each else {*each.split(" AND ")}
-    return " AND ".join(sorted(parts))
 
 
 def _step(layer: Layer, of: Commit) -> Mapping[str, str]:
     return {"created": of.time, "created_by": layer.made_of}
 
 
-def describe(language: str, written: Image, digest: str) -> list[str]:
+def describe(name: str, written: Image, digest: str) -> list[str]:
     """A line for each layer, and one for the image."""
     lines = [
         f"  {each.packed_bytes / 1e6:>8.1f}{each.unpacked_bytes / 1e6:>9.1f}  "
@@ -135,5 +122,5 @@ def describe(language: str, written: Image, digest: str) -> list[str]:
         for each in written.layers
     ]
     total = sum(each.packed_bytes for each in written.layers) / 1e6
-    head = f"{language} {written.architecture}: {total:,.1f} MB, {digest}"
+    head = f"{name} {written.architecture}: {total:,.1f} MB, {digest}"
     return [head, f"  {'MB':>8}{'unpacked':>9}  {'SHA-256':<12}  layer", *lines]

@@ -19,14 +19,14 @@ from cryptography.utils import CryptographyDeprecationWarning
 
 from harness.build.archive import files_of
 from harness.images.layers import Layer, layer
-from harness.model import Implementation, NotReady
+from harness.model import NotReady
 from harness.scratch import scratch
 from harness.terminal import Progress
 from harness.toolchain import debian
 from harness.toolchain.paths import SOURCES
 from harness.toolchain.tools import debian_packages, node_release
 
-#: The package's folder, as in Lambda.
+#: The folder of a package, as in Lambda.
 PLACE = Path("var/task")
 #: The user of the task, who owns no file.
 USER = 65532
@@ -44,9 +44,7 @@ _DOCUMENTS = ("bug", "info", "lintian", "locale", "man", "zoneinfo")
 _JAVA = Path("usr/lib/jvm")
 
 
-def layers_below(
-    implementation: Implementation, architecture: str, progress: Progress
-) -> list[Layer]:
+def layers_below(runtime: str, architecture: str, progress: Progress) -> list[Layer]:
     """From the ground up. Equal layers of two languages have the same digest."""
 
     def made(name: str, fill: Callable[[Path], None], *more: str) -> Layer:
@@ -65,7 +63,6 @@ def layers_below(
         return layer(f"{name}-{architecture}", key, made_of, fill_folder)
 
     base = made("base", _fill_base)
-    runtime = implementation.runtime
     if runtime.startswith("provided"):
         return [base]
     libraries = made("libraries", lambda _: None)
@@ -86,9 +83,9 @@ def layers_below(
     raise NotReady(f"no layers are known for {runtime}: give an image with it by --base")
 
 
-def package_layer(language: str, folder: Path) -> Layer:
-    """The package, at the place that it has in Lambda."""
-    digest = hashlib.sha256(_code().encode())
+def folder_layer(name: str, made_of: str, folder: Path) -> Layer:
+    """The files of a folder, at the place that a package has in Lambda."""
+    digest = hashlib.sha256(f"{made_of} {_code()}".encode())
     for path in files_of(folder):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{path.relative_to(folder)} {path.stat().st_mode} {content}\n".encode())
@@ -96,7 +93,7 @@ def package_layer(language: str, folder: Path) -> Layer:
     def fill(into: Path) -> None:
         shutil.copytree(folder, into / PLACE, symlinks=True)
 
-    return layer(f"package-{language}", digest.hexdigest(), f"the package of {language}", fill)
+    return layer(name, digest.hexdigest(), made_of, fill)
 
 
 def _code() -> str:
