@@ -71,13 +71,14 @@ def _definition() -> dict[str, Any]:
 class FakeEcs(FakeAws):
     """A task in a subnet with a NAT gateway, whose image is for arm64. Tests change its parts."""
 
-    members: list[tuple[str, str]] = field(
+    members: list[tuple[str, str | None]] = field(
         default_factory=lambda: [
             ("AWS::ECS::TaskDefinition", TASK),
             ("AWS::StepFunctions::StateMachine", MACHINE),
             ("AWS::SQS::Queue", "dead"),
         ]
     )
+    states: dict[str | None, str] = field(default_factory=dict)
     task: dict[str, Any] = field(default_factory=_task)
     service: dict[str, Any] = field(default_factory=dict)
     definition: dict[str, Any] = field(default_factory=_definition)
@@ -145,10 +146,10 @@ class FakeEcs(FakeAws):
             "StackResourceSummaries": [
                 {
                     "LogicalResourceId": "x",
-                    "PhysicalResourceId": id,
+                    **({"PhysicalResourceId": id} if id else {}),
                     "ResourceType": kind,
                     "LastUpdatedTimestamp": "2026-11-28",
-                    "ResourceStatus": "CREATE_COMPLETE",
+                    "ResourceStatus": self.states.get(id, "CREATE_COMPLETE"),
                 }
                 for kind, id in self.members
             ]

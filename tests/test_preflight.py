@@ -41,7 +41,7 @@ NO_ENDPOINTS = {
 }
 PASSED = "Resources.StateMachineRole.Properties.Policies.0.PolicyDocument.Statement.3.Resource"
 type Change = Mapping[str, object]
-_load = cache(load_template)
+load = cache(load_template)
 
 
 def changed(template: Mapping[str, Any], change: Change) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def changed(template: Mapping[str, Any], change: Change) -> dict[str, Any]:
 
 def faults(folder: Path, base: Path, change: Change, **given: str) -> list[Fault]:
     path = folder / "template.json"
-    path.write_text(json.dumps(changed(_load(base), change), default=str))
+    path.write_text(json.dumps(changed(load(base), change), default=str))
     values = {**(GIVEN if base == CONTAINER else {}), **given}
     return faults_of(read_template(path, values))
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
+import requests
 from fake_aws import Refused
-from fake_ecs import IMAGE, MACHINE, SERVICE, TASK, FakeEcs, allow, role_arn
+from fake_ecs import (
+    IMAGE,
+    LOG_GROUP,
+    MACHINE,
+    REPOSITORY,
+    SERVICE,
+    TASK,
+    FakeEcs,
+    allow,
+    role_arn,
+)
 
 from harness.cli import main
 from harness.model import HarnessError
@@ -72,7 +84,7 @@ def no_image(aws: FakeEcs) -> None:
 
 
 def no_repository(aws: FakeEcs) -> None:
-    aws.refuse["DescribeRepositories"] = Refused("RepositoryNotFoundException")
+    aws.refuse["BatchGetImage"] = Refused("RepositoryNotFoundException")
 
 
 def another_architecture(aws: FakeEcs) -> None:
@@ -167,9 +179,66 @@ def test_an_immutable_tag_is_no_fault(aws: FakeEcs) -> None:
     assert faults() == []
 
 
-def test_an_image_of_a_registry_that_may_not_be_read_is_no_fault(aws: FakeEcs) -> None:
+def test_an_image_that_may_not_be_read_is_told(aws: FakeEcs) -> None:
     aws.refuse["BatchGetImage"] = Refused("AccessDeniedException")
+    deployment = read_deployment("tasks", None)
+    assert faults_of(deployment) == []
+    assert list(deployment.unknown) == [f"the image {IMAGE} (AccessDeniedException)"]
+
+
+def test_a_layer_that_can_not_be_read_is_told(
+    aws: FakeEcs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: str) -> dict[str, str]:
+        raise requests.ConnectionError
+
+    monkeypatch.setattr("harness.preflight.stack._fetched", refused)
+    deployment = read_deployment("tasks", None)
+    assert faults_of(deployment) == []
+    assert list(deployment.unknown) == [f"the image {IMAGE} (ConnectionError)"]
+
+
+def test_an_image_is_looked_for_in_the_region_of_its_registry(
+    aws: FakeEcs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def services(region: str | None, names: Iterable[str]) -> dict[str, Any]:
+        asked.append(region)
+        return aws.services(region, names)
+
+    monkeypatch.setattr("harness.preflight.stack.open_services", services)
+    read_deployment("tasks", None)
+    aws.task["containerDefinitions"][0]["image"] = IMAGE.replace("eu-central-1", "us-east-1")
+    read_deployment("tasks", None)
+    assert asked == [None, None, "us-east-1"]
+
+
+def test_the_rights_on_a_repository_and_on_log_streams_are_enough(aws: FakeEcs) -> None:
+    aws.task["containerDefinitions"][0]["image"] = IMAGE.replace(
+        ".dkr.ecr.eu-central-1.amazonaws.com", ".dkr-ecr.eu-central-1.on.aws"
+    )
+    statements = [
+        *allow(["ecr:GetAuthorizationToken"], "*")["Statement"],
+        *allow(["ecr:Batch*", "ecr:GetDownloadUrlForLayer"], REPOSITORY)["Statement"],
+        *allow(["logs:*"], LOG_GROUP.replace(":*", ":log-stream:task/*"))["Statement"],
+    ]
+    aws.managed = {"Statement": statements}
     assert faults() == []
+    statements[1]["Resource"] = REPOSITORY + "-of-others"
+    assert faults() == [("no-right-to-pull", f"{role_arn('start')}.Policies")]
+
+
+def test_what_was_never_made_or_is_deleted_is_not_read(aws: FakeEcs) -> None:
+    aws.members += [("AWS::ECS::Service", None), ("AWS::ECS::TaskDefinition", "gone")]
+    aws.states["gone"] = "DELETE_COMPLETE"
+    assert faults() == []
+
+
+def test_a_role_that_is_deleted_is_a_fault(aws: FakeEcs) -> None:
+    aws.refuse["GetRole"] = Refused("NoSuchEntity")
+    names = ("ExecutionRoleArn", "TaskRoleArn")
+    assert faults() == [("role-without-trust", f"{TASK}.{each}") for each in names]
 
 
 def test_a_missing_right_of_the_reader_is_named(aws: FakeEcs) -> None:

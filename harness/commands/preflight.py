@@ -38,6 +38,7 @@ def add_parser(commands: Commands) -> None:
         "--parameters",
         type=_parameter,
         nargs="+",
+        action="extend",
         default=[],
         metavar="NAME=VALUE",
         help="values of the template's parameters; default: their defaults",
@@ -76,9 +77,11 @@ def run(arguments: argparse.Namespace, target: Target) -> int:
     for fault in found:
         _print(fault)
     count = {0: "no fault", 1: "1 fault"}.get(len(found), f"{len(found)} faults")
-    print(f"{name}: {count}")
+    unknown = list(deployment.unknown)
+    print(_filled(f"{name}: {count}{'; not known: ' if unknown else ''}{', '.join(unknown)}"))
     if arguments.export_json:
-        exported = {"of": name, "faults": [_exported(each) for each in found]}
+        faults = [_exported(each) for each in found]
+        exported = {"of": name, "faults": faults, "not_known": unknown}
         arguments.export_json.write_text(as_json(exported))
     return DIFFERENT if found else OK
 
@@ -87,9 +90,19 @@ def _print(fault: Fault) -> None:
     rule = fault.rule
     print(f"{rule.name}  {fault.place}: {fault.detail}")
     for word, text in (("why", rule.what), (rule.seen, rule.error), ("remedy", rule.remedy)):
-        first, others = " " * 4, " " * 8
-        line = f"{word}: {text}"
-        print(textwrap.fill(line, _WIDTH, initial_indent=first, subsequent_indent=others))
+        print(_filled(f"{word}: {text}", " " * 4))
+
+
+def _filled(text: str, indent: str = "") -> str:
+    later = f"{indent}    "
+    return textwrap.fill(
+        text,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=later,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _exported(fault: Fault) -> dict[str, object]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from harness.model import UsageError
 from harness.preflight import image, logs, network, roles, service, size
 from harness.preflight.layout import read_layout
-from harness.preflight.model import Deployment, Fault, Image, Resource, Rule
-from harness.preflight.resolve import is_known, load_template, resolved
-from harness.preflight.tasks import containers_of
+from harness.preflight.model import Deployment, Fault, Resource, Rule
+from harness.preflight.resolve import is_known, load_template, resolved, without_value
+from harness.preflight.tasks import containers_of, reference
 
 _THEMES = (network, roles, logs, image, size, service)
 #: Theme -> its rules, in the order of the documents.
@@ -20,7 +22,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
 
 
 def faults_of(deployment: Deployment) -> list[Fault]:
-    """All faults, by theme."""
+    """All faults, by theme; what the rules can't judge is then in ``deployment.unknown``."""
     checks = [check for theme in _THEMES for check in theme.CHECKS]
     return [fault for check in checks for fault in check(deployment)]
 
@@ -28,25 +30,36 @@ def faults_of(deployment: Deployment) -> list[Fault]:
 def read_template(path: Path, given: Mapping[str, str], layout: Path | None = None) -> Deployment:
     """A template with these values of its parameters, and the image of its containers.
 
-    ``layout`` is the folder of the image. A container has it if it names its digest, or none that
-    is known. Raises ``UsageError`` if no container has it.
+    ``layout`` is the folder of the image. A container has it if it names its digest, or if it is
+    the only one without a digest that is known. Raises ``UsageError`` if no container has it.
     """
-    found = resolved(load_template(path), given)
+    deployment = deployed(load_template(path), given)
+    return deployment if layout is None else _with_image(deployment, layout)
+
+
+def deployed(template: Mapping[str, Any], given: Mapping[str, str]) -> Deployment:
+    """The resources of a template with these values of its parameters."""
+    found = resolved(template, given)
     resources = {
-        name: Resource(name, str(each.get("Type")), each.get("Properties", {}))
+        name: Resource(name, str(each.get("Type")), each["Properties"])
         for name, each in found.items()
+        if isinstance(each["Properties"], dict)
     }
     deployment = Deployment(resources)
-    if layout is None:
-        return deployment
+    for name in (*without_value(template, given), *(found.keys() - resources.keys())):
+        deployment.skip(name)
+    return deployment
+
+
+def _with_image(deployment: Deployment, layout: Path) -> Deployment:
     made = read_layout(layout)
     by_digest = {each.digest: each for each in made}
-    images: dict[str, Image] = {}
-    for name in (each.image for each in containers_of(deployment)):
-        digest = name.partition("@")[2]
-        own = by_digest.get(digest) if digest and is_known(digest) else made[0]
-        if own is not None:
-            images[name] = own
+    digests = {each.image: reference(each.image).digest for each in containers_of(deployment)}
+    images = {name: by_digest[each] for name, each in digests.items() if each in by_digest}
+    open_ones = [name for name, each in digests.items() if not each or not is_known(each)]
+    if not images and len(open_ones) == 1:
+        images = {open_ones[0]: made[0]}
     if not images:
-        raise UsageError(f"{layout} has {', '.join(by_digest)}: no container has this image")
-    return Deployment(resources, images)
+        count = "no container has" if not open_ones else "not known which container has"
+        raise UsageError(f"{layout} has {', '.join(by_digest)}: {count} this image")
+    return replace(deployment, images=images)

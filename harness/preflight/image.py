@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.preflight.model import Deployment, Fault, Resource, Rule, Seen
-from harness.preflight.resolve import is_known
-from harness.preflight.tasks import containers_of
+from harness.preflight.model import Deployment, Fault, Resource, Rule, Seen, mapping
+from harness.preflight.resolve import is_opaque
+from harness.preflight.tasks import containers_of, reference, repository_of
 
 _ROADMAP = "https://github.com/aws/containers-roadmap/issues"
 
@@ -51,7 +51,7 @@ _PLATFORMS = {"ARM64": "linux/arm64", "X86_64": "linux/amd64"}
 def check_images(deployment: Deployment) -> Iterator[Fault]:
     for each in containers_of(deployment):
         place = each.at("Image")
-        if "@sha256:" not in each.image and not _stays(deployment, each.image):
+        if not _stays(deployment, each.image):
             yield Fault(TAG, place, each.image)
         if each.image not in deployment.images:
             continue
@@ -59,32 +59,26 @@ def check_images(deployment: Deployment) -> Iterator[Fault]:
         if image is None:
             yield Fault(NO_IMAGE, place, each.image)
             continue
-        wanted = _PLATFORMS[_architecture(each.task)]
-        if image.platforms and wanted not in image.platforms:
+        wanted = _platform(each.task)
+        if wanted and image.platforms and wanted not in image.platforms:
             has = ", ".join(sorted(image.platforms))
             yield Fault(ARCHITECTURE, place, f"the image is for {has}, the task is {wanted}")
 
 
 def _stays(deployment: Deployment, image: str) -> bool:
-    """Whether the tags can't be moved, or whether the reference is not known."""
-    name, _, tag = image.partition(":")
-    own = deployment.find(name)
-    if own is None and tag:
-        repositories = deployment.of("ECR::Repository")
-        named = (
-            r
-            for r in repositories
-            if image.partition("/")[2].startswith(f"{r.properties.get('RepositoryName')}:")
-        )
-        own = next(named, None)
-    if own is not None:
-        return str(own.properties.get("ImageTagMutability", "MUTABLE")).startswith("IMMUTABLE")
-    return image.startswith("${") and image.endswith("}")
+    """Whether it names a digest or a tag that can't be moved, or whether it is not known."""
+    if reference(image).digest or is_opaque(image):
+        return True
+    own = repository_of(deployment, image)
+    mutability = own.properties.get("ImageTagMutability", "MUTABLE") if own else "MUTABLE"
+    return is_opaque(mutability) or str(mutability).startswith("IMMUTABLE")
 
 
-def _architecture(task: Resource) -> str:
-    found = str(task.properties.get("RuntimePlatform", {}).get("CpuArchitecture", "X86_64"))
-    return found if is_known(found) and found in _PLATFORMS else "X86_64"
+def _platform(task: Resource) -> str | None:
+    platform = task.properties.get("RuntimePlatform")
+    if is_opaque(platform):
+        return None
+    return _PLATFORMS.get(str(mapping(platform).get("CpuArchitecture", "X86_64")))
 
 
 RULES = (TAG, NO_IMAGE, ARCHITECTURE)

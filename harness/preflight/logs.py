@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.preflight.model import Deployment, Fault, Rule, Seen
-from harness.preflight.resolve import is_known
+from harness.preflight.resolve import is_known, is_opaque
 from harness.preflight.rights import allows
 from harness.preflight.tasks import containers_of
 
@@ -55,7 +55,7 @@ def check_logs(deployment: Deployment) -> Iterator[Fault]:
         group = str(each.log.get("awslogs-group", ""))
         place = each.at("LogConfiguration.Options.awslogs-group")
         if str(each.log.get("awslogs-create-group", "false")).lower() == "true":
-            role = deployment.find(each.task.properties.get("ExecutionRoleArn"))
+            role = deployment.find(each.task.properties.get("ExecutionRoleArn"), "IAM::Role")
             if role is not None and not allows(deployment, role, "logs:CreateLogGroup", "${}"):
                 yield Fault(MAY_NOT_MAKE_GROUP, role.at("Policies"), f"for {group}")
         elif not _has(deployment, group):
@@ -63,11 +63,9 @@ def check_logs(deployment: Deployment) -> Iterator[Fault]:
 
 
 def _has(deployment: Deployment, group: str) -> bool:
-    names = {each.properties.get("LogGroupName") for each in deployment.of("Logs::LogGroup")}
-    found = deployment.find(group)
-    if found is not None:
-        return found.type == "AWS::Logs::LogGroup"
-    return group in names or not is_known(group)
+    names = [each.properties.get("LogGroupName") for each in deployment.of("Logs::LogGroup")]
+    may_be_one = not is_known(group) or any(map(is_opaque, names))
+    return may_be_one or group in names or deployment.find(group, "Logs::LogGroup") is not None
 
 
 RULES = (NO_GROUP, MAY_NOT_MAKE_GROUP, NO_LOG)

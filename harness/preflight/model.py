@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from harness.preflight.resolve import attribute_of
+from harness.preflight.resolve import attribute_of, told
 
 
 class Seen(StrEnum):
@@ -71,23 +71,49 @@ class Deployment:
     """The resources of a template or of a stack.
 
     ``images`` maps the reference of an image to what is known of it, and to ``None`` if its
-    registry has none. A name that no resource has may exist elsewhere.
+    registry has none. ``absent`` has the roles that AWS has not. Another name that no resource has
+    may exist elsewhere: nothing is found in it, and ``unknown`` has it.
     """
 
     resources: Mapping[str, Resource]
     images: Mapping[str, Image | None] = field(default_factory=dict)
-    account_has: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+    unknown: dict[str, None] = field(default_factory=dict)
 
     def of(self, *kinds: str) -> Iterator[Resource]:
         """The resources of some kinds, such as ``ECS::Service``."""
         types = {f"AWS::{kind}" for kind in kinds}
         yield from (each for each in self.resources.values() if each.type in types)
 
-    def find(self, value: object) -> Resource | None:
-        """The resource that a ``Ref``, a ``Fn::GetAtt`` or an id names."""
+    def find(self, value: object, *kinds: str) -> Resource | None:
+        """The resource of one of these kinds that a ``Ref``, a ``Fn::GetAtt`` or an id names."""
         if not isinstance(value, str):
             return None
-        return self.resources.get(attribute_of(value) or value)
+        found = self.resources.get(attribute_of(value) or value)
+        return found if found and found.type in {f"AWS::{kind}" for kind in kinds} else None
+
+    def skip(self, what: object) -> None:
+        """Note what the rules can't judge."""
+        self.unknown[told(str(what))] = None
+
+
+# A property may have another form than a rule expects: it is refused later, or its value is not
+# known. Such a property has nothing in it.
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def sequence(value: object) -> Sequence[Any]:
+    """A list; CloudFormation takes one mapping for a list of one."""
+    if isinstance(value, list | tuple):
+        return value
+    return [value] if isinstance(value, Mapping) else []
+
+
+def mappings(value: object) -> list[Mapping[str, Any]]:
+    return [each for each in sequence(value) if isinstance(each, Mapping)]
 
 
 #: Finds the faults of one rule or of some that look at the same properties.

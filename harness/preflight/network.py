@@ -5,13 +5,20 @@ On Fargate ECS itself goes these ways, through the task's own network interface.
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import IPv4Network
 from typing import Any
 
 from harness.preflight.model import Deployment, Fault, Resource, Rule, Seen
-from harness.preflight.resolve import is_known
-from harness.preflight.tasks import Start, containers_of, from_ecr, service_of, starts_of, tasks_of
+from harness.preflight.resolve import is_known, is_opaque, told
+from harness.preflight.tasks import (
+    Start,
+    containers_of,
+    from_ecr,
+    on_fargate,
+    service_of,
+    starts_of,
+)
 
 _GUIDE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide"
 _WAY = (
@@ -128,16 +135,18 @@ _RULE_OF = {
 
 def check_network(deployment: Deployment) -> Iterator[Fault]:
     for start in starts_of(deployment):
-        if not _lets_https_out(deployment, start.listed("SecurityGroups")):
+        needs = _needs(deployment, start)
+        if needs and not _lets_https_out(deployment, start.listed("SecurityGroups")):
             yield Fault(
                 NO_HTTPS_OUT, start.place, f"by {', '.join(start.listed('SecurityGroups'))}"
             )
         found: dict[tuple[str, str, str], list[str]] = {}
-        for name in start.listed("Subnets"):
-            subnet = deployment.find(name)
-            if subnet is None or subnet.type != "AWS::EC2::Subnet":
-                continue  # it is made elsewhere
-            for service in _needs(deployment, start):
+        for name in start.listed("Subnets") if needs else ():
+            subnet = deployment.find(name, "EC2::Subnet")
+            if subnet is None or not _is_whole(deployment, subnet):
+                deployment.skip(f"the ways out of {told(name)}")
+                continue
+            for service in needs:
                 if obstacle := _obstacle(deployment, start, subnet, service):
                     rule, place = obstacle
                     found.setdefault((rule.name, place, subnet.id), []).append(service)
@@ -146,11 +155,22 @@ def check_network(deployment: Deployment) -> Iterator[Fault]:
             yield Fault(rules[rule_name], place, f"from {subnet_id} to {', '.join(services)}")
 
 
-def _needs(deployment: Deployment, start: Start) -> Iterator[str]:
-    """The names of the endpoints of the services that the tasks need; without repeats."""
+def _is_whole(deployment: Deployment, subnet: Resource) -> bool:
+    """Whether its VPC and its route table are here, so that no other way can exist elsewhere."""
+    link = _link_of(deployment, subnet)
+    known = deployment.find(subnet.properties.get("VpcId"), "EC2::VPC")
+    return known is not None and (link is None or _table_of(deployment, subnet) is not None)
+
+
+def _needs(deployment: Deployment, start: Start) -> list[str]:
+    """The names of the endpoints of the services that ECS needs for the tasks.
+
+    Without Fargate the instance goes there by its own interface.
+    """
     found: dict[str, None] = {}
-    for task in [start.task] if start.task else tasks_of(deployment):
-        for each in containers_of(deployment, task):
+    for task in start.tasks:
+        fargate = on_fargate(deployment, task) if start.fargate is None else start.fargate
+        for each in containers_of(deployment, task) if fargate else ():
             if from_ecr(deployment, each.image):
                 found |= dict.fromkeys(("ecr.api", "ecr.dkr", "s3"))
             elif is_known(each.image):
@@ -160,7 +180,7 @@ def _needs(deployment: Deployment, start: Start) -> Iterator[str]:
             for secret in each.secrets:
                 if service := service_of(deployment, secret):
                     found[service] = None
-    yield from found
+    return list(found)
 
 
 def _obstacle(
@@ -179,7 +199,7 @@ def _obstacle(
     near = [
         each
         for each in endpoints
-        if not _is_gateway(each) and each.properties.get("VpcId") == subnet.properties.get("VpcId")
+        if not _is_gateway(each) and _is_same_vpc(deployment, each, subnet)
     ]
     for each in near:
         if not _is_true(each.properties.get("PrivateDnsEnabled")):
@@ -187,13 +207,13 @@ def _obstacle(
         if _lets_in(deployment, each, start, subnet):
             return None
         return ENDPOINT_CLOSED, each.at("SecurityGroupIds")
-    route = _default_route(deployment, table) if table else None
-    if route is None:
+    routes = _default_routes(deployment, table) if table else []
+    if not routes:
         if near:
             return NO_PRIVATE_DNS, near[0].at("PrivateDnsEnabled")
         return _RULE_OF[service], start.place
     has_none = str(start.network.get("AssignPublicIp", "DISABLED")) == "DISABLED"
-    if has_none and _leads_to_internet_gateway(deployment, route):
+    if has_none and all(_leads_to_internet_gateway(deployment, each) for each in routes):
         return NO_ADDRESS, f"{start.place}.AssignPublicIp"
     return None
 
@@ -210,92 +230,116 @@ def _serves(endpoint: Resource, service: str) -> bool:
     return str(endpoint.properties.get("ServiceName", "")).endswith(f".{service}")
 
 
+def _is_same_vpc(deployment: Deployment, endpoint: Resource, subnet: Resource) -> bool:
+    named = endpoint.properties.get("VpcId")
+    own = deployment.find(subnet.properties.get("VpcId"), "EC2::VPC")
+    return deployment.find(named, "EC2::VPC") is own or is_opaque(named)
+
+
 def _names(deployment: Deployment, values: object, one: Resource) -> bool:
-    return isinstance(values, list) and any(deployment.find(each) is one for each in values)
+    """Whether one of the values is the table, or may be it."""
+    if isinstance(values, list):
+        return any(_names(deployment, each, one) for each in values)
+    found = deployment.find(values, "EC2::RouteTable")
+    return found is one or (found is None and is_opaque(values))
+
+
+def _link_of(deployment: Deployment, subnet: Resource) -> Resource | None:
+    for each in deployment.of("EC2::SubnetRouteTableAssociation"):
+        if deployment.find(each.properties.get("SubnetId"), "EC2::Subnet") is subnet:
+            return each
+    return None
 
 
 def _table_of(deployment: Deployment, subnet: Resource) -> Resource | None:
     """The route table of a subnet; without one it has the VPC's main one, which leads nowhere."""
-    for each in deployment.of("EC2::SubnetRouteTableAssociation"):
-        if deployment.find(each.properties.get("SubnetId")) is subnet:
-            return deployment.find(each.properties.get("RouteTableId"))
-    return None
+    link = _link_of(deployment, subnet)
+    return link and deployment.find(link.properties.get("RouteTableId"), "EC2::RouteTable")
 
 
-def _default_route(deployment: Deployment, table: Resource) -> Mapping[str, Any] | None:
-    for each in deployment.of("EC2::Route"):
-        to = each.properties.get("DestinationCidrBlock")
-        if to == "0.0.0.0/0" and deployment.find(each.properties.get("RouteTableId")) is table:
-            return each.properties
-    return None
+def _default_routes(deployment: Deployment, table: Resource) -> list[Mapping[str, Any]]:
+    return [
+        each.properties
+        for each in deployment.of("EC2::Route")
+        if _names(deployment, each.properties.get("RouteTableId"), table)
+        and str(each.properties.get("DestinationCidrBlock")).startswith(("0.0.0.0/0", "${"))
+    ]
 
 
 def _leads_to_internet_gateway(deployment: Deployment, route: Mapping[str, Any]) -> bool:
     gateway = route.get("GatewayId")
-    own = deployment.find(gateway)
-    return own.type == "AWS::EC2::InternetGateway" if own else str(gateway).startswith("igw-")
+    own = deployment.find(gateway, "EC2::InternetGateway")
+    return own is not None or str(gateway).startswith("igw-")
+
+
+def _groups(deployment: Deployment, names: Iterable[object]) -> list[Resource] | None:
+    """The security groups of these names; ``None`` if one of them is made elsewhere."""
+    found = [deployment.find(each, "EC2::SecurityGroup") for each in names]
+    known = [each for each in found if each is not None]
+    return known if len(known) == len(found) else None
 
 
 def _lets_https_out(deployment: Deployment, names: list[str]) -> bool:
-    groups = [deployment.find(each) for each in names]
-    known = [each for each in groups if each and each.type == "AWS::EC2::SecurityGroup"]
-    if not known or len(known) < len(groups):
-        return True
-    return any(_out_of(deployment, each) for each in known)
+    groups = _groups(deployment, names)
+    return not groups or any(_out_of(deployment, each) for each in groups)
 
 
 def _out_of(deployment: Deployment, group: Resource) -> bool:
-    rules = group.properties.get("SecurityGroupEgress")
-    if rules is None:
+    if "SecurityGroupEgress" not in group.properties:
         return True  # all may go out of a group without rules
-    more = _rules_of(deployment, group, "EC2::SecurityGroupEgress")
-    return any(_is_https(each) for each in [*rules, *more])
+    return any(_is_https(each) for each in _rules_of(deployment, group, "SecurityGroupEgress"))
 
 
-def _rules_of(deployment: Deployment, group: Resource, kind: str) -> Iterator[Mapping[str, Any]]:
-    for each in deployment.of(kind):
-        if deployment.find(each.properties.get("GroupId")) is group:
-            yield each.properties
+def _rules_of(deployment: Deployment, group: Resource, kind: str) -> list[object]:
+    """Its own rules and those that name it. A rule that is not known is a text."""
+    own = group.properties.get(kind, [])
+    more = [
+        each.properties
+        for each in deployment.of(f"EC2::{kind}")
+        if deployment.find(each.properties.get("GroupId"), "EC2::SecurityGroup") is group
+    ]
+    return [*(own if isinstance(own, list) else [own]), *more]
 
 
-def _is_https(rule: Mapping[str, Any]) -> bool:
-    protocol = str(rule.get("IpProtocol"))
-    if protocol == "-1":
+def _is_https(rule: object) -> bool:
+    """Whether a rule is for HTTPS, or may be for it."""
+    if not isinstance(rule, Mapping):
         return True
-    ports = rule.get("FromPort", -1), rule.get("ToPort", -1)
-    if protocol not in ("tcp", "6") or not is_known(ports):
-        return protocol in ("tcp", "6")
-    return int(ports[0]) <= 443 <= int(ports[1])
+    protocol = str(rule.get("IpProtocol")).lower()
+    if protocol not in ("tcp", "6"):
+        return protocol == "-1" or not is_known(protocol)
+    low, high = (str(rule.get(each, -1)) for each in ("FromPort", "ToPort"))
+    if not low.lstrip("-").isdecimal() or not high.lstrip("-").isdecimal():
+        return True
+    return int(low) <= 443 <= int(high) or low == "-1"
 
 
 def _lets_in(deployment: Deployment, endpoint: Resource, start: Start, subnet: Resource) -> bool:
     names = endpoint.properties.get("SecurityGroupIds")
-    if not isinstance(names, list):
-        return True
-    groups = [deployment.find(each) for each in names]
-    if any(each is None or each.type != "AWS::EC2::SecurityGroup" for each in groups):
-        return True
-    for group in groups:
-        assert group is not None
-        rules = [
-            *group.properties.get("SecurityGroupIngress", ()),
-            *_rules_of(deployment, group, "EC2::SecurityGroupIngress"),
-        ]
-        if any(_is_https(each) and _from(deployment, each, start, subnet) for each in rules):
-            return True
-    return False
+    groups = _groups(deployment, names) if isinstance(names, list) else None
+    return groups is None or any(
+        _is_https(rule) and _from(deployment, rule, start, subnet)
+        for group in groups
+        for rule in _rules_of(deployment, group, "SecurityGroupIngress")
+    )
 
 
-def _from(deployment: Deployment, rule: Mapping[str, Any], start: Start, subnet: Resource) -> bool:
-    """Whether a rule's source holds the task."""
+def _from(deployment: Deployment, rule: object, start: Start, subnet: Resource) -> bool:
+    """Whether a rule's source holds the task, or may hold it."""
+    if not isinstance(rule, Mapping) or "SourcePrefixListId" in rule:
+        return True
     if source := rule.get("SourceSecurityGroupId"):
-        own = [deployment.find(each) for each in start.listed("SecurityGroups")]
-        named = deployment.find(source)
-        return named is None or None in own or named in own
-    source, block = rule.get("CidrIp"), subnet.properties.get("CidrBlock")
-    if source is None or not is_known([source, block]):
-        return source is not None
-    return ipaddress.IPv4Network(str(block)).subnet_of(ipaddress.IPv4Network(str(source)))
+        own = _groups(deployment, start.listed("SecurityGroups"))
+        named = deployment.find(source, "EC2::SecurityGroup")
+        return named is None or own is None or named in own
+    if "CidrIp" not in rule:
+        return False
+    block = subnet.properties.get("CidrBlock")
+    try:
+        source, inner = (IPv4Network(str(each), strict=False) for each in (rule["CidrIp"], block))
+    except ValueError:
+        return True
+    return inner.subnet_of(source)
 
 
 CHECKS = (check_network,)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+import re
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from harness.preflight.model import Deployment, Resource
-from harness.preflight.resolve import attribute_of, is_known
+from harness.preflight.model import Deployment, Resource, mapping, mappings, sequence
+from harness.preflight.resolve import attribute_of, is_known, is_opaque
 
 PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 LOG_IN = "ecr:GetAuthorizationToken"
 WRITE_LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
 #: As https://docs.aws.amazon.com/aws-managed-policy/latest/reference/ has it.
 _MANAGED = {"AmazonECSTaskExecutionRolePolicy": [LOG_IN, *PULL, *WRITE_LOGS]}
+
+_PARTITION = re.compile(r"^arn:[^:]*:")  # an account has one only
 
 type Statement = Mapping[str, Any]
 
@@ -26,72 +30,96 @@ def listed(value: object) -> list[str]:
 
 def statements_of(deployment: Deployment, role: Resource) -> tuple[list[Statement], bool]:
     """The statements of a role's policies, and whether these are all of them."""
-    documents = [each.get("PolicyDocument", {}) for each in role.properties.get("Policies", ())]
-    complete = True
-    for arn in role.properties.get("ManagedPolicyArns", ()):
-        own = deployment.find(arn)
-        if own is not None:
-            documents.append(own.properties.get("PolicyDocument", {}))
+    own = role.properties.get("Policies", [])
+    documents = [mapping(each).get("PolicyDocument") for each in sequence(own)]
+    complete = not is_opaque(own)
+    for arn in listed(role.properties.get("ManagedPolicyArns")):
+        if policy := deployment.find(arn, "IAM::ManagedPolicy"):
+            documents.append(policy.properties.get("PolicyDocument"))
         elif actions := _MANAGED.get(str(arn).rpartition("/")[2]):
             documents.append(
                 {"Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
             )
         else:
+            deployment.skip(arn)
             complete = False
     for policy in deployment.of("IAM::Policy", "IAM::ManagedPolicy", "IAM::RolePolicy"):
         to = [*listed(policy.properties.get("Roles")), *listed(policy.properties.get("RoleName"))]
-        if any(deployment.find(each) is role for each in to):
-            documents.append(policy.properties.get("PolicyDocument", {}))
-    return [each for document in documents for each in _statements(document)], complete
+        if role.properties.get("RoleName") in to or any(
+            deployment.find(each, "IAM::Role") is role for each in to
+        ):
+            documents.append(policy.properties.get("PolicyDocument"))
+        elif any(is_opaque(each) and not deployment.find(each, "IAM::Role") for each in to):
+            complete = False  # it may be the role's
+    read = [_statements(each) for each in documents]
+    if None in read:
+        deployment.skip(role.at("Policies"))
+    return [each for found in read for each in found or ()], complete and None not in read
 
 
-def _statements(document: Mapping[str, Any]) -> Sequence[Statement]:
-    found = document.get("Statement", [])
-    return [found] if isinstance(found, Mapping) else found
+def _statements(document: object) -> list[Statement] | None:
+    """Those of a document, which may be JSON as text; ``None`` if it can't be read."""
+    if isinstance(document, str):
+        try:
+            document = json.loads(document)
+        except ValueError:
+            return None
+    found = mapping(document).get("Statement")
+    known = all(isinstance(each, Mapping) for each in sequence(found))
+    return mappings(found) if isinstance(found, list | Mapping) and known else None
 
 
 def allows(deployment: Deployment, role: Resource, action: str, resource: str = "*") -> bool:
     """Whether the role has a right, or may have it by a policy that can't be read.
 
-    Conditions count as met. A resource that is not known matches every pattern.
+    Conditions count as met. What is not known in a statement allows, and denies nothing.
     """
     found, complete = statements_of(deployment, role)
-    fitting = [each for each in found if _fits(each, action, resource)]
+    fitting = [each for each in found if _fits(deployment, each, action, resource)]
     if any(each.get("Effect") == "Deny" and "Condition" not in each for each in fitting):
         return False
-    return not complete or any(each.get("Effect") == "Allow" for each in fitting)
+    return not complete or any(each.get("Effect") != "Deny" for each in fitting)
 
 
-def _fits(statement: Statement, action: str, resource: str) -> bool:
+def _fits(deployment: Deployment, statement: Statement, action: str, resource: str) -> bool:
+    actions, on = listed(statement.get("Action")), listed(statement.get("Resource"))
+    denies = statement.get("Effect") == "Deny"
     if "NotAction" in statement or "NotResource" in statement:
-        return statement.get("Effect") == "Allow"
-    actions = listed(statement.get("Action"))
-    if not any(fnmatchcase(action.lower(), each.lower()) for each in actions):
-        return False
-    return any(_matches(each, resource) for each in listed(statement.get("Resource")))
+        return not denies
+    if denies:
+        on = [each for each in on if each == "*" or is_known([each, resource])]
+    acts = any(
+        fnmatchcase(action.lower(), e.lower()) or not (is_known(e) or denies) for e in actions
+    )
+    return acts and any(_matches(deployment, each, resource) for each in on)
 
 
-def _matches(pattern: str, resource: str) -> bool:
+def _matches(deployment: Deployment, pattern: str, resource: str) -> bool:
     if "*" in (pattern, resource):
-        return pattern == "*"
+        return pattern == "*" or not is_known(pattern)
     ours, theirs = (attribute_of(each.removesuffix(":*")) for each in (pattern, resource))
-    if ours and theirs:
+    if ours in deployment.resources and theirs in deployment.resources:
         return ours == theirs
     if not is_known(pattern) or not is_known(resource):
         return True
-    whole = f"{resource.removesuffix(':*')}:*"  # a log group's ARN has both forms
-    return fnmatchcase(resource, pattern) or whole == f"{pattern.removesuffix(':*')}:*"
+    pattern, resource = (_PARTITION.sub("arn:*:", each) for each in (pattern, resource))
+    if ":log-group:" not in resource:
+        return fnmatchcase(resource, pattern)
+    group = resource.removesuffix(":*")  # policies name it with its streams, too
+    forms = (group, f"{group}:*", f"{group}:log-stream:*")
+    return pattern.startswith(f"{group}:log-stream:") or any(fnmatchcase(f, pattern) for f in forms)
 
 
 def trusts(role: Resource, service: str) -> bool:
-    """Whether a service may assume the role."""
-    for each in _statements(role.properties.get("AssumeRolePolicyDocument", {})):
+    """Whether a service may assume the role, as far as its trust policy can be read."""
+    found = _statements(role.properties.get("AssumeRolePolicyDocument"))
+    for each in found or ():
         principal = each.get("Principal", {})
         services = listed(principal.get("Service")) if isinstance(principal, Mapping) else ["*"]
         fits = any(name == "*" or name.startswith((f"{service}.", "${")) for name in services)
-        if each.get("Effect") == "Allow" and fits:
+        if each.get("Effect") != "Deny" and fits:
             return True
-    return False
+    return found is None
 
 
 def allowed_actions(deployment: Deployment, role: Resource) -> Iterator[str]:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.preflight.model import Deployment, Fault, Resource, Rule, Seen
+from harness.preflight.model import (
+    Deployment,
+    Fault,
+    Resource,
+    Rule,
+    Seen,
+    mapping,
+    mappings,
+)
 from harness.preflight.rights import LOG_IN, PULL, WRITE_LOGS, allowed_actions, allows, trusts
 from harness.preflight.tasks import (
     containers_of,
     from_ecr,
     on_fargate,
+    reference,
+    repository_of,
     service_of,
     starts_of,
     tasks_of,
@@ -33,7 +43,7 @@ NO_EXECUTION_ROLE = Rule(
 )
 NOT_TRUSTING = Rule(
     "role-without-trust",
-    "the execution role and the task role must trust ecs-tasks.amazonaws.com",
+    "the execution role and the task role must exist and trust ecs-tasks.amazonaws.com",
     "ECS was unable to assume the role '...' that was provided for this task. Please verify that "
     "the role being passed has the proper trust relationship and permissions and that your IAM "
     "user has permissions to pass this role.",
@@ -107,11 +117,16 @@ MAY_NOT_PASS = Rule(
 def check_roles(deployment: Deployment) -> Iterator[Fault]:
     for task in tasks_of(deployment):
         for name in ("ExecutionRoleArn", "TaskRoleArn"):
-            role = deployment.find(task.properties.get(name))
-            if role is not None and not trusts(role, "ecs-tasks"):
+            named = task.properties.get(name)
+            role = deployment.find(named, "IAM::Role")
+            if isinstance(named, str) and named in deployment.absent:
+                yield Fault(NOT_TRUSTING, task.at(name), f"there is no role {named}")
+            elif role is None and named:
+                deployment.skip(named)
+            elif role is not None and not trusts(role, "ecs-tasks"):
                 yield Fault(NOT_TRUSTING, role.at("AssumeRolePolicyDocument"), f"{task.id}.{name}")
-        role = deployment.find(task.properties.get("ExecutionRoleArn"))
-        has_none = "ExecutionRoleArn" not in task.properties and on_fargate(task)
+        role = deployment.find(task.properties.get("ExecutionRoleArn"), "IAM::Role")
+        has_none = "ExecutionRoleArn" not in task.properties and on_fargate(deployment, task)
         if has_none and (needs := _needs(deployment, task)):
             yield Fault(NO_EXECUTION_ROLE, task.at("ExecutionRoleArn"), f"for {needs}")
         if role is not None:
@@ -140,7 +155,7 @@ def _execution_role(deployment: Deployment, task: Resource, role: Resource) -> I
                 detail = f"no {', '.join(lacking)} for {each.image}"
                 yield Fault(CANNOT_PULL, place, detail)
         if each.log:
-            group = deployment.find(each.log.get("awslogs-group"))
+            group = deployment.find(each.log.get("awslogs-group"), "Logs::LogGroup")
             on = _arn(group) if group else "${}"
             lacking = [a for a in WRITE_LOGS if not allows(deployment, role, a, on)]
             if lacking:
@@ -162,19 +177,16 @@ def _arn(resource: Resource) -> str:
 
 
 def _repository_arn(deployment: Deployment, image: str) -> str:
-    """As far as the reference tells it; a region and an account in it are AWS's own."""
-    own = deployment.find(image.partition("@")[0].partition(":")[0])
-    if own is not None:
+    """As far as the reference tells it."""
+    if own := repository_of(deployment, image):
         return _arn(own)
-    host, _, name = image.partition("@")[0].partition("/")
-    parts = host.split(".")
-    if "${" in image or len(parts) < 5:
-        return "${}"
-    return f"arn:aws:ecr:{parts[3]}:{parts[0]}:repository/{name.partition(':')[0]}"
+    it = reference(image)
+    account, region = it.registry or ("${}", "${}")
+    return f"arn:*:ecr:{region}:{account}:repository/{it.repository}"
 
 
 def _misplaced(deployment: Deployment, task: Resource, role: Resource) -> Iterator[Fault]:
-    if deployment.find(task.properties.get("TaskRoleArn")) is role:
+    if deployment.find(task.properties.get("TaskRoleArn"), "IAM::Role") is role:
         return  # one role for both: not separate, but it works
     actions = list(allowed_actions(deployment, role))
     wrong = [each for each in actions if each in _DATA or each.partition(":")[0] not in _OF_ECS]
@@ -187,11 +199,10 @@ def _misplaced(deployment: Deployment, task: Resource, role: Resource) -> Iterat
 def check_callers(deployment: Deployment) -> Iterator[Fault]:
     """The roles of state machines, schedules and rules that run tasks."""
     for start in starts_of(deployment):
-        role = deployment.find(_role_of(start.by))
+        role = deployment.find(_role_of(start.by), "IAM::Role")
         if role is None:
             continue
-        tasks = [start.task] if start.task else list(tasks_of(deployment))
-        for task in tasks:
+        for task in start.tasks:
             roles = [task.properties.get(each) for each in ("ExecutionRoleArn", "TaskRoleArn")]
             for arn in dict.fromkeys(str(each) for each in roles if each):
                 if not allows(deployment, role, "iam:PassRole", arn):
@@ -201,12 +212,10 @@ def check_callers(deployment: Deployment) -> Iterator[Fault]:
 
 def _role_of(by: Resource) -> object:
     if by.type == "AWS::Scheduler::Schedule":
-        return by.properties.get("Target", {}).get("RoleArn")
+        return mapping(by.properties.get("Target")).get("RoleArn")
     if by.type == "AWS::Events::Rule":
-        return next(
-            (t.get("RoleArn") for t in by.properties.get("Targets", ()) if "EcsParameters" in t),
-            None,
-        )
+        targets = mappings(by.properties.get("Targets"))
+        return next((t.get("RoleArn") for t in targets if "EcsParameters" in t), None)
     return by.properties.get("RoleArn") if by.type != "AWS::ECS::Service" else None
 
 

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from harness.preflight.model import Deployment, Fault, Resource, Rule, Seen
-from harness.preflight.resolve import is_known
+from harness.preflight.model import (
+    Deployment,
+    Fault,
+    Resource,
+    Rule,
+    Seen,
+    mapping,
+    mappings,
+    sequence,
+)
+from harness.preflight.resolve import is_known, is_opaque
 from harness.preflight.tasks import containers_of, on_fargate
 
 _GUIDE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide"
@@ -86,31 +95,42 @@ PLAIN_SECRET = Rule(
     (f"{_GUIDE}/specifying-sensitive-data.html",),
 )
 _SECRET_NAME = re.compile(
-    r"(^|_)(PASSWORD|PASSWD|PWD|SECRET|TOKEN|APIKEY|API_KEY|PRIVATE_KEY|ACCESS_KEY)(_|$)", re.I
+    r"PASSWORD|PASSWD|(^|_)(PASS|PWD|SECRET|TOKEN|APIKEY|API_KEY|PRIVATE_KEY|ACCESS_KEY)(_|$)", re.I
 )
+#: What names a secret, or says something of it.
+_NO_SECRET_NAME = re.compile(r"_(ARN|NAME|ID|URL|URI|FILE|PATH)$", re.I)
+_NO_SECRET = re.compile(r"arn:.*|true|false|yes|no|[0-9]{1,5}", re.I)
 
 
 def check_services(deployment: Deployment) -> Iterator[Fault]:
     for service in deployment.of("ECS::Service"):
         properties = service.properties
-        controller = properties.get("DeploymentController", {}).get("Type", "ECS")
-        breaker = properties.get("DeploymentConfiguration", {}).get("DeploymentCircuitBreaker", {})
-        if controller == "ECS" and str(breaker.get("Enable", "false")).lower() != "true":
+        controller = _at(properties, "DeploymentController", "Type") or "ECS"
+        breaker = _at(properties, "DeploymentConfiguration", "DeploymentCircuitBreaker", "Enable")
+        if controller == "ECS" and str(breaker).lower() != "true" and not is_opaque(breaker):
             place = service.at("DeploymentConfiguration.DeploymentCircuitBreaker")
             yield Fault(NO_BREAKER, place, "it is not enabled")
-        balancers = properties.get("LoadBalancers", ())
+        balancers = mappings(properties.get("LoadBalancers"))
         if balancers and "HealthCheckGracePeriodSeconds" not in properties:
             yield Fault(NO_GRACE, service.at("HealthCheckGracePeriodSeconds"), "it is 0")
-        task = deployment.find(properties.get("TaskDefinition"))
+        task = deployment.find(properties.get("TaskDefinition"), "ECS::TaskDefinition")
         if task is not None and task.properties.get("NetworkMode") == "awsvpc":
             yield from _awsvpc(deployment, service)
+
+
+def _at(node: object, *names: str) -> object:
+    """The value at a path; what is not known, or not of this form, is so below, too."""
+    for name in names:
+        node = node.get(name) if isinstance(node, Mapping) else node
+    return node
 
 
 def _awsvpc(deployment: Deployment, service: Resource) -> Iterator[Fault]:
     if "NetworkConfiguration" not in service.properties:
         yield Fault(NO_NETWORK, service.at("NetworkConfiguration"), "there is none")
-    for each in service.properties.get("LoadBalancers", ()):
-        group = deployment.find(each.get("TargetGroupArn"))
+    for each in mappings(service.properties.get("LoadBalancers")):
+        kind = "ElasticLoadBalancingV2::TargetGroup"
+        group = deployment.find(each.get("TargetGroupArn"), kind)
         if group is None:
             continue
         kind = str(group.properties.get("TargetType", "instance"))
@@ -121,15 +141,23 @@ def _awsvpc(deployment: Deployment, service: Resource) -> Iterator[Fault]:
 def check_containers(deployment: Deployment) -> Iterator[Fault]:
     for each in containers_of(deployment):
         health = each.properties.get("HealthCheck")
-        if health is not None and not health.get("StartPeriod"):
+        if isinstance(health, Mapping) and not health.get("StartPeriod"):
             yield Fault(NO_START_PERIOD, each.at("HealthCheck.StartPeriod"), "it is 0")
         stop = str(each.properties.get("StopTimeout", ""))
-        if on_fargate(each.task) and stop.isdecimal() and int(stop) > _LONGEST_STOP_S:
+        if on_fargate(deployment, each.task) and stop.isdecimal() and int(stop) > _LONGEST_STOP_S:
             yield Fault(STOP, each.at("StopTimeout"), f"{stop} s")
-        for index, variable in enumerate(each.properties.get("Environment", ())):
-            name = str(variable.get("Name"))
-            if _SECRET_NAME.search(name) and variable.get("Value"):
+        for index, variable in enumerate(sequence(each.properties.get("Environment"))):
+            name = str(mapping(variable).get("Name"))
+            if _is_secret(deployment, name, mapping(variable).get("Value")):
                 yield Fault(PLAIN_SECRET, each.at(f"Environment[{index}]"), name)
+
+
+def _is_secret(deployment: Deployment, name: str, value: object) -> bool:
+    """Whether a variable has a secret; a secret's ARN or name is none."""
+    if not _SECRET_NAME.search(name) or _NO_SECRET_NAME.search(name) or not value:
+        return False
+    named = deployment.find(value, "SecretsManager::Secret", "SSM::Parameter")
+    return named is None and not _NO_SECRET.fullmatch(str(value))
 
 
 RULES = (*(NO_BREAKER, NO_GRACE, NO_START_PERIOD, TARGET_TYPE, NO_NETWORK, STOP, PLAIN_SECRET),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from harness.preflight.model import Deployment, Fault, Resource, Rule, Seen
 from harness.preflight.resolve import is_known
@@ -49,10 +50,11 @@ MODE = Rule(
 
 def check_size(deployment: Deployment) -> Iterator[Fault]:
     for task in tasks_of(deployment):
-        if not on_fargate(task):
+        if not on_fargate(deployment, task):
             continue
-        if str(task.properties.get("NetworkMode")) != "awsvpc":
-            yield Fault(MODE, task.at("NetworkMode"), str(task.properties.get("NetworkMode")))
+        mode = str(task.properties.get("NetworkMode"))
+        if mode != "awsvpc" and is_known(mode):
+            yield Fault(MODE, task.at("NetworkMode"), mode)
         missing = [each for each in ("Cpu", "Memory") if each not in task.properties]
         for each in missing:
             yield Fault(NO_SIZE, task.at(each), "there is none")
@@ -65,13 +67,18 @@ def _pair(task: Resource) -> Iterator[Fault]:
     size = {name: str(task.properties[name]) for name in ("Cpu", "Memory")}
     if not is_known(size):
         return
+    if not _has_fargate(**size):
+        yield Fault(PAIR, task.at("Memory"), f"{size['Cpu']} CPU, {size['Memory']} memory")
+
+
+@cache
+def _has_fargate(**size: str) -> bool:
     # imported here, because all rules of cfn-lint come with it
     from cfnlint.jsonschema import CfnTemplateValidator
     from cfnlint.rules.resources.ecs.FargateCpuMemory import FargateCpuMemory
 
     validator = CfnTemplateValidator({}).evolve(schema=FargateCpuMemory().schema)
-    if not validator.is_valid({"RequiresCompatibilities": ["FARGATE"], **size}):
-        yield Fault(PAIR, task.at("Memory"), f"{size['Cpu']} CPU, {size['Memory']} memory")
+    return bool(validator.is_valid({"RequiresCompatibilities": ["FARGATE"], **size}))
 
 
 def _containers(deployment: Deployment, task: Resource) -> Iterator[Fault]:

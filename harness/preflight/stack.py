@@ -7,18 +7,18 @@ physical id or its ARN, as the others name it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import requests
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.model import HarnessError
 from harness.preflight.layout import platform
 from harness.preflight.model import Deployment, Image, Resource
 from harness.preflight.rights import listed
-from harness.preflight.tasks import containers_of, from_ecr, starts_of
+from harness.preflight.tasks import containers_of, from_ecr, reference, starts_of
 from harness.targets.aws.session import code_of, explained, open_services
 
 _SERVICES = ("cloudformation", "ecs", "ec2", "ecr", "iam", "logs", "stepfunctions")
@@ -34,7 +34,7 @@ _MANIFESTS = [
 
 def read_deployment(name: str, region: str | None) -> Deployment:
     """Read the tasks of a stack, and what they need. Raises ``HarnessError`` if there is none."""
-    return _Reader(open_services(region, _SERVICES), _fetched).read(name)
+    return _Reader(open_services(region, _SERVICES)).read(name)
 
 
 def _fetched(url: str) -> Mapping[str, Any]:
@@ -57,13 +57,13 @@ def pascal(node: Any) -> Any:
 
 
 class _Reader:
-    def __init__(
-        self, clients: Mapping[str, Any], fetch: Callable[[str], Mapping[str, Any]]
-    ) -> None:
+    def __init__(self, clients: Mapping[str, Any]) -> None:
         self._clients = clients
-        self._fetch = fetch
+        self._registries = {clients["ecr"].meta.region_name: clients["ecr"]}
         self._found: dict[str, Resource] = {}
         self._images: dict[str, Image | None] = {}
+        self._absent: set[str] = set()
+        self._unknown: dict[str, None] = {}
 
     def read(self, stack: str) -> Deployment:
         members = self._pages("cloudformation", "list_stack_resources", StackName=stack)
@@ -71,6 +71,7 @@ class _Reader:
             (each["ResourceType"], each["PhysicalResourceId"])
             for page in members
             for each in page["StackResourceSummaries"]
+            if each.get("PhysicalResourceId") and each["ResourceStatus"] != "DELETE_COMPLETE"
         ]
         for kind, id in named:
             if kind == "AWS::ECS::TaskDefinition":
@@ -92,7 +93,7 @@ class _Reader:
 
     @property
     def _deployment(self) -> Deployment:
-        return Deployment(self._found, self._images)
+        return Deployment(self._found, self._images, frozenset(self._absent), self._unknown)
 
     def _ask(self, service: str, operation: str, **given: Any) -> Mapping[str, Any]:
         with self._explained(service, operation, given):
@@ -129,6 +130,7 @@ class _Reader:
             told = pascal(each)
             if not told.get("HealthCheckGracePeriodSeconds"):
                 told.pop("HealthCheckGracePeriodSeconds", None)
+            told.pop("Deployments", None)  # the service has the same network
             self._add(arn, "ECS::Service", told)
 
     def _machine(self, arn: str) -> None:
@@ -141,7 +143,16 @@ class _Reader:
         if arn is None or arn in self._found:
             return
         name = arn.rpartition("/")[2]
-        role = self._ask("iam", "get_role", RoleName=name)["Role"]
+        try:
+            role = self._ask("iam", "get_role", RoleName=name)["Role"]
+        except HarnessError as error:
+            if (
+                not isinstance(error.__cause__, ClientError)
+                or code_of(error.__cause__) != "NoSuchEntity"
+            ):
+                raise
+            self._absent.add(arn)
+            return
         policies = [
             self._ask("iam", "get_role_policy", RoleName=name, PolicyName=each)
             for page in self._pages("iam", "list_role_policies", RoleName=name)
@@ -169,42 +180,42 @@ class _Reader:
 
     # ---- the image ----
 
-    def _image(self, reference: str) -> None:
-        name, _, digest = reference.partition("@")
-        host, _, path = name.partition("/")
-        repository, _, tag = path.partition(":")
-        where = {"registryId": host.partition(".")[0], "repositoryName": repository}
-        one = {"imageDigest": digest} if digest else {"imageTag": tag or "latest"}
+    def _image(self, named: str) -> None:
+        """Look into an image, in the registry of its region. A refusal leaves it unknown."""
+        it = reference(named)
+        if it.registry is None:
+            return
+        account, region = it.registry
+        where = {"registryId": account, "repositoryName": it.repository}
+        one = {"imageDigest": it.digest} if it.digest else {"imageTag": it.tag or "latest"}
         try:
-            answer = self._clients["ecr"].describe_repositories(
-                registryId=where["registryId"], repositoryNames=[repository]
-            )
-            for each in answer["repositories"]:
-                told = {
-                    "RepositoryName": repository,
-                    "ImageTagMutability": each["imageTagMutability"],
-                    "Arn": each["repositoryArn"],
-                }
-                self._add(each["repositoryArn"], "ECR::Repository", told)
-            answer = self._clients["ecr"].batch_get_image(
+            if region not in self._registries:
+                self._registries[region] = open_services(region, ("ecr",))["ecr"]
+            registry = self._registries[region]
+            answer = registry.batch_get_image(
                 **where, imageIds=[one], acceptedMediaTypes=_MANIFESTS
             )
             images = answer["images"]
-            self._images[reference] = self._looked_into(where, images[0]) if images else None
+            self._images[named] = _looked_into(registry, where, images[0]) if images else None
+            if not it.digest:
+                self._repository(registry, account, it.repository)
         except ClientError as error:
-            if code_of(error) not in _ABSENT:
-                return  # a registry of another account: its image stays unknown
-            self._images[reference] = None
+            if code_of(error) in _ABSENT:
+                self._images[named] = None
+            else:
+                self._unknown[f"the image {named} ({code_of(error)})"] = None
+        except (BotoCoreError, requests.RequestException, KeyError, ValueError) as error:
+            self._unknown[f"the image {named} ({type(error).__name__})"] = None
 
-    def _looked_into(self, where: Mapping[str, str], image: Mapping[str, Any]) -> Image:
-        manifest = json.loads(image["imageManifest"])
-        digest = str(image["imageId"]["imageDigest"])
-        if "manifests" in manifest:
-            told = [each.get("platform", {}) for each in manifest["manifests"]]
-            return Image(digest, frozenset(platform(each) for each in told if each))
-        config = manifest["config"]["digest"]
-        answer = self._clients["ecr"].get_download_url_for_layer(**where, layerDigest=config)
-        return Image(digest, frozenset([platform(self._fetch(answer["downloadUrl"]))]))
+    def _repository(self, registry: Any, account: str, name: str) -> None:
+        answer = registry.describe_repositories(registryId=account, repositoryNames=[name])
+        for each in answer["repositories"]:
+            told = {
+                "RepositoryName": name,
+                "ImageTagMutability": each["imageTagMutability"],
+                "Arn": each["repositoryArn"],
+            }
+            self._add(each["repositoryArn"], "ECR::Repository", told)
 
     # ---- the network ----
 
@@ -213,8 +224,9 @@ class _Reader:
             return
         subnets = self._ask("ec2", "describe_subnets", SubnetIds=sorted(set(ids)))["Subnets"]
         for each in subnets:
-            told = {"VpcId": each["VpcId"], "CidrBlock": each["CidrBlock"]}
+            told = {name: each[name] for name in ("VpcId", "CidrBlock") if name in each}
             self._add(each["SubnetId"], "EC2::Subnet", told)
+            self._add(each["VpcId"], "EC2::VPC", {})
             self._table(each["SubnetId"], each["VpcId"])
         vpcs = sorted({each["VpcId"] for each in subnets})
         by_vpc = [{"Name": "vpc-id", "Values": vpcs}]
@@ -269,6 +281,17 @@ class _Reader:
                 "SecurityGroupEgress": _rules(each.get("IpPermissionsEgress", ())),
             }
             self._add(each["GroupId"], "EC2::SecurityGroup", told)
+
+
+def _looked_into(registry: Any, where: Mapping[str, str], image: Mapping[str, Any]) -> Image:
+    manifest = json.loads(image["imageManifest"])
+    digest = str(image["imageId"]["imageDigest"])
+    if "manifests" in manifest:
+        told = [each.get("platform", {}) for each in manifest["manifests"]]
+        return Image(digest, frozenset(platform(each) for each in told if each))
+    config = manifest["config"]["digest"]
+    answer = registry.get_download_url_for_layer(**where, layerDigest=config)
+    return Image(digest, frozenset([platform(_fetched(answer["downloadUrl"]))]))
 
 
 def _rules(permissions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
