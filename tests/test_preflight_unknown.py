@@ -256,6 +256,10 @@ UNREAD: dict[str, tuple[Change, str]] = {
         {f"{TASK}.ContainerDefinitions": {"Fn::Transform": {"Name": "Macro"}}},
         "TaskDefinition.ContainerDefinitions",
     ),
+    "a macro in a property": (
+        {f"{BOX}.LogConfiguration": {"Fn::Transform": {"Name": "Macro"}}},
+        "TaskDefinition",
+    ),
     "properties of a macro": (
         {TASK: {"Fn::Transform": {"Name": "Macro"}, "Family": "web"}},
         "TaskDefinition",

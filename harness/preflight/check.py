@@ -48,6 +48,9 @@ def deployed(template: Mapping[str, Any], given: Mapping[str, str]) -> Deploymen
     deployment = Deployment(resources)
     for name in (*without_value(template, given), *(found.keys() - resources.keys())):
         deployment.skip(name)
+    for resource in resources.values():
+        if "${Fn::Transform" in str(resource.properties):
+            deployment.skip(resource.id)
     return deployment
 
 

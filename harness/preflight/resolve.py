@@ -56,10 +56,9 @@ def load_template(path: Path) -> dict[str, Any]:
 
     try:
         template = yaml_parse(path.read_text())
+        parts = {"Parameters": {}, "Conditions": {}, "Mappings": {}, "Resources": None, **template}
         for part in ("Parameters", "Conditions", "Mappings", "Resources"):
-            if not isinstance(
-                template[part] if part == "Resources" else template.get(part, {}), dict
-            ):
+            if not isinstance(parts[part], dict):
                 raise TypeError(f"{part} is no mapping")
     except OSError as error:
         raise HarnessError(f"{path} can't be read: {error.strerror}") from error
