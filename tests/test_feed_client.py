@@ -23,12 +23,14 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 from tcp import Listener, forward
+from websockets.sync.server import ServerConnection, serve
 
 from harness.feed.client.__main__ import run
 from harness.feed.client.backoff import Backoff
-from harness.feed.client.buffer import MOST_BYTES, Buffer, Entry
+from harness.feed.client.buffer import MOST_BYTES, Buffer, Entry, partition_key
 from harness.feed.client.follower import NumberingError
-from harness.feed.client.position import InFile
+from harness.feed.client.position import InFile, Position
+from harness.feed.client.protocol import Heartbeat, Welcome, encode
 from harness.feed.client.putter import Put, Putter, put_into
 from harness.feed.client.sequence import Numbers, Watermark
 from harness.feed.client.settings import BadSettingError, Settings
@@ -68,6 +70,18 @@ def test_a_watermark_waits_for_the_slowest() -> None:
     assert watermark.value == 0
     watermark.end(1)
     assert watermark.value == 5
+
+
+@pytest.mark.parametrize("key", ["", "k" * 257, "\u20ac" * 100, "\U0001f600" * 256])
+def test_a_key_that_kinesis_may_refuse_is_hashed(key: str) -> None:
+    hashed = partition_key(key)
+    assert 1 <= len(hashed.encode()) <= 256
+    assert hashed == partition_key(key) != partition_key(f"{key}k" * 257)
+
+
+@pytest.mark.parametrize("key", ["k", "k" * 256, "\u20ac" * 85])
+def test_other_keys_stay(key: str) -> None:
+    assert partition_key(key) == key
 
 
 def test_waits_grow_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +281,7 @@ class Stream:
         return codes
 
 
-def settings_for(port: int, position: Path, **more: int) -> Settings:
+def settings_for(port: int, position: Path, **more: object) -> Settings:
     given = {
         "linger_ms": 5,
         "reconnect_first_ms": 5,
@@ -281,9 +295,14 @@ def settings_for(port: int, position: Path, **more: int) -> Settings:
     return Settings(url, "stream", place, **given)  # type: ignore[arg-type]
 
 
-def follow(settings: Settings, stream: Stream, until: Callable[[], bool]) -> None:
+def follow(
+    settings: Settings,
+    stream: Stream,
+    until: Callable[[], bool],
+    position: Position | None = None,
+) -> None:
     """Run the client here, and send SIGTERM to this process once ``until`` is so."""
-    position = InFile(Path(settings.position.removeprefix("file:")))
+    position = position or InFile(Path(settings.position.removeprefix("file:")))
 
     async def both() -> None:
         running = asyncio.create_task(run(settings, stream.put, position))
@@ -369,6 +388,63 @@ def test_after_sigterm_all_that_came_is_put_and_noted(tmp_path: Path) -> None:
     assert max(taken) <= place.read()
 
 
+class SlowFile(InFile):
+    """Its first write of a message's number is slow, and it counts the writes under way."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.begun = threading.Event()
+        self.written: list[int] = []
+        self.at_once = 0
+        self.most_at_once = 0
+
+    def write(self, number: int) -> None:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        if number >= FIRST_NUMBER and not self.begun.is_set():
+            self.begun.set()
+            # the second write begins in this time where nothing holds it back
+            time.sleep(0.5)
+        super().write(number)
+        self.written.append(number)
+        self.at_once -= 1
+
+
+def test_a_last_write_of_the_position_waits_for_one_under_way(tmp_path: Path) -> None:
+    plan = plan_of([b"{}"] * 20)
+    stream = Stream(1, faults=0.0)
+    place = SlowFile(tmp_path / "position")
+    with ThirdParty(plan, Clock(time.time(), 1.0), replay=100) as third_party:
+        settings = settings_for(third_party.port, tmp_path / "position")
+        played = playing(third_party, plan, place)
+
+        def until() -> bool:
+            return played() or (place.begun.is_set() and len(stream.taken) == 20)
+
+        follow(settings, stream, until, place)
+    assert place.most_at_once == 1
+    assert place.written == sorted(place.written)
+    assert place.read() == plan.newest
+
+
+class Forbidden(InFile):
+    def write(self, number: int) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "PutParameter")
+
+
+def test_a_position_that_can_not_be_written_does_not_hide_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stream = Stream(1, faults=0.0)
+    place = Forbidden(tmp_path / "position")
+    with ThirdParty(plan_of([b"{}"]), Clock(time.time(), 1.0), replay=10) as third_party:
+        settings = settings_for(third_party.port, tmp_path / "position")
+        played = playing(third_party, plan_of([b"{}"]), place)
+        follow(settings, stream, lambda: played() or bool(stream.taken), place)
+    *_, before, last = (json.loads(line)["event"] for line in capsys.readouterr().out.splitlines())
+    assert (before, last) == ("position_not_written", "stopped")
+
+
 class Refused(Exception):
     """A fault that does not pass."""
 
@@ -426,9 +502,124 @@ def test_a_connection_that_is_silent_is_found_by_pings(tmp_path: Path) -> None:
     assert third_party.connections > 1
 
 
-def plan_of(texts: Sequence[bytes]) -> Plan:
-    numbered = enumerate(texts, FIRST_NUMBER)
-    return Plan(Recipe(), tuple(Planned(n, 0.0, "key", "here", text) for n, text in numbered))
+def plan_of(texts: Sequence[bytes], keys: Sequence[str] = ()) -> Plan:
+    keyed = zip(texts, keys or ["key"] * len(texts), strict=True)
+    numbered = enumerate(keyed, FIRST_NUMBER)
+    return Plan(Recipe(), tuple(Planned(n, 0.0, key, "here", text) for n, (text, key) in numbered))
+
+
+def test_no_key_of_the_third_party_stops_the_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keys go through the SDK, which refuses an empty one before it asks."""
+    plan = plan_of([b'{"n":1}', b'{"n":2}', b'{"n":3}'], ["", "k" * 300, "k"])
+    place = InFile(tmp_path / "position")
+    stream = Stream(1, faults=0.0)
+    put = stream.put
+    keys: list[str] = []
+
+    answer = b'{"Records":[{"SequenceNumber":"1","ShardId":"a"}]}'
+    with (
+        answering(200, answer, monkeypatch) as put_one,
+        ThirdParty(plan, Clock(time.time(), 1.0), replay=10) as third_party,
+    ):
+
+        def put_each(batch: Sequence[Entry]) -> Sequence[str | None]:
+            for each in batch:
+                assert put_one([each]) == [None]
+                keys.append(each.key)
+            return put(batch)
+
+        stream.put = put_each  # type: ignore[method-assign]
+        settings = settings_for(third_party.port, tmp_path / "position", key="message")
+        follow(settings, stream, playing(third_party, plan, place))
+    assert stream.taken == [b'{"n":1}', b'{"n":2}', b'{"n":3}']
+    assert [len(each) for each in keys] == [64, 64, 1]
+
+
+@contextmanager
+def saying(texts: Callable[[int], Sequence[bytes]]) -> Iterator[tuple[int, list[int]]]:
+    """A third party that says these texts on its first, second, ... connection, and closes it.
+
+    Gives its port and its connections.
+    """
+    connections: list[int] = []
+
+    def handle(socket: ServerConnection) -> None:
+        socket.recv()
+        connections.append(len(connections) + 1)
+        newest = FIRST_NUMBER - 1 + 10 * connections[-1]
+        for each in (encode(Welcome(newest)), *texts(connections[-1])):
+            socket.send(each, text=True)
+
+    with serve(handle, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.socket.getsockname()[1], connections
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def message_of(number: int, key: bytes = b"k") -> bytes:
+    return b'{"type":"message","number":%d,"key":"%s","record":{}}' % (number, key)
+
+
+@pytest.mark.parametrize(
+    ("has_message", "expected"), [(False, [5, 10, 20, 40, 80]), (True, [5, 5, 5, 5, 5])]
+)
+def test_waits_grow_until_a_message_has_come(
+    has_message: bool,
+    expected: Sequence[int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda _low, high: high)
+
+    def texts(connection: int) -> Sequence[bytes]:
+        return [message_of(FIRST_NUMBER + 10 * connection)] if has_message else []
+
+    with saying(texts) as (port, connections):
+        # no connection lasts for as long as the longest wait
+        settings = settings_for(port, tmp_path / "position", reconnect_most_ms=10**6)
+        follow(settings, Stream(1, 0.0), lambda: len(connections) > 5)
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    waits = [each["wait_ms"] for each in events if each["event"] == "disconnected"]
+    assert waits[:5] == expected
+
+
+def test_a_line_that_has_lasted_begins_with_short_waits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda _low, high: high)
+
+    def texts(_: int) -> Sequence[bytes]:
+        time.sleep(0.1)  # longer than the longest wait
+        return [encode(Heartbeat(FIRST_NUMBER))]
+
+    with saying(texts) as (port, connections):
+        settings = settings_for(port, tmp_path / "position", reconnect_most_ms=20)
+        follow(settings, Stream(1, 0.0), lambda: len(connections) > 3)
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each["wait_ms"] for each in events if each["event"] == "disconnected"][:3] == [5, 5, 5]
+
+
+def test_a_message_that_is_no_utf_8_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = FIRST_NUMBER + 10
+
+    def texts(connection: int) -> Sequence[bytes]:
+        return [message_of(first, b"\xff"), message_of(first + 1)] if connection == 1 else []
+
+    stream = Stream(1, 0.0)
+    with saying(texts) as (port, _):
+        settings = settings_for(port, tmp_path / "position")
+        follow(settings, stream, lambda: bool(stream.taken))
+    assert stream.taken == [b"{}"]
+    assert told(capsys.readouterr().out) == {first}
 
 
 @pytest.mark.parametrize("size", [2**20 - 2, 3 * 2**20])

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -70,26 +71,34 @@ async def _put(buffer: Buffer, putter: Putter) -> None:
 
 
 class _Writer:
-    """Writes the position when it has changed."""
+    """Writes the position when it has changed.
+
+    A write that is cancelled goes on in its thread. There is one thread, so a later write waits for
+    it, and never comes before it.
+    """
 
     def __init__(self, position: Position, follower: Follower) -> None:
         self._position = position
         self._follower = follower
         self._written = 0
+        self._thread = ThreadPoolExecutor(1)
 
     async def write_each(self, interval_s: float) -> None:
         while True:
-            try:
-                await self.write()
-            except (BotoCoreError, ClientError) as error:
-                # an old position costs doubles after a restart, and no message
-                log("ERROR", "position_not_written", reason=str(error))
+            await self.write()
             await asyncio.sleep(interval_s)
 
     async def write(self) -> None:
         safe = self._follower.safe
-        if safe > self._written:
-            await asyncio.to_thread(self._position.write, safe)
+        if safe <= self._written:
+            return
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._thread, self._position.write, safe)
+        except (BotoCoreError, ClientError) as error:
+            # an old position costs doubles after a restart, and no message
+            log("ERROR", "position_not_written", reason=str(error))
+        else:
             self._written = safe
 
 

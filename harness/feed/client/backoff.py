@@ -6,7 +6,7 @@ import random
 
 
 class Backoff:
-    """Full jitter: each wait is between 0 and a limit that doubles with every attempt.
+    """Full jitter: each wait is between 0 and a limit that doubles until :meth:`begin_anew`.
 
     So many clients that lost one server do not come back at the same moment.
     """

@@ -6,12 +6,15 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 #: The most of one PutRecords. AWS allows 10 MiB since 2025, but some endpoints still 5 MiB.
 MOST_RECORDS = 500
 MOST_BYTES = 5 * 10**6
 #: The most of one record with its key, where the stream's own limit is the default.
 MOST_RECORD_BYTES = 2**20
+#: Kinesis takes 1 to 256 characters. Nothing has fewer bytes than characters.
+MOST_KEY_BYTES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,12 @@ class Entry:
     def size(self) -> int:
         """As Kinesis counts it."""
         return len(self.data) + len(self.key.encode())
+
+
+def partition_key(key: str) -> str:
+    """``key``, or its SHA-256 where Kinesis would refuse it: equal keys stay in one shard."""
+    text = key.encode()
+    return key if 0 < len(text) <= MOST_KEY_BYTES else sha256(text).hexdigest()
 
 
 class Buffer:

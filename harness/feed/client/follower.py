@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Sequence
 
@@ -12,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.frames import CloseCode
 
 from harness.feed.client.backoff import Backoff
-from harness.feed.client.buffer import MOST_RECORD_BYTES, Buffer, Entry
+from harness.feed.client.buffer import MOST_RECORD_BYTES, Buffer, Entry, partition_key
 from harness.feed.client.journal import Log
 from harness.feed.client.protocol import Heartbeat, Message, Subscribe, Welcome, decode, encode
 from harness.feed.client.sequence import Numbers, Watermark
@@ -77,16 +78,18 @@ class Follower:
     async def _read(self, socket: ClientConnection) -> None:
         last = None if self._numbers is None else self._numbers.last
         await socket.send(encode(Subscribe(last)).decode())
+        lasts_at = time.monotonic() + self._settings.reconnect_most_ms / 1000
         while True:
             text = await socket.recv(decode=False)
             if self._buffer.closed:
                 continue  # the next task gets it
             try:
                 message = decode(text)
-            except MsgspecError as error:
+            except (MsgspecError, UnicodeDecodeError) as error:
                 self._log("ERROR", "unreadable", reason=str(error))
                 continue
-            self._backoff.begin_anew()
+            if time.monotonic() >= lasts_at:
+                self._backoff.begin_anew()
             match message:
                 case Welcome(newest):
                     self._begin(newest)
@@ -111,9 +114,11 @@ class Follower:
         if missing is None:
             self.counts["doubles"] += 1
             return
+        # a welcome is not enough: a server with too much work may welcome, and drop at once
+        self._backoff.begin_anew()
         self._tell(missing, "missing")
         key = message.key if self._settings.key == "message" else str(message.number)
-        entry = Entry(message.number, key, bytes(message.record))
+        entry = Entry(message.number, partition_key(key), bytes(message.record))
         if entry.size > MOST_RECORD_BYTES:
             self._tell(range(message.number, message.number + 1), "too large")
             return
