@@ -49,10 +49,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """What the readers of the lake saw at ``looks`` moments.
+    """The states that readers of the dataset saw at ``looks`` moments.
 
-    ``lasting`` has what they saw for longer than the moments of one run, with seconds. ``missing``
-    and ``doubled`` are the most records at a time.
+    ``lasting`` has the states that lasted longer than one run, with seconds. ``missing`` and
+    ``doubled`` are the most records at a time.
     """
 
     looks: int
@@ -65,8 +65,8 @@ class Readers:
 class Drill:
     """The outcome. Times are seconds after the schedule's time; ``None`` is never.
 
-    ``receipts`` are the runs from then on, each as its error's code or ``ok``. ``problems`` are
-    the promises that were broken.
+    ``receipts`` are the runs since the schedule's time, each as its error's code or ``ok``.
+    ``problems`` are the broken promises.
     """
 
     fault: str
@@ -90,7 +90,7 @@ class Drill:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What the drills of one language share: its stack, and perhaps what another language gives.
+    """The stack that all drills of one language share, and perhaps parts of another language.
 
     ``other`` is another function of the stack, ``second`` the active one of another stack.
     """

@@ -1,4 +1,4 @@
-"""The shape of a fault: what breaks, which alarm tells it, and how it is mended."""
+"""The shape of a fault: the break, the alarm that must tell of it, and the repair."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ class Needs(Enum):
 
 
 class Fault(ABC):
-    """What breaks in a night, before the schedule fires.
+    """A fault of one night. It breaks something before the schedule fires.
 
-    ``ending`` is how a run ends that begins when the schedule fires: with a code of SPEC E1,
-    ``died`` or ``throttled``, or ``none`` if no run begins. ``alarm`` is the one that must tell of
-    the fault. The operator answers ``answered``, or the first alarm if that is empty.
+    ``ending`` is the end of the run that begins when the schedule fires: a code of SPEC E1,
+    ``died`` or ``throttled``; ``none`` if no run begins. The alarm ``alarm`` must tell of the
+    fault. The operator answers the alarm ``answered``, or the first alarm if that is empty.
 
-    Somebody publishes the day before the night, when half of its sources are there, or all of them
-    with ``all_early``; not with ``unpublished``. ``needs`` is what another language gives.
+    Before the night a run publishes the day with the early half of its sources, or with all of them
+    if ``all_early``. With ``unpublished`` no such run is there. ``needs`` says whether the fault
+    needs another language, as a second function or as a second stack.
     """
 
     name: ClassVar[str]
@@ -42,4 +43,4 @@ class Fault(ABC):
 
     @abstractmethod
     def mends(self, night: Night, trail: Trail, answer: int) -> bool:
-        """What the operator does at the ``answer``-th answer; whether the fault is mended then."""
+        """The operator acts, for the ``answer``-th time. Returns whether the fault is repaired."""

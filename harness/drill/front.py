@@ -1,4 +1,4 @@
-"""Stands between a function and the S3 of a local AWS, and refuses, delays or watches requests.
+"""A proxy before the S3 of a local AWS. It refuses, delays or watches a function's requests.
 
 A request passes on byte by byte with its Host header, so its signature still holds, and the S3
 behind checks it and the rights of its sender.

@@ -1,4 +1,4 @@
-"""The day of a drill: its sources, the expected chunks, and what a reader of the lake sees."""
+"""The day of a drill: its sources, the expected chunks, and the view of a reader of the chunks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from harness.verify.vectors.request_checks import CLAIM_NAME
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The sources of a day with their keys below the prefix, and what must be made of them."""
+    """The sources of a day with their keys below the prefix, and the output that is expected."""
 
     day: date
     objects: Sequence[StagedObject]
@@ -48,7 +48,7 @@ def with_expected(
 
 
 class Saw(StrEnum):
-    """What a reader saw, beside the records of the day before the night and in the end."""
+    """A reader's view, compared with the records of the day before the night and in the end."""
 
     NOTHING = "nothing"
     OLD = "old"
@@ -117,7 +117,7 @@ class Lake:
         return (self.new - self._seen()).total()
 
     def digest(self) -> str:
-        """One hash of the chunks' names and texts: equal for equal lakes, whatever the gzip."""
+        """One hash of the chunks' names and texts: equal for equal datasets, whatever the gzip."""
         whole = hashlib.sha256()
         for key, body in sorted(self.objects().items()):
             if key.endswith(".ndjson.gz"):

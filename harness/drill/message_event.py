@@ -1,4 +1,4 @@
-"""What AWS makes of messages: Lambda an event, EventBridge Scheduler a request."""
+"""Messages as AWS hands them on: Lambda's event, and the request of EventBridge Scheduler."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A night on the drill's clock: the schedule fires, Lambda polls, alarms are evaluated, and an
 operator answers.
 
-An event happens at its time, and the next one follows at once, however late its time is. What a
-function does, it does at the time when its run begins; its outcome is known when the run ends.
+The clock jumps from one event to the next. A run does all its work at the time of its begin, and
+its outcome is known at the time of its end.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _BEYOND_CLAIM = timedelta(seconds=60)  # W11
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """One invocation: who took which receipt of a message, and its end. ``error`` is a code of
+    """One invocation: its function, its receipt of a message, and its end. ``error`` is a code of
     SPEC E1, or tells how the process ended; it is ``None`` for a success.
     """
 

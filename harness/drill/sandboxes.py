@@ -1,4 +1,4 @@
-"""The sandboxes of one function in a drill: some may be needed at a time, and some die."""
+"""The sandboxes of one function in a drill: a night may need several, and some are killed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TASK_TIMEOUT_S = 600
 class Sandboxes:
     """They have the deployed settings, the rights of the role, and an S3 at ``endpoint``.
 
-    ``pace_s`` are the seconds that stand for the deployed time-out; ``None`` are as many as that.
+    ``pace_s`` seconds stand for the deployed time-out; with ``None`` a run has the deployed one.
     """
 
     artefact: Artefact
@@ -47,7 +47,7 @@ class Sandboxes:
             self.pace_s = seconds
 
     def prepare(self, count: int) -> None:
-        """Have so many that work. The thread that calls must outlive them."""
+        """Start sandboxes until so many work. The calling thread must outlive them."""
         for number in self._dead:
             self._ready[number].stop()
             self._ready[number] = self._started()

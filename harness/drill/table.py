@@ -1,4 +1,4 @@
-"""The outcomes of drills as a table, as JSON, and as a list of what was broken."""
+"""The outcomes of drills as a table, as JSON, and as a list of the broken promises."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCHEMA = 1
 
 
 def render(drills: Sequence[Drill], form: str) -> str:
-    """A row for each fault and language, and what the columns mean."""
+    """A row for each fault and language, and the meaning of the columns."""
     rows = [
         {
             "fault": each.fault,
@@ -42,7 +42,7 @@ def render(drills: Sequence[Drill], form: str) -> str:
 
 
 def broken(drills: Sequence[Drill]) -> list[str]:
-    """Each broken promise, and each fault whose lakes differ between the languages."""
+    """Each broken promise, and each fault after which the chunks of the languages differ."""
     lines = [
         f"{each.fault}, {each.language}: {problem}" for each in drills for problem in each.problems
     ]

@@ -1,4 +1,4 @@
-"""What a drill yields, in times of the drill's clock: samples as CloudWatch has them, log lines."""
+"""The records of a drill, in times of its clock: samples as CloudWatch has them, and log lines."""
 
 from __future__ import annotations
 
