@@ -1,3 +1,3 @@
-"""A source of small files: a third party's stream, the client that puts it into Kinesis, and what
-becomes of each message on the way.
+"""A source of small files: a third party's stream, the client that puts it into Kinesis, and a
+count of all messages on the way.
 """

@@ -22,7 +22,7 @@ _LAST_WORDS = 2000
 
 
 class Child(Started):
-    """``python -m MODULE``. Its log is kept over all its lives."""
+    """``python -m MODULE``, started again after a kill. The log of all its processes is kept."""
 
     def __init__(
         self, module: str, arguments: Sequence[str], env: Mapping[str, str], work: Path
@@ -55,11 +55,11 @@ class Child(Started):
             self._process = None
 
     def has_started(self) -> bool:
-        """Whether the present life has told so. Before that a SIGTERM would kill it."""
+        """Whether the present process has logged its start. Before that a SIGTERM would kill it."""
         return len(self.events("started")) == self._lives
 
     def kill_and_start(self) -> None:
-        """SIGKILL, and a new life, as ECS gives it to a task."""
+        """SIGKILL, and a new process, as ECS replaces a task."""
         self.require_alive()
         self.stop()
         self.start()

@@ -1,4 +1,4 @@
-"""What became of each message: the account of one run, made of the plan and of what was found."""
+"""Counts the messages of one run: the plan, compared with the records that were found."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Found:
 class Account:
     """Numbers of messages, if nothing else is said.
 
-    ``too_late`` are those that the third party did send, but that were gone from its memory when
-    the client came back; ``told`` has them and the dropped ones. ``outrun`` became too old while
-    the client was connected, but took them too slowly. ``doubled`` counts the records above the
-    first of each message. ``overtaken`` are the records in Kinesis that came after a higher number
-    of their account.
+    ``too_late`` are the messages that the third party no longer had when the client came back;
+    ``told`` has them and the dropped ones. ``outrun`` became too old while the client was
+    connected, but took them too slowly. ``doubled`` counts the records above the first of each
+    message. ``overtaken`` are the records in Kinesis that came after a higher number of their AWS
+    account.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Account:
     delay_p99_s: float
 
     def problems(self) -> list[str]:
-        """The broken promises of a client that keeps account."""
+        """The broken promises of a client that keeps a position."""
         promises = (
             (self.lost, "acknowledged, and in no file"),
             (self.untold, "in no file, and no gap was told"),

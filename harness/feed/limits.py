@@ -71,7 +71,7 @@ class ShardLimits:
     def admit(self, records: Sequence[tuple[str, int]]) -> list[bool]:
         """Take the tokens of each record, by key and size, if its shard has some of both.
 
-        A request is one moment: what a shard has refused, no later record of it overtakes there.
+        A request is one moment: after a refusal its shard refuses all later records of the request.
         """
         now = self._now()
         return [self._admits(key, size, now) for key, size in records]

@@ -1,7 +1,7 @@
-"""``python -m harness.feed.naive``: a client as many are written, for contrast.
+"""``python -m harness.feed.naive``: a client like many that people write, for contrast.
 
 One PutRecord for each message, a random partition key, every exception swallowed, and 30 seconds of
-sleep before it connects again. It asks for nothing that it has missed, and keeps no account.
+sleep before it connects again. It asks for no missed messages, and keeps no position.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Plays a plan through a client, Kinesis and the consumer, and gives the account of it."""
+"""Plays a plan through a client, Kinesis and the consumer, and counts the messages."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Outcome:
     hints: Sequence[HintRow]
 
     def problems(self) -> list[str]:
-        """Only of the clients that keep account: the naive one is there to lose."""
+        """Only of the clients that keep a position: the naive one loses messages by design."""
         naive = {each.name for each in self.request.contenders if each.naive}
         return [
             problem

@@ -1,4 +1,4 @@
-"""Follows the third party's stream over all connections, and keeps account of its numbers."""
+"""Follows the third party's stream over all connections, and finds gaps in its numbers."""
 
 from __future__ import annotations
 

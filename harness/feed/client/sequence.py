@@ -31,7 +31,7 @@ class Numbers:
 
 
 class Watermark[T: Hashable]:
-    """The last position up to which all is done. Positions begin in order, and end in any order."""
+    """The last position up to which all are done. They begin in order, and end in any order."""
 
     def __init__(self, value: T) -> None:
         self.value = value
