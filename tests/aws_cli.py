@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,7 @@ class Call:
         self.method = words[1].replace("-", "_")
         self._flags = dict(_flags(words[2:]))
         self._query = self._flags.pop("query", [None])[0]
+        self.is_text = self._flags.pop("output", ["json"]) == ["text"]
 
     def parameters(self, client: Any) -> dict[str, Any]:
         """The parameters of the request, checked against the model."""
@@ -80,13 +83,32 @@ class Call:
         return found
 
     def answer(self, client: Any) -> str:
-        """The answer of the service as JSON, or the code of its error."""
+        """The answer of the service as JSON, or the code of its error. One value as text."""
         try:
             found = getattr(client, self.method)(**self.parameters(client))
         except ClientError as error:
             return str(error.response["Error"]["Code"])
         chosen = jmespath.search(self._query, found) if self._query else found
+        if self.is_text:
+            assert isinstance(chosen, str), chosen
+            return chosen
         return json.dumps(chosen, default=str)
+
+
+def removed(words: Sequence[str], keys: Iterable[str]) -> list[str]:
+    """What ``aws s3 rm URI --recursive`` deletes of a bucket's keys; the last filter decides."""
+    assert words[:2] == ["s3", "rm"], words
+    assert "--recursive" in words
+    prefix = words[2].removeprefix("s3://").partition("/")[2]
+    filters = [
+        (flag, pattern) for flag, pattern in pairwise(words) if flag in ("--exclude", "--include")
+    ]
+
+    def is_in(name: str) -> bool:
+        fitting = [flag for flag, pattern in filters if fnmatchcase(name, pattern)]
+        return not fitting or fitting[-1] == "--include"
+
+    return [key for key in keys if key.startswith(prefix) and is_in(key.removeprefix(prefix))]
 
 
 def _flags(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:

@@ -175,6 +175,28 @@ def test_a_look_tells_the_old_day_from_the_new_one(seen: Counter[bytes], look: L
     assert lake._judged(seen, NOON) == look
 
 
+class Names:
+    """An S3 client that has nothing but names."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
+
+    def list_objects_v2(self, **_: str) -> dict[str, Any]:
+        return {"Contents": [{"Key": each, "ETag": "x"} for each in self.names]}
+
+    def delete_object(self, **asked: str) -> None:
+        self.names.remove(asked["Key"])
+
+
+def test_an_operator_deletes_hidden_chunks_alone() -> None:
+    names = ["000001.ndjson.gz", "_claim.json", "_manifest.json"]
+    s3 = Names(
+        [f"d/{each}" for each in (*names, "_a-b-000001.ndjson.gz", "_a-b-1000000.ndjson.gz")]
+    )
+    Lake(s3, "bucket", "d/").delete_hidden()
+    assert s3.names == [f"d/{each}" for each in names]
+
+
 class Behind(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 

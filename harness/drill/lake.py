@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from harness.fixtures.chunks import CHUNK_NAME
+from harness.fixtures.chunks import CHUNK_NAME, HIDDEN_CHUNK_GLOB
 from harness.fixtures.recipe import Recipe, make_day
 from harness.fixtures.staging import ExpectedDay, StagedObject, stage
 from harness.verify.outputs import MANIFEST, verify_destination
@@ -123,6 +124,12 @@ class Lake:
             if key.endswith(".ndjson.gz"):
                 whole.update(f"{key.removeprefix(self.prefix)}\n".encode() + gzip.decompress(body))
         return whole.hexdigest()
+
+    def delete_hidden(self) -> None:
+        """What the runbook's ``aws s3 rm`` deletes, by its pattern."""
+        for key, _ in list(self._listed()):
+            if fnmatchcase(key.removeprefix(self.prefix), HIDDEN_CHUNK_GLOB):
+                self.s3.delete_object(Bucket=self.bucket, Key=key)
 
     # ---- the claim of the day ----
 

@@ -285,9 +285,7 @@ class Night:
 
     def delete_hidden(self) -> None:
         """Delete the hidden chunks of runs that no further run of the day follows."""
-        for key in self.lake.objects():
-            if _HIDDEN.search(key):
-                self.lake.s3.delete_object(Bucket=self.lake.bucket, Key=key)
+        self.lake.delete_hidden()
         self.did("deleted the hidden chunks of the failed runs")
 
     def drop_letters(self) -> None:
