@@ -98,10 +98,12 @@ def test_a_deployment_and_a_short_pause_of_the_stream_wake_nobody() -> None:
 
 def test_a_burst_is_repeated_in_silence_and_a_stream_too_small_is_told() -> None:
     assert night("function", {"WriteThrottleAlarm": within(50.0, 40, 44, 0.0)}) == {}
+    bursts: Mapping[str, Course] = {"WriteThrottleAlarm": lambda minute: 50.0 * (minute % 2)}
+    assert night("function", bursts) == {}
     changes = night("function", {"WriteThrottleAlarm": within(50.0, 40, 60, 0.0)})
     ((fired, _), (ended, _)) = changes["WriteThrottleAlarm"]
-    assert 45 <= fired <= 47
-    assert 60 < ended < 72
+    assert 50 <= fired <= 52
+    assert 60 < ended < 64
 
 
 def test_a_delivery_that_fails_is_told_by_its_errors_and_then_by_its_age() -> None:
@@ -114,6 +116,21 @@ def test_a_delivery_that_fails_is_told_by_its_errors_and_then_by_its_age() -> No
     ((errors, _),), ((behind, _),) = changes["WriterErrorsAlarm"], changes["IteratorAgeAlarm"]
     assert 45 < errors <= 51
     assert 60 <= behind <= 63
+
+
+@pytest.mark.parametrize("delivery", DELIVERIES)
+def test_a_stream_that_nobody_reads_is_told(delivery: str) -> None:
+    """Nobody calls GetRecords, so its age has no values, and the delivery has no errors."""
+    silent = {name: stops(0.0, 40, MINUTES) for name in ("IteratorAgeAlarm", "WriterErrorsAlarm")}
+    of_firehose = {
+        "FreshnessAlarm": stops(0.0, 40, MINUTES),
+        "DeliveryAlarm": stops(1.0, 40, MINUTES),
+    }
+    changes = night(delivery, silent | of_firehose)
+    assert changes.keys() == {"IteratorAgeAlarm"}
+    ((fired, alarm),) = changes["IteratorAgeAlarm"]
+    assert alarm == State.ALARM
+    assert 45 <= fired <= 50
 
 
 def test_firehose_that_can_not_put_is_told_by_its_success_and_then_by_its_age() -> None:

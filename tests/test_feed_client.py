@@ -19,6 +19,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -29,7 +30,7 @@ from harness.feed.client.__main__ import run
 from harness.feed.client.backoff import Backoff
 from harness.feed.client.buffer import MOST_BYTES, Buffer, Entry, partition_key
 from harness.feed.client.follower import NumberingError
-from harness.feed.client.position import InFile, Position
+from harness.feed.client.position import InFile, InParameter, Position
 from harness.feed.client.protocol import Heartbeat, Welcome, encode
 from harness.feed.client.putter import Put, Putter, put_into
 from harness.feed.client.sequence import Numbers, Watermark
@@ -82,6 +83,31 @@ def test_a_key_that_kinesis_may_refuse_is_hashed(key: str) -> None:
 @pytest.mark.parametrize("key", ["k", "k" * 256, "\u20ac" * 85])
 def test_other_keys_stay(key: str) -> None:
     assert partition_key(key) == key
+
+
+class Parameters:
+    """The parameters of Systems Manager in memory. A new one needs a type."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    def get_parameter(self, **asked: str) -> object:
+        if asked["Name"] not in self.values:
+            raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
+        return {"Parameter": {"Value": self.values[asked["Name"]]}}
+
+    def put_parameter(self, **asked: Any) -> None:
+        assert asked["Type"] == "String"
+        assert asked["Overwrite"] or asked["Name"] not in self.values
+        self.values[asked["Name"]] = asked["Value"]
+
+
+def test_the_client_makes_its_parameter() -> None:
+    position = InParameter(Parameters(), "/p")
+    assert position.read() == 0
+    position.write(5)
+    position.write(7)
+    assert position.read() == 7
 
 
 def test_waits_grow_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,7 +152,9 @@ def test_the_three_roles_have_what_they_need_and_no_more() -> None:
         "DecryptSecret": ("kms:Decrypt", KEY),
         "WriteLogs": (["logs:CreateLogStream", "logs:PutLogEvents"], "${ClientLogGroup.Arn}"),
     }
-    position = "arn:aws:ssm:${AWS::Region}:${AWS::AccountId}:parameter${Position}"
+    position = (
+        "arn:aws:ssm:${AWS::Region}:${AWS::AccountId}:parameter/feed/${AWS::StackName}/position"
+    )
     assert rights(made["TaskRole"]) == {
         "PutRecords": ("kinesis:PutRecords", "${Stream.Arn}"),
         "EncryptRecords": ("kms:GenerateDataKey", KEY),
@@ -251,10 +253,10 @@ def test_every_step_of_the_way_has_an_alarm(delivery: str, topic: str) -> None:
         assert alarm.get("OKActions", []) == ([topic] if topic else [])
 
 
-def test_silence_is_a_fault_of_the_client_and_of_nobody_else() -> None:
+def test_silence_is_a_fault_of_the_client_and_of_the_reader_and_of_nobody_else() -> None:
     alarms = of_type("CloudWatch::Alarm", QuietMinutes=7)
     silent = {name for name, each in alarms.items() if each["TreatMissingData"] == "breaching"}
-    assert silent == {"NoTaskAlarm", "NoRecordsAlarm"}
+    assert silent == {"NoTaskAlarm", "NoRecordsAlarm", "IteratorAgeAlarm"}
     assert alarms["NoRecordsAlarm"]["EvaluationPeriods"] == "7"
 
 

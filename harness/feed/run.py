@@ -16,6 +16,7 @@ import boto3
 
 from harness.feed.buffers import Hint
 from harness.feed.children import Child
+from harness.feed.client.position import InParameter
 from harness.feed.client.settings import Key
 from harness.feed.clock import Clock
 from harness.feed.count import Account, File, Found, account
@@ -210,7 +211,7 @@ def _times(clock: Clock) -> Mapping[str, str]:
 
 
 class _Stream:
-    """A Kinesis stream and the client's parameter, until the context ends."""
+    """A Kinesis stream and the client's parameter, if it has made one, until the context ends."""
 
     def __init__(self, aws_port: int, shards: int) -> None:
         given: dict[str, Any] = {
@@ -225,15 +226,14 @@ class _Stream:
 
     def __enter__(self) -> _Stream:
         self._kinesis.create_stream(StreamName=_STREAM, ShardCount=self._shards)
-        self._ssm.put_parameter(Name=_PARAMETER, Value="0", Type="String", Overwrite=True)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._kinesis.delete_stream(StreamName=_STREAM)
-        self._ssm.delete_parameter(Name=_PARAMETER)
+        self._ssm.delete_parameters(Names=[_PARAMETER])
 
     def position(self) -> int:
-        return int(self._ssm.get_parameter(Name=_PARAMETER)["Parameter"]["Value"])
+        return InParameter(self._ssm, _PARAMETER).read()
 
     def texts(self) -> list[bytes]:
         """All records in the order of their sequence numbers."""

@@ -1,7 +1,7 @@
 """The place of the number from which a new task goes on: the last one that Kinesis has for sure.
 
-A task's disk goes with the task, so on AWS it is a parameter of Systems Manager. 0 stands for a
-stream that was never read.
+A task's disk goes with the task, so on AWS it is a parameter of Systems Manager. 0, or no place
+yet, stands for a stream that was never read.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import boto3
+from botocore.exceptions import ClientError
 
 
 class Position(Protocol):
@@ -42,7 +43,13 @@ class InParameter:
         self._name = name
 
     def read(self) -> int:
-        return int(self._ssm.get_parameter(Name=self._name)["Parameter"]["Value"])
+        try:
+            answer = self._ssm.get_parameter(Name=self._name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ParameterNotFound":
+                raise
+            return 0
+        return int(answer["Parameter"]["Value"])
 
     def write(self, number: int) -> None:
-        self._ssm.put_parameter(Name=self._name, Value=str(number), Overwrite=True)
+        self._ssm.put_parameter(Name=self._name, Value=str(number), Type="String", Overwrite=True)
