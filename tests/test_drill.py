@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,17 +21,19 @@ from harness.build.transform import deployed
 from harness.cli import main
 from harness.drill import drill as drills
 from harness.drill.alarm_settings import template_alarms
+from harness.drill.alarms import Alarm, State
 from harness.drill.drill import Drill, Ground, Readers, Told, ground, make_buckets, play
 from harness.drill.faults import FAULTS, Killed
 from harness.drill.front import Asked, front_of, refuses
 from harness.drill.lake import Lake, Look, Saw
 from harness.drill.metrics import SQS, Gauge, LogFilter, Recorder
-from harness.drill.night import Night
+from harness.drill.night import REACTION, Night
 from harness.drill.table import broken, render, to_json
 from harness.drill.timeline import LogLine, Metric
 from harness.drill.trail import Trail
 from harness.model import Artefact
 from harness.targets.ministack.local_aws import LocalAws
+from harness.toolchain.paths import ROOT
 
 #: One that Lambda tells, one that the rights tell, one that silence tells.
 SAMPLE = ("killed", "rights", "schedule-off")
@@ -122,6 +126,30 @@ def test_queues_are_sampled_each_minute_while_they_are_active() -> None:
     assert [each.value for each in deleted] == [0, 0]
 
 
+def sent_minutes(gauge: Gauge, minutes: range) -> list[int]:
+    return [each for each in minutes if gauge.sends(NOON + each * MINUTE)]
+
+
+def test_a_queue_that_was_at_rest_sends_metrics_15_minutes_after_its_first_message() -> None:
+    gauge = Gauge("letters", polled=False, active=NOON - timedelta(hours=7))
+    gauge.touch(NOON)
+    gauge.visible = 1
+    assert sent_minutes(gauge, range(20)) == [15, 16, 17, 18, 19]
+    gauge.touch(NOON + timedelta(hours=7))  # it has a message: it is not at rest
+    gauge.visible = 0
+    assert len(sent_minutes(gauge, range(420, 900))) == 361
+    gauge.touch(NOON + timedelta(hours=14))
+    assert sent_minutes(gauge, range(840, 860)) == [855, 856, 857, 858, 859]
+
+
+def test_a_queue_that_was_polled_is_active_when_the_mapping_is_disabled() -> None:
+    gauge = Gauge("days", polled=True, active=NOON - timedelta(hours=20))
+    gauge.touch(NOON)
+    gauge.polled = False
+    gauge.touch(NOON + 30 * MINUTE)
+    assert sent_minutes(gauge, range(28, 33)) == [28, 29, 30, 31, 32]
+
+
 def test_a_sample_bears_the_beginning_and_is_seen_after_the_end() -> None:
     recorder = Recorder(NOON)
     metric = Metric.of("AWS/Lambda", "Errors")
@@ -155,6 +183,23 @@ def test_an_unknown_term_of_a_metric_filter_is_an_error() -> None:
     read = LogFilter("g", '{ $.event = "end" || $.n = 1 }', Metric.of("n", "m"), "1")
     with pytest.raises(ValueError, match="does not know"):
         read.counted(LogLine("g", NOON, {"event": "end"}))
+
+
+def test_an_operator_answers_the_first_of_two_alarms_in_a_look() -> None:
+    late, early = (
+        Alarm(name, Metric.of("m", name), "Sum", "GreaterThanThreshold", 0, MINUTE, 1, 1)
+        for name in ("late", "early")
+    )
+    recorder = Recorder(NOON)
+    for name, minutes in (("late", 5), ("early", 2)):
+        recorder.count(Metric.of("m", name), NOON + minutes * MINUTE, 1)
+    side: Any = SimpleNamespace(deployment=SimpleNamespace(alarms=[late, early]))
+    other: Any = SimpleNamespace()
+    night = Night([side], other, other, recorder, NOON.date(), NOON, lambda: True)
+    night._pass_to(NOON + 10 * MINUTE)
+    gone_off = [each for each in night.changes if each.after is State.ALARM]
+    assert [each.alarm for each in gone_off] == ["early", "late"]
+    assert [when for when, *_ in night._agenda] == [gone_off[0].at + REACTION]
 
 
 OLD, NEW = Counter({b"a\n": 1, b"b\n": 1}), Counter({b"a\n": 1, b"b\n": 1, b"c\n": 2})
@@ -263,6 +308,41 @@ def outcome(**changed: Any) -> Drill:
         problems=(),
     )
     return replace(drill, **changed)
+
+
+@pytest.mark.parametrize(
+    ("changed", "problems"),
+    [
+        ({}, []),
+        ({"alarms": (Told("ErrorsAlarm", 5401.0),)}, ["no alarm has told of it"]),
+        (
+            {"alarms": (Told("DurationAlarm", 60.0), Told("ErrorsAlarm", 5401.0))},
+            ["ErrorsAlarm has not told of it, but DurationAlarm"],
+        ),
+        ({"still_in_alarm": ("ErrorsAlarm",)}, ["ErrorsAlarm has not ended"]),
+        (
+            {"still_in_alarm": ("ErrorsAlarm",), "repaired_s": None},
+            ["it was not repaired in three days"],
+        ),
+    ],
+)
+def test_an_alarm_tells_before_the_repair_and_ends(
+    changed: dict[str, Any], problems: list[str]
+) -> None:
+    assert list(drills._problems(Killed(), outcome(**changed), None)) == problems
+
+
+def test_the_published_nights_have_no_alarm_that_came_late_or_did_not_end() -> None:
+    exported = json.loads((ROOT / "docs/drill.json").read_text())["drills"]
+    faults = {fault.name: fault for fault in FAULTS}
+    assert len(exported) == 4 * len(FAULTS)
+    for each in exported:
+        fault = faults[each["fault"]]
+        assert set(each["still_in_alarm"]) <= set(fault.lasting), each["fault"]
+        assert any(
+            told["alarm"].startswith(fault.alarm) and told["after_s"] < each["repaired_s"]
+            for told in each["alarms"]
+        ), each["fault"]
 
 
 def test_the_table_has_a_row_for_each_drill() -> None:

@@ -251,11 +251,18 @@ def _outcome(
 
 
 def _problems(fault: Fault, drill: Drill, difference: str | None) -> Iterator[str]:
-    first = drill.told_first
-    if first is None:
+    told = [
+        each.alarm
+        for each in drill.alarms
+        if drill.repaired_s is None or each.after_s < drill.repaired_s
+    ]
+    if not told:
         yield "no alarm has told of it"
-    elif not any(each.alarm.startswith(fault.alarm) for each in drill.alarms):
-        yield f"{fault.alarm} has not told of it, but {first.alarm}"
+    elif not any(each.startswith(fault.alarm) for each in told):
+        yield f"{fault.alarm} has not told of it, but {told[0]}"
+    for alarm in drill.still_in_alarm:
+        if drill.repaired_s is not None and alarm not in fault.lasting:
+            yield f"{alarm} has not ended"
     began = {error for at, _, error in drill.receipts if at == 0} or {"none"}
     if fault.ending not in began:
         yield f"the run of the night ends with {', '.join(sorted(began))}, not {fault.ending}"

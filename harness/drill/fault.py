@@ -21,7 +21,8 @@ class Fault(ABC):
 
     ``ending`` is the end of the run that begins when the schedule fires: a code of SPEC E1,
     ``died`` or ``throttled``; ``none`` if no run begins. The alarm ``alarm`` must tell of the
-    fault. The operator answers the alarm ``answered``, or the first alarm if that is empty.
+    fault. The operator answers the alarm ``answered``, or the first alarm if that is empty. Two and
+    a half hours after the repair only the alarms ``lasting`` may go on.
 
     Before the night a run publishes the day with the early half of its sources, or with all of them
     if ``all_early``. With ``unpublished`` no such run is there. ``needs`` says whether the fault
@@ -33,6 +34,7 @@ class Fault(ABC):
     ending: ClassVar[str]
     alarm: ClassVar[str]
     answered: ClassVar[str] = ""
+    lasting: ClassVar[tuple[str, ...]] = ()
     all_early: ClassVar[bool] = False
     unpublished: ClassVar[bool] = False
     needs: ClassVar[Needs] = Needs.NOTHING

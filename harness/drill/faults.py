@@ -240,6 +240,7 @@ class ScheduleOff(Fault):
     about = "somebody has disabled the schedule"
     ending = "none"
     alarm = "ScheduleSilentAlarm"
+    lasting = ("ScheduleSilentAlarm",)  # until the schedule has fired
 
     def breaks(self, night: Night, trail: Trail) -> None:
         night.side.deployment.enable_schedule(on=False)

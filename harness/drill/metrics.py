@@ -1,7 +1,8 @@
 """The metrics that SQS, Lambda, EventBridge Scheduler and the log would send in a drill's times.
 
 - SQS sends its counts and the age of the oldest message once a minute, as long as a queue is
-  active: something is asked of it, or has been within six hours. A count is sent if it is 0, too.
+  active: it has messages, or something is asked of it, or has been within six hours. A queue that
+  is activated sends nothing for up to 15 minutes: here always. A count is sent if it is 0, too.
   Lambda polls the day queue all the time. The age is sent while there is a message. A FIFO queue
   does not skip a message that was received often (Amazon SQS developer guide, *Available CloudWatch
   metrics*).
@@ -26,6 +27,8 @@ from harness.drill.timeline import LogLine, Metric, Sample
 
 MINUTE = timedelta(minutes=1)
 _ACTIVE = timedelta(hours=6)
+#: How long a queue that was at rest sends no metrics.
+WAKES = timedelta(minutes=15)
 SQS, LAMBDA, SCHEDULER = "AWS/SQS", "AWS/Lambda", "AWS/Scheduler"
 
 
@@ -39,8 +42,18 @@ class Gauge:
     visible: int = 0
     hidden: int = 0
     oldest: datetime | None = None
+    awake: datetime | None = None  # no metrics before
 
     def sends(self, now: datetime) -> bool:
+        return self._is_active(now) and (self.awake is None or now >= self.awake)
+
+    def touch(self, now: datetime) -> None:
+        """Something is asked of the queue. To be called before its counts change."""
+        if not self._is_active(now):
+            self.awake = now + WAKES
+        self.active = now
+
+    def _is_active(self, now: datetime) -> bool:
         has_messages = bool(self.visible or self.hidden)
         return self.polled or has_messages or now - self.active <= _ACTIVE
 

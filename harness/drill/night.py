@@ -231,7 +231,8 @@ class Night:
     # ---- the alarms, and who answers ----
 
     def _evaluate(self) -> None:
-        """The changes of state since the last time."""
+        """The changes of state since the last time, the first one first."""
+        changes: list[Transition] = []
         for number, side in enumerate(self.sides):
             for alarm in side.deployment.alarms:
                 key = (number, alarm.name)
@@ -241,7 +242,9 @@ class Night:
                 before = self._states.get(key, State.INSUFFICIENT_DATA)
                 for change in evaluate([alarm], samples, begin, self.now, before=before):
                     self._states[key] = change.after
-                    self._note(change)
+                    changes.append(change)
+        for change in sorted(changes, key=lambda each: each.at):
+            self._note(change)
         self._evaluated = self.now
 
     def _note(self, change: Transition) -> None:

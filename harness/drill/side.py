@@ -197,9 +197,11 @@ class Side:
             gauge = self.recorder.gauges.setdefault(
                 queue.name, Gauge(queue.name, polled=False, active=now)
             )
-            if (gauge.visible, gauge.hidden) != (found.waiting, found.in_flight):
-                gauge.active = now
-            gauge.polled = is_days and self.polls
+            is_polled = is_days and self.polls
+            counts = found.waiting, found.in_flight
+            if gauge.polled or is_polled or (gauge.visible, gauge.hidden) != counts:
+                gauge.touch(now)
+            gauge.polled = is_polled
             gauge.visible, gauge.hidden = found.waiting, found.in_flight
             if is_days:
                 if not found.all:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from harness.drill.metrics import WAKES
 from harness.drill.timeline import Metric, Sample
 
 NIGHTS = Path(__file__).with_name("nights.toml")
@@ -18,7 +19,7 @@ FIRES = datetime(2024, 2, 9, 2, 30, tzinfo=UTC)
 FIRST, LAST = -30 * 60, 14 * 60
 _MINUTE = timedelta(minutes=1)
 _SOURCES = 340
-_WAKES = 15  # minutes until a queue that was at rest for six hours sends metrics again
+_WAKES = WAKES // _MINUTE
 
 _LIVE = {"FunctionName": "rosetta-go", "Resource": "rosetta-go:live"}
 #: The names in a learner's file, and the metrics as the template's alarms name them.
