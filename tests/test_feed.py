@@ -24,7 +24,7 @@ from harness.feed import run as feed_run
 from harness.feed.buffers import Buffers, Hint
 from harness.feed.clock import date_of
 from harness.feed.consumer import Consumer, read_arguments
-from harness.feed.count import File, Found, account
+from harness.feed.count import File, Found, Promise, account
 from harness.feed.files import Place, body_of, key_of, place_of, texts_of
 from harness.feed.hints import try_hint
 from harness.feed.limits import LimitedKinesis, ShardLimits
@@ -285,8 +285,9 @@ def found(**changed: object) -> Found:
         sent_at={each.number: each.second for each in plan.messages},
         stream=texts,
         files=[File(100.0, 10, texts)],
-        position=plan.newest,
+        promises=[Promise(plan.newest, plan.dropped)],
         told=plan.dropped,
+        forgotten=frozenset(),
         counts={},
     )
     return replace(whole, **changed)  # type: ignore[arg-type]
@@ -312,10 +313,41 @@ def test_a_record_that_is_in_no_file_is_a_problem() -> None:
         "client: 1 messages acknowledged, and in no file",
         "client: 1 messages in no file, and no gap was told",
     ]
+    behind = found(files=without_one(texts), promises=[Promise(FIRST_NUMBER - 1, frozenset())])
+    assert account("client", behind).problems() == [
+        "client: 1 messages in no file, and no gap was told"
+    ]
+
+
+def test_a_gap_is_a_problem_unless_the_third_party_knows_of_it() -> None:
     told = found().told | {FIRST_NUMBER}
-    assert account("client", found(files=without_one(texts), told=told)).problems() == []
-    behind = account("client", found(files=without_one(texts), position=FIRST_NUMBER - 1))
-    assert behind.problems() == ["client: 1 messages in no file, and no gap was told"]
+    late = {
+        "files": without_one(found().stream),
+        "told": told,
+        "promises": [Promise(make_plan(SMALL).newest, told)],
+    }
+    forgotten = account("client", found(**late, forgotten=frozenset({FIRST_NUMBER})))
+    assert (forgotten.too_late, forgotten.invented, forgotten.problems()) == (1, 0, [])
+    invented = account("client", found(**late))
+    assert (invented.too_late, invented.invented) == (0, 1)
+    assert invented.problems() == [
+        "client: 1 messages told as a gap, but neither dropped nor forgotten"
+    ]
+
+
+def test_a_gap_that_is_told_after_the_acknowledgement_hides_no_loss() -> None:
+    told = found().told | {FIRST_NUMBER}
+    newest = make_plan(SMALL).newest
+    counted = account(
+        "client",
+        found(
+            files=without_one(found().stream),
+            told=told,
+            forgotten=frozenset({FIRST_NUMBER}),
+            promises=[Promise(FIRST_NUMBER, frozenset()), Promise(newest, told)],
+        ),
+    )
+    assert counted.problems() == ["client: 1 messages acknowledged, and in no file"]
 
 
 def test_a_changed_record_is_a_problem() -> None:
@@ -406,6 +438,7 @@ def test_a_run_loses_nothing_in_silence(tmp_path: Path) -> None:
     assert "naive client: " in naive.problems()[0]
     assert counted.messages == counted.delivered + counted.told - counted.told_and_delivered
     assert counted.told >= counted.dropped > 0
+    assert counted.too_late > 0
     assert counted.delivered > 0
     assert counted.connections > 1
     assert counted.throttled > 0

@@ -396,6 +396,7 @@ def test_what_the_third_party_has_forgotten_is_told(
     known = plan.texts()
     taken = {known[text] for text in stream.taken}
     kept = set(range(plan.newest - 49, plan.newest + 1))
+    assert third_party.forgotten == set(known.values()) - kept
     assert taken == kept - plan.dropped
     assert told(capsys.readouterr().out) == set(known.values()) - taken
 

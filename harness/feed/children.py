@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +58,11 @@ class Child(Started):
         """Whether the present process has logged its start. Before that a SIGTERM would kill it."""
         return len(self.events("started")) == self._lives
 
-    def kill_and_start(self) -> None:
+    def kill_and_start(self, between: Callable[[], None] = lambda: None) -> None:
         """SIGKILL, and a new process, as ECS replaces a task."""
         self.require_alive()
         self.stop()
+        between()
         self.start()
 
     def terminate(self) -> None:

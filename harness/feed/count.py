@@ -20,19 +20,35 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """A position that the client had noted, and the gaps that it had told by then.
+
+    It says that Kinesis has all other messages up to the position.
+    """
+
+    position: int
+    told: frozenset[int]
+
+    def acknowledged(self, numbers: frozenset[int]) -> frozenset[int]:
+        return numbers & frozenset(range(FIRST_NUMBER, self.position + 1)) - self.told
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """What a run left. ``stream`` has the texts in Kinesis in their order.
 
-    ``position`` is the client's own, and ``None`` for one that keeps none. ``told`` are the numbers
-    of the gaps that it told. ``counts`` come from the servers and from the client's log.
+    ``promises`` were read during the run and at its end; a client that keeps no position has none.
+    ``told`` are the numbers of the gaps that it told, and ``forgotten`` those that the third party
+    could not give it any more. ``counts`` come from the servers and from the client's log.
     """
 
     plan: Plan
     sent_at: Mapping[int, float]
     stream: Sequence[bytes]
     files: Sequence[File]
-    position: int | None
+    promises: Sequence[Promise]
     told: frozenset[int]
+    forgotten: frozenset[int]
     counts: Mapping[str, int]
 
 
@@ -40,11 +56,13 @@ class Found:
 class Account:
     """Numbers of messages, if nothing else is said.
 
-    ``too_late`` are the messages that the third party no longer had when the client came back;
-    ``told`` has them and the dropped ones. ``outrun`` became too old while the client was
-    connected, but took them too slowly. ``doubled`` counts the records above the first of each
-    message. ``overtaken`` are the records in Kinesis that came after a higher number of their AWS
-    account.
+    ``too_late`` are the messages in no file that the third party no longer had when the client
+    asked for them. ``invented`` were told as gaps, though the third party had neither dropped nor
+    forgotten them. ``acknowledged`` are the messages that the client had noted at some moment as
+    taken by Kinesis, in spite of gaps that it told later. ``outrun`` became too old while the
+    client was connected, but took them too slowly. ``doubled`` counts the records above the first
+    of each message. ``overtaken`` are the records in Kinesis that came after a higher number of
+    their AWS account.
     """
 
     name: str
@@ -52,6 +70,7 @@ class Account:
     dropped: int
     told: int
     too_late: int
+    invented: int
     acknowledged: int | None
     in_stream: int
     delivered: int
@@ -76,6 +95,7 @@ class Account:
         """The broken promises of a client that keeps a position."""
         promises = (
             (self.lost, "acknowledged, and in no file"),
+            (self.invented, "told as a gap, but neither dropped nor forgotten"),
             (self.untold, "in no file, and no gap was told"),
             (self.changed, "with another text in the files"),
         )
@@ -99,7 +119,8 @@ def account(name: str, found: Found) -> Account:
             times[number] += 1
             delays.setdefault(number, file.second - found.sent_at[number])
     delivered = frozenset(times)
-    safe = _acknowledged(found, numbers)
+    promised = [each.acknowledged(numbers) for each in found.promises]
+    acknowledged = frozenset[int]().union(*promised)
     in_stream = [known[text] for text in found.stream if text in known]
     sizes = sorted(each.stored_bytes for each in found.files)
     return Account(
@@ -107,14 +128,15 @@ def account(name: str, found: Found) -> Account:
         messages=len(numbers),
         dropped=len(plan.dropped),
         told=len(found.told & numbers),
-        too_late=len((found.told & numbers) - plan.dropped - delivered),
-        acknowledged=None if safe is None else len(safe),
+        too_late=len((found.forgotten & numbers) - plan.dropped - delivered),
+        invented=len(found.told - plan.dropped - found.forgotten),
+        acknowledged=len(acknowledged) if promised else None,
         in_stream=len(in_stream),
         delivered=len(delivered),
         doubled=sum(times.values()) - len(delivered),
         told_and_delivered=len(found.told & delivered),
         untold=len(numbers - delivered - found.told),
-        lost=len((safe or frozenset()) - delivered),
+        lost=len(acknowledged - delivered),
         changed=changed,
         overtaken=_overtaken(in_stream, keys),
         requests=found.counts.get("requests", 0),
@@ -128,13 +150,6 @@ def account(name: str, found: Found) -> Account:
         delay_median_s=quantile(delays.values(), 0.5),
         delay_p99_s=quantile(delays.values(), 0.99),
     )
-
-
-def _acknowledged(found: Found, numbers: frozenset[int]) -> frozenset[int] | None:
-    """All up to the position, apart from told gaps: Kinesis has accepted them."""
-    if found.position is None:
-        return None
-    return numbers & frozenset(range(FIRST_NUMBER, found.position + 1)) - found.told
 
 
 def _overtaken(in_stream: Sequence[int], keys: Mapping[int, str]) -> int:

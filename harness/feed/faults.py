@@ -64,11 +64,19 @@ def faults(
 
 
 def run_faults(
-    chosen: Sequence[Fault], clock: Clock, seconds: float, playing: Future[None]
+    chosen: Sequence[Fault],
+    clock: Clock,
+    seconds: float,
+    playing: Future[None],
+    look: Callable[[], None],
 ) -> None:
-    """Let each happen at its time, and return when the stream has been played."""
+    """Let each happen at its time, and return when the stream has been played.
+
+    ``look`` is called before each.
+    """
     began = clock.now()
     for each in chosen:
         time.sleep(max(0.0, clock.real(began + each.share * seconds - clock.now())))
+        look()
         each.happen()
     playing.result()

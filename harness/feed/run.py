@@ -19,7 +19,7 @@ from harness.feed.children import Child
 from harness.feed.client.position import InParameter
 from harness.feed.client.settings import Key
 from harness.feed.clock import Clock
-from harness.feed.count import Account, File, Found, account
+from harness.feed.count import Account, File, Found, Promise, account
 from harness.feed.faults import faults, run_faults
 from harness.feed.files import texts_of
 from harness.feed.hints import HintRow, try_hint
@@ -267,6 +267,7 @@ class _Run:
     consumer: Child
     client: Child
     bucket: Path
+    promises: list[Promise] = field(default_factory=list)
 
     def play(self) -> Found:
         self._wait("the client does not connect", lambda: self.third_party.followers > 0)
@@ -277,24 +278,40 @@ class _Run:
             self.way,
             self.clock,
             self.request.outage_s,
-            self.client.kill_and_start,
+            lambda: self.client.kill_and_start(self._note_promise),
             self.consumer.kill_and_start,
         )
         recipe = self.plan.recipe
-        run_faults(chosen if self.request.faults else (), self.clock, recipe.seconds, playing)
+        run_faults(
+            chosen if self.request.faults else (),
+            self.clock,
+            recipe.seconds,
+            playing,
+            self._note_promise,
+        )
         self._end_client()
+        self._note_promise()
         self._wait("the consumer does not start again", self.consumer.has_started)
         self.consumer.terminate()
-        gaps = self.client.events("gap")
         return Found(
             plan=self.plan,
             sent_at=self.third_party.sent_at,
             stream=self.stream.texts(),
             files=list(self._files()),
-            position=None if self.contender.naive else self.stream.position(),
-            told=frozenset(n for gap in gaps for n in range(gap["first"], gap["last"] + 1)),
+            promises=self.promises,
+            told=self._told(),
+            forgotten=frozenset(self.third_party.forgotten),
             counts=self._counts(),
         )
+
+    def _note_promise(self) -> None:
+        if not self.contender.naive:
+            position = self.stream.position()  # before the gaps: each is told before it is noted
+            self.promises.append(Promise(position, self._told()))
+
+    def _told(self) -> frozenset[int]:
+        gaps = self.client.events("gap")
+        return frozenset(n for gap in gaps for n in range(gap["first"], gap["last"] + 1))
 
     def _end_client(self) -> None:
         if self.contender.naive:

@@ -32,6 +32,7 @@ class ThirdParty:
     It keeps the last ``replay`` messages. A client that asks for older ones begins with the oldest.
     :attr:`sent_at` has the second at which a message could be sent first. :attr:`outrun` counts the
     messages that became too old while a client was connected, but took them too slowly.
+    :attr:`forgotten` are the numbers that a client did not get because they had become too old.
     """
 
     def __init__(self, plan: Plan, clock: Clock, replay: int) -> None:
@@ -52,6 +53,7 @@ class ThirdParty:
         self.sent_at: dict[int, float] = {}
         self.connections = 0
         self.outrun = 0
+        self.forgotten: set[int] = set()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -133,9 +135,11 @@ class ThirdParty:
 
     async def _send_all(self, socket: ServerConnection, last: int) -> None:
         beat_s = self._clock.real(_HEARTBEAT_S)
+        self.forgotten.update(range(last + 1, self._oldest))
         last = max(last, self._oldest - 1)
         while True:
             while last < self._newest:
+                self.forgotten.update(range(last + 1, self._oldest))
                 self.outrun += max(self._oldest - 1 - last, 0)
                 last = max(last + 1, self._oldest)
                 await self._send(socket, last)
