@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-import tomllib
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -16,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 from aws_cli import Call, commands_of
+from template_rules import assert_cfn_lint_finds_nothing, assert_checkov_finds_only, each_partition
 
 from harness.build.transform import deployed as deployed_functions
 from harness.build.transform import template as functions
@@ -24,10 +21,8 @@ from harness.drill.alarms import State, evaluate
 from harness.drill.timeline import Sample
 from harness.preflight.resolve import load_template, resolved
 from harness.toolchain.paths import ROOT
-from harness.toolchain.tools import checkov_python
 
 CONTAINER = ROOT / "container.yaml"
-CHECKOV = Path(__file__).with_name("checkov.toml")
 KEY = "arn:aws:kms:eu-central-1:111122223333:key/0000-1111"
 REPOSITORY = "arn:aws:ecr:eu-central-1:111122223333:repository/team/rosetta-go"
 GIVEN = {
@@ -75,29 +70,14 @@ def container(**given: object) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    "region", ["eu-central-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1"]
-)
+@each_partition
 def test_cfn_lint_finds_nothing(region: str) -> None:
-    """A run for each partition: one for several regions takes many times as long."""
-    linter = Path(sys.executable).with_name("cfn-lint")
-    command: list[str | Path] = [linter, "--template", CONTAINER, "--regions", region]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert_cfn_lint_finds_nothing(CONTAINER, region)
 
 
 @pytest.mark.slow
 def test_checkov_finds_nothing_without_a_reason(tmp_path: Path) -> None:
-    words = ("--framework", "cloudformation", "--skip-download", "--quiet", "--output", "json")
-    command: list[str | Path] = [checkov_python(), "-m", "checkov.main", "--file", CONTAINER]
-    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    done = subprocess.run(
-        [*command, *words], env=environment, capture_output=True, text=True, check=False
-    )
-    found = json.loads(done.stdout)
-    broken = {each["check_id"] for each in found["results"]["failed_checks"]}
-    assert broken == set(tomllib.loads(CHECKOV.read_text())["container"])
-    assert found["summary"]["parsing_errors"] == 0
+    assert_checkov_finds_only("container", CONTAINER, tmp_path)
 
 
 def test_no_partition_is_written_down() -> None:

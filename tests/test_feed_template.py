@@ -5,25 +5,21 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
 import re
-import subprocess
 import sys
-import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from template_rules import assert_cfn_lint_finds_nothing, assert_checkov_finds_only, each_partition
 
 from harness.preflight.check import faults_of, read_template
 from harness.preflight.resolve import load_template, resolved
 from harness.toolchain.paths import ROOT
-from harness.toolchain.tools import checkov_python
 
 FEED = ROOT / "feed.yaml"
-CHECKOV = Path(__file__).with_name("checkov.toml")
 KEY = "arn:aws:kms:eu-central-1:111122223333:key/0000-1111"
 TOPIC = "arn:aws:sns:eu-central-1:111122223333:operators"
 SECRET = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:feed/token-AbCdEf"
@@ -75,26 +71,14 @@ def rights(role: dict[str, Any]) -> dict[str, tuple[object, object]]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    "region", ["eu-central-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1"]
-)
+@each_partition
 def test_cfn_lint_finds_nothing(region: str) -> None:
-    linter = Path(sys.executable).with_name("cfn-lint")
-    command: list[str | Path] = [linter, "--template", FEED, "--regions", region]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert_cfn_lint_finds_nothing(FEED, region)
 
 
 @pytest.mark.slow
 def test_checkov_finds_nothing_without_a_reason(tmp_path: Path) -> None:
-    words = ("--framework", "cloudformation", "--skip-download", "--quiet", "--output", "json")
-    command: list[str | Path] = [checkov_python(), "-m", "checkov.main", "--file", FEED, *words]
-    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    found = json.loads(done.stdout)
-    broken = {each["check_id"] for each in found["results"]["failed_checks"]}
-    assert broken == set(tomllib.loads(CHECKOV.read_text())["feed"])
-    assert found["summary"]["parsing_errors"] == 0
+    assert_checkov_finds_only("feed", FEED, tmp_path)
 
 
 @each_delivery

@@ -1,19 +1,15 @@
 """The reading of a SAM template."""
 
-import json
 import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
+from template_rules import assert_checkov_finds_only
 
 from harness.build.template import TEMPLATE, load_implementations
 from harness.model import HarnessError
-from harness.toolchain.tools import checkov_python
-
-CHECKOV = Path(__file__).with_name("checkov.toml")
 
 SMALL = """
 Transform: AWS::Serverless-2016-10-31
@@ -146,16 +142,7 @@ def test_sam_and_cfn_lint_find_nothing() -> None:
 
 @pytest.mark.slow
 def test_checkov_finds_nothing_without_a_reason(tmp_path: Path) -> None:
-    words = ("--framework", "cloudformation", "--skip-download", "--quiet", "--output", "json")
-    command: list[str | Path] = [checkov_python(), "-m", "checkov.main", "--file", TEMPLATE, *words]
-    # no variables of the machine: it would look for a platform and a key there
-    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    found = json.loads(done.stdout)
-    broken = {each["check_id"] for each in found["results"]["failed_checks"]}
-    assert broken == set(tomllib.loads(CHECKOV.read_text())["reasons"])
-    assert found["summary"]["parsing_errors"] == 0
-    assert found["summary"]["passed"] > 20
+    assert_checkov_finds_only("reasons", TEMPLATE, tmp_path)
 
 
 def test_the_functions_differ_in_nothing_but_their_language() -> None:
