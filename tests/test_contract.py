@@ -30,7 +30,7 @@ def functions(artefact: Artefact) -> Iterator[SandboxPool]:
 
 
 def with_marks(case: Case) -> ParameterSet:
-    """A vector with a time limit waits for its end, and then has 0.4 s for its answer."""
+    """A vector with a time limit waits for its end, and then has 0.8 s for its answer."""
     limited = any(step.timeout_s is not None for step in case.steps)
     return pytest.param(case, id=case.id, marks=[pytest.mark.timed] if limited else [])
 

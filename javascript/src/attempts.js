@@ -11,6 +11,8 @@ import { Gate } from './s3/gate.js';
 /** @import { S3Client } from './store.js' */
 
 const MAX_ATTEMPTS = 5;
+/** From a failure to the end of the run (E8). */
+const ENDING_MS = 1_000;
 
 export class Attempts {
   #gate;
@@ -123,9 +125,9 @@ export class Deadline {
   /** K4: the time is up, unless W4 has begun. */
   stop = () => Number.isFinite(this.#atMs) && this.#keep(this.#endMs);
 
-  /** E8: from W4 on, a pause must end within the invocation's time. */
+  /** E8: from W4 on, a pause must leave time for the end of the run. */
   allows(/** @type {number} */ pauseMs) {
-    return Number.isFinite(this.#atMs) || performance.now() + pauseMs < this.#endMs;
+    return Number.isFinite(this.#atMs) || performance.now() + pauseMs < this.#endMs - ENDING_MS;
   }
 
   /** A run that goes on, although it has lost the race, stops at its next check. */

@@ -257,7 +257,7 @@ def test_from_publishing_on_slow_down_fails_before_the_time_is_up(pauses: list[f
         await attempts.run("copy", "key", Throttled(99))
 
     with pytest.raises(AggregationError, match=r"^S3_ERROR: copy key \(SlowDown\)$"):
-        with_attempts(work, remaining_s=3)
+        with_attempts(work, remaining_s=4)
     assert pauses == [1, 2]  # no pause was made, so the third would be the first to end too late
 
 

@@ -19,6 +19,7 @@ const (
 	maxAttempts    = 5
 	firstPause     = 100 * time.Millisecond
 	firstSlowPause = time.Second
+	endingTime     = time.Second // from a failure to the end of the run
 )
 
 // Attempts is a Store that repeats what fails in another one. Its errors are S3_ERROR, the
@@ -93,7 +94,7 @@ func (t *tries) next(ctx context.Context, refusal Refusal) (pause time.Duration,
 		pause = jitter(firstSlowPause << min(t.slowed, 2)) // 1, 2, 4, 4 ... seconds
 		t.slowed++
 		end, isPublishing := ctx.Deadline() // before W4 there is none (see newTimeLimit)
-		return pause, isPublishing && time.Until(end) < pause
+		return pause, isPublishing && time.Until(end)-endingTime <= pause
 	}
 	pause = jitter(firstPause << t.failed)
 	t.failed++

@@ -23,6 +23,7 @@ _ATTEMPTS = 5
 _FIRST_DELAY_S = 0.1
 _SLOW_DELAYS_S = (1.0, 2.0, 4.0)  # and 4 from then on
 _PUBLISHING_S = 0.25  # of a chunk
+_ENDING_S = 1  # from a failure to the end of the run
 
 
 class OutOfTimeError(Exception):
@@ -129,8 +130,9 @@ class Attempts:
                 self._journal.add(phase, time.monotonic() - started)
 
     def _is_after_the_end(self, delay_s: float) -> bool:
-        """Whether a pause outlasts the invocation, while no deadline ends it before (E8)."""
-        return self._deadline.when() is None and time.monotonic() + delay_s > self._ends_at
+        """Whether a pause leaves too little time, while no deadline ends it before (E8)."""
+        last = self._ends_at - _ENDING_S
+        return self._deadline.when() is None and time.monotonic() + delay_s >= last
 
     def check_time(self) -> None:
         """Raise ``OutOfTimeError`` after the deadline; asyncio sees it only at an ``await``."""

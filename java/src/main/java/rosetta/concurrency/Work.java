@@ -24,6 +24,8 @@ public final class Work {
   private static final Duration MAX_RESERVE = Duration.ofSeconds(30);
   private static final Duration RESERVE_OF_A_CHUNK = Duration.ofMillis(250);
   private static final long FAREWELL_MS = 100;
+  // from a failure to the end of the run (E8)
+  private static final Duration ENDING = Duration.ofSeconds(1);
 
   private final ExecutorService tasks = Executors.newVirtualThreadPerTaskExecutor();
   private final CompletableFuture<Void> failure = new CompletableFuture<>();
@@ -95,7 +97,7 @@ public final class Work {
 
   /** Whether a request may pause for so long. In time, the limit ends the pause (E8). */
   public boolean mayPause(Duration pause) {
-    return !isUnlimited || !pace.now().plus(pause).isAfter(end);
+    return !isUnlimited || pace.now().plus(pause).isBefore(end.minus(ENDING));
   }
 
   private <T> T result(Callable<T> work, CompletableFuture<?>... stops)
