@@ -184,6 +184,11 @@ def test_the_commands_of_a_step_give_the_expected_answer(
             assert re.search(pattern, text), text
 
 
+def is_switched_on(command: Sequence[str]) -> bool:
+    """Whether it starts the mapping: ministack would run the function, and log beyond the end."""
+    return command[2] == "update-event-source-mapping" and "--enabled" in command
+
+
 def ask(aws: LocalAws, command: Sequence[str], words: dict[str, str]) -> str:
     """Run a command. What it shows of a word goes to ``words``."""
     asked = [filled_in(each, words) for each in without_name(command)]
@@ -195,7 +200,7 @@ def ask(aws: LocalAws, command: Sequence[str], words: dict[str, str]) -> str:
     assert asked[0] == "aws", asked
     call = Call(asked[1:])
     client = aws.client(call.service)
-    if (call.service, call.method) in NO_ANSWER:
+    if (call.service, call.method) in NO_ANSWER or is_switched_on(command):
         call.parameters(client)
         return ""
     answer = call.answer(client)
