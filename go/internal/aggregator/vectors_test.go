@@ -55,6 +55,7 @@ type vectorFault struct {
 	Operation, Key, Code, Kind string
 	Status, Times              int
 	At, Beside                 any
+	AfterS                     float64 `json:"after_s"`
 }
 
 type vectorStep struct {
