@@ -180,11 +180,12 @@ def test_traces_and_a_vpc_are_off_unless_asked_for_and_then_have_their_rights() 
         assert name.startswith("${AWS::StackName}-")
 
 
-def test_subnets_without_security_groups_reach_lambda_which_refuses_them() -> None:
+@pytest.mark.parametrize("name", VPC)
+def test_half_a_vpc_reaches_lambda_which_refuses_it(name: str) -> None:
     """Else the functions would silently run outside of the VPC."""
     for function in FUNCTIONS.values():
-        alone = deployed(SubnetIds=VPC["SubnetIds"])[function]
-        assert alone["VpcConfig"] == {"SubnetIds": ["subnet-0a", "subnet-1b"]}
+        alone = deployed(**{name: VPC[name]})[function]
+        assert alone["VpcConfig"] == {name: VPC[name].split(",")}
 
 
 def test_a_boundary_bounds_every_role_and_a_key_encrypts_every_log() -> None:

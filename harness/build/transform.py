@@ -102,6 +102,10 @@ class _Resolver:
                 return self(left) == self(right)
             case {"Fn::Not": [inner]}:
                 return not self(inner)
+            case {"Fn::Or": list(inner)}:
+                return any(map(self, inner))
+            case {"Condition": str(name)} if node.keys() == {"Condition"}:
+                return self.holds(name)
             case {"Fn::If": [name, then, otherwise]}:
                 return self(then if self.holds(name) else otherwise)
             case {"Fn::Split": [delimiter, text]}:
