@@ -34,7 +34,7 @@ from harness.model import (
     VerdictKind,
 )
 from harness.report.start_tables import snap_start_cost_table, starts_table
-from harness.targets.aws.deployed import read_deployed
+from harness.targets.aws.deployed import read_deployed, variables_of
 from harness.targets.aws.report_line import ReportLine, read_report
 from harness.targets.aws.session import Clients
 from harness.targets.aws.settings import SettingsKeeper
@@ -327,6 +327,50 @@ def test_a_kill_at_any_request_never_arms_the_next_deployment(
         number += 1
     assert number > 20
     assert marked == 2 * 3  # from the update to the publication, of each of two sandboxes
+
+
+def left_with_its_settings(tmp_path: Path) -> FakeAws:
+    """A stack whose ``$LATEST`` of Go has the settings of a killed comparison, with its record."""
+    number = 1
+    while killed_at(aws := FakeAws(), number, tmp_path, is_done=True):
+        if "COMPARE_SANDBOX" in variables_of(aws.functions["rosetta-Go"].latest):
+            return aws
+        (tmp_path / "eu-central-1-rosetta.json").unlink(missing_ok=True)
+        number += 1
+    raise AssertionError("no kill leaves them")
+
+
+def deploy(aws: FakeAws, **changed: Any) -> None:
+    """Publish ``$LATEST`` with what the deployment changes, and move the alias."""
+    go = aws.functions["rosetta-Go"]
+    go.latest |= changed
+    aws.clients().functions.publish_version(FunctionName="rosetta-Go")
+    go.aliases["live"] = str(go.newest)
+
+
+def test_a_deployment_of_code_that_came_first_is_told(tmp_path: Path) -> None:
+    aws = left_with_its_settings(tmp_path)
+    deploy(aws, CodeSha256="other")
+    stack = read_stack(aws.clients(), "rosetta")
+    words = "the alias live .* daily work reads and writes its fixtures: deploy with another LogL"
+    with pytest.raises(HarnessError, match=words):
+        read_deployed(aws.clients(), stack, TEMPLATE)
+    asked = len(aws.asked("PublishVersion"))
+    with pytest.raises(HarnessError, match=words):
+        compared(aws, tmp_path)
+    assert len(aws.asked("PublishVersion")) == asked
+
+
+def test_settings_that_a_deployment_has_replaced_stay(tmp_path: Path) -> None:
+    """The record of the killed comparison has those from before the deployment."""
+    aws = left_with_its_settings(tmp_path)
+    untouched = FakeAws().functions["rosetta-Go"].latest
+    deploy(aws, MemorySize=2048, Environment=untouched["Environment"])
+    stack = read_stack(aws.clients(), "rosetta")
+    with aws_target(aws.clients(), stack, TEMPLATE, lambda _: None, print, tmp_path):
+        pass
+    assert aws.functions["rosetta-Go"].latest["MemorySize"] == 2048
+    assert list(tmp_path.iterdir()) == []
 
 
 def comparison_killed_at(aws: FakeAws, number: int, records: Path) -> bool:

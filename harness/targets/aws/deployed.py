@@ -47,6 +47,12 @@ def _read(clients: Clients, stack: Stack, each: Implementation) -> Deployed:
     name = stack.output(f"{each.function}Name")
     latest = configuration(clients, name)
     live = configuration(clients, name, ALIAS)
+    if MARK in variables_of(live):
+        raise HarnessError(
+            f"{name}: the alias {ALIAS} (version {live.get('Version', '?')}) has the settings of a "
+            "killed comparison, so the daily work reads and writes its fixtures: deploy with "
+            "another LogLevel and another MemorySize, which replaces the settings"
+        )
     if MARK in variables_of(latest):
         raise HarnessError(
             f"{name}: $LATEST has the settings of a comparison that runs, or was killed: before "

@@ -96,6 +96,7 @@ class SettingsKeeper:
         Ctrl-C has to wait for it. Raises ``HarnessError`` with all that could not be undone.
         """
         if not self.former and not self.made:
+            self.record.unlink(missing_ok=True)
             return
         self.progress("restoring the functions' settings: this can't be interrupted")
         left: list[str] = []
@@ -118,8 +119,10 @@ class SettingsKeeper:
 
         ``$LATEST`` gets the settings of the alias: they were equal when that comparison began.
         """
-        if MARK in variables_of(configuration(self.clients, name)):
+        if self._is_marked(name):
             live = configuration(self.clients, name, ALIAS)
+            if MARK in variables_of(live):
+                return  # a deployment came first; read_deployed tells what to do
             self.progress(f"{name} has the settings of a killed comparison: restoring the alias's")
             former = _settings(
                 live["MemorySize"], variables_of(live), snap_start=has_snap_start(live)
@@ -127,11 +130,18 @@ class SettingsKeeper:
             self._configure(name, former)
 
     def read_record(self) -> None:
-        """Read the changes that a killed comparison did not undo."""
+        """Read the changes that a killed comparison did not undo.
+
+        Where a deployment has replaced its settings since, the recorded ones are old.
+        """
         if self.record.exists():
             left = json.loads(self.record.read_text())
-            self.former |= left["former"]
+            former = left["former"].items()
+            self.former |= {name: each for name, each in former if self._is_marked(name)}
             self.made += [(name, version, alias) for name, version, alias in left["made"]]
+
+    def _is_marked(self, name: str) -> bool:
+        return MARK in variables_of(configuration(self.clients, name))
 
     def _remember(self, deployed: Deployed) -> None:
         self.former[deployed.implementation.function] = _settings(
