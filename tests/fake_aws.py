@@ -127,6 +127,14 @@ class FakeAws:
         for language, name in _NAMES.items():
             self.functions[f"rosetta-{name}"] = self._function(language)
 
+    def become_tasks(self) -> None:
+        """The stack is one of container.yaml."""
+        for name in ("QueueUrl", "DeadLetterQueueUrl", "ActiveLanguage", "FixturePrefix"):
+            del self.outputs[name]
+        for name in _NAMES.values():
+            del self.outputs[f"{name}FunctionName"]
+        self.outputs["StateMachineArn"] = f"arn:aws:states:{REGION}:1:stateMachine:days"
+
     def clients(self) -> Clients:
         if self._clients is None:  # boto3 takes a tenth of a second for them
             services = ("athena", "cloudformation", "lambda", "lambda", "s3", "sqs", "sts")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -65,7 +65,9 @@ def test_days_are_the_triggers_of_the_contract(
     assert events(aws) == [{"year": d.year, "month": d.month, "day": d.day} for d in DAYS]
     assert main(asked) == 0  # all of it is in the ledger
     assert len(events(aws)) == 4
-    assert "4 messages, 4 of them sent before" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "4 messages, 4 of them sent before" in told
+    assert "nothing is left to send; to send these days again, name another --ledger" in told
     assert main([*asked, "--force"]) == 0  # a task with force is another task
     assert [each["force"] for each in events(aws)[4:]] == [True] * 4
     assert groups(aws) == [str(day) for day in DAYS] * 2  # so SQS gives them one by one
@@ -191,6 +193,17 @@ def test_what_can_not_be_filled_is_told(
             aws.outputs[name] = value
     assert main(["backfill", "--stack", "rosetta", *RANGE]) != 0
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [("backfill", *RANGE), ("redrive",)])
+def test_a_stack_of_tasks_has_no_queue_of_days(
+    aws: FakeAws, command: Sequence[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.become_tasks()
+    assert main([*command, "--stack", "rosetta"]) == 2
+    said = capsys.readouterr().err
+    assert "stack rosetta is of container.yaml, so it has tasks and no QueueUrl" in said
+    assert "docs/tasks.md" in said
 
 
 def test_dead_letters_are_reported_and_put_back(
@@ -517,6 +530,8 @@ def test_all_published_is_exit_code_0(aws: FakeAws) -> None:
     for day in DAYS:
         key, body = manifests(day)
         aws.objects["chunks", key] = body
+    assert main(["status", "--stack", "rosetta", *RANGE]) == 0
+    aws.become_tasks()
     assert main(["status", "--stack", "rosetta", *RANGE]) == 0
     backwards = ("--from", "2024-01-02", "--to", "2024-01-01")
     assert main(["status", "--stack", "rosetta", *backwards]) == 2

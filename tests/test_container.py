@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from datetime import UTC, datetime, timedelta
+import subprocess
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -126,6 +128,75 @@ def test_the_documented_commands_start_a_day() -> None:
         "subnets",
         "securityGroups",
     }
+
+
+_STUB = """#!/usr/bin/env python3
+import json, pathlib, sys
+log = pathlib.Path({log!r})
+with log.open("a") as file:
+    file.write(json.dumps(sys.argv[1:]) + "\\n")
+number = len(log.read_text().splitlines())
+if number == {fails_at}:
+    sys.exit(254)
+print(5 if number == 5 else 4)
+"""
+
+
+def run_loop(folder: Path, fails_at: int = 0) -> tuple[str, list[list[str]]]:
+    """The documented loop over four days: its last words, and all that it asked for.
+
+    The second look finds five executions at work.
+    """
+    text = (ROOT / "docs/tasks.md").read_text().partition("## Days of the past")[2]
+    loop = text.partition("    day=2024-01-20 end=2024-02-09\n")[2].partition("\n\n")[0]
+    log = folder / "requests"
+    for name, code in (
+        ("aws", _STUB.format(log=str(log), fails_at=fails_at)),
+        ("sleep", f"#!/bin/sh\necho '[\"sleep\"]' >> '{log}'\n"),
+    ):
+        (folder / name).write_text(code)
+        (folder / name).chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-c", f"day=2024-02-27 end=2024-03-02\n{loop}"],
+        env={"PATH": f"{folder}:{os.environ['PATH']}", "TZ": "America/Los_Angeles"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    requests = [json.loads(line) for line in log.read_text().splitlines()]
+    return done.stdout.splitlines()[-1], requests
+
+
+def test_the_documented_loop_starts_each_day_once(tmp_path: Path) -> None:
+    last, requests = run_loop(tmp_path)
+    make: Any = boto3.client
+    states = make("stepfunctions", region_name="eu-central-1")
+    calls = [Call(each) for each in requests if each != ["sleep"]]
+    asked = [(each.method, each.parameters(states)) for each in calls]
+    started = [given for method, given in asked if method == "start_execution"]
+    days = ["2024-02-27", "2024-02-28", "2024-02-29", "2024-03-01"]
+    assert [each["name"] for each in started] == days
+    for each in started:
+        named = date.fromisoformat(each["name"])
+        event = {"year": named.year, "month": named.month, "day": named.day}
+        assert json.loads(each["input"]) == event
+    assert last == "all before 2024-03-02 are started"
+    looks = [given for method, given in asked if method == "list_executions"]
+    assert {each["statusFilter"] for each in looks} == {"RUNNING"}
+    assert len(looks) == requests.count(["sleep"]) == len(days) + 1
+
+
+@pytest.mark.parametrize(
+    ("fails_at", "day"),
+    [(2, "2024-02-27"), (3, "2024-02-27"), (7, "2024-02-28"), (8, "2024-02-28")],
+)
+def test_the_loop_passes_no_day_over_when_a_request_is_refused(
+    fails_at: int, day: str, tmp_path: Path
+) -> None:
+    """A look or a start: credentials expire, a right is missing, a name was used."""
+    last, requests = run_loop(tmp_path, fails_at)
+    assert len(requests) == fails_at
+    assert last == f"all before {day} are started"
 
 
 def test_the_image_is_named_by_its_digest() -> None:

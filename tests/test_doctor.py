@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_aws import NOT_SENT, FakeAws, Refused
@@ -12,6 +13,7 @@ from fake_machine import FakeMachine
 from harness.build.doctor import check_machine
 from harness.build.template import load_implementations
 from harness.cli import main
+from harness.model import Finding
 from harness.operate.health import check_stack
 
 
@@ -98,18 +100,35 @@ def refused(operation: str, code: str) -> Callable[[FakeAws], None]:
 def test_old_versions_that_a_rule_deletes_and_settings_that_are_secret_are_no_faults(
     aws: FakeAws,
 ) -> None:
+    def versions_with(rule: Mapping[str, Any]) -> Finding:
+        aws.lifecycle = {"Rules": [rule]}
+        checked = check_stack("rosetta", None, load_implementations())
+        return next(each for each in checked if each.name == "versions")
+
     versioned(aws)
     expiry = {"NoncurrentDays": 7}
     rule = {"Status": "Enabled", "Filter": {}, "NoncurrentVersionExpiration": expiry}
-    aws.lifecycle = {"Rules": [rule]}
-    found = {each.name: each for each in check_stack("rosetta", None, load_implementations())}
-    assert found["versions"].ok
-    rule["Status"] = "Disabled"
-    found = {each.name: each for each in check_stack("rosetta", None, load_implementations())}
-    assert not found["versions"].ok
+    assert versions_with(rule).ok
+    assert all(versions_with({**rule, "Filter": {"Prefix": each}}).ok for each in ("day", "day/"))
+    tag = {"Tag": {"Key": "a", "Value": "b"}}
+    for part in ({"Prefix": "logs/"}, {"Prefix": "day/2024/"}, tag):
+        found = versions_with({**rule, "Filter": part})
+        assert not found.ok
+        assert str(found.remedy).endswith("for day/")
+    assert not versions_with({**rule, "Status": "Disabled"}).ok
     for each in ("Versioning", "LifecycleConfiguration"):
         aws.refuse[f"GetBucket{each}"] = Refused("AccessDenied", status=403)
     assert all(each.ok for each in check_stack("rosetta", None, load_implementations()))
+
+
+def test_of_a_stack_of_tasks_the_buckets_are_checked(aws: FakeAws) -> None:
+    """It has no functions and no queue of days, and that is no fault."""
+    aws.become_tasks()
+    found = list(check_stack("rosetta", None, load_implementations()))
+    names = ["credentials", "stack", "SourceBucket", "DestinationBucket", "tasks"]
+    assert [each.name for each in found] == names
+    assert all(each.ok for each in found)
+    assert "preflight --stack rosetta" in found[-1].detail
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,8 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
     )
     if left:
         print(*_estimated(clients, stack, left), sep="\n")
+    else:
+        print("nothing is left to send; to send these days again, name another --ledger")
     if arguments.dry_run:
         print(*left, sep="\n")
         return OK

@@ -35,18 +35,27 @@ def check_stack(
         yield _failed("stack", error)
         return
     yield Finding("stack", True, f"{stack.name}: {stack.status}, {stack.architecture}")
+    if stack.has_tasks:
+        yield from _buckets(clients, stack)
+        detail = f"python -m harness preflight --stack {stack.name} checks what they need"
+        yield Finding("tasks", True, detail)
+        return
     try:
         found = read_deployed(clients, stack, template)
         names = ", ".join(each.implementation.language for each in found)
         yield Finding("functions", True, f"{names}: the alias has the settings of $LATEST")
     except HarnessError as error:
         yield _failed("functions", error)
-    for output in ("SourceBucket", "DestinationBucket"):
-        yield _bucket(clients, stack, output)
-    yield from _destination(clients, stack)
+    yield from _buckets(clients, stack)
     yield _concurrency(clients, stack)
     for output in ("QueueUrl", "DeadLetterQueueUrl", "ScheduleDeadLetterQueueUrl"):
         yield _queue(clients, stack, output)
+
+
+def _buckets(clients: Clients, stack: Stack) -> Iterator[Finding]:
+    for output in ("SourceBucket", "DestinationBucket"):
+        yield _bucket(clients, stack, output)
+    yield from _destination(clients, stack)
 
 
 def _bucket(clients: Clients, stack: Stack, output: str) -> Finding:
@@ -68,7 +77,8 @@ def _destination(clients: Clients, stack: Stack) -> Iterator[Finding]:
     """What the destination bucket keeps of the objects that a run deletes or replaces."""
     bucket = stack.outputs.get("DestinationBucket", "")
     if _asked(clients.s3.get_bucket_versioning, bucket).get("Status") == "Enabled":
-        yield _old_versions(_asked(clients.s3.get_bucket_lifecycle_configuration, bucket))
+        lifecycle = _asked(clients.s3.get_bucket_lifecycle_configuration, bucket)
+        yield _old_versions(lifecycle, stack.outputs.get("DestinationPrefix", ""))
     lock = _asked(clients.s3.get_object_lock_configuration, bucket)
     rule = lock.get("ObjectLockConfiguration", {}).get("Rule", {})
     if retention := rule.get("DefaultRetention"):
@@ -77,13 +87,19 @@ def _destination(clients: Clients, stack: Stack) -> Iterator[Finding]:
         yield Finding("object lock", False, detail, remedy)
 
 
-def _old_versions(lifecycle: Mapping[str, Any]) -> Finding:
+def _old_versions(lifecycle: Mapping[str, Any], prefix: str) -> Finding:
     rules = [each for each in lifecycle.get("Rules", ()) if each["Status"] == "Enabled"]
-    if any("NoncurrentVersionExpiration" in each for each in rules):
+    if any("NoncurrentVersionExpiration" in each and _covers(each, prefix) for each in rules):
         return Finding("versions", True, "a rule of the destination bucket deletes old versions")
     detail = "hidden chunks, claims and fixtures stay as old versions in the destination bucket"
-    remedy = "give it a lifecycle rule with NoncurrentVersionExpiration"
+    remedy = f"give it a lifecycle rule with NoncurrentVersionExpiration for {prefix or 'all'}"
     return Finding("versions", False, detail, remedy)
+
+
+def _covers(rule: Mapping[str, Any], prefix: str) -> bool:
+    """Whether the rule is for each object below the prefix. Tags and sizes would leave some out."""
+    chosen = rule.get("Filter", {"Prefix": rule.get("Prefix", "")})
+    return chosen.keys() <= {"Prefix"} and prefix.startswith(chosen.get("Prefix", ""))
 
 
 def _asked(request: Callable[..., Mapping[str, Any]], bucket: str) -> Mapping[str, Any]:

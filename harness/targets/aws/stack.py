@@ -17,7 +17,7 @@ _STUCK = "UPDATE_ROLLBACK_FAILED"
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A stack of ``template.yaml`` in a usable state."""
+    """A stack of ``template.yaml``, or of ``container.yaml``, in a usable state."""
 
     name: str
     region: str
@@ -26,10 +26,20 @@ class Stack:
     parameters: Mapping[str, str]
 
     def output(self, name: str) -> str:
-        """The value of an output. Raises ``HarnessError`` if an older template is deployed."""
+        """The value of an output. Raises ``HarnessError`` if another template is deployed."""
         if name not in self.outputs:
+            if self.has_tasks:
+                raise UsageError(
+                    f"stack {self.name} is of container.yaml, so it has tasks and no {name}: "
+                    "docs/tasks.md tells how its days are begun and repeated"
+                )
             raise HarnessError(f"stack {self.name} has no output {name}: deploy this template")
         return self.outputs[name]
+
+    @property
+    def has_tasks(self) -> bool:
+        """Whether it is of ``container.yaml``."""
+        return "StateMachineArn" in self.outputs
 
     @property
     def architecture(self) -> str:
