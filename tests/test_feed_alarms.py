@@ -147,6 +147,16 @@ def test_firehose_that_can_not_put_is_told_by_its_success_and_then_by_its_age() 
     assert 55 <= changes["FreshnessAlarm"][0][0] <= 63
 
 
+def test_a_position_that_stays_old_is_told_and_a_single_failure_is_not() -> None:
+    assert night("function", {"PositionAlarm": within(3.0, 40, 45, None)}) == {}
+    changes = night("function", {"PositionAlarm": within(60.0, 40, 80, None)})
+    assert changes.keys() == {"PositionAlarm"}
+    ((fired, alarm), (ended, ok)) = changes["PositionAlarm"]
+    assert (alarm, ok) == (State.ALARM, State.OK)
+    assert 51 <= fired <= 57
+    assert 80 < ended <= 100
+
+
 @pytest.mark.parametrize("name", ["GapAlarm", "OtherRecordsAlarm"])
 def test_one_missing_or_strange_message_is_enough(name: str) -> None:
     changes = night("function", {name: within(1.0, 40, 41, None)})

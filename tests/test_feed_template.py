@@ -225,7 +225,7 @@ def test_every_step_of_the_way_has_an_alarm(delivery: str, topic: str) -> None:
     alarms = of_type("CloudWatch::Alarm", Delivery=delivery, AlarmTopicArn=topic)
     both = {
         *("NoTaskAlarm", "NoRecordsAlarm", "WriteThrottleAlarm", "ThrottledRecordsAlarm"),
-        *("IteratorAgeAlarm", "GapAlarm"),
+        *("IteratorAgeAlarm", "GapAlarm", "PositionAlarm"),
     }
     own = {
         "function": {"WriterErrorsAlarm", "OtherRecordsAlarm"},
@@ -235,6 +235,20 @@ def test_every_step_of_the_way_has_an_alarm(delivery: str, topic: str) -> None:
     for alarm in alarms.values():
         assert alarm.get("AlarmActions", []) == ([topic] if topic else [])
         assert alarm.get("OKActions", []) == ([topic] if topic else [])
+
+
+@each_delivery
+def test_each_count_of_log_lines_has_an_alarm(delivery: str) -> None:
+    counted = {
+        (metric["MetricNamespace"], metric["MetricName"])
+        for each in of_type("Logs::MetricFilter", Delivery=delivery).values()
+        for metric in each["MetricTransformations"]
+    }
+    alarms = of_type("CloudWatch::Alarm", Delivery=delivery).values()
+    watched = {(each["Namespace"], each["MetricName"]) for each in alarms if "Namespace" in each}
+    assert counted == {each for each in watched if not each[0].startswith("AWS/")}
+    pattern = deployed()["PositionsMetric"]["FilterPattern"]
+    assert pattern == '{ $.event = "position_not_written" }'
 
 
 def test_silence_is_a_fault_of_the_client_and_of_the_reader_and_of_nobody_else() -> None:
