@@ -36,6 +36,7 @@ KINDS = {
 NO_ANSWER = {
     ("logs", "test_metric_filter"),
     ("xray", "get_trace_summaries"),
+    ("cloudtrail", "get_event_selectors"),
     ("cloudtrail", "put_event_selectors"),
 }
 #: Commands of other tests.
