@@ -24,7 +24,7 @@ MVN = PATH="$$(dirname "$$($(BIN)/python -m harness.toolchain maven)"):$$PATH" \
 CHECKS := $(foreach v,$(VERBS),$(PARTS:%=$(v)-%))
 
 .PHONY: help setup compare mutants fuzz disturb drill exercise solve-all stone slides check test lock lock-debian third-party sbom clean build $(VERBS)
-.PHONY: drills $(CHECKS) lock-java test-parts $(PARTS:%=check-%) $(LANGUAGES:%=made-%) lint-docs
+.PHONY: drills $(CHECKS) lock-java test-parts $(PARTS:%=check-%) $(LANGUAGES:%=made-%) lint-docs test-sql
 
 help: ## explain the verbs
 	@echo "make VERB does all parts; make VERB-PART one part, for the verbs marked with *."
@@ -168,8 +168,12 @@ BESIDE = $(BIN)/pytest --dist loadscope --no-loadscope-reorder
 
 test-quick-harness = $(BESIDE) -q --durations=5 -m "not slow and not alone" -n $$(nproc)
 
+test-sql = $(BIN)/pytest --durations=5 tests/test_trino.py tests/test_compact_trino.py \
+	tests/test_sql.py
+
+test-sql: ## the tests on a real Trino; a part of test-unit-harness ## under 5 min
 lint-docs: ## check the prose of the documents; a part of lint-harness ## seconds
-$(CHECKS) test-quick-harness lint-docs: .venv/made
+$(CHECKS) test-quick-harness test-sql lint-docs: .venv/made
 	@echo "== $@"; mkdir -p .build; began=$$(date +%s); ($($@)); status=$$?; \
 		echo "$$(($$(date +%s) - began)) $@" >>$(TIMES); exit $$status
 $(filter %-javascript,$(CHECKS)): javascript/node_modules/.package-lock.json

@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import requests
 from fake_query import DAYS, layout, outcome, spent
 from sqlglot import exp
 from trino.exceptions import TrinoQueryError
 
+from harness.cli import main
 from harness.fixtures.recipe import Recipe, make_day
-from harness.model import HarnessError, UsageError
+from harness.model import Artefact, HarnessError, UsageError
 from harness.query import lake as lakes
 from harness.query.choice import advice, break_even
 from harness.query.lake import Lake, RefusedError, Spent
 from harness.query.layout import Days
 from harness.query.layouts import layouts
-from harness.query.measure import Asked, Making, Request, _ask
+from harness.query.measure import Asked, Making, Request, _ask, _Makers, measure_in
 from harness.query.questions import Answer, Known, Question, questions
 from harness.query.tables import render, to_json
 from harness.targets.athena_sql import metastore_table
@@ -144,6 +147,7 @@ def test_a_query_costs_ten_megabytes_at_least_and_its_requests() -> None:
     least = spent({}, 1)
     assert least.dollars == pytest.approx(10e6 / 1e12 * 5)
     assert spent({}, 10**12).dollars == pytest.approx(5)
+    assert spent({}, 11_000_001).dollars == pytest.approx(12e6 / 1e12 * 5)  # whole megabytes
     requests = spent({"GET": 1000, "HEAD": 1000, "LIST": 1000, "DELETE": 1000}, 1)
     assert requests.dollars - least.dollars == pytest.approx(0.0004 * 2 + 0.005)
 
@@ -186,7 +190,12 @@ def test_the_report_says_which_layout_to_choose_and_why_one_has_no_figures() -> 
 # ---- answers are checked ----
 
 
-def answer(rows: Answer, monkeypatch: pytest.MonkeyPatch, rounds: int = 2) -> list[Asked]:
+def answer(
+    rows: Answer,
+    monkeypatch: pytest.MonkeyPatch,
+    rounds: int = 2,
+    making: Mapping[str, Making] = MappingProxyType({}),
+) -> list[Asked]:
     def run(_self: object, sql: str, _session: object = None) -> tuple[Answer, Spent]:
         if "refused" in sql:
             raise RefusedError("name a day")
@@ -196,7 +205,8 @@ def answer(rows: Answer, monkeypatch: pytest.MonkeyPatch, rounds: int = 2) -> li
     bare = object.__new__(Lake)
     request = Request({}, [layout("good"), layout("refused")], rounds)
     question = Question("q", "SELECT a FROM {records}", [(1,)])
-    return list(_ask(bare, request, Days(DAYS, [], [], {}), [question], lambda _: None))
+    days = Days(DAYS, [], [], {})
+    return list(_ask(bare, request, days, [question], making, lambda _: None))
 
 
 def test_a_right_answer_has_a_sample_for_each_round(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,6 +227,37 @@ def test_a_wrong_answer_has_a_reason_and_no_times(
     assert wrong.wrong is not None
     assert f"the answer differs: {words}" in wrong.wrong
     assert outcome(wrong, making={"good": Making()}).answers_differ()
+
+
+def test_a_layout_that_can_not_be_made_is_not_asked_and_keeps_its_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def make(_lake: Lake, _days: Days) -> list[Spent]:
+        raise RefusedError("the memory is full")
+
+    makers = _Makers(object.__new__(Lake), cast(Artefact, None), [], lambda _: None)
+    fault = makers.layout(replace(layout("good"), make=make), LAID_OUT)
+    assert fault == Making(fault="the engine can't make it: the memory is full")
+    making = {"good": fault, "other": Making()}
+    asked = answer([(1,)], monkeypatch, making=making)
+    assert (asked[0].wrong, asked[0].samples) == (fault.fault, ())
+    run = outcome(asked[0], Asked("other", "q", [spent({}, 1)]), making=making)
+    text = render(run)
+    assert text.count("the engine can't make it: the memory is full") == 1
+    rows = [line.split()[0] for line in text.splitlines() if "no figures" in line]
+    assert rows == ["good", "good"]
+    assert "Not for every question: good." in text
+    assert not run.answers_differ()
+
+
+def test_days_without_a_record_and_other_records_are_refused() -> None:
+    s3 = SimpleNamespace(access_log=Path(), bucket_path=lambda _: None)
+    bare = Lake(cast(Any, s3), cast(Any, None), "")
+    empty = Request({DAYS[0]: []}, [], 1)
+    with pytest.raises(HarnessError, match="the days have no record"):
+        measure_in(bare, empty, cast(Artefact, None), lambda _: None)
+    with pytest.raises(HarnessError, match=r"a record of 2024-02-01 is not CloudTrail's: .*null"):
+        Known().add(DAYS[0], [b'{"eventName":null}'])
 
 
 # ---- layouts ----
@@ -343,8 +384,12 @@ def test_sizes_of_chunks_are_layouts_of_their_own() -> None:
     ]
 
 
+def test_a_layout_or_size_that_is_named_twice_is_made_once() -> None:
+    assert [each.name for each in layouts(["raw", "chunks", "raw"], [16, 16])] == ["raw", "chunks"]
+
+
 def test_an_unknown_layout_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="orc is no layout: choose of raw, chunks, accounts, "):
+    with pytest.raises(UsageError, match="orc is no layout: choose of raw, ignoring, chunks, "):
         layouts(["orc"], [64])
 
 
@@ -361,6 +406,57 @@ def test_of_almost_equal_layouts_that_is_chosen_which_is_made_cheaply() -> None:
     assert "never" not in render(outcome(refused, *asked, making={"raw": Making(), **making}))
     dear = Asked("chunks", "q", [spent({"LIST": 100}, 1)])
     assert "For 'q' choose iceberg" in advice(outcome(dear, asked[1], making=making))
+
+
+def test_the_sources_may_be_read_by_a_serde_that_leaves_lines_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = parameters_of("ignoring", monkeypatch)
+    assert made["serdeParameters"] == {"ignore.malformed.json": "true"}
+    assert "trail.ignoring_sources " in made["chosen"].records
+    assert parameters_of("raw", monkeypatch)["serdeParameters"] == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "given", "words"),
+    [
+        ("AWSLogs", [], "has no day with sources"),
+        ("AWSLogs", ["--objects", "3"], "describe generated days: leave out --source"),
+        ("AWSLogs", ["--line-breaks"], "describe generated days: leave out --source"),
+        ("", [], "no folder AWSLogs"),
+    ],
+)
+def test_a_wrong_trail_is_refused_before_anything_is_fetched(
+    source: str,
+    given: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("harness.toolchain.tools.trino_home", lambda _: pytest.fail("fetched"))
+    (tmp_path / source).mkdir(exist_ok=True)
+    assert main(["query", "--source", str(tmp_path), *given]) == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(None, "Trino gave no answer: no way"), (3, "Trino ended with code 3; it ends when its heap")],
+)
+def test_a_trino_that_does_not_answer_is_a_fault_with_words(
+    code: int | None, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def execute(_sql: str) -> None:
+        raise requests.ConnectionError("no way")
+
+    cursor = SimpleNamespace(execute=execute)
+    connection = nullcontext(SimpleNamespace(cursor=lambda: cursor))
+    monkeypatch.setattr(TrinoServer, "connect", lambda _self, **_: connection)
+    server = object.__new__(TrinoServer)
+    server._process = cast(Any, SimpleNamespace(poll=lambda: code))
+    with pytest.raises(HarnessError, match=words):
+        server.query("SELECT 1")
 
 
 def test_a_statement_that_found_no_node_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,8 +184,8 @@ def test_columns_hold_the_values_of_their_keys(lake: Lake) -> None:
 
 #: Each kind of layout once.
 LAYOUTS = (
-    *("raw", "chunks", "accounts", "json by region", "parquet", "parquet by region", "iceberg"),
-    *("iceberg by region", "injected", "registered", "repaired"),
+    *("raw", "ignoring", "chunks", "accounts", "json by region", "parquet", "parquet by region"),
+    *("iceberg", "iceberg by region", "injected", "registered", "repaired"),
 )
 
 

@@ -7,6 +7,7 @@ bills duration times memory size; the prices are list prices (``prices.toml``).
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -181,7 +182,9 @@ def data_event_price() -> float:
 def athena_cost(read_bytes: float) -> float:
     """US dollars for a query of Athena that reads so much, without its requests to S3."""
     prices = _prices()["athena"]
-    return max(read_bytes, float(prices["least_bytes"])) / 1e12 * float(prices["tb_read"])
+    step = int(prices["step_bytes"])
+    billed = max(math.ceil(read_bytes / step) * step, int(prices["least_bytes"]))
+    return billed / 1e12 * float(prices["tb_read"])
 
 
 def service_price(service: str, name: str) -> float:

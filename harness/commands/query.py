@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.targets.interface import Target
 
 _FIRST = date(2024, 2, 1)
+_OBJECTS, _SEED = 300, 1
 #: The function that makes the chunks: the fastest of README.md's table.
 _LANGUAGE, _CLIENT = "go", "light"
 
@@ -36,10 +37,10 @@ def add_parser(commands: Commands) -> None:
         "--days", type=positive, default=7, metavar="N", help="number of days; default 7"
     )
     parser.add_argument(
-        "--objects", type=positive, default=300, metavar="N", help="sources a day; default 300"
+        "--objects", type=positive, metavar="N", help=f"sources a day; default {_OBJECTS}"
     )
     parser.add_argument(
-        "--seed", type=positive, default=1, metavar="S", help="seed of the first day; default 1"
+        "--seed", type=positive, metavar="S", help=f"seed of the first day; default {_SEED}"
     )
     parser.add_argument(
         "--line-breaks",
@@ -57,9 +58,10 @@ def add_parser(commands: Commands) -> None:
         type=names,
         default=("raw", "chunks", "parquet", "iceberg"),
         metavar="A,B",
-        help="the layouts; default: raw,chunks,parquet,iceberg. Others have partitions of another "
-        "kind: accounts, json by region, parquet by region, iceberg by region, from 2013, "
-        "integers, enum, injected, registered, repaired",
+        help="the layouts; default: raw,chunks,parquet,iceberg. ignoring is raw, but the engine "
+        "leaves out what it can't read. Others have partitions of another kind: accounts, json by "
+        "region, parquet by region, iceberg by region, from 2013, integers, enum, injected, "
+        "registered, repaired",
     )
     parser.add_argument(
         "--chunk-mb",
@@ -99,13 +101,13 @@ def _measure(arguments: argparse.Namespace, target: Target) -> int:
     from harness.terminal import progress_on
     from harness.toolchain.tools import trino_home
 
-    chosen = layouts(arguments.layouts, arguments.chunk_mb)
+    chosen, days = layouts(arguments.layouts, arguments.chunk_mb), _days(arguments)
     with progress_on(sys.stderr) as progress:
         trino_home(progress)
         made = target.build(choose(target.load(), (_LANGUAGE,)), progress)[_LANGUAGE]
         if not isinstance(made, Artefact):
             raise NotReady(f"{_LANGUAGE}: {made}")
-        request = Request(_days(arguments), chosen, arguments.rounds, arguments.s3_latency)
+        request = Request(days, chosen, arguments.rounds, arguments.s3_latency)
         outcome = measure(request, made.with_client(_CLIENT), progress)
     print(render(outcome))
     code = write_each(
@@ -123,10 +125,17 @@ def _measure(arguments: argparse.Namespace, target: Target) -> int:
 def _days(arguments: argparse.Namespace) -> Mapping[date, Iterable[StagedObject]]:
     from harness.fixtures.sources import source_day
     from harness.fixtures.trail import find_trail
+    from harness.model import UsageError
 
     if arguments.source is not None:
+        if (arguments.objects, arguments.seed, arguments.line_breaks) != (None, None, False):
+            raise UsageError(
+                "--objects, --seed and --line-breaks describe generated days: leave out --source"
+            )
         trail = find_trail(arguments.source).days.items()
         found = [date.fromisoformat(name) for name, each in trail if each.sources]
+        if not found:
+            raise UsageError(f"{arguments.source} has no day with sources")
         return {day: source_day(arguments.source, day) for day in found[: arguments.days]}
     days = [_FIRST + timedelta(number) for number in range(arguments.days)]
     return {day: _sources(arguments, day, number) for number, day in enumerate(days)}
@@ -137,8 +146,8 @@ def _sources(arguments: argparse.Namespace, day: date, number: int) -> Iterator[
     from harness.fixtures.recipe import Recipe, make_day
 
     recipe = Recipe(
-        arguments.seed,
-        arguments.objects,
+        arguments.seed or _SEED,
+        arguments.objects or _OBJECTS,
         day=day,
         variation=number + 1,
         one_line=not arguments.line_breaks,  # CloudTrail writes each on one line

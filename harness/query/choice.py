@@ -44,7 +44,7 @@ def advice(outcome: Outcome) -> str:
         for each in outcome.layouts
         if outcome.making[each.name].dollars > 0
     }
-    if counts := [each for found in paid.values() for each in found]:
+    if (counts := [each for found in paid.values() for each in found]) and min(counts) > 1:
         sentences.append(
             f"For fewer than {min(counts):,} queries no layout pays: leave the sources as they are."
         )

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from sqlglot import exp
+
 from harness.model import UsageError
 from harness.query.lake import SOURCES, Lake, Spent
-from harness.query.layout import Days, Layout, day_column_is, table_of
+from harness.query.layout import Days, Layout, day_column_is, table_name, table_of
 from harness.query.partitions import STYLES, of_chunks
 from harness.query.rewritten import columns_by_day, columns_by_region, json_by_region
-from harness.targets.athena_sql import create_table
+from harness.targets.athena_sql import create_table, ignore_malformed
 from harness.targets.local.trino_server import HIVE, SCHEMA
 
 RAW_SQL = Path(__file__).with_name("raw.athena.sql")
+_IGNORING = "ignoring"
+_OF_SOURCES: Mapping[str, str] = {
+    "raw": "the sources; account, region and day are projected",
+    _IGNORING: "the sources, with ignore.malformed.json: what can't be read is left out",
+}
 #: Made of the chunks by SQL.
 _REWRITTEN: Mapping[str, Callable[[str, int], Layout]] = {
     "parquet": columns_by_day,
@@ -25,28 +32,31 @@ _REWRITTEN: Mapping[str, Callable[[str, int], Layout]] = {
 
 
 def layouts(names: Sequence[str], chunk_mb: Sequence[int]) -> list[Layout]:
-    """The layouts of these names; that of ``chunks`` once for each size of a chunk.
+    """The layouts of these names, each once; that of ``chunks`` once for each size of a chunk.
 
     All others that read chunks, or are made of them, have the first size.
     """
     styles = {each.name: each for each in STYLES}
+    sizes = list(dict.fromkeys(chunk_mb))
     found: list[Layout] = []
-    for name in names:
-        if name == "raw":
-            found.append(_raw())
+    for name in dict.fromkeys(names):
+        if name in _OF_SOURCES:
+            found.append(_of_sources(name))
         elif name in _REWRITTEN:
-            found.append(_REWRITTEN[name](name, chunk_mb[0]))
-        elif name == "chunks" and len(chunk_mb) > 1:
-            found += [of_chunks(styles[name], size, f"chunks {size} MB") for size in chunk_mb]
+            found.append(_REWRITTEN[name](name, sizes[0]))
+        elif name == "chunks" and len(sizes) > 1:
+            found += [of_chunks(styles[name], size, f"chunks {size} MB") for size in sizes]
         elif name in styles:
-            found.append(of_chunks(styles[name], chunk_mb[0]))
+            found.append(of_chunks(styles[name], sizes[0]))
         else:
-            known = ", ".join(["raw", *styles, *_REWRITTEN])
+            known = ", ".join([*_OF_SOURCES, *styles, *_REWRITTEN])
             raise UsageError(f"{name} is no layout: choose of {known}")
     return found
 
 
-def _raw() -> Layout:
+def _of_sources(name: str) -> Layout:
+    table = f"{table_name(name)}_sources"
+
     def make(lake: Lake, days: Days) -> Sequence[Spent]:
         text = RAW_SQL.read_text()
         for placeholder, value in (
@@ -56,7 +66,11 @@ def _raw() -> Layout:
             ("DAYS", ",".join(days.names())),
         ):
             text = text.replace(placeholder, value)
-        create_table(table_of(text), lake.server.metastore, SCHEMA)
+        statement = table_of(text)
+        statement.this.this.set("this", exp.to_identifier(table))
+        if name == _IGNORING:
+            ignore_malformed(statement)
+        create_table(statement, lake.server.metastore, SCHEMA)
         return []
 
     def account_is(account: str, days: Days) -> str:
@@ -64,8 +78,8 @@ def _raw() -> Layout:
         return f"account IN ({places or 'NULL'})"
 
     records = (
-        f"(SELECT day, account, eventname, eventid FROM {HIVE}.{SCHEMA}.raw_sources "
+        f"(SELECT day, account, eventname, eventid FROM {HIVE}.{SCHEMA}.{table} "
         "CROSS JOIN UNNEST(records) AS t (eventname, eventid))"
     )
-    about = "the sources; account, region and day are projected"
-    return Layout("raw", about, make, records, f"{SOURCES}/AWSLogs/", day_column_is, account_is)
+    files = f"{SOURCES}/AWSLogs/"
+    return Layout(name, _OF_SOURCES[name], make, records, files, day_column_is, account_is)

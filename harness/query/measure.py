@@ -43,13 +43,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """The cost of making a layout, in US dollars and seconds; nothing for the sources."""
+    """The cost of making a layout, in US dollars and seconds; nothing for the sources.
+
+    ``fault`` says why it could not be made. Then nothing is asked of it.
+    """
 
     dollars: float = 0.0
     seconds: float = 0.0
     requests: Mapping[str, int] = field(default_factory=dict)
     objects: int = 0
     stored_bytes: int = 0
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +124,12 @@ def measure_in(lake: Lake, request: Request, artefact: Artefact, progress: Progr
                 known.add(day, each.records or ())
 
             expected.append(stage(objects, put, folder / f"{day}", day, _MB))
+    if not known.records:
+        raise HarnessError("the days have no record: there is nothing to ask")
     days = _describe(lake.s3, list(request.days), known)
     made = _Makers(lake, artefact, expected, progress)
     making = {each.name: made.layout(each, days) for each in request.layouts}
-    asked = list(_ask(lake, request, days, questions(known, days.days), progress))
+    asked = list(_ask(lake, request, days, questions(known, days.days), making, progress))
     return Outcome(
         days.days,
         sum(each.sources for each in expected),
@@ -186,7 +192,10 @@ class _Makers:
                 self._chunks[folder] = self._make_chunks(folder, layout.chunk_mb, accounts)
             before = self._chunks[folder]
         begin = time.monotonic()
-        spent = layout.make(self._lake, days)
+        try:
+            spent = layout.make(self._lake, days)
+        except RefusedError as error:
+            return Making(fault=f"the engine can't make it: {error}")
         made = replace(
             before,
             dollars=before.dollars + sum(map(_dollars_of_making, spent)),
@@ -261,16 +270,22 @@ def _sum(*each: Mapping[str, int]) -> Mapping[str, int]:
 
 
 def _ask(
-    lake: Lake, request: Request, days: Days, asked: Sequence[Question], progress: Progress
+    lake: Lake,
+    request: Request,
+    days: Days,
+    asked: Sequence[Question],
+    making: Mapping[str, Making],
+    progress: Progress,
 ) -> Iterator[Asked]:
     """Rounds of all layouts, so that a busy moment of the machine disturbs all of them alike.
 
     The first round only checks the answers, because the server compiles its code in it. It is timed
     if it is the only one.
     """
+    faults = {name: made.fault for name, made in making.items() if made.fault is not None}
     for question in asked:
         found: dict[str, list[Spent]] = {}
-        wrong: dict[str, str] = {}
+        wrong = dict(faults)
         slow: dict[str, Spent] = {}
         for number in range(request.rounds + 1):
             progress(f"{question.name}: round {number} of {request.rounds}")

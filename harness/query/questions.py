@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from harness.model import HarnessError
+
 #: Stands for the account or region of a record that has none.
 NONE = "none"
 #: Rows of an answer, in their order.
@@ -52,7 +54,10 @@ class Known:
     def add(self, day: date, texts: Iterable[bytes]) -> None:
         last = None
         for text in texts:
-            last = msgspec.json.decode(text, type=_Record)
+            try:
+                last = msgspec.json.decode(text, type=_Record)
+            except msgspec.ValidationError as error:
+                raise HarnessError(f"a record of {day} is not CloudTrail's: {error}") from error
             self.counts[day, last.recipient_account_id, last.event_name] += 1
             accounts = self.regions.setdefault(day, {})
             regions = accounts.setdefault(last.recipient_account_id or NONE, set())

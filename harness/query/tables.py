@@ -16,6 +16,7 @@ from harness.query.measure import Asked, Making, Outcome
 from harness.targets.local.trino_server import HEAP_MB
 
 _NONE = "-"
+_SEE_BELOW = "no figures, see below"
 _MAKING = ("layout", "objects", "MB", "s to make", "requests", "$ to make", "content")
 _QUESTION = (
     *("layout", "GET", "LIST", "HEAD", "MB read", "planning ms", "query ms [95 %]", "n"),
@@ -44,7 +45,7 @@ def about() -> str:
         f"Requests and bytes are exact; times are medians from Trino with a heap of {HEAP_MB} MB "
         "on this machine. Dollars are a model, not a bill: Athena's price for the bytes read, and "
         f"S3's for the requests ({price_list()}). A layout pays after so many queries, in place of "
-        "the same queries of the sources. Storage is left out."
+        "the same queries of the sources. Storage, the objects of results and Glue are left out."
     )
 
 
@@ -62,6 +63,9 @@ def making_rows(outcome: Outcome) -> Rows:
     rows = []
     for layout in outcome.layouts:
         made = outcome.making[layout.name]
+        if made.fault is not None:
+            rows.append((layout.name, _SEE_BELOW, *("",) * (len(_MAKING) - 3), layout.about))
+            continue
         rows.append(
             (
                 layout.name,
@@ -86,7 +90,7 @@ def question_rows(outcome: Outcome, question: str) -> Rows:
 
 def _row(outcome: Outcome, asked: Asked) -> Sequence[str]:
     if asked.wrong is not None:
-        return (asked.layout, "no figures, see below", *("",) * (len(_QUESTION) - 2))
+        return (asked.layout, _SEE_BELOW, *("",) * (len(_QUESTION) - 2))
     samples = asked.samples
     price = dollars(asked)
     return (
@@ -128,10 +132,11 @@ def _with_interval(values: Sequence[float]) -> str:
 
 def reasons(outcome: Outcome) -> list[tuple[str, str]]:
     """The layouts and questions without figures, and why."""
-    return [
+    faults = [(name, made.fault) for name, made in outcome.making.items() if made.fault is not None]
+    return faults + [
         (f"{each.layout}, {each.question}", each.wrong)
         for each in outcome.asked
-        if each.wrong is not None
+        if each.wrong is not None and outcome.making[each.layout].fault is None
     ]
 
 

@@ -63,6 +63,17 @@ def is_external_table(statement: exp.Expr) -> bool:
     return isinstance(statement, exp.Create) and statement.find(exp.ExternalProperty) is not None
 
 
+def ignore_malformed(table: exp.Expr) -> None:
+    """Let the serde of a table without settings pass over the lines that it can't read."""
+    serde = table.find(exp.RowFormatSerdeProperty)
+    assert serde is not None
+    assert serde.args.get("serde_properties") is None
+    ignores = exp.Property(
+        this=exp.Literal.string("ignore.malformed.json"), value=exp.Literal.string("true")
+    )
+    serde.set("serde_properties", exp.SerdeProperties(expressions=[ignores]))
+
+
 def create_table(statement: exp.Expr, metastore: Path, schema: str) -> str:
     """Put the table into the metastore, and return its name. The schema must exist there."""
     if not is_external_table(statement):

@@ -162,7 +162,7 @@ def _on_trino(server: TrinoServer, *, ignore_malformed: bool = False) -> Iterato
             trino_day.aggregate(day, _TIMEOUT_S)
         except trino.exceptions.TrinoQueryError as error:
             if not str(error.error_name).startswith("HIVE_"):  # not of the source
-                raise
+                raise HarnessError(f"Trino can't aggregate a day: {error.message}") from error
             return str(error.message)
         trino_day.drop()
         return None

@@ -14,7 +14,6 @@ from datetime import date
 from pathlib import Path
 
 import psutil
-import requests
 import trino
 from sqlglot import exp
 
@@ -30,17 +29,16 @@ from harness.model import (
 )
 from harness.operate.day_sql import Places, filled_in
 from harness.operate.trails import TrailFinder
-from harness.targets.athena_sql import create_table, for_trino, statements
+from harness.targets.athena_sql import create_table, for_trino, ignore_malformed, statements
 from harness.targets.interface import Limits
 from harness.targets.local import processes
 from harness.targets.local.limits import limited, unlimited
 from harness.targets.local.s3_access import open_s3
 from harness.targets.local.server import Started
-from harness.targets.local.trino_server import SCHEMA, TrinoServer
+from harness.targets.local.trino_server import SCHEMA, NoAnswerError, TrinoServer
 
 _UNREADABLE = "Failed to read file"
 _ONE_LINE = "the serde reads a source as one line; --one-line generates such a day"
-_FAILED = (trino.exceptions.Error, trino.exceptions.HttpError, requests.RequestException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +99,11 @@ class TrinoDay:
         self._server.query(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         table = self._statements(date.min)[0]
         if self._ignore_malformed:
-            _ignore_malformed(table)
+            ignore_malformed(table)
         create_table(table, self._server.metastore, SCHEMA)
 
     def aggregate(self, day: date, timeout_s: int) -> int:
-        """Aggregate the day, and return the number of records. Raises errors of ``trino``."""
+        """Aggregate the day, and return the number of records. Raises as ``TrinoServer.query``."""
         sql, session = for_trino(self._statements(day)[1])
         limit = {"query_max_run_time": f"{timeout_s}s"}
         ((records,),) = self._server.query(sql, {**session, **limit})[0]
@@ -118,15 +116,6 @@ class TrinoDay:
 
     def _statements(self, day: date) -> list[exp.Expr]:
         return statements(filled_in(self._places, day))
-
-
-def _ignore_malformed(table: exp.Expr) -> None:
-    serde = table.find(exp.RowFormatSerdeProperty)
-    assert serde is not None
-    ignores = exp.Property(
-        this=exp.Literal.string("ignore.malformed.json"), value=exp.Literal.string("true")
-    )
-    serde.set("serde_properties", exp.SerdeProperties(expressions=[ignores]))
 
 
 class TrinoSandbox(Started):
@@ -189,7 +178,8 @@ class TrinoSandbox(Started):
     def thaw(self) -> None:
         """Resume the server, and wait until it takes queries again."""
         psutil.Process(self.server.pid).resume()
-        self.server.query("SELECT 1")
+        with contextlib.suppress(NoAnswerError):  # the invocation tells of it
+            self.server.query("SELECT 1")
 
     def invoke(self, event: object) -> Invocation:
         server = self.server
@@ -229,8 +219,8 @@ class TrinoSandbox(Started):
                 return None, Failure(FailureKind.TIMED_OUT, f"timed out after {self._timeout_s} s")
             hint = f" ({_ONE_LINE})" if error.message.startswith(_UNREADABLE) else ""
             return None, Failure(FailureKind.ERROR, f"{error.message}{hint}")
-        except _FAILED as error:
-            return None, Failure(FailureKind.DIED, f"Trino gave no answer: {error}")
+        except NoAnswerError as error:
+            return None, Failure(FailureKind.DIED, str(error))
         return records, None
 
     @property

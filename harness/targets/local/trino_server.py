@@ -36,6 +36,7 @@ HEAP_MB = 1024
 JDK = 25
 _START_TIMEOUT_S = 300
 _NO_NODE_TIMEOUT_S = 60
+_NO_ANSWER = (trino.exceptions.Error, trino.exceptions.HttpError, requests.RequestException)
 _CONFIG = """\
 coordinator=true
 node-scheduler.include-coordinator=true
@@ -81,6 +82,10 @@ iceberg.catalog.type=TESTING_FILE_METASTORE
 iceberg.compression-codec=ZSTD
 iceberg.metadata-cache.enabled=false
 """
+
+
+class NoAnswerError(HarnessError):
+    """The server ended, or can't be reached."""
 
 
 class TrinoServer(Server):
@@ -167,7 +172,8 @@ class TrinoServer(Server):
         """The rows of a statement, and the server's statistics of it.
 
         On a busy machine the server may miss its own sign of life, and has no node for a moment.
-        Then the statement is repeated: it has not begun. Raises ``trino``'s own errors.
+        Then the statement is repeated: it has not begun. Raises ``TrinoQueryError`` of ``trino``
+        where the server refuses the statement, and :class:`NoAnswerError`.
         """
         with self.connect(session=session) as connection:
             end = time.monotonic() + _NO_NODE_TIMEOUT_S
@@ -180,7 +186,15 @@ class TrinoServer(Server):
                         raise
                     time.sleep(0.5)
                     continue
+                except _NO_ANSWER as error:
+                    raise NoAnswerError(f"Trino {self._whether_ended()}: {error}") from error
                 return rows, cursor.stats or {}
+
+    def _whether_ended(self) -> str:
+        code = None if self._process is None else self._process.poll()
+        if code is None:
+            return "gave no answer"
+        return f"ended with code {code}; it ends when its heap of {HEAP_MB} MB is full"
 
     @property
     def metastore(self) -> Path:
