@@ -22,12 +22,14 @@ from harness.cli import main
 from harness.drill import drill as drills
 from harness.drill.alarm_settings import template_alarms
 from harness.drill.alarms import Alarm, State
+from harness.drill.deployment import DESTINATION
 from harness.drill.drill import Drill, Ground, Readers, Told, ground, make_buckets, play
 from harness.drill.faults import FAULTS, Killed
 from harness.drill.front import Asked, front_of, refuses
 from harness.drill.lake import Lake, Look, Saw
 from harness.drill.metrics import SQS, Gauge, LogFilter, Recorder
 from harness.drill.night import REACTION, Night
+from harness.drill.side import LETTERS
 from harness.drill.table import broken, render, to_json
 from harness.drill.timeline import LogLine, Metric
 from harness.drill.trail import Trail
@@ -48,8 +50,18 @@ def place() -> Iterator[Ground]:
     assert isinstance(made, Artefact), made
     with LocalAws(auth=True) as aws:
         make_buckets(aws)
+        keep_all_versions(aws)
         with ground(aws, made) as place:
             yield place
+
+
+def keep_all_versions(aws: LocalAws) -> None:
+    """Object Lock refuses no request of a run: what it deletes or replaces is an old version."""
+    s3 = aws.client("s3")
+    s3.put_bucket_versioning(Bucket=DESTINATION, VersioningConfiguration={"Status": "Enabled"})
+    rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}
+    lock = {"ObjectLockEnabled": "Enabled", "Rule": rule}
+    s3.put_object_lock_configuration(Bucket=DESTINATION, ObjectLockConfiguration=lock)
 
 
 def count(number: int) -> int:
@@ -67,6 +79,8 @@ def test_an_alarm_tells_of_the_fault_and_nothing_is_lost(place: Ground, name: st
     assert drill.readers.missing == 0
     assert drill.readers.lasting[-1][0] is Saw.NEW
     assert drill.receipts[-1][2] == "ok"
+    versions = place.aws.client("s3").list_object_versions(Bucket=DESTINATION)
+    assert versions["DeleteMarkers"]
 
 
 @pytest.mark.slow
@@ -240,6 +254,42 @@ def test_an_operator_deletes_hidden_chunks_alone() -> None:
     )
     Lake(s3, "bucket", "d/").delete_hidden()
     assert s3.names == [f"d/{each}" for each in names]
+
+
+class Letters:
+    """An SQS client with dead letters, by receipt."""
+
+    def __init__(self, bodies: Mapping[str, str]) -> None:
+        self.bodies = dict(bodies)
+
+    def receive_message(self, **_: object) -> dict[str, Any]:
+        return {
+            "Messages": [
+                {"MessageId": receipt, "Body": body, "ReceiptHandle": receipt}
+                for receipt, body in self.bodies.items()
+            ]
+        }
+
+    def delete_message(self, **asked: str) -> None:
+        del self.bodies[asked["ReceiptHandle"]]
+
+
+def test_an_operator_deletes_the_dead_letters_of_the_day_alone() -> None:
+    sqs = Letters(
+        {
+            "fired": '{"source": "aws.scheduler", "time": "2024-02-10T02:30:00Z"}',
+            "sent": '{"year": 2024, "month": 2, "day": 9}',
+            "of another day": '{"year": 2024, "month": 2, "day": 8}',
+            "of no day": "hello",
+        }
+    )
+    deployment = SimpleNamespace(
+        clients=SimpleNamespace(sqs=sqs), queues={LETTERS: SimpleNamespace(url="letters")}
+    )
+    side: Any = SimpleNamespace(deployment=deployment)
+    other: Any = SimpleNamespace()
+    Night([side], other, other, Recorder(NOON), NOON.date(), NOON, lambda: True).drop_letters()
+    assert sqs.bodies.keys() == {"of another day", "of no day"}
 
 
 class Behind(BaseHTTPRequestHandler):

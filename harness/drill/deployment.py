@@ -172,7 +172,11 @@ def deploy(aws: LocalAws, name: str, active: Implementation, prefix: str) -> Dep
 
 
 def _stop_polling(aws: LocalAws) -> None:
-    """ministack would take the messages itself, and run the code of one line."""
+    """ministack would take the messages itself, and run the code of one line.
+
+    Its scheduler fires by the clock of the machine, but knows no target of Scheduler's own form
+    (``aws-sdk:sqs:sendMessage``): it sends nothing.
+    """
     functions = aws.client("lambda")
     for each in functions.list_event_source_mappings()["EventSourceMappings"]:
         functions.update_event_source_mapping(UUID=each["UUID"], Enabled=False)

@@ -259,14 +259,10 @@ class ScheduleRights(Fault):
     alarm = "ScheduleDroppedAlarm"
 
     def breaks(self, night: Night, trail: Trail) -> None:
-        deployment = night.side.deployment
-        policy = deployment.schedule_policy
-        deny = {"Sid": "Frozen", "Effect": "Deny", "Action": "sqs:*", "Resource": "*"}
-        deployment.scheduler.allow({**policy, "Statement": [*policy["Statement"], deny]})
+        _deny_schedule(night, "*")
 
     def mends(self, night: Night, trail: Trail, answer: int) -> bool:
-        night.side.deployment.restore_rights()
-        night.did("gave the schedule's role its rights back")
+        _restore_rights(night, "gave the schedule's role its rights back")
         night.queue_day(night.day)
         return True
 
@@ -278,14 +274,10 @@ class QueueRefuses(Fault):
     alarm = "ScheduleDeadLetterAlarm"
 
     def breaks(self, night: Night, trail: Trail) -> None:
-        deployment = night.side.deployment
-        policy, queue = deployment.schedule_policy, night.side.days
-        deny = {"Sid": "Frozen", "Effect": "Deny", "Action": "sqs:*", "Resource": queue.arn}
-        deployment.scheduler.allow({**policy, "Statement": [*policy["Statement"], deny]})
+        _deny_schedule(night, night.side.days.arn)
 
     def mends(self, night: Night, trail: Trail, answer: int) -> bool:
-        night.side.deployment.restore_rights()
-        night.did("gave the schedule's role its right back")
+        _restore_rights(night, "gave the schedule's role its right back")
         night.redrive()
         return True
 
@@ -303,8 +295,7 @@ class Rights(Fault):
         deployment.function.allow(lacking(policy, "WriteDestination", "s3:PutObject"))
 
     def mends(self, night: Night, trail: Trail, answer: int) -> bool:
-        night.side.deployment.restore_rights()
-        night.did("gave the functions' role its right back")
+        _restore_rights(night, "gave the functions' role its right back")
         night.redrive()
         return True
 
@@ -364,6 +355,19 @@ class NobodyTakes(Fault):
         night.side.polls = True
         night.did("enabled the mapping")
         return True
+
+
+def _deny_schedule(night: Night, resource: str) -> None:
+    """The schedule's role may send to no such queue, whatever its policy allows."""
+    deployment = night.side.deployment
+    policy = deployment.schedule_policy
+    deny = {"Sid": "Frozen", "Effect": "Deny", "Action": "sqs:*", "Resource": resource}
+    deployment.scheduler.allow({**policy, "Statement": [*policy["Statement"], deny]})
+
+
+def _restore_rights(night: Night, words: str) -> None:
+    night.side.deployment.restore_rights()
+    night.did(words)
 
 
 FAULTS: tuple[type[Fault], ...] = (

@@ -135,7 +135,7 @@ class Night:
 
     def _repeat(self, side: Side, fires: datetime, times: Sequence[datetime]) -> None:
         def repeat() -> None:
-            if side.retry(fires, self.now):
+            if side.attempt(fires, self.now):
                 self._repeat(side, fires, times[1:])
 
         if times:
@@ -292,11 +292,12 @@ class Night:
         self.did("deleted the hidden chunks of the failed runs")
 
     def drop_letters(self) -> None:
-        """Delete the dead letters of a day that needs no further run."""
+        """Delete the dead letters of the day, which needs no further run, and no others."""
         deployment = self.side.deployment
         queue = deployment.queues[LETTERS].url
         for letter in look(deployment.clients, queue):
-            deployment.clients.sqs.delete_message(QueueUrl=queue, ReceiptHandle=letter.receipt)
+            if letter.task == Task(self.day):
+                deployment.clients.sqs.delete_message(QueueUrl=queue, ReceiptHandle=letter.receipt)
         self.did("deleted the dead letter")
 
 

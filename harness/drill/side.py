@@ -76,17 +76,7 @@ class Side:
 
     def fire(self, now: datetime) -> bool:
         """The schedule's request, if it is enabled. Returns whether the scheduler tries again."""
-        schedule = self.deployment.schedule()
-        if schedule["State"] != "ENABLED":
-            return False
-        self._count_schedule("InvocationAttemptCount", now)
-        request = scheduled_message(schedule, f"{now:%Y-%m-%dT%H:%M:%SZ}")
-        try:
-            self._note(self.deployment.scheduler.client("sqs"), request, now)
-        except ClientError:
-            self._count_schedule("TargetErrorCount", now)
-            return True
-        return False
+        return self.deployment.schedule()["State"] == "ENABLED" and self.attempt(now, now)
 
     def retries(self, fired: datetime) -> list[datetime]:
         """When the scheduler repeats a request. How long it pauses is not documented: the drill
@@ -96,8 +86,8 @@ class Side:
         most, age = policy["MaximumRetryAttempts"], policy["MaximumEventAgeInSeconds"]
         return [fired + timedelta(seconds=age * (n + 1) / most) for n in range(most)]
 
-    def retry(self, fired: datetime, now: datetime) -> bool:
-        """Repeat the request of ``fired``. Returns whether it failed again."""
+    def attempt(self, fired: datetime, now: datetime) -> bool:
+        """Make the request of ``fired``. Returns whether it failed."""
         request = scheduled_message(self.deployment.schedule(), f"{fired:%Y-%m-%dT%H:%M:%SZ}")
         self._count_schedule("InvocationAttemptCount", now)
         try:
