@@ -38,6 +38,8 @@ ROWS = (
     ("records throttled by a shard", "throttled"),
     ("errors swallowed", "swallowed"),
     ("files", "files"),
+    ("median delay from a message to its file, s", "delay_median_s"),
+    ("99th percentile of it, s", "delay_p99_s"),
 )
 
 
@@ -97,8 +99,8 @@ def _export() -> Mapping[str, Any]:
     return export
 
 
-def _number(value: int | None) -> str:
-    return make_tables.NOT_MEASURED if value is None else f"{value:,}"
+def _number(value: float | None) -> str:
+    return make_tables.NOT_MEASURED if value is None else f"{round(value):,}"
 
 
 def _source(export: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from tcp import Listener, forward
+from test_feed_template import deployed
 from websockets.sync.server import ServerConnection, serve
 
+from harness.drill.metrics import LogFilter
+from harness.drill.timeline import LogLine
 from harness.feed.client.__main__ import run
 from harness.feed.client.backoff import Backoff
 from harness.feed.client.buffer import MOST_BYTES, Buffer, Entry, partition_key
@@ -355,10 +359,27 @@ def playing(third_party: ThirdParty, plan: Plan, place: InFile) -> Callable[[], 
     return arrived
 
 
+def counted(metric: str, line: dict[str, Any]) -> float | None:
+    """The value that a metric filter of feed.yaml makes of the line."""
+    made = deployed()[metric]
+    read = LogFilter.read(
+        {
+            "logGroupName": "client",
+            "filterPattern": made["FilterPattern"],
+            "metricTransformations": [
+                {name[0].lower() + name[1:]: value for name, value in each.items()}
+                for each in made["MetricTransformations"]
+            ],
+        }
+    )
+    return read.counted(LogLine("client", datetime.now(UTC), line))
+
+
 def told(printed: str) -> set[int]:
     events = [json.loads(line) for line in printed.splitlines()]
     gaps = [each for each in events if each["event"] == "gap"]
     assert all(each["missing"] == each["last"] - each["first"] + 1 for each in gaps)
+    assert [counted("MissingMetric", each) for each in gaps] == [each["missing"] for each in gaps]
     return {n for each in gaps for n in range(each["first"], each["last"] + 1)}
 
 
@@ -468,8 +489,9 @@ def test_a_position_that_can_not_be_written_does_not_hide_the_end(
         settings = settings_for(third_party.port, tmp_path / "position")
         played = playing(third_party, plan_of([b"{}"]), place)
         follow(settings, stream, lambda: played() or bool(stream.taken), place)
-    *_, before, last = (json.loads(line)["event"] for line in capsys.readouterr().out.splitlines())
-    assert (before, last) == ("position_not_written", "stopped")
+    *_, before, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (before["event"], last["event"]) == ("position_not_written", "stopped")
+    assert [counted("PositionsMetric", each) for each in (before, last)] == [1, None]
 
 
 class Refused(Exception):

@@ -96,7 +96,8 @@ class _Writer:
         try:
             await loop.run_in_executor(self._thread, self._position.write, safe)
         except (BotoCoreError, ClientError) as error:
-            # an old position costs doubles after a restart, and no message
+            # An old position costs doubles after a restart, and no message. Without any the next
+            # task can't know what it has missed: an alarm tells.
             log("ERROR", "position_not_written", reason=str(error))
         else:
             self._written = safe
