@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -130,7 +131,7 @@ def test_the_documented_commands_start_a_day() -> None:
     }
 
 
-_STUB = """#!/usr/bin/env python3
+_STUB = """\
 import json, pathlib, sys
 log = pathlib.Path({log!r})
 with log.open("a") as file:
@@ -150,11 +151,12 @@ def run_loop(folder: Path, fails_at: int = 0) -> tuple[str, list[list[str]]]:
     text = (ROOT / "docs/tasks.md").read_text().partition("## Days of the past")[2]
     loop = text.partition("    day=2024-01-20 end=2024-02-09\n")[2].partition("\n\n")[0]
     log = folder / "requests"
-    for name, code in (
-        ("aws", _STUB.format(log=str(log), fails_at=fails_at)),
-        ("sleep", f"#!/bin/sh\necho '[\"sleep\"]' >> '{log}'\n"),
+    (folder / "stub.py").write_text(_STUB.format(log=str(log), fails_at=fails_at))
+    for name, command in (
+        ("aws", f"""exec '{sys.executable}' '{folder}/stub.py' "$@\""""),
+        ("sleep", f"""echo '["sleep"]' >> '{log}'"""),
     ):
-        (folder / name).write_text(code)
+        (folder / name).write_text(f"#!/bin/sh\n{command}\n")
         (folder / name).chmod(0o755)
     done = subprocess.run(
         ["bash", "-c", f"day=2024-02-27 end=2024-03-02\n{loop}"],
