@@ -172,6 +172,12 @@ const judge = async (page) => {
   await page.click('#languages [data-language=go]');
   seen.columns.tab = await columns(page);
   seen.columns.phoneWidth = await page.evaluate(() => document.documentElement.scrollWidth);
+  await page.goto(`${PAGE}#contract`);
+  await page.reload();
+  seen.columns.contract = await page.evaluate(() => [
+    document.documentElement.scrollWidth,
+    document.querySelector('#views').getBoundingClientRect().top >= 0,
+  ]);
   await page.context().close();
 }
 

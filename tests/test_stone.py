@@ -154,6 +154,10 @@ def test_a_clause_has_its_text_and_its_vectors() -> None:
     assert "It is cut at any place." in clauses()["R5"].html
 
 
+def test_a_clause_without_a_piece_tells_its_place(page: str) -> None:
+    assert "<p>E9:\nThe clients keep the connections, in the folder <code>s3</code>.</p>" in page
+
+
 def test_each_clause_of_a_piece_stands_beside_it(page: str) -> None:
     for piece in pieces().values():
         _, _, rest = page.partition(f'<article class="piece" id="{piece.id}"')

@@ -87,6 +87,7 @@ def test_a_narrow_screen_has_fewer_columns_and_scrolls_down_only(seen: dict[str,
     assert columns["phone"] == ["Python"]
     assert columns["tab"] == ["Go"]
     assert columns["phoneWidth"] == 390
+    assert columns["contract"] == [390, True]  # and the bar begins in sight
 
 
 def test_keys_walk_through_the_page(seen: dict[str, Any]) -> None:
