@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from statistics import median
 
 import make_lessons
 import pytest
-from test_docs import ROOT, spans
+from test_docs import FILES, ROOT, spans
 
-from harness.exercise import gzip_levels, queue_days
+from harness.exercise import gzip_levels, queue_days, sql_reading
 from harness.exercise.exercises import LANGUAGES, load_exercises
 from harness.exercise.round_trip.__main__ import RECORDS, round_trips
 from harness.model import UsageError
@@ -35,6 +35,7 @@ WITH_COMMANDS = [
     *SLIDES,
 ]
 COMMANDS = tomllib.loads((ROOT / "tests/documented_commands.toml").read_text())
+TEST = "tests/test_lessons.py"
 TOPICS = {path.name.partition("-")[0] for path in VECTORS.iterdir()} | {"bad"}
 
 each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
@@ -65,7 +66,7 @@ def test_pieces_clauses_vectors_and_exercises_exist(path: Path) -> None:
     for block in re.findall(r"^```excerpt\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         part, _ = excerpt_of(block)
         assert len(part.lines) <= 25
-    for clause in re.findall(r"\b[STLRCWBEOP]\d{1,2}\b", re.sub(r"`[^`]*`", "", text)):
+    for clause in re.findall(r"\b[STLRCWBEOKP]\d{1,2}\b", re.sub(r"`[^`]*`", "", text)):
         assert re.search(rf"(\*\*|^\| ){clause}\b", SPEC, re.MULTILINE), clause
     for span in re.findall(r"`([a-z0-9]+(?:-[a-z0-9]+)+)`", text):
         if span.partition("-")[0] in TOPICS:
@@ -73,6 +74,34 @@ def test_pieces_clauses_vectors_and_exercises_exist(path: Path) -> None:
     for step, language in re.findall(r"make exercise STEP=(\w+) LANGUAGE=(\w+)", text):
         assert step in load_exercises()
         assert language in LANGUAGES
+
+
+def unknown_names(text: str, known: Set[str]) -> list[str]:
+    """The names of code in a text, such as `open_attempts` or `io.ReadAll`, that are not known."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    named = re.findall(r"`([\w.]*(?:[a-z][A-Z]|_|\w\.\w)[\w.]*)`", prose)
+    return [each for each in named if each not in known and each.split(".")[-1] not in known]
+
+
+@pytest.fixture(scope="module")
+def code_names() -> set[str]:
+    """The words of all sources, and the names of all files."""
+    suffixes = {".py", ".java", ".js", ".mjs", ".go", ".toml", ".yaml", ".sql"}
+    sources = [name for name in FILES if Path(name).suffix in suffixes and name != TEST]
+    words = {word for name in sources for word in re.findall(r"\w+", (ROOT / name).read_text())}
+    return words | {Path(name).name for name in FILES}
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "README.md", TEACHING, *LESSONS, *SLIDES], ids=lambda path: path.stem
+)
+def test_the_names_of_code_exist(path: Path, code_names: set[str]) -> None:
+    assert unknown_names(path.read_text(), code_names) == []
+
+
+def test_a_name_that_no_source_has_is_told() -> None:
+    text = "`open_attempts`, `io.ReadNone`, `readAll`, a `word`\n\n```text\n`not_here`\n```\n"
+    assert unknown_names(text, {"open_attempts"}) == ["io.ReadNone", "readAll"]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +125,12 @@ def test_the_printed_result_of_verify_has_the_number_of_vectors() -> None:
     (glob,) = re.findall(r"--case '([^']+)'", text)
     number = str(len(load_cases(VECTORS, glob)))
     assert re.findall(r"(\d+) of (\d+) vectors pass", text) == [(number, number)] * 2
+
+
+def test_the_statement_of_the_lesson_is_that_of_the_program() -> None:
+    text = (make_lessons.LESSONS / "12-sql.md").read_text()
+    (shown,) = re.findall(r"^```sql\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert shown.replace("'*.json.gz'", "?") == sql_reading.SELECT.lstrip()
 
 
 @pytest.mark.slow

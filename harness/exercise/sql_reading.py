@@ -19,7 +19,7 @@ from harness.scratch import scratch
 from harness.verify.vectors.cases import VECTORS, load_cases
 
 STEPS = ("inflater", "splitter")
-_SELECT = """
+SELECT = """
 SELECT unnest(Records)
 FROM read_json(?, format = 'unstructured', columns = {Records: 'JSON[]'})
 """
@@ -56,7 +56,7 @@ def judge(file: Path, body: bytes) -> Verdict:
     except BadSourceError:
         wanted = None
     try:
-        found = [row[0] for row in duckdb.execute(_SELECT, [str(file)]).fetchall()]
+        found = [row[0] for row in duckdb.execute(SELECT, [str(file)]).fetchall()]
     except duckdb.Error:
         return Verdict.REFUSED if wanted is None else Verdict.OTHER
     if wanted is None:
