@@ -11,8 +11,7 @@ import { Gate } from './s3/gate.js';
 /** @import { S3Client } from './store.js' */
 
 const MAX_ATTEMPTS = 5;
-/** From a failure to the end of the run (E8). */
-const ENDING_MS = 1_000;
+const ENDING_MS = 1_000; // from a failure to the end of the run (E8)
 
 export class Attempts {
   #gate;
@@ -82,8 +81,7 @@ export class Attempts {
   }
 }
 
-/** @type {(failures: number) => number} E5 */
-const failurePause = (failures) => randomly(100 * 2 ** (failures - 1));
+const failurePause = (/** @type {number} */ failures) => randomly(100 * 2 ** (failures - 1)); // E5
 /** @type {(slowDowns: number) => number} E8 */
 const slowDownPause = (slowDowns) => randomly(Math.min(1_000 * 2 ** (slowDowns - 1), 4_000));
 const randomly = (/** @type {number} */ pauseMs) => pauseMs * (0.5 + Math.random() / 2);

@@ -1,6 +1,5 @@
 // Step attempts: a request has at most five attempts, with pauses between them. At most CONCURRENCY
-// requests are in flight, fewer after S3 has said SlowDown (SPEC E4, E5, E8, P1).
-// Holds the number of requests in flight.
+// requests are in flight, fewer after a SlowDown (SPEC E4, E5, E8, P1). Holds their number.
 
 package aggregator
 
@@ -128,7 +127,7 @@ func (g *gate) leave(err error) {
 	} else if refusalOf(err).isSlowDown() {
 		g.limit = max(g.limit/2, 1)
 	}
-	g.closed++ // the place that is left; those in use are closed when they are left
+	g.closed++ // this attempt's place; the others in use are closed when their attempts end
 	for g.closed < g.most-g.limit && g.places.TryAcquire(1) {
 		g.closed++
 	}

@@ -1,6 +1,6 @@
 """Step: attempts (SPEC E4, E5, E8, P1). The requests of one invocation: bounded, repeated, in time.
 
-This step knows no S3: an attempt is a function that makes one. Holds the requests that wait.
+This step knows nothing of S3: an attempt is any async function. Holds the requests that wait.
 """
 
 import asyncio
@@ -42,10 +42,7 @@ async def open_attempts(
     asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
     reserve_s = min(remaining_s * 0.1, 30)
     try:
-        async with (
-            asyncio.timeout(remaining_s - reserve_s) as deadline,
-            TaskGroup() as tasks,
-        ):
+        async with asyncio.timeout(remaining_s - reserve_s) as deadline, TaskGroup() as tasks:
             yield Attempts(concurrency, deadline, reserve_s, tasks, journal)
     except TimeoutError:
         raise OutOfTimeError from None
@@ -117,7 +114,8 @@ class Attempts:
                     else:
                         delay_s = _FIRST_DELAY_S * 2**failed
                         failed += 1
-                    delay_s *= random.SystemRandom().uniform(0.5, 1)  # not of a snapshot's state
+                    # the system's: a generator's state may be in a snapshot, the same in each copy
+                    delay_s *= random.SystemRandom().uniform(0.5, 1)
                     too_late = failure.is_slow_down and self._is_after_the_end(delay_s)
                     if failed == _ATTEMPTS or not failure.again or too_late:
                         code = f" ({failure.code})" if failure.code else ""
@@ -130,7 +128,7 @@ class Attempts:
                 self._journal.add(phase, time.monotonic() - started)
 
     def _is_after_the_end(self, delay_s: float) -> bool:
-        """Whether a pause leaves too little time, while no deadline ends it before (E8)."""
+        """Whether the pause is too long for a run that publishes, whose deadline is gone (E8)."""
         last = self._ends_at - _ENDING_S
         return self._deadline.when() is None and time.monotonic() + delay_s >= last
 
@@ -140,7 +138,7 @@ class Attempts:
             raise OutOfTimeError
 
     def reserve_time(self, chunks: int) -> None:
-        """Let the deadline be earlier, the more chunks there are to publish (E6), until W4."""
+        """Move the deadline, so that there is time to publish so many chunks (E6)."""
         if self._deadline.when() is not None:
             self._stops_at = min(self._stops_at, self._ends_at - chunks * _PUBLISHING_S)
             self._deadline.reschedule(self._stops_at)
