@@ -21,7 +21,7 @@ type Config struct {
 	Concurrency, GzipLevel, TaskTimeoutS int
 	LogLevel                             slog.Level
 	Region, S3Client, NoProxy            string
-	Endpoint, Proxy                      string         // empty: AWS's own, none
+	Endpoint, Proxy                      string         // empty: AWS's own, and no proxy
 	Authorities                          *x509.CertPool // nil: those that the runtime trusts
 	Credentials                          Credentials
 }
@@ -127,7 +127,7 @@ func oneOf(names ...string) func(string) bool {
 func isPrefix(text string) bool { return text == "" || strings.HasSuffix(text, "/") }
 func isProxy(text string) bool  { return isEndpoint(text) && !strings.HasPrefix(text, "https:") }
 
-// isEndpoint is true for a URL of the form of S10, and for none.
+// isEndpoint is true for a URL of the form of S10, and for an empty text.
 func isEndpoint(text string) bool {
 	parts := endpointURL.FindStringSubmatch(text)
 	if parts == nil || parts[1] == "" {

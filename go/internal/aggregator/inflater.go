@@ -13,6 +13,8 @@ import (
 	"slices"
 
 	"github.com/klauspost/compress/flate"
+
+	"rosetta/internal/tuning"
 )
 
 // Inflater keeps its buffers from source to source.
@@ -40,15 +42,14 @@ func (i *Inflater) Inflate(ctx context.Context, body []byte) ([]byte, error) {
 	if len(body) < 18 { // a header and a trailer alone have as much
 		return nil, BadGzip
 	}
-	i.buffer = i.buffer[:0]
-	i.reserve(body)
+	i.buffer = slices.Grow(i.buffer[:0], tuning.OutputSize(body, i.limit))
 	for len(body) > 0 {
 		header, ok := memberHeader(body)
 		if !ok {
 			return nil, BadGzip
 		}
 		begin := len(i.buffer)
-		rest := bytes.NewReader(body[header:]) // flate reads it byte by byte, none too many
+		rest := bytes.NewReader(body[header:]) // flate takes no byte of it beyond the member
 		if err := i.inflateMember(ctx, rest); err != nil {
 			return nil, err
 		}
@@ -61,14 +62,6 @@ func (i *Inflater) Inflate(ctx context.Context, body []byte) ([]byte, error) {
 		body = body[8:]
 	}
 	return i.buffer, nil
-}
-
-// reserve makes room once, so that the buffer need not grow by copying: for as many bytes as
-// the last member claims to hold, if that can be true. See docs/performance/go.md for its gain.
-func (i *Inflater) reserve(body []byte) {
-	const bestRatio = 1032 // of deflate: 1,032 bytes to one
-	claimed := int64(binary.LittleEndian.Uint32(body[len(body)-4:]))
-	i.buffer = slices.Grow(i.buffer, int(min(claimed, int64(len(body))*bestRatio, int64(i.limit)))+1)
 }
 
 // inflateMember appends to the buffer, and stops one byte beyond the limit.

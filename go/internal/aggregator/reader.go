@@ -73,11 +73,11 @@ var errLast = errors.New("no source follows") // not io.EOF, which an error of S
 // window is the sources that were asked for and are not yet written.
 type window struct {
 	sources, bytes *semaphore.Weighted // room for them
-	queue          chan *place         // in their order; large enough for all that have room
+	queue          chan *place         // in their order; never full: all that have room fit in
 	fetching       *tuning.Workers
 }
 
-// place is a source's in the window, or the end of a page, which follows the page's sources.
+// place is a source's; one without a source is the end of a page and stands behind its sources.
 type place struct {
 	fetched chan Fetched // nil: the end of a page
 	leave   func()       // to be called when the consumer is done with it

@@ -41,7 +41,7 @@ type Store interface {
 
 // Upload is an object to put.
 type Upload struct {
-	Body        *io.SectionReader
+	Body        *io.SectionReader // each attempt reads it from its start
 	ContentType string
 	Condition   Condition
 }
@@ -71,7 +71,7 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return r.Cause.Error() }
 
-// refusalOf gives the answer of S3 that brought about an error; an empty one if none did.
+// refusalOf gives the answer of S3 behind an error; an empty one if there was no answer.
 func refusalOf(err error) Refusal {
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		return *refusal
