@@ -23,6 +23,7 @@ CLAUSE = r"[A-Z]\d*(?:(?: to |-)[A-Z]\d+)?"
 SPEC_CLAUSES = set(
     re.findall(r"^(?:- \*\*|\| )([A-Z]\d+)\b", (ROOT / "SPEC.md").read_text(), re.MULTILINE)
 )
+SDK_PAGE = (ROOT / "docs/sdk.md").read_text()
 ENTRIES = {"__init__", "package-info"}  # what a language wants beside the steps
 MOST_LINES = 150
 MOST_LINES_OF_A_FUNCTION = 40
@@ -61,6 +62,43 @@ def test_the_head_of_a_step_names_the_clauses_of_its_row(step: str, language: st
     row = re.findall(rf"^\| `{step}` \| [^|]+ \| ([^|]+) \|$", README, re.MULTILINE)
     assert len(named) == len(row) == 1
     assert clauses(named[0]) == clauses(row[0])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_trick_names_its_plain_version_and_its_gain(language: str) -> None:
+    folder = TOPS[language] / ("../tuning" if language == "go" else "tuning")
+    tricks = [path for path in sources(folder) if path.stem not in ENTRIES]
+    assert len(tricks) >= 3
+    for path in tricks:
+        lines = path.read_text().splitlines()
+        head = " ".join(without_marks(lines[: head_of(lines, language)], language)).lower()
+        assert "skip on first reading" in head, path.name
+        assert "plain version" in head, path.name
+        assert re.search(r"\d ?(ms|mib|s)\b|\d\.\d", head), path.name  # its gain
+        assert re.search(r"docs/performance/|compare --", head), path.name  # its command
+
+
+SDK_FILES = {
+    "python": "s3/sdk.py",
+    "java": "s3/SdkStore.java",
+    "javascript": "s3/sdk-client.js",
+    "go": "../s3/sdk.go",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_head_of_the_sdk_names_the_clauses_of_its_workarounds(language: str) -> None:
+    lines = (TOPS[language] / SDK_FILES[language]).read_text().splitlines()
+    head = "\n".join(lines[: head_of(lines, language)])
+    rows = re.findall(r"^\| ([A-Z]\d[^|]*) \| (\w+) \| [^|]+ \| ([^|]+) \|", SDK_PAGE, re.MULTILINE)
+    worked_around = {
+        clause
+        for place, whose, workaround in rows
+        if whose.lower() in ("all", language) and workaround != "nothing"
+        for clause in re.findall(r"\b[A-Z]\d+\b", place)
+    }
+    assert len(worked_around) >= 2
+    assert worked_around <= set(re.findall(r"\b[A-Z]\d+\b", head))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

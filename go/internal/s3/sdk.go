@@ -10,7 +10,8 @@
 //   - E5, any header: it fails an answer with a Last-Modified, for instance, that it can't read
 //     (see plainAnswers);
 //   - L4, any key: it decodes no key of a listing that was asked for with encoding-type=url;
-//   - L8, 16 MiB: it reads an answer of any length (see freshPool).
+//   - L8, 16 MiB: it reads an answer of any length (see freshPool);
+//   - E9, after a failure: it keeps the other connections (see freshPool).
 //
 // Holds the SDK's client, made once per sandbox.
 

@@ -1,4 +1,7 @@
 // S12 `sdk`: AWS's SDK by its documented options, one attempt a call.
+// Two workarounds. The SDK takes any XML for the result of a listing or copy, so a member that each
+// result has is looked for (E5, L8). Its agent is ours, which closes connections by their age and
+// after a failure (E9, connections.js).
 // Differs from the contract in three cases. The SDK starts a socketTimeout of 6 s or more only 3 s
 // after the request has begun: a put without an answer, or a body that falls silent in that time,
 // ends after up to 13 s, not 10 (E5). The SDK takes a root element of any name for a listing (L8).

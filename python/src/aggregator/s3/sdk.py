@@ -4,7 +4,8 @@ Workarounds, because no option does this:
 
 - S21: the session's table of variables has its columns for the environment and files emptied, and
   what botocore reads beside it is removed from the environment.
-- E9: no option limits a connection's idle time, so all idle ones are closed every 5 s.
+- E9: no option limits a connection's idle time, so all idle ones are closed every 5 s, and after
+  a failure.
 - L8: no option limits a page, so a page that is too large fails only when it has been read.
 - S16: ``LambdaCredentials`` in place of botocore's chain of credential providers, which looks in
   files and at instance metadata, too, takes half a pair of keys for an error, and repeats.
@@ -13,6 +14,7 @@ Workarounds, because no option does this:
 - E5, S10: an endpoint that the SDK refuses is replaced, so that requests to it fail.
 - E5: the SDK takes any XML for a result, so the member that each result has is looked for.
 - E5: the SDK takes headers that break off for whole ones; ``whole_heads.py`` does not.
+- W14: over TLS the SDK sends a checksum behind the body, in chunks, so it gets one to send before.
 """
 
 import asyncio

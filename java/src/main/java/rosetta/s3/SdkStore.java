@@ -1,8 +1,13 @@
 // The client `sdk`: AWS's SDK by its documented options, over Apache's HTTP client.
-// Two workarounds, both for E5. The SDK takes any XML for the result of a listing or copy: the
-// methods look for a member that every result has. The HTTP client takes a connection's end for the
-// end of the headers: requireWholeHead looks for the headers that every answer has, and a delete
-// has a connection of its own, which is not used again after such an answer.
+// Workarounds, because no option does this:
+// - E5: the SDK takes any XML for the result of a listing or copy, so the methods look for a member
+//   that every result has.
+// - E5: the HTTP client takes a connection's end for the end of the headers. requireWholeHead looks
+//   for the headers that every answer has. A delete has a connection of its own, which is not used
+//   again after such an answer.
+// - L8: the SDK takes a page of any length and content. PageLimit ends one that is too long, and
+//   Outcomes checks the rest.
+// - E9: after a failure, Renewed goes on with another client.
 package rosetta.s3;
 
 import java.io.IOException;
