@@ -26,7 +26,7 @@ TIME_IS_OVER = 21  # K2
 
 
 class TaskContext:
-    """What Lambda's context has of an invocation."""
+    """The part of Lambda's context that a run uses."""
 
     def __init__(self, limit_s: float) -> None:
         self.aws_request_id = str(uuid.uuid4())

@@ -19,7 +19,7 @@ from aggregator.trigger import Day
 
 _ROUNDS = 5
 _CLOCKS_DIFFER_S = 60
-_LIMIT = 64 << 10  # what is larger is no claim
+_LIMIT = 64 << 10  # of bytes; a larger object is no claim
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 
 
@@ -69,7 +69,7 @@ class Claim:
         return await self._put(attempts, replaced=found.etag)
 
     async def _put(self, attempts: Attempts, replaced: str | None) -> str | None:
-        """Put the claim in the place of one, or of none; ``None`` when that is not there."""
+        """Put the claim, and give its ETag; ``None`` when S3 refuses the condition."""
         put, body = self._store.put_if, BytesIO(self._body)
         attempt = partial(put, self._bucket, self._key, body, "application/json", replaced)
         return await attempts.run("put", self._key, attempt)

@@ -85,7 +85,7 @@ def _number(env: Mapping[str, str], name: str, default: int, least: int, most: i
 
 def _endpoint(env: Mapping[str, str], name: str, scheme: str) -> str | None:
     endpoint = _text(env, name, f"({scheme}://{_HOST_AND_PORT})?", "")
-    port = re.search(":([0-9]+)/?$", endpoint.rpartition("]")[2])  # an address has colons, too
+    port = re.search(":([0-9]+)/?$", endpoint.rpartition("]")[2])  # an IPv6 address has colons, too
     if port and not 1 <= int(port[1]) <= 65535:
         raise AggregationError("BAD_SETTINGS", name)
     return endpoint or None
@@ -100,12 +100,13 @@ def _ca_bundle(env: Mapping[str, str]) -> str | None:
             context.load_verify_locations(bundle)
         except OSError as error:
             raise AggregationError("BAD_SETTINGS", name) from error
-        if not context.cert_store_stats()["x509"]:  # it may hold other things
+        if not context.cert_store_stats()["x509"]:  # the file may hold revocation lists alone
             raise AggregationError("BAD_SETTINGS", name)
     return bundle
 
 
 def _destination_prefix(env: Mapping[str, str]) -> str:
+    """S15; the buckets and ``SRC_PREFIX`` are valid by now."""
     prefix = _text(env, "DST_PREFIX", _PREFIX, "")
     same_bucket = env["SRC_BUCKET"] == env["DST_BUCKET"]
     if same_bucket and prefix.startswith(f"{env.get('SRC_PREFIX', '')}AWSLogs/"):

@@ -36,7 +36,7 @@ class AggregationError(Exception):
 class BadSourceError(Exception):
     """A source that can't be read: the run goes on without it.
 
-    The manifest is read by the same request, and its publisher catches this.
+    The manifest is read in the same way; there the publisher catches the fault.
     """
 
     def __init__(self, code: SourceCode) -> None:

@@ -1,6 +1,7 @@
 """Step: handler (SPEC S14, B, E6, E7, O1). Connects the steps, reports a run's end.
 
-Holds one source's lines, and the keys of the first bad sources.
+The event loop itself decodes and compresses, while the clients' threads go on with the requests in
+flight. Holds one source's lines, and the keys of the first bad sources.
 """
 
 import asyncio
@@ -27,8 +28,7 @@ from aggregator.writer import Writer
 
 _BAD_SOURCES_NAMED = 10
 
-# Lambda's runtime client parses the event before this module sees it, and fails at an integer of
-# 4,301 digits, with a message that the contract doesn't know (T5).
+# Lambda's runtime client parses the event, and would fail at an integer of 4,301 digits (T5).
 sys.set_int_max_str_digits(0)
 
 
@@ -41,11 +41,11 @@ class Context(Protocol):
 
 
 class Prepared(NamedTuple):
-    """What the invocations of a sandbox share."""
+    """Shared by the invocations of a sandbox."""
 
     config: Config
     store: Store
-    begin: Callable[[Attempts], None] = lambda _: None  # a task notes what it can stop (K4)
+    begin: Callable[[Attempts], None] = lambda _: None  # by them a task stops its run (K4)
 
 
 @cache
@@ -54,7 +54,7 @@ def prepare() -> Prepared:
     return Prepared(config, open_store(config))
 
 
-# Ready before the first event; a fault is not cached, so every invocation meets it again (S14).
+# Ready before the first event. No fault is cached, so every invocation meets it again (S14).
 try:
     prepare()
 except Exception as error:
@@ -67,7 +67,7 @@ def handle(event: object, context: Context) -> dict[str, object]:
 
 
 def run(event: object, context: Context, prepare: Callable[[], Prepared]) -> dict[str, object]:
-    """One invocation with what ``prepare`` gives, which also raises ``BAD_SETTINGS`` (S14)."""
+    """One invocation. ``prepare`` gives the settings and S3, or raises ``BAD_SETTINGS`` (S14)."""
     journal = Journal(context.aws_request_id)
     try:
         prepared = prepare()

@@ -13,6 +13,7 @@ from aggregator.errors import BadSourceError
 _MAGIC = b"\x1f\x8b"
 _FIRST_SLICE = 16 << 10
 _FILE_NAME = 0x08
+_WBITS = 31  # zlib's sign for a gzip member
 
 
 def inflate(body: bytes, limit: int, check: Callable[[], None]) -> bytes:
@@ -40,7 +41,7 @@ def _inflated(body: bytes, limit: int, check: Callable[[], None]) -> Iterator[by
             raise BadSourceError("BAD_GZIP")
         # isal is twice as fast, but takes reserved flags and errs on a header CRC cut by a slice.
         codec = isal_zlib if header[3] in (0, _FILE_NAME) else zlib
-        member = codec.decompressobj(31)
+        member = codec.decompressobj(_WBITS)
         # `unused_data` is a copy of what follows the member in its slice: small first slices keep a
         # body of many small members from being copied again and again.
         size = _FIRST_SLICE

@@ -25,7 +25,7 @@ _ORGANISATION = re.compile(r"o-[a-z0-9]+")
 
 
 class Lister:
-    """Listings of the source bucket; ``NO_TRAIL`` when there is nothing to list at all."""
+    """The listings of the source bucket."""
 
     def __init__(self, store: Store, attempts: Attempts, config: Config, journal: Journal) -> None:
         self._store = store
@@ -34,13 +34,13 @@ class Lister:
         self._journal = journal
 
     async def find_day_prefixes(self, day: Day) -> list[str]:
-        """One prefix per account and region, across both layouts, in byte order (L6)."""
+        """One prefix per account and region, of both layouts, in byte order; or ``NO_TRAIL``."""
         root = self._config.trail_root
         below_root = await self._subfolders([root])
-        organisations = [folder for folder in below_root if _is(_ORGANISATION, folder)]
+        organisations = [folder for folder in below_root if _has_name(_ORGANISATION, folder)]
         if day.account is None:
             candidates = below_root + await self._subfolders(organisations)
-            accounts = [folder for folder in candidates if _is(_ACCOUNT, folder)]
+            accounts = [folder for folder in candidates if _has_name(_ACCOUNT, folder)]
         else:
             accounts = [f"{parent}{day.account}/" for parent in (root, *organisations)]
         regions = await self._subfolders([f"{account}CloudTrail/" for account in accounts])
@@ -52,7 +52,8 @@ class Lister:
     async def list_pages(self, prefixes: Iterable[str]) -> AsyncIterator[list[Listed]]:
         """The sources below each prefix in turn; pages may be empty.
 
-        The first pages of some prefixes are fetched ahead, or the next page of one.
+        While the caller works on a page, the next one of its prefix is fetched, and the first ones
+        of some later prefixes.
         """
         upcoming = iter(prefixes)
         ahead: deque[tuple[str, Task[Page]]] = deque()
@@ -89,6 +90,6 @@ class Lister:
             return await request
 
 
-def _is(pattern: re.Pattern[str], folder: str) -> bool:
-    """Whether the last segment of a folder's path is such a name."""
+def _has_name(pattern: re.Pattern[str], folder: str) -> bool:
+    """Whether the last segment of a folder's path matches."""
     return pattern.fullmatch(folder.split("/")[-2]) is not None

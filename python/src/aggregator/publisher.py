@@ -1,6 +1,6 @@
 """Step: publisher (SPEC W2-W10). A finished run's hidden chunks become the day's content.
 
-Holds a few words about each chunk, and the keys directly below the day prefix.
+Holds a name and two counts of each chunk, and the keys of the chunks below the day prefix.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from aggregator.store import Store
 from aggregator.trigger import STRICT_JSON, Day, integer_of
 from aggregator.writer import Chunk
 
+# group 1 is there in the name of a hidden chunk
 _CHUNK_NAME = re.compile(r"(?s:(_.*-)?)([0-9]{6}|[1-9][0-9]{6,})\.ndjson\.gz")
 _MANIFEST = "_manifest.json"
 _MANIFEST_LIMIT = 64 << 20
@@ -37,7 +38,7 @@ class Publisher:
     async def publish(self, chunks: list[Chunk], sources: int, bad: int) -> Result:
         """Make this run's chunks the day's (W2-W7).
 
-        Raise ``BAD_MANIFEST`` or ``FEWER_SOURCES`` rather than replace what is better.
+        Raise ``FEWER_SOURCES`` where records would be lost, ``BAD_MANIFEST`` where nobody can tell.
         """
         await self._check_manifest(sources - bad)
         self._attempts.finish_whatever_the_time()

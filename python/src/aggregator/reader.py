@@ -18,8 +18,7 @@ from aggregator.store import Listed, Store
 
 WINDOW_BYTES = 64 << 20
 
-
-type Read = bytes | BadSourceError  #: a body as stored, or why there is none
+type Read = bytes | BadSourceError  #: a body as stored, or the fault in its place
 
 
 class _Fetch(NamedTuple):
@@ -44,18 +43,18 @@ class Reader:
     ) -> AsyncIterator[tuple[Listed, Read]]:
         """Each source in order with its body, or with its fault.
 
-        Nothing starts between two of them, so the body given last still counts as held (P2).
+        While the caller works on a body, no request begins: the body still fills its place (P2).
         """
-        number = 0
+        page_number = 0
         async for page in pages:
             # The oldest page in the window is at most so many pages old (P4).
-            while self._window and number - self._window[0].page >= PAGES_AHEAD:
+            while self._window and page_number - self._window[0].page >= PAGES_AHEAD:
                 yield await self._take()
             for source in page:
                 while not self._has_room(source):
                     yield await self._take()
-                self._fetch(source, number)
-            number += 1
+                self._fetch(source, page_number)
+            page_number += 1
         while self._window:
             yield await self._take()
 

@@ -1,7 +1,7 @@
 """Step: splitter (SPEC R6-R8, C1, B3). A source's text becomes lines, one per record, unchanged.
 
 msgspec checks the grammar, and regular expressions find the records. ``split_canonical`` does the
-same sooner for CloudTrail's own form. Holds the text, its lines, and one more copy of the text.
+same faster for CloudTrail's own form. Holds the text, its lines, and one more copy of the text.
 """
 
 import codecs
@@ -18,14 +18,14 @@ from aggregator.tuning.canonical_form import split_canonical
 MAX_DEPTH = 500
 
 _PIECE = 1 << 20
-_MATCHES = 4096
+_MATCHES = 4096  # between two looks at the time
 
 # For text that is known to be JSON. The possessive ``++`` and ``*+`` never try a shorter match:
 # without them the memory of a match grows with its length.
 _TOKEN_START = re.compile(rb"[^ \t\r\n,:]")
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
 _SCALAR = re.compile(_STRING + rb'|[^"\[\]{} \t\r\n,:]++')
-_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+([\[\]{}])")
+_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+([\[\]{}])")  # strings are skipped
 _SURROGATE = re.compile(rb"(?<!\\)(?:\\\\)*+\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 

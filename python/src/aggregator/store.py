@@ -56,30 +56,32 @@ class Tagged(NamedTuple):
 
 
 class Store(Protocol):
-    """Five operations, three of them with a condition, too.
+    """Five operations: get also gives the ETag, put and delete also take a condition.
 
     Each makes one attempt and raises ``AttemptError`` when it fails.
     """
 
-    async def list_page(
-        self, bucket: str, prefix: str, delimiter: str, token: str | None
-    ) -> Page: ...
+    async def list_page(self, bucket: str, prefix: str, delimiter: str, token: str | None) -> Page:
+        """One page, its keys decoded (L4). ``delimiter`` may be empty."""
 
     async def get(self, bucket: str, key: str, limit: int) -> bytes:
-        """Raise ``BadSourceError``: ``MISSING``, ``ARCHIVED``, ``TOO_LARGE`` above ``limit``."""
+        """The body as stored (R3).
+
+        Raise ``BadSourceError``: ``MISSING``, ``ARCHIVED``, ``TOO_LARGE`` above ``limit`` bytes.
+        """
 
     async def get_tagged(self, bucket: str, key: str, limit: int) -> Tagged | None:
-        """``None`` if there is no such object; of a body above ``limit`` bytes nothing."""
+        """``None`` if there is no such object. A body above ``limit`` bytes is left empty."""
 
     async def put(self, bucket: str, key: str, body: Body, content_type: str) -> None:
-        """Send all of the body, wherever its position is."""
+        """Send the body from its first byte: an attempt before may have read some of it."""
 
     async def put_if(
         self, bucket: str, key: str, body: Body, content_type: str, etag: str | None
     ) -> str | None:
-        """Put in the place of the object with this ETag, or of none; the new ETag.
+        """Replace the object with this ETag, or with ``None`` make one where there is none.
 
-        ``None`` if that is not what is there.
+        The new ETag, or ``None`` if S3 refuses the condition.
         """
 
     async def copy(self, bucket: str, from_key: str, to_key: str) -> None: ...
@@ -91,7 +93,7 @@ class Store(Protocol):
 
 
 def refusal(status: int, code: str) -> AttemptError:
-    """The failure for S3's answer; after most of 3xx and 4xx no other attempt is made (E5)."""
+    """The failure that S3 has answered. Most of 3xx and 4xx are final (E5)."""
     passing = status in (408, 409, 429) or (status, code) == (400, "RequestTimeout")
     return AttemptError(f"{status} {code}", again=passing or not 300 <= status < 500, code=code)
 
@@ -114,7 +116,7 @@ def is_unmet(status: int, code: str) -> bool:
 def whole_page(
     prefix: str, objects: list[Listed], prefixes: list[str], token: str | None, *, truncated: bool
 ) -> Page:
-    """The page, or ``AttemptError`` when what was listed below ``prefix`` can't be so (L8)."""
+    """The page of a listing below ``prefix``; ``AttemptError`` if it breaks L8."""
     if truncated and not token:
         raise AttemptError("200 truncated without a token", again=True)
     if not all(0 <= found.size <= _LARGEST for found in objects):

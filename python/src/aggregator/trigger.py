@@ -54,16 +54,18 @@ def parse_trigger(event: object) -> Day:
     named = "account" in trigger and not scheduled
     account = _account(trigger["account"]) if named else None
     try:
-        day = date(*fields) - timedelta(days=scheduled)
+        day = date(*fields)
+        if scheduled:
+            day -= timedelta(days=1)
     except (ValueError, OverflowError):
-        day = date.min
+        day = date.min  # which is refused, too
     if day < _FIRST_DAY:
         raise AggregationError("INVALID_DATE", "the calendar has no such day")
     return Day(day, force, account)
 
 
 def _refuse_foreign(event: dict[str, object]) -> None:
-    """Name an event of another service, which has no day, for its sender (T8)."""
+    """Refuse an event that another service sends by itself; the text names its kind (T8)."""
     records = event.get("Records")
     first = records[0] if isinstance(records, list) and records else None
     record = first if isinstance(first, dict) else {}
@@ -135,5 +137,5 @@ def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-#: Strict, unlike the default: no ``NaN``. Numbers of any length are doubles.
+#: Unlike the default it refuses ``NaN``. Integers become doubles, whatever their length.
 STRICT_JSON = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant)

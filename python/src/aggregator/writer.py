@@ -1,6 +1,6 @@
 """Step: writer (SPEC C2, C3, W1, P5). Lines become chunks, put one by one under hidden names.
 
-Holds one compressed chunk, the lines of one source, and a few words about each chunk written.
+Holds one compressed chunk, the lines of one source, and a name and two counts of each chunk.
 """
 
 from functools import partial
@@ -18,7 +18,7 @@ _TOP_LEVEL = 3  # isal knows 0 to 3
 
 
 class Chunk(NamedTuple):
-    """A hidden chunk; ``name`` is what it will be called below the day prefix."""
+    """A hidden chunk; ``name`` is its final one below the day prefix."""
 
     hidden_key: str
     name: str

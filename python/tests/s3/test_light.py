@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
@@ -20,7 +19,7 @@ from aggregator.errors import BadSourceError
 from aggregator.s3 import light_http
 from aggregator.s3.credentials import Keys
 from aggregator.s3.endpoint import Address, address_of
-from aggregator.s3.light import LightStore, _each_second
+from aggregator.s3.light import LightStore
 from aggregator.s3.light_http import LightHttp
 from aggregator.store import AttemptError
 
@@ -277,26 +276,6 @@ def test_odd_answers_that_break_off_fail(server: ThreadingHTTPServer, head: byte
             with pytest.raises(AttemptError) as caught:
                 store.get("bucket", "key", 99)
             assert caught.value.again
-
-
-def test_keys_that_can_expire_are_asked_for_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[Keys] = []
-
-    async def ask() -> Keys:
-        given.append(Keys("key id", "secret", f"token {len(given)}"))
-        return given[-1]
-
-    async def at(*moments: float) -> list[Keys]:
-        found = []
-        for moment in moments:
-            monkeypatch.setattr(time, "time", lambda: moment)  # noqa: B023
-            found.append(await keys())
-        return found
-
-    keys = _each_second(ask)
-    seen = asyncio.run(at(10.0, 10.9, 11.1, 11.2, 864000.5, 9.0))
-    tokens = ["token 0", "token 0", "token 1", "token 1", "token 2", "token 3"]
-    assert [each.token for each in seen] == tokens
 
 
 @contextmanager

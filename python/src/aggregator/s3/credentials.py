@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Keys(NamedTuple):
-    """What signs a request; ``token`` belongs to keys that expire."""
+    """The keys that sign a request; ``token`` belongs to keys that expire."""
 
     key_id: str
     secret: str

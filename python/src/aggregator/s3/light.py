@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from urllib.parse import quote, unquote_plus, urlencode
@@ -27,6 +26,7 @@ from aggregator.store import (
     refusal,
     whole_page,
 )
+from aggregator.tuning.each_second import each_second
 
 _SIZE = re.compile("[0-9]{1,16}")
 
@@ -106,26 +106,12 @@ def _keys_source(env: Mapping[str, str]) -> Callable[[], Awaitable[Keys]]:
     if keys is None:
         from aggregator.s3.container_credentials import container_keys
 
-        return _each_second(partial(asyncio.to_thread, container_keys(env)))
+        return each_second(partial(asyncio.to_thread, container_keys(env)))
 
     async def from_environment() -> Keys:
         return keys
 
     return from_environment
-
-
-def _each_second(ask: Callable[[], Awaitable[Keys]]) -> Callable[[], Awaitable[Keys]]:
-    """Ask once a second: a thread for each request would take 1.5 times the CPU of a run."""
-    held: tuple[Keys, int] | None = None
-
-    async def keys() -> Keys:
-        nonlocal held
-        second = int(time.time())  # the wall clock: a frozen sandbox may wake up days later
-        if held is None or held[1] != second:
-            held = await ask(), second
-        return held[0]
-
-    return keys
 
 
 def _path(key: str) -> str:

@@ -45,7 +45,7 @@ type _Idle = list[tuple[HttpClientConnection, float]]  #: and since when
 
 
 class Answer:
-    """One answer; the runtime's thread fills it."""
+    """One answer; the runtime's thread fills it. The runtime can't take one that ``is_odd``."""
 
     def __init__(self, limit: int, content: Body) -> None:
         self.status = 0

@@ -25,7 +25,7 @@ class WholeHead(HTTPResponse):
 
 
 class _WholeLines:
-    """What ``begin`` uses of a connection."""
+    """The part of a connection that ``begin`` uses."""
 
     def __init__(self, connection: BufferedReader) -> None:
         self.close = connection.close

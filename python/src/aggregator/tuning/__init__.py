@@ -1,1 +1,1 @@
-"""What only saves CPU or memory: skip on first reading. Each file names its plain version."""
+"""Changes that save CPU or memory: skip on first reading. Each file names its plain version."""

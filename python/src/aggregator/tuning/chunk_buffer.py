@@ -3,7 +3,7 @@
 The plain version is one ``BytesIO``. It grows by copying, so for a moment it needs twice its size,
 and it leaves holes in the heap. With 20,000 sources in three chunks and five invocations of one
 sandbox the function's peak memory was 115 MiB with one array and 59 with pieces (``compare
---languages python --clients light --objects 20000 --cold 1 --warm 3``). The pieces serve again.
+--languages python --clients light --objects 20000 --cold 1 --warm 3``). The pieces are used again.
 """
 
 from io import SEEK_CUR, SEEK_END, SEEK_SET, RawIOBase

@@ -21,7 +21,7 @@ def settle_event_thread() -> None:
     # Python makes a thread state for each call from a thread that it has not started, and frees
     # it when the call returns: three times for a GET. One call more keeps the state.
     pythonapi.PyGILState_Ensure()
-    # Let the thread wait for the consumer to wait, instead of interrupting it whenever something
-    # arrives. Only Linux has this policy, and a sandbox may refuse it.
+    # Let the thread run when the consumer waits. Otherwise it interrupts the consumer whenever
+    # something arrives. Only Linux has this policy, and a sandbox may refuse it.
     with suppress(AttributeError, OSError):
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

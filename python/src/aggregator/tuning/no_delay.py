@@ -3,7 +3,8 @@
 The plain version does nothing. The kernel then keeps the first request of a connection until the
 server has acknowledged the end of the handshake (Nagle's algorithm), and a server that has nothing
 to say acknowledges after 40 ms. awscrt 0.38 sets no TCP_NODELAY, and only its bindings for other
-languages have the option. docs/performance/python.md has the gain.
+languages have the option. Gain: 0.93 of the CPU, and a run of 600 sources took 802 ms instead of
+982 (docs/performance/python.md).
 """
 
 import socket
