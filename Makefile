@@ -101,7 +101,7 @@ $(PARTS:%=check-%): check-%: .venv/made
 
 # The harness's tests come last: they copy the folders that the parts' own tests write to. So does
 # the build of a language, which therefore follows its checks.
-test: .venv/made ## every check and every test: lint, types, test-unit ## 20 min
+test: .venv/made ## every check and every test: lint, types, test-unit ## 35 min
 	@$(call timed,-k test-parts test-unit-harness)
 test-parts:
 	@$(MAKE) --no-print-directory -k -j3 --output-sync=target \
@@ -113,7 +113,7 @@ $(LANGUAGES:%=made-%): made-%: check-%
 format: $(PARTS:%=format-%) ## rewrite the sources in each language's standard style * ## seconds
 lint: $(PARTS:%=lint-%) ## check style and correctness, rewrite nothing * ## 1 min
 types: $(PARTS:%=types-%) ## check types, by type checker or compiler * ## 30 s
-test-unit: $(PARTS:%=test-unit-%) ## run each part's tests * ## 20 min, a language 1 min
+test-unit: $(PARTS:%=test-unit-%) ## run each part's tests * ## 30 min, a language 1 min
 
 build: $(LANGUAGES:%=build-%) ## make the artefacts for this machine with `sam build` * ## 2 min
 build-%: .venv/made

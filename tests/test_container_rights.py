@@ -61,20 +61,9 @@ def deployed() -> Iterator[Deployed]:
         whole = template()
         kept = {name: each for name, each in whole["Resources"].items() if name != METRIC_MATH}
         parameters = {**GIVEN, **PREFIXES, "Schedule": "On"}
-        aws.create_stack(STACK, json.dumps({**whole, "Resources": kept}), parameters)
-        resources = aws.client("cloudformation").describe_stack_resources(StackName=STACK)
-        ids = {
-            each["LogicalResourceId"]: each["PhysicalResourceId"]
-            for each in resources["StackResources"]
-        }
-        iam = aws.client("iam")
-        policies = {
-            role: as_of_ministack(
-                iam.get_role_policy(RoleName=ids[role], PolicyName=name)["PolicyDocument"]
-            )
-            for role, name in POLICIES.items()
-        }
+        ids = aws.create_stack(STACK, json.dumps({**whole, "Resources": kept}), parameters)
         sessions = {role: session_of(aws, ids[role], name) for role, name in POLICIES.items()}
+        policies = {role: as_of_ministack(each.policy()) for role, each in sessions.items()}
         yield Deployed(aws, sessions, policies)
 
 

@@ -86,20 +86,9 @@ def made() -> Iterator[Made]:
         whole = template()
         small = {**whole, "Resources": {name: whole["Resources"][name] for name in KEPT}}
         del small["Outputs"]
-        aws.create_stack(STACK, json.dumps(small), GIVEN)
-        resources = aws.client("cloudformation").describe_stack_resources(StackName=STACK)
-        ids = {
-            each["LogicalResourceId"]: each["PhysicalResourceId"]
-            for each in resources["StackResources"]
-        }
-        iam = aws.client("iam")
-        policies = {
-            role: as_of_ministack(
-                iam.get_role_policy(RoleName=ids[role], PolicyName=name)["PolicyDocument"]
-            )
-            for role, name in POLICIES.items()
-        }
+        ids = aws.create_stack(STACK, json.dumps(small), GIVEN)
         sessions = {role: session_of(aws, ids[role], name) for role, name in POLICIES.items()}
+        policies = {role: as_of_ministack(each.policy()) for role, each in sessions.items()}
         yield Made(aws, ids, sessions, policies)
 
 

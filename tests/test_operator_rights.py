@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from test_rights import DESTINATION, KEY, PREFIXES, SOURCE
 
 from harness.build.template import load_implementations
 from harness.build.transform import BUCKETS, small_body
@@ -41,14 +42,11 @@ from harness.toolchain.paths import ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 STACK, ACCOUNT, RESULTS = "rosetta", "000000000000", "results-bucket"
-SOURCE, DESTINATION = BUCKETS["SourceBucket"], BUCKETS["DestinationBucket"]
-PREFIXES = {"SourcePrefix": "org/", "DestinationPrefix": "day/"}
 TEMPLATE = load_implementations()
 KINDS = {
     *("IAM::Role", "SQS::Queue", "Logs::LogGroup"),
     *(f"Lambda::{each}" for each in ("Function", "Version", "Alias")),
 }
-SOURCE_KEY = "org/AWSLogs/111122223333/CloudTrail/eu-central-1/2024/02/08/a.json"
 MANIFEST = {"result": dict.fromkeys(("sources", "bad", "records", "bytes", "chunks"), 1)}
 DAY = "2024-02-08"
 RANGE = ("--from", DAY, "--to", DAY)
@@ -144,7 +142,7 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
             Bucket=DESTINATION,
             LifecycleConfiguration={"Rules": [{"ID": "old", "Status": "Enabled", **expiry}]},
         )
-        s3.put_object(Bucket=SOURCE, Key=SOURCE_KEY, Body=b'{"Records":[{"n":1}]}')
+        s3.put_object(Bucket=SOURCE, Key=KEY, Body=b'{"Records":[{"n":1}]}')
         aws.client("glue").create_database(DatabaseInput={"Name": "default"})
         manifest = json.dumps(MANIFEST).encode()
         s3.put_object(Bucket=DESTINATION, Key="day/2024/02/08/_manifest.json", Body=manifest)
@@ -314,7 +312,7 @@ BY_ATHENA: dict[tuple[str, str], tuple[str, str, dict[str, Any]]] = {
     ("MakeTables", "glue:CreateTable"): ("glue", "create_table", {**DATABASE, "TableInput": TABLE}),
     ("MakeTables", "glue:DeleteTable"): ("glue", "delete_table", {**DATABASE, "Name": "x"}),
     ("ListSource", "s3:GetBucketLocation"): ("s3", "get_bucket_location", {"Bucket": SOURCE}),
-    ("ReadSource", "s3:GetObject"): ("s3", "get_object", {"Bucket": SOURCE, "Key": SOURCE_KEY}),
+    ("ReadSource", "s3:GetObject"): ("s3", "get_object", {"Bucket": SOURCE, "Key": KEY}),
     **{
         (sid, f"s3:{action}"): ("s3", method, {"Bucket": bucket})
         for sid, bucket in (("ListDestination", DESTINATION), ("ListResults", RESULTS))

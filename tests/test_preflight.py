@@ -377,6 +377,14 @@ def test_an_image_that_no_container_names_is_refused(tmp_path: Path) -> None:
         read_template(CONTAINER, GIVEN, tmp_path)
 
 
+def test_an_image_that_is_damaged_is_refused(tmp_path: Path) -> None:
+    digest = write_layout(tmp_path, "arm64", False)
+    blob = tmp_path / "blobs/sha256" / digest.removeprefix("sha256:")
+    blob.write_bytes(blob.read_bytes() + b" ")
+    with pytest.raises(HarnessError, match="has another hash than its name"):
+        read_template(CONTAINER, {**GIVEN, "ImageDigest": digest}, tmp_path)
+
+
 def test_a_folder_without_an_image_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="is no OCI layout: No such file"):
         read_template(CONTAINER, GIVEN, tmp_path)

@@ -70,20 +70,12 @@ class Deployed:
 @pytest.fixture(scope="module")
 def deployed() -> Iterator[Deployed]:
     with LocalAws(auth=True) as aws:
-        cloudformation, s3, iam = (aws.client(each) for each in ("cloudformation", "s3", "iam"))
+        s3, iam = (aws.client(each) for each in ("s3", "iam"))
         for bucket in (SOURCE, DESTINATION):
             aws.create_bucket(bucket)
         s3.put_object(Bucket=SOURCE, Key=KEY, Body=b'{"Records":[{"n":1},{"n":2}]}')
         parameters = {**BUCKETS, **PREFIXES, "ActiveLanguage": "go"}
-        aws.create_stack(STACK, small_body(KINDS), parameters)
-        ids = {
-            each["LogicalResourceId"]: each["PhysicalResourceId"]
-            for each in cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
-        }
-        policies = {
-            role: iam.get_role_policy(RoleName=ids[role], PolicyName=name)["PolicyDocument"]
-            for role, name in POLICIES.items()
-        }
+        ids = aws.create_stack(STACK, small_body(KINDS), parameters)
         trusted = {
             role: iam.get_role(RoleName=ids[role])["Role"]["AssumeRolePolicyDocument"]["Statement"]
             for role in POLICIES
@@ -93,9 +85,7 @@ def deployed() -> Iterator[Deployed]:
             "ScheduleRole": "scheduler.amazonaws.com",
         }
         function, scheduler = (session_of(aws, ids[role], name) for role, name in POLICIES.items())
-        yield Deployed(
-            aws, function, policies["FunctionRole"], scheduler, policies["ScheduleRole"], ids
-        )
+        yield Deployed(aws, function, function.policy(), scheduler, scheduler.policy(), ids)
 
 
 @pytest.fixture(autouse=True)

@@ -62,7 +62,7 @@ DEPLOYED_MB, DEPLOYED_TASK = VCPU_MB, TASKS[2]
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
-    """What no comparison on one machine can measure.
+    """Figures that no comparison on one machine can measure.
 
     ``get_s`` is the wait for a GET, with ``concurrency`` of them in flight. ``start_s`` is the time
     from the request for a task to its first instruction: provisioning and the pull of the image.

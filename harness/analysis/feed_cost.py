@@ -1,4 +1,4 @@
-"""What a feed costs in a month, by the way that its records take to S3: a model of list prices.
+"""The costs of a feed in a month, by the way of its records to S3: a model of list prices.
 
 The rate is constant and spread evenly. The model has the task, the stream, the delivery, the queue,
 and the puts of the files. It leaves out storage, log lines, alarms and a NAT gateway, which are the
@@ -42,9 +42,9 @@ _KB = 2**10
 TASK_VCPUS, TASK_MB = 0.25, 512
 _ARCHITECTURE = "arm64"
 _SHARD_RECORDS_S, _SHARD_BYTES_S = 1_000, 2**20
-_ON_DEMAND_SHARDS = 4  # what a new stream on demand begins with
+_ON_DEMAND_SHARDS = 4  # of a new stream
 BATCH_RECORDS, _EVENT_BYTES = 10_000, 6 * 2**20
-_EVENT_ENVELOPE = 560  # what Lambda's event has for each record, beside its base64
+_EVENT_ENVELOPE = 560  # bytes of Lambda's event for a record, beside its base64
 _SQS_BATCH = 10
 
 
@@ -138,7 +138,7 @@ def _firehose(feed: Feed, step: int) -> float:
 
 
 def _partitioned(feed: Feed, files_s: float) -> float:
-    """What dynamic partitioning costs on top, without the hours of JQ."""
+    """The additional costs of dynamic partitioning, without the hours of JQ."""
     gigabytes = feed.rounded_gb(1) * service_price("firehose", "partitioned_gb")
     return _MONTH_S * (gigabytes + files_s * service_price("firehose", "partitioned_object"))
 

@@ -1,4 +1,4 @@
-"""What a start is worth: its first invocation, and from how many cold starts SnapStart pays."""
+"""The costs of a start: its first invocation, and from how many cold starts SnapStart pays."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of a day. ``reason`` is that of a day which was left as it is."""
+    """The outcome for a day. ``reason`` is that of a day which was left as it is."""
 
     part: Part
     state: State

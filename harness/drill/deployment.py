@@ -112,7 +112,7 @@ class Queue:
 def deploy(aws: LocalAws, name: str, active: Implementation, prefix: str) -> Deployment:
     """Deploy the template with this language active; its chunks go below ``prefix``."""
     language = active.language
-    aws.create_stack(
+    ids = aws.create_stack(
         name,
         small_body(_KINDS),
         {
@@ -128,22 +128,12 @@ def deploy(aws: LocalAws, name: str, active: Implementation, prefix: str) -> Dep
     _stop_polling(aws)
     clients = aws.clients()
     stack = read_stack(clients, name)
-    ids = {
-        each["LogicalResourceId"]: each["PhysicalResourceId"]
-        for each in aws.client("cloudformation").describe_stack_resources(StackName=name)[
-            "StackResources"
-        ]
-    }
     mapping = aws.client("lambda").get_event_source_mapping(UUID=ids["DayMapping"])
     function_name = mapping["FunctionArn"].split(":")[-2]
     live = clients.functions.get_function_configuration(
         FunctionName=function_name, Qualifier="live"
     )
     roles = {"FunctionRole": "aggregate", "ScheduleRole": "queue-a-day"}
-    policies = {
-        role: aws.client("iam").get_role_policy(RoleName=ids[role], PolicyName=policy)
-        for role, policy in roles.items()
-    }
     sessions = {role: session_of(aws, ids[role], policy) for role, policy in roles.items()}
     described = aws.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{name}-")
     filters = aws.client("logs").describe_metric_filters(
@@ -157,9 +147,9 @@ def deploy(aws: LocalAws, name: str, active: Implementation, prefix: str) -> Dep
         language,
         function_name,
         sessions["FunctionRole"],
-        policies["FunctionRole"]["PolicyDocument"],
+        sessions["FunctionRole"].policy(),
         sessions["ScheduleRole"],
-        policies["ScheduleRole"]["PolicyDocument"],
+        sessions["ScheduleRole"].policy(),
         live["Environment"]["Variables"],
         timedelta(seconds=live["Timeout"]),
         {output: _queue(clients, stack.output(output)) for output in outputs},

@@ -100,7 +100,7 @@ class Lake:
         return {key: self._body(key) for key, _ in self._listed()}
 
     def differences(self, expected: ExpectedDay) -> str | None:
-        """What is not as expected, hidden objects and claims included.
+        """The first difference from the expected objects, hidden ones and claims included.
 
         How many chunks a run has deleted depends on the runs before it, so it does not count.
         """
@@ -126,7 +126,7 @@ class Lake:
         return whole.hexdigest()
 
     def delete_hidden(self) -> None:
-        """What the runbook's ``aws s3 rm`` deletes, by its pattern."""
+        """Delete the objects that the runbook's ``aws s3 rm`` deletes, by its pattern."""
         for key, _ in list(self._listed()):
             if fnmatchcase(key.removeprefix(self.prefix), HIDDEN_CHUNK_GLOB):
                 self.s3.delete_object(Bucket=self.bucket, Key=key)

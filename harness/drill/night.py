@@ -72,7 +72,7 @@ class Night:
     mended: bool = False
     receipts: list[Receipt] = field(default_factory=list)
     changes: list[Transition] = field(default_factory=list)
-    done: list[tuple[datetime, str]] = field(default_factory=list)  # what the operator did
+    done: list[tuple[datetime, str]] = field(default_factory=list)  # by the operator
     _agenda: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
     _number: itertools.count[int] = field(default_factory=itertools.count)
     _states: dict[tuple[int, str], State] = field(default_factory=dict)

@@ -22,7 +22,7 @@ RUN_S, BUSY_S = 300, 1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the template says of the queue: seconds, receipts, and runs at a time."""
+    """The template's values of the queue: seconds, receipts, and runs at a time."""
 
     hidden_s: int
     receipts: int

@@ -1,4 +1,4 @@
-"""What a language's tests say: a verdict for each test, and the words of a fault, shortened."""
+"""The report of a language's tests: a verdict for each, and the words of a fault, shortened."""
 
 from __future__ import annotations
 

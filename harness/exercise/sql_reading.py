@@ -26,7 +26,7 @@ FROM read_json(?, format = 'unstructured', columns = {Records: 'JSON[]'})
 
 
 class Verdict(StrEnum):
-    """What SQL makes of a source that the contract finds sound, or bad."""
+    """The result of SQL for a source that the contract finds sound, or bad."""
 
     TEXT = "sound: the same text"
     VALUES = "sound: the same values, another text"

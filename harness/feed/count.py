@@ -35,7 +35,7 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a run left. ``stream`` has the texts in Kinesis in their order.
+    """The traces of a run. ``stream`` has the texts in Kinesis in their order.
 
     ``promises`` were read during the run and at its end; a client that keeps no position has none.
     ``told`` are the numbers of the gaps that it told, and ``forgotten`` those that the third party

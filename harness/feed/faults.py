@@ -1,4 +1,4 @@
-"""What happens to a run, and when: cuts of both connections, two outages, and two kills."""
+"""The faults of a run, and their times: cuts of both connections, two outages, and two kills."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the third party will send, made of a seed before the run: messages, gaps, doubles, cuts."""
+"""The third party's plan, made of a seed before the run: messages, gaps, doubles, cuts."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What the user chooses: memory of the task, a base, and the address of the sources."""
+    """The choices of the user: memory of the task, a base, and the address of the sources."""
 
     memory_mb: int
     base: Path | None = None

@@ -122,11 +122,11 @@ def read_image(folder: Path, architecture: str) -> Image:
 def _manifests(folder: Path, index: Json) -> Iterator[tuple[str, Json, Json]]:
     """(architecture, manifest, configuration) of each image; an index may hold another one."""
     for each in index["manifests"]:
-        content = _read_json(_blob(folder, each))
+        content = read_blob(folder, each)
         if each["mediaType"] in _INDEXES:
             yield from _manifests(folder, content)
         else:
-            config = _read_json(_blob(folder, content["config"]))
+            config = read_blob(folder, content["config"])
             if config.get("os") == "linux":  # the other ones attest something
                 yield config["architecture"], content, config
 
@@ -138,6 +138,11 @@ def _read_layer(folder: Path, described: Json, diff_id: str) -> Layer:
         )
     file = _blob(folder, described)
     return Layer("given", "", str(file), described["digest"], diff_id, described["size"], 0)
+
+
+def read_blob(folder: Path, described: Json) -> Json:
+    """The JSON of a blob that an index or a manifest describes, after a check of its hash."""
+    return _read_json(_blob(folder, described))
 
 
 def _blob(folder: Path, described: Json) -> Path:

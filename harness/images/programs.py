@@ -1,4 +1,4 @@
-"""What an image holds above its runtime: the package of a language, or the feed's client."""
+"""The part of an image above its runtime: the package of a language, or the feed's client."""
 
 from __future__ import annotations
 

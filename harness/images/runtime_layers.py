@@ -97,7 +97,7 @@ def folder_layer(name: str, made_of: str, folder: Path) -> Layer:
 
 
 def _code() -> str:
-    """What a layer depends on besides its content."""
+    """The hash of this room's code, on which a layer depends besides its content."""
     digest = hashlib.sha256()
     for file in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(file.read_bytes())

@@ -53,7 +53,7 @@ def _check_content(layer: Layer) -> None:
 
 
 def _make_room(target: Path, entry: tarfile.TarInfo) -> None:
-    """What a lower layer has here goes, so that nothing is written through a link."""
+    """The file of a lower layer in this place goes, so that nothing is written through a link."""
     if target.is_symlink() or target.is_file():
         target.unlink()
     elif target.is_dir() and not entry.isdir():

@@ -68,7 +68,7 @@ class Estimate:
         return fastest, slowest
 
     def costs(self) -> Iterator[tuple[str, float]]:
-        """What is surely paid for."""
+        """The sure part of the costs."""
         gigabytes = self._number("MemorySize", 1769) / 1024
         second = gigabytes * gb_second_prices()[self.parameters.get("Architecture", "arm64")]
         fastest, slowest = (self.sources * each * second for each in self.seconds_per_source())
@@ -85,7 +85,7 @@ class Estimate:
         yield "listings, claims and manifests", other + self.messages * request_price()
 
     def perhaps(self) -> Iterator[tuple[str, float]]:
-        """What depends on settings that the stack does not know."""
+        """The costs that depend on settings which the stack does not know."""
         if self.parameters.get("SourceKmsKeyArn"):
             yield "KMS, if the source bucket has no bucket key", self.sources * decrypt_price()
         yield "a trail, if it logs reads of the source bucket", self.sources * data_event_price()

@@ -74,7 +74,7 @@ def _bucket(clients: Clients, stack: Stack, output: str) -> Finding:
 
 
 def _destination(clients: Clients, stack: Stack) -> Iterator[Finding]:
-    """What the destination bucket keeps of the objects that a run deletes or replaces."""
+    """Whether the destination bucket keeps the objects that a run deletes or replaces."""
     bucket = stack.outputs.get("DestinationBucket", "")
     if _asked(clients.s3.get_bucket_versioning, bucket).get("Status") == "Enabled":
         lifecycle = _asked(clients.s3.get_bucket_lifecycle_configuration, bucket)

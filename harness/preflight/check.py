@@ -1,4 +1,4 @@
-"""The door of this room: the faults of a template or of a stack, and all rules."""
+"""The faults of a template or of a stack, and all rules: other rooms import from here."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.images.layout import read_blob
 from harness.model import HarnessError
 from harness.preflight.model import Image
 
@@ -23,14 +24,12 @@ def read_layout(folder: Path) -> list[Image]:
         index = json.loads(content)
         whole = f"sha256:{hashlib.sha256(content).hexdigest()}"
         each = [
-            Image(
-                str(named["digest"]), frozenset(_platforms(folder, _blob(folder, named["digest"])))
-            )
+            Image(str(named["digest"]), frozenset(_platforms(folder, read_blob(folder, named))))
             for named in index["manifests"]
         ]
-        return (
-            each if len(each) == 1 else [Image(whole, frozenset(_platforms(folder, index))), *each]
-        )
+        if len(each) == 1:
+            return each
+        return [Image(whole, frozenset(_platforms(folder, index))), *each]
     except OSError as error:
         raise HarnessError(f"{folder} is no OCI layout: {error.strerror}") from error
     except (KeyError, ValueError, TypeError) as error:
@@ -40,17 +39,11 @@ def read_layout(folder: Path) -> list[Image]:
 def _platforms(folder: Path, node: Mapping[str, Any]) -> Iterator[str]:
     """Those of an index, of the indexes in it, or of a manifest by its configuration."""
     if "config" in node:
-        yield platform(_blob(folder, node["config"]["digest"]))
+        yield platform(read_blob(folder, node["config"]))
     for each in node.get("manifests", ()):
-        yield from _platforms(folder, _blob(folder, each["digest"]))
+        yield from _platforms(folder, read_blob(folder, each))
 
 
 def platform(config: Mapping[str, Any]) -> str:
     """Such as ``linux/arm64``."""
     return f"{config['os']}/{config['architecture']}"
-
-
-def _blob(folder: Path, digest: str) -> Mapping[str, Any]:
-    kind, _, value = digest.partition(":")
-    found: Mapping[str, Any] = json.loads((folder / "blobs" / kind / value).read_text())
-    return found

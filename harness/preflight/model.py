@@ -1,4 +1,4 @@
-"""What the rules look at, and what they find."""
+"""The input of the rules, and their findings."""
 
 from __future__ import annotations
 

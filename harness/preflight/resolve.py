@@ -92,7 +92,7 @@ def resolved(template: Mapping[str, Any], given: Mapping[str, str]) -> dict[str,
 
 
 def without_value(template: Mapping[str, Any], given: Mapping[str, str]) -> list[str]:
-    """What the template alone does not tell: parameters, and what stands for several resources."""
+    """Names whose value the template does not tell: parameters, and loops over resources."""
     declared = template.get("Parameters", {})
     loops = [name for name, each in template["Resources"].items() if not isinstance(each, dict)]
     return [n for n, each in declared.items() if is_opaque(_value(n, each, given))] + loops

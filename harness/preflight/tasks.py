@@ -1,4 +1,4 @@
-"""What several themes ask of the task definitions and of those that start them."""
+"""Answers about the task definitions and those that start them, for several themes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|\$\{[^}]*\}')
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What the text of an image names; ``registry`` is the account and the region of ECR."""
+    """The parts of an image's text; ``registry`` is the account and the region of ECR."""
 
     name: str
     tag: str

@@ -1,1 +1,1 @@
-"""What a layout of the records costs the queries that read it, by a real Trino."""
+"""The costs of queries by the layout of the records, measured in a real Trino."""

@@ -30,7 +30,7 @@ _MB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to measure. ``days`` gives the sources of each day, in key order.
+    """The work of a measurement. ``days`` gives the sources of each day, in key order.
 
     ``rounds`` counts those after the first, which checks the answers.
     """

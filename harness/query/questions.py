@@ -42,7 +42,7 @@ class Question:
 
 @dataclass
 class Known:
-    """What the maker of the days knows: counts by day, account and event name, and some records.
+    """The maker's knowledge of its days: counts by day, account and event name, and some records.
 
     ``regions`` has those of each account by day.
     """

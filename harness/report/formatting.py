@@ -54,7 +54,7 @@ class Table:
 
 
 def about(comparison: Comparison) -> str:
-    """What the columns of the main table are."""
+    """The meaning of the main table's columns."""
     samples = [each for row in comparison.rows for each in row.samples]
     if any(each.process_ms is not None for each in samples):
         return _TASKS

@@ -27,7 +27,7 @@ SideBySide = Mapping[str, Comparison]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What the first caller waits for, at one number of sources: the start and the invocation.
+    """The wait of a first caller, at one number of sources: the start and the invocation.
 
     ``peak_rss_bytes`` is the largest peak of these invocations; warm ones do not count.
     """

@@ -1,4 +1,4 @@
-"""What the pages for learners have in common: templates, style, and a policy against requests."""
+"""The common parts of the pages for learners: templates, style, and a policy against requests."""
 
 from __future__ import annotations
 

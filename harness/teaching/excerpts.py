@@ -134,7 +134,7 @@ def step_file(step: str, language: str) -> str:
 
 
 def step_head(step: str, language: str) -> list[str]:
-    """What a step's file tells about itself at its top, by paragraphs."""
+    """The paragraphs at the top of a step's file."""
     lines = _lines(step_file(step, language))
     return list(without_marks(lines[: head_of(lines, language)], language))
 

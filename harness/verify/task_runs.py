@@ -45,7 +45,7 @@ class JudgedRun:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What each task is to do, and what it gets for it."""
+    """The work of each task, the size of its machine, and when it is stopped."""
 
     day: date
     objects: int

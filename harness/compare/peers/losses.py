@@ -1,4 +1,4 @@
-"""What SQL loses or changes: a day with one peculiar source beside a plain one, again and again."""
+"""The losses and changes of SQL: days of one peculiar source beside a plain one."""
 
 from __future__ import annotations
 

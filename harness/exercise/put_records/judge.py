@@ -12,7 +12,7 @@ FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 50, 1600
 
 
 class FaultError(Exception):
-    """What the program has done wrong, in words for its author."""
+    """A fault of the program, in words for its author."""
 
 
 class Judge:

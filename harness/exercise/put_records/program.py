@@ -42,7 +42,7 @@ def command(language: str, file: Path) -> Sequence[str | Path]:
 
 
 class Outcome(NamedTuple):
-    """What is wrong, if anything, and how many records the stream has twice."""
+    """The fault, if there is one, and how many records the stream has twice."""
 
     fault: str | None
     doubles: int = 0

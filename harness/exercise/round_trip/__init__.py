@@ -1,1 +1,1 @@
-"""What each language changes in a record when it parses and prints it, by its usual library."""
+"""The changes that each language's usual library makes when it parses and prints a record."""

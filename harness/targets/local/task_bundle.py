@@ -42,7 +42,7 @@ _BUNDLE = (
 
 @dataclass(frozen=True, slots=True)
 class TaskSize:
-    """What the task definition gives: processors, memory, and seconds between the two signals."""
+    """The task definition's values: processors, memory, and seconds between the two signals."""
 
     vcpus: float
     memory_mb: int

@@ -213,7 +213,7 @@ class _Task:
 
 
 def invocation_of(run: TaskRun, size: TaskSize) -> Invocation:
-    """What the task did, by its log: it starts until its line ``start``, and runs until ``end``."""
+    """The task by its log: it starts until its line ``start``, and runs until ``end``."""
     # not splitlines(): a log line may contain U+0085 or U+2028
     log = [_parsed(line) for line in run.output.split("\n")]
     at = {line.get("event"): seconds for seconds, line in zip(run.line_s, log, strict=False)}

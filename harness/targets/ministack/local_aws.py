@@ -94,7 +94,10 @@ class LocalAws(Server):
         services = ("athena", "cloudformation", "lambda", "lambda", "s3", "sqs", "sts")
         return Clients(REGION, *((client or self.client)(service) for service in services))
 
-    def create_stack(self, name: str, body: str, parameters: Mapping[str, str]) -> None:
+    def create_stack(
+        self, name: str, body: str, parameters: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        """The resources' names in the template, with those that they were given."""
         cloudformation = self.client("cloudformation")
         cloudformation.create_stack(
             StackName=name,
@@ -107,6 +110,8 @@ class LocalAws(Server):
         cloudformation.get_waiter("stack_create_complete").wait(
             StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
         )
+        resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+        return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources}
 
     def create_bucket(self, name: str, **more: Any) -> None:
         here = {"LocationConstraint": REGION}

@@ -59,6 +59,12 @@ class Session:
     def clients(self) -> Clients:
         return self.aws.clients(self.client)
 
+    def policy(self) -> Mapping[str, Any]:
+        """The policy that the role has now."""
+        found = self.aws.client("iam").get_role_policy(RoleName=self.role, PolicyName=self.name)
+        policy: Mapping[str, Any] = found["PolicyDocument"]
+        return policy
+
     def allow(self, policy: Mapping[str, Any]) -> None:
         """Nothing but this policy."""
         self.aws.client("iam").put_role_policy(

@@ -101,7 +101,7 @@ class Bench:
             self.s3.change(DESTINATION_BUCKET, {CLAIM: expired(claim)})
 
     def repeat_problems(self, event: object, expected: ExpectedDay) -> Iterator[str]:
-        """What is wrong after the claim has expired and the run was repeated without faults."""
+        """The difference after the claim has expired and the run was repeated without faults."""
         self.let_claim_expire()
         repeat = self.invoke(event)
         if repeat.error is not None:

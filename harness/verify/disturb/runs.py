@@ -47,7 +47,7 @@ class Gate:
 
     @contextmanager
     def hold(self, access_key: str, _request: Request) -> Iterator[None]:
-        """What the server does with a request happens inside."""
+        """The server answers a request inside the block."""
         ticket = object()
         with self._changed:
             self._waiting.setdefault(access_key, []).append(ticket)

@@ -72,7 +72,7 @@ def _chunks(lines: Sequence[bytes], chunk_bytes: int) -> Iterator[Chunk]:
 
 
 def differences(expected: ExpectedDay, objects: Mapping[str, Stored]) -> list[str]:
-    """What is not exactly as expected at rest, hidden objects and the claim included."""
+    """The difference from the expected objects at rest, hidden ones and the claim included."""
     bodies = {key: stored.body for key, stored in objects.items()}
     bodies[PREFIX + MANIFEST] = _without_deleted(bodies.get(PREFIX + MANIFEST, b""))
     found = verify_destination(expected, bodies)

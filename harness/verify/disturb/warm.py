@@ -36,7 +36,7 @@ _BAD = f"{FOLDER}bad.json"
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """What one invocation meets, and its expected error."""
+    """The disturbance of one invocation, and its expected error."""
 
     faults: tuple[Fault, ...] = ()
     trigger: bool = True
@@ -124,7 +124,7 @@ def _invoke(bench: Bench, turn: _Turn) -> Iterator[str]:
 
 
 def _use(bench: Bench) -> Mapping[str, float]:
-    """What the runtime holds between two invocations."""
+    """The resources that the runtime holds between two invocations."""
     family = [psutil.Process(pid) for pid in bench.sandbox.runtime_pids()]
     to_s3 = [
         each

@@ -26,7 +26,7 @@ STALL_LIMIT_S = 60.0
 
 
 class S3(Protocol):
-    """What a handler needs of its server."""
+    """The part of a server that its handler needs."""
 
     scene: Scene
     page: int

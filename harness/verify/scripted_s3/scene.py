@@ -1,4 +1,4 @@
-"""What a vector's S3 holds, what is to fail in it, and what was asked of it."""
+"""The objects of a vector's S3, its planned failures, and the requests that it got."""
 
 from __future__ import annotations
 

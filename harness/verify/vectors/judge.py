@@ -36,7 +36,7 @@ Functions = Callable[[Mapping[str, str], int | None], Function]
 
 @dataclass(slots=True)
 class _Day:
-    """What the destination must hold after a step that published."""
+    """The objects that the destination must hold after a step that published."""
 
     prefix: str
     result: Mapping[str, Any]

@@ -31,7 +31,7 @@ def check_requests(
     request_id: str,
     published: Collection[str],
 ) -> Iterator[str]:
-    """What is wrong with ``requests``; ``published`` are the keys that were there before them."""
+    """The faults of ``requests``; ``published`` are the keys that were there before them."""
     limit = step.settings.get("CONCURRENCY") or "16"
     if limit.isdigit() and most_in_flight > max(int(limit), 1):
         yield f"P1: {most_in_flight} requests in flight, at most {limit} may be"

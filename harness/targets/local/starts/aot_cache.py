@@ -91,7 +91,7 @@ class AotSandbox(LocalSandbox):
         process.send_signal(signal.SIGTERM)
         end = time.monotonic() + _FINISH_S
         while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            if time.monotonic() > end:  # what it has written is no whole cache
+            if time.monotonic() > end:  # its file is no whole cache
                 raise NotReady(f"the JVM made no AOT cache in {_FINISH_S:.0f} s")
             time.sleep(0.05)
         if not (self._aot / _CACHE).exists():

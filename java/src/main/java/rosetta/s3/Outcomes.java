@@ -1,4 +1,4 @@
-// What S3's answers mean, for both clients. SPEC L8, R1, R9, W12, W13.
+// The meaning of S3's answers, for both clients. SPEC L8, R1, R9, W12, W13.
 // Holds no state.
 package rosetta.s3;
 

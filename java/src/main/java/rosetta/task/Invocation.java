@@ -1,4 +1,4 @@
-// What a run gets from Lambda, or as a task. SPEC K, W1, E6.
+// The invocation of a run, by Lambda or as a task. SPEC K, W1, E6.
 // Holds no state of the run.
 package rosetta.task;
 
