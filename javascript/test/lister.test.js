@@ -17,13 +17,17 @@ const list = async (keys, { account, pageSize = 2 } = {}) => {
   const store = new MemoryStore(pageSize);
   for (const key of keys) store.bucket('source').set(key, Buffer.from('x'));
   const found = [];
+  /** @type {string[]} */
+  const log = [];
+  const journal = new Journal('INFO', 'r', (line) => log.push(line));
   const day = { date: '2024-02-08', force: false, account: account ?? null };
-  const pages = await listSources({ store, config, day, journal: new Journal('INFO', 'r') });
+  const pages = await listSources({ store, config, day, journal });
   for (let taken = 1; pages.canTake; taken++) {
     found.push(...(await pages.take()).map(({ key }) => key));
     pages.begin(taken);
   }
-  return { found, requests: store.requests };
+  journal.end({ error: null, cause: null, result: null });
+  return { found, requests: store.requests, counted: JSON.parse(log.join()).phases.list.count };
 };
 
 const A = 'p/AWSLogs/111122223333/CloudTrail';
@@ -68,6 +72,12 @@ test('with an account, only that account is listed, in both layouts', async () =
   const { found, requests } = await list(keys, { account: '111122223333' });
   assert.deepEqual(found, [keys[0], keys[2]]);
   assert.ok(requests.every(([, prefix]) => !prefix.includes('444455556666')));
+});
+
+test('each page that is listed is counted, of folders and of sources', async () => {
+  const { requests, counted } = await list([1, 2, 3].map((n) => `${O}/eu-1/${DAY}/${n}`));
+  assert.equal(requests.length, 5);
+  assert.equal(counted, 5); // O3
 });
 
 test('no region folder is no trail; an empty day is one', async () => {

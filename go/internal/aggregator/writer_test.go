@@ -95,6 +95,9 @@ func TestAChunkIsToldAndCounted(t *testing.T) {
 	if compressed := w.journal.sums[PhaseCompress].count; compressed != 3 {
 		t.Errorf("%d chunks are counted", compressed)
 	}
+	if put := w.journal.sums[PhasePut].count; put != 0 { // the store of a run counts them
+		t.Errorf("%d puts are counted twice", put)
+	}
 	if !slices.Equal(put, []int{1, 2, 3}) {
 		t.Errorf("told of %d chunks", put)
 	}
