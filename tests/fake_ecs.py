@@ -16,6 +16,7 @@ _DIGEST = f"sha256:{'a' * 64}"
 _CONFIG = f"sha256:{'b' * 64}"
 IMAGE = f"{_ACCOUNT}.dkr.ecr.eu-central-1.amazonaws.com/rosetta-go@{_DIGEST}"
 TASK = f"arn:aws:ecs:eu-central-1:{_ACCOUNT}:task-definition/tasks:3"
+CLUSTER = f"arn:aws:ecs:eu-central-1:{_ACCOUNT}:cluster/cluster"
 SERVICE = f"arn:aws:ecs:eu-central-1:{_ACCOUNT}:service/cluster/web"
 MACHINE = f"arn:aws:states:eu-central-1:{_ACCOUNT}:stateMachine:day"
 REPOSITORY = f"arn:aws:ecr:eu-central-1:{_ACCOUNT}:repository/rosetta-go"
@@ -82,6 +83,9 @@ class FakeEcs(FakeAws):
     task: dict[str, Any] = field(default_factory=_task)
     service: dict[str, Any] = field(default_factory=dict)
     definition: dict[str, Any] = field(default_factory=_definition)
+    #: (group, name) -> the target of a schedule; (bus, name) -> the targets of a rule.
+    schedules: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    rules: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     trust: dict[str, Any] = field(default_factory=lambda: _trust("ecs-tasks"))
     rights: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {
@@ -137,7 +141,7 @@ class FakeEcs(FakeAws):
             }
         )
 
-    # ---- CloudFormation, ECS, Step Functions, CloudWatch Logs ----
+    # ---- CloudFormation, ECS, those that start tasks, CloudWatch Logs ----
 
     def _cloudformation_ListStackResources(self, StackName: str) -> dict[str, Any]:
         if StackName != "tasks":
@@ -172,6 +176,18 @@ class FakeEcs(FakeAws):
             "definition": json.dumps(self.definition),
             "roleArn": role_arn("machine"),
         }
+
+    def _scheduler_ListSchedules(self, NamePrefix: str) -> dict[str, Any]:
+        named = [(group, name) for group, name in self.schedules if name.startswith(NamePrefix)]
+        return {"Schedules": [{"GroupName": group, "Name": name} for group, name in named]}
+
+    def _scheduler_GetSchedule(self, Name: str, GroupName: str) -> dict[str, Any]:
+        return {"Name": Name, "Target": self.schedules[GroupName, Name]}
+
+    def _events_ListTargetsByRule(
+        self, Rule: str, EventBusName: str = "default"
+    ) -> dict[str, Any]:
+        return {"Targets": self.rules[EventBusName, Rule]}
 
     def _logs_DescribeLogGroups(self, logGroupNamePrefix: str) -> dict[str, Any]:
         return {

@@ -178,6 +178,23 @@ def test_an_export_without_warm_samples_is_refused(
     assert "no row with cold and warm samples" in capsys.readouterr().err
 
 
+def test_only_tasks_over_the_same_number_of_sources_tell_a_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export, tasks = tmp_path / "export.json", tmp_path / "tasks.json"
+    export.write_text(json.dumps(to_json(COMPARISON)))
+    command = ["crossover", str(export), "--tasks"]
+    assert main([*command, str(export)]) == 2
+    assert "export.json is no export of compare --target task" in capsys.readouterr().err
+    of_tasks = {**COMPARISON.environment, "target": "task"}
+    for sources, code in ((2000, 0), (1000, 2)):
+        fixture = {**COMPARISON.fixture, "sources": sources}
+        made = replace(COMPARISON, environment=of_tasks, fixture=fixture)
+        tasks.write_text(json.dumps(to_json(made)))
+        assert main([*command, str(tasks)]) == code
+    assert "tasks.json has 1000 sources and" in capsys.readouterr().err
+
+
 def test_numbers_have_two_digits_that_count() -> None:
     assert [duration(each) for each in (1.25, 42.4, 125, 5400)] == [
         "1.2 s",

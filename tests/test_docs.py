@@ -181,6 +181,12 @@ def test_each_flag_is_documented() -> None:
     assert named == {flag for each in flags().values() for flag in each}
 
 
+def test_each_command_has_a_row() -> None:
+    whole = (ROOT / "docs/harness.md").read_text()
+    table = whole.partition("| command | purpose |")[2].partition("\n\n")[0]
+    assert sorted(re.findall(r"^\| `([a-z]+)` \|", table, re.MULTILINE)) == sorted(flags())
+
+
 @pytest.mark.parametrize("name", LIVING)
 def test_make_targets_and_modules_exist(name: str) -> None:
     makefile = (ROOT / "Makefile").read_text()

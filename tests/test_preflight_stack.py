@@ -9,6 +9,7 @@ import pytest
 import requests
 from fake_aws import Refused
 from fake_ecs import (
+    CLUSTER,
     IMAGE,
     LOG_GROUP,
     MACHINE,
@@ -132,6 +133,52 @@ def a_service(aws: FakeEcs) -> None:
     }
 
 
+def by_event(role: str) -> dict[str, Any]:
+    """The target of a schedule or of a rule that runs the task in a subnet."""
+    network = {"Subnets": ["subnet-0"], "SecurityGroups": ["sg-0"], "AssignPublicIp": "DISABLED"}
+    return {
+        "Arn": CLUSTER,
+        "RoleArn": role_arn(role),
+        "EcsParameters": {
+            "TaskDefinitionArn": TASK,
+            "LaunchType": "FARGATE",
+            "NetworkConfiguration": {"awsvpcConfiguration": network},
+        },
+    }
+
+
+def a_schedule(aws: FakeEcs) -> None:
+    aws.members[1] = ("AWS::Scheduler::Schedule", "nightly")
+    aws.schedules = {
+        ("tasks", "nightly"): by_event("machine"),
+        ("default", "nightly-of-others"): by_event("gone"),
+    }
+
+
+def a_schedule_without_a_way_or_a_right(aws: FakeEcs) -> None:
+    a_schedule(aws)
+    no_route(aws)
+    no_right_to_pass(aws)
+
+
+def a_rule(aws: FakeEcs) -> None:
+    aws.members[1] = ("AWS::Events::Rule", "bus|hourly")
+    log = {"Id": "log", "Arn": LOG_GROUP}
+    aws.rules["bus", "hourly"] = [log, {"Id": "task", **by_event("machine")}]
+
+
+def a_rule_without_a_way_or_a_right(aws: FakeEcs) -> None:
+    a_rule(aws)
+    no_route(aws)
+    no_right_to_pass(aws)
+
+
+def no_way(network: str) -> set[tuple[str, str]]:
+    return {(f"no-way-to-{each}", network) for each in ("registry", "s3", "logs")}
+
+
+MAY_NOT_PASS = ("no-right-to-pass-role", f"{role_arn('machine')}.Policies")
+BY_EVENT = "EcsParameters.NetworkConfiguration.AwsvpcConfiguration"
 DAY = f"{MACHINE}.DefinitionString.States.RunDay.Parameters.NetworkConfiguration"
 NETWORK = f"{DAY}.AwsvpcConfiguration"
 BOX = f"{TASK}.ContainerDefinitions[0]"
@@ -140,8 +187,8 @@ BOX = f"{TASK}.ContainerDefinitions[0]"
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (no_route, {(f"no-way-to-{each}", NETWORK) for each in ("registry", "s3", "logs")}),
-        (a_dead_route, {(f"no-way-to-{each}", NETWORK) for each in ("registry", "s3", "logs")}),
+        (no_route, no_way(NETWORK)),
+        (a_dead_route, no_way(NETWORK)),
         (an_internet_gateway, {("no-public-address", f"{NETWORK}.AssignPublicIp")}),
         (endpoints_without_logs, {("no-way-to-logs", NETWORK)}),
         (
@@ -161,7 +208,17 @@ BOX = f"{TASK}.ContainerDefinitions[0]"
             no_trust,
             {("role-without-trust", f"{role_arn('start')}.AssumeRolePolicyDocument")},
         ),
-        (no_right_to_pass, {("no-right-to-pass-role", f"{role_arn('machine')}.Policies")}),
+        (no_right_to_pass, {MAY_NOT_PASS}),
+        (a_schedule, set()),
+        (
+            a_schedule_without_a_way_or_a_right,
+            {*no_way(f"nightly.Target.{BY_EVENT}"), MAY_NOT_PASS},
+        ),
+        (a_rule, set()),
+        (
+            a_rule_without_a_way_or_a_right,
+            {*no_way(f"bus|hourly.Targets[1].{BY_EVENT}"), MAY_NOT_PASS},
+        ),
         (a_service, {("no-grace-period", f"{SERVICE}.HealthCheckGracePeriodSeconds")}),
     ],
     ids=lambda each: each.__name__.replace("_", "-") if callable(each) else "",
@@ -245,6 +302,21 @@ def test_a_missing_right_of_the_reader_is_named(aws: FakeEcs) -> None:
     aws.refuse["DescribeStateMachine"] = Refused("AccessDeniedException")
     with pytest.raises(HarnessError, match="give yourself states:DescribeStateMachine"):
         read_deployment("tasks", None)
+
+
+def test_a_task_that_nothing_in_the_stack_runs_is_told(aws: FakeEcs) -> None:
+    del aws.members[1]
+    deployment = read_deployment("tasks", None)
+    assert faults_of(deployment) == []
+    assert list(deployment.unknown) == [f"the network of {TASK}, which nothing here runs"]
+
+
+def test_a_schedule_whose_group_is_not_known_is_told(aws: FakeEcs) -> None:
+    a_schedule(aws)
+    aws.schedules["default", "nightly"] = by_event("machine")
+    deployment = read_deployment("tasks", None)
+    assert faults_of(deployment) == []
+    assert next(iter(deployment.unknown)) == "the schedule nightly, which is in several groups"
 
 
 def test_a_stack_without_tasks_is_named(aws: FakeEcs) -> None:

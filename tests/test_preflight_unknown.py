@@ -269,6 +269,10 @@ UNREAD: dict[str, tuple[Change, str]] = {
         "the ways out of Fn::Select Ref Given a b",
     ),
     "a subnet of elsewhere": ({f"{NETWORK}.Subnets": ["subnet-0"]}, "the ways out of subnet-0"),
+    "a task that somebody runs by hand": (
+        {"Resources.Service": GONE},
+        "the network of TaskDefinition, which nothing here runs",
+    ),
     "a role of elsewhere": (
         {f"{TASK}.ExecutionRoleArn": "arn:aws:iam::1:role/x"},
         "arn:aws:iam::1:role/x",

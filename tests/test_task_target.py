@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import textwrap
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
 import pytest
 from conftest import built
 from fake_comparison import COMPARISON
@@ -30,6 +36,7 @@ from harness.targets.local import tasks
 from harness.targets.local.own_network import enter_own_network
 from harness.targets.local.task_bundle import TaskRun, TaskSize
 from harness.targets.local.tasks import invocation_of
+from harness.toolchain.paths import ROOT
 
 SIZE = TaskSize(1, 2048)
 LOG = (
@@ -277,6 +284,59 @@ def test_no_figure_of_a_warm_invocation_is_told(measured: Comparison) -> None:
         assert each["rank"] is None
     (table,) = [tasks_table(measured)]
     assert len(table.rows) == 3
+
+
+#: A comparison of tasks that never end; its argument is the folder of the artefact.
+ENDLESS = """
+    import sys
+    from dataclasses import replace
+    from pathlib import Path
+    from harness import cli
+    from harness.model import Artefact
+
+    def build(implementations, _progress):
+        return {each.language: Artefact(each, Path(sys.argv[1]), 1, 1) for each in implementations}
+
+    command = ["compare", "--target", "task", "--languages", "go", "--clients", "light"]
+    target = replace(cli._local_target(None), build=build)
+    sys.exit(cli.main([*command, "--objects", "3", "--no-floor"], target))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_ends_a_task_that_runs(
+    bundles: None, sign: signal.Signals, tmp_path: Path
+) -> None:
+    artefact, temporary = tmp_path / "artefact", tmp_path / "temporary"
+    artefact.mkdir()
+    temporary.mkdir()
+    (artefact / "bootstrap").write_text("#!/bin/sh\nsleep 3000\n")
+    (artefact / "bootstrap").chmod(0o755)
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(ENDLESS), artefact],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=partial(signal.signal, sign, signal.SIG_DFL),
+    )
+    try:
+        family: list[psutil.Process] = []
+        while not any(each.name() == "sleep" for each in family):
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.05)
+            family = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(sign)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "interrupted"
+    assert list(temporary.iterdir()) == []
+    _, alive = psutil.wait_procs(family, timeout=60)
+    assert alive == []
 
 
 @pytest.mark.slow

@@ -72,6 +72,13 @@ def _show(arguments: argparse.Namespace) -> int:
 
     comparison = read_export(arguments.file)
     tasks = None if arguments.tasks is None else read_export(arguments.tasks)
+    if tasks is not None and tasks.environment.get("target") != "task":
+        raise UsageError(f"{arguments.tasks} is no export of compare --target task")
+    if tasks is not None and tasks.fixture["sources"] != comparison.fixture["sources"]:
+        raise UsageError(
+            f"{arguments.tasks} has {tasks.fixture['sources']} sources and {arguments.file} "
+            f"{comparison.fixture['sources']}: compare tasks over the same day"
+        )
     found = list(works(comparison, tasks))
     if not found:
         raise UsageError(

@@ -18,6 +18,7 @@ from harness.preflight.tasks import (
     on_fargate,
     service_of,
     starts_of,
+    tasks_of,
 )
 
 _GUIDE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide"
@@ -134,7 +135,12 @@ _RULE_OF = {
 
 
 def check_network(deployment: Deployment) -> Iterator[Fault]:
-    for start in starts_of(deployment):
+    starts = list(starts_of(deployment))
+    started = [task for start in starts for task in start.tasks]
+    for task in tasks_of(deployment):
+        if task not in started and on_fargate(deployment, task):
+            deployment.skip(f"the network of {task.id}, which nothing here runs")
+    for start in starts:
         needs = _needs(deployment, start)
         if needs and not _lets_https_out(deployment, start.listed("SecurityGroups")):
             yield Fault(

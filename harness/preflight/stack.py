@@ -21,7 +21,10 @@ from harness.preflight.rights import listed
 from harness.preflight.tasks import containers_of, from_ecr, reference, starts_of
 from harness.targets.aws.session import code_of, explained, open_services
 
-_SERVICES = ("cloudformation", "ecs", "ec2", "ecr", "iam", "logs", "stepfunctions")
+_SERVICES = (
+    *("cloudformation", "ecs", "ec2", "ecr", "events", "iam", "logs", "scheduler"),
+    "stepfunctions",
+)
 #: The keys in them are not names of properties.
 _MAPS = {"options", "dockerLabels"}
 _ABSENT = {"ImageNotFoundException", "RepositoryNotFoundException"}
@@ -80,6 +83,10 @@ class _Reader:
                 self._service(id)
             elif kind == "AWS::StepFunctions::StateMachine":
                 self._machine(id)
+            elif kind == "AWS::Scheduler::Schedule":
+                self._schedule(id)
+            elif kind == "AWS::Events::Rule":
+                self._rule(id)
         if not list(self._deployment.of("ECS::TaskDefinition")):
             raise HarnessError(f"stack {stack} has no task definition of ECS: name another stack")
         for container in list(containers_of(self._deployment)):
@@ -138,6 +145,30 @@ class _Reader:
         properties = {"DefinitionString": told["definition"], "RoleArn": told["roleArn"]}
         self._add(arn, "StepFunctions::StateMachine", properties)
         self._role(told["roleArn"])
+
+    def _schedule(self, name: str) -> None:
+        """Its id in a stack does not tell the group, and another group may have the same name."""
+        pages = self._pages("scheduler", "list_schedules", NamePrefix=name)
+        found = [each for page in pages for each in page["Schedules"] if each["Name"] == name]
+        if len(found) > 1:
+            self._unknown[f"the schedule {name}, which is in several groups"] = None
+            return
+        for each in found:
+            told = self._ask("scheduler", "get_schedule", Name=name, GroupName=each["GroupName"])
+            target = pascal(told["Target"])
+            if "EcsParameters" in target:
+                self._add(name, "Scheduler::Schedule", {"Target": target})
+                self._role(target["RoleArn"])
+
+    def _rule(self, id: str) -> None:
+        bus, _, name = id.rpartition("|")
+        where = {"EventBusName": bus} if bus else {}
+        pages = self._pages("events", "list_targets_by_rule", Rule=name, **where)
+        targets = [pascal(each) for page in pages for each in page["Targets"]]
+        if of_ecs := [each for each in targets if "EcsParameters" in each]:
+            self._add(id, "Events::Rule", {"Targets": targets})
+            for each in of_ecs:
+                self._role(each.get("RoleArn"))
 
     def _role(self, arn: str | None) -> None:
         if arn is None or arn in self._found:
