@@ -184,9 +184,7 @@ class FakeEcs(FakeAws):
     def _scheduler_GetSchedule(self, Name: str, GroupName: str) -> dict[str, Any]:
         return {"Name": Name, "Target": self.schedules[GroupName, Name]}
 
-    def _events_ListTargetsByRule(
-        self, Rule: str, EventBusName: str = "default"
-    ) -> dict[str, Any]:
+    def _events_ListTargetsByRule(self, Rule: str, EventBusName: str = "default") -> dict[str, Any]:
         return {"Targets": self.rules[EventBusName, Rule]}
 
     def _logs_DescribeLogGroups(self, logGroupNamePrefix: str) -> dict[str, Any]:
