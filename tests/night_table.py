@@ -20,15 +20,11 @@ def night_table(export: Mapping[str, Any]) -> str:
         textwrap.fill(f"- `{name}`: {drills[0]['about']}.", 100, subsequent_indent="  ") + "\n"
         for name, drills in by_fault.items()
     )
-    again = export.get("again")  # nights that were played once more, after a change
-    later = (
-        f", those of {' and '.join(again['faults'])} again at {again['commit'][:7]}"
-        if again
-        else ""
-    )
+    later = export.get("later")  # nights of a later commit
+    those = f", those of {' and '.join(later['faults'])} at {later['commit'][:7]}" if later else ""
     facts = (
         f"({len(export['drills'])} nights in {len(languages)} languages at commit "
-        f"{export['environment']['commit'][:7]}{later}; {records:,} records)"
+        f"{export['environment']['commit'][:7]}{those}; {records:,} records)"
     )
     return "".join(
         [

@@ -41,6 +41,7 @@ def test_the_templates_alarms_are_right_in_every_night(
 #: Nights of the exercise, and the faults of a drill that are alike.
 ALIKE = {
     "damaged source": "damaged",
+    "slow": "slow-day",
     "throttled": "no-room",
     "no sources": "trail-stopped",
     "nobody takes": "nobody-takes",

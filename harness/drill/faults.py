@@ -7,10 +7,11 @@ import os
 import re
 import signal
 import threading
+import time
 from contextlib import suppress
 from datetime import timedelta
 
-from harness.drill.deployment import DESTINATION
+from harness.drill.deployment import DESTINATION, SOURCE
 from harness.drill.fault import Fault, Needs
 from harness.drill.front import Asked, Refusal, Rule, refuses
 from harness.drill.night import Night
@@ -23,6 +24,10 @@ _SOME = 3
 _KILLED_AT = 3  # the number of the copy at which the process is killed
 _PACE_S = 5  # seconds that stand for the time-out where a run needs all of it
 _SLOW_S = 3.0
+#: A slow day ends between four fifths of its time, 24 s, and its last tenth (SPEC E6).
+_LONG_PACE_S = 30
+_LATE_S = 24.5
+_PATIENT_S = 8.0  # an attempt fails after 10 s without a byte (SPEC E5)
 
 
 class SlowDown(Fault):
@@ -357,6 +362,39 @@ class NobodyTakes(Fault):
         return True
 
 
+class SlowDay(Fault):
+    name = "slow-day"
+    about = "S3 is slow, and the day succeeds after more than four fifths of its time"
+    ending = "ok"
+    alarm = "DurationAlarm"
+    _rule: Rule
+
+    def breaks(self, night: Night, trail: Trail) -> None:
+        last = trail.prefix + max(each.key for each in [*trail.early, *trail.late])
+        lock = threading.Lock()
+        began: list[float] = []
+
+        def slow(asked: Asked) -> Refusal | None:
+            """Listings wait first, and then the last source, when the others are done."""
+            if asked.bucket == SOURCE and (asked.operation == "list" or asked.key == last):
+                with lock:
+                    began[:] = began or [time.monotonic()]
+                until = _LATE_S - (_PATIENT_S if asked.operation == "list" else 0)
+                left = began[0] + until - time.monotonic()
+                time.sleep(min(max(left, 0), _PATIENT_S))
+            return None
+
+        self._rule = slow
+        night.front.rules.append(slow)
+        night.side.active.sandboxes.pace(_LONG_PACE_S)
+
+    def mends(self, night: Night, trail: Trail, answer: int) -> bool:
+        night.front.rules.remove(self._rule)
+        night.side.active.sandboxes.pace(None)
+        night.did("looked at status: the day is published; Timeout can wait until the morning")
+        return True
+
+
 def _deny_schedule(night: Night, resource: str) -> None:
     """The schedule's role may send to no such queue, whatever its policy allows."""
     deployment = night.side.deployment
@@ -389,4 +427,5 @@ FAULTS: tuple[type[Fault], ...] = (
     Locked,
     NoRoom,
     NobodyTakes,
+    SlowDay,
 )
