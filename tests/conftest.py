@@ -17,7 +17,7 @@ from harness.build.choice import by_client, choose_clients
 from harness.build.sam_build import build
 from harness.build.template import load_implementations
 from harness.model import Artefact, NotReady
-from harness.query.lake import Lake
+from harness.query.engine import Engine
 from harness.targets.local.s3server import S3Server
 from harness.targets.local.trino_server import SCHEMA, TrinoServer
 from harness.toolchain.tools import trino_home
@@ -104,7 +104,7 @@ def artefact(request: pytest.FixtureRequest) -> Artefact:
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[Lake]:
+def engine() -> Iterator[Engine]:
     """A Trino over an S3 server, for all tests that need one."""
     try:
         trino_home()
@@ -112,7 +112,7 @@ def engine() -> Iterator[Lake]:
         pytest.skip(f"no Trino: {error}")
     with S3Server(access_log=True) as s3, TrinoServer(s3) as trino:
         trino.query(f"CREATE SCHEMA {SCHEMA}")
-        yield Lake(s3, trino, s3.endpoint)
+        yield Engine(s3, trino, s3.endpoint)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from harness.query.lake import Spent
+from harness.query.engine import Spent
 from harness.query.layout import Layout
 from harness.query.measure import Asked, Making, Outcome
 
@@ -17,7 +17,7 @@ def spent(requests: Mapping[str, int], read_bytes: int, total_ms: float = 10.0) 
 
 
 def layout(name: str) -> Layout:
-    return Layout(name, f"about {name}", lambda _lake, _days: [], name, f"bucket/{name}/")
+    return Layout(name, f"about {name}", lambda _engine, _days: [], name, f"bucket/{name}/")
 
 
 def outcome(*asked: Asked, making: Mapping[str, Making]) -> Outcome:

@@ -17,7 +17,7 @@ from harness.cli import main
 from harness.compact.statements import Statements, columns_of_athena_sql
 from harness.fixtures.recipe import Recipe, make_day
 from harness.model import Artefact
-from harness.query.lake import Lake as Engine
+from harness.query.engine import Engine
 from harness.targets.athena_sql import create_table, is_external_table, statements
 from harness.targets.local.s3server import S3Server
 from harness.targets.local.sandbox import LocalSandbox

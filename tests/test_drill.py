@@ -23,10 +23,10 @@ from harness.drill import drill as drills
 from harness.drill.alarm_settings import template_alarms
 from harness.drill.alarms import Alarm, State
 from harness.drill.deployment import DESTINATION
+from harness.drill.destination import Destination, Look, Saw
 from harness.drill.drill import Drill, Ground, Readers, Told, ground, make_buckets, play
 from harness.drill.faults import FAULTS, Killed
 from harness.drill.front import Asked, front_of, refuses
-from harness.drill.lake import Lake, Look, Saw
 from harness.drill.metrics import SQS, Gauge, LogFilter, Recorder
 from harness.drill.night import REACTION, Night
 from harness.drill.side import LETTERS
@@ -98,8 +98,8 @@ class Thief(Killed):
 
     def mends(self, night: Night, trail: Trail, answer: int) -> bool:
         def steal() -> None:
-            key = f"{night.lake.prefix}000001.ndjson.gz"
-            night.lake.s3.delete_object(Bucket=night.lake.bucket, Key=key)
+            key = f"{night.destination.prefix}000001.ndjson.gz"
+            night.destination.s3.delete_object(Bucket=night.destination.bucket, Key=key)
 
         night.at(night.fires + timedelta(hours=2), steal)
         return False
@@ -112,7 +112,9 @@ def test_records_that_vanish_are_counted(place: Ground, monkeypatch: pytest.Monk
     assert drill.lost > 0
     assert drill.readers.missing > 0
     words = " ".join(drill.problems)
-    assert all(each in words for each in ("not repaired", "are lost", "missed", "lake differs"))
+    assert all(
+        each in words for each in ("not repaired", "are lost", "missed", "destination differs")
+    )
 
 
 def test_every_alarm_of_the_template_tells_of_a_fault_and_every_fault_has_one() -> None:
@@ -230,8 +232,8 @@ OLD, NEW = Counter({b"a\n": 1, b"b\n": 1}), Counter({b"a\n": 1, b"b\n": 1, b"c\n
     ],
 )
 def test_a_look_tells_the_old_day_from_the_new_one(seen: Counter[bytes], look: Look) -> None:
-    lake = Lake(None, "bucket", "2024/02/08/", OLD, NEW)
-    assert lake._judged(seen, NOON) == look
+    destination = Destination(None, "bucket", "2024/02/08/", OLD, NEW)
+    assert destination._judged(seen, NOON) == look
 
 
 class Names:
@@ -252,7 +254,7 @@ def test_an_operator_deletes_hidden_chunks_alone() -> None:
     s3 = Names(
         [f"d/{each}" for each in (*names, "_a-b-000001.ndjson.gz", "_a-b-1000000.ndjson.gz")]
     )
-    Lake(s3, "bucket", "d/").delete_hidden()
+    Destination(s3, "bucket", "d/").delete_hidden()
     assert s3.names == [f"d/{each}" for each in names]
 
 
@@ -410,7 +412,7 @@ def test_a_lake_that_differs_in_one_language_is_broken() -> None:
     same = [outcome(), outcome(language="java"), outcome(fault="rights", lake="y")]
     assert broken(same) == []
     assert broken([*same, outcome(language="python", lake="z")]) == [
-        "killed: the lakes of go, java, python differ"
+        "killed: the destinations of go, java, python differ"
     ]
     assert broken([outcome(problems=("1 records are lost",))]) == ["killed, go: 1 records are lost"]
 

@@ -19,9 +19,9 @@ from trino.exceptions import TrinoQueryError
 from harness.cli import main
 from harness.fixtures.recipe import Recipe, make_day
 from harness.model import Artefact, HarnessError, UsageError
-from harness.query import lake as lakes
+from harness.query import engine as engines
 from harness.query.choice import advice, break_even
-from harness.query.lake import Lake, RefusedError, Spent
+from harness.query.engine import Engine, RefusedError, Spent
 from harness.query.layout import Days
 from harness.query.layouts import layouts
 from harness.query.measure import Asked, Making, Request, _ask, _Makers, measure_in
@@ -108,15 +108,15 @@ class FakeTrino:
         return self._rows, self.stats
 
 
-def lake_with(log: Path, rows: Answer) -> Lake:
+def engine_with(log: Path, rows: Answer) -> Engine:
     server = cast(Any, FakeTrino(log, rows))
-    return Lake(cast(Any, SimpleNamespace(access_log=log)), server, "")
+    return Engine(cast(Any, SimpleNamespace(access_log=log)), server, "")
 
 
 def test_the_requests_of_a_statement_are_those_of_the_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(LOG * 3)  # of another statement
-    rows, cost = lake_with(log, [(1,)]).run("SELECT 1")
+    rows, cost = engine_with(log, [(1,)]).run("SELECT 1")
     assert rows == [(1,)]
     assert cost.requests == {"GET": 1, "HEAD": 1, "LIST": 1}
     assert (cost.read_bytes, cost.total_ms) == (7, 10)
@@ -126,7 +126,7 @@ def test_a_log_of_another_form_is_an_error(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("rosetta lake GET /\n")
     with pytest.raises(HarnessError, match="a line of another form: rosetta lake GET"):
-        lake_with(log, []).requests()
+        engine_with(log, []).requests()
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_faulty_statement_is_no_refusal(
 
     monkeypatch.setattr(FakeTrino, "query", query)
     with pytest.raises(error, match="no such table"):
-        lake_with(tmp_path / "log", []).run("SELECT 1")
+        engine_with(tmp_path / "log", []).run("SELECT 1")
 
 
 def test_a_query_costs_ten_megabytes_at_least_and_its_requests() -> None:
@@ -201,8 +201,8 @@ def answer(
             raise RefusedError("name a day")
         return rows, spent({"GET": 1}, 1)
 
-    monkeypatch.setattr(lakes.Lake, "run", run)
-    bare = object.__new__(Lake)
+    monkeypatch.setattr(engines.Engine, "run", run)
+    bare = object.__new__(Engine)
     request = Request({}, [layout("good"), layout("refused")], rounds)
     question = Question("q", "SELECT a FROM {records}", [(1,)])
     days = Days(DAYS, [], [], {})
@@ -232,10 +232,10 @@ def test_a_wrong_answer_has_a_reason_and_no_times(
 def test_a_layout_that_can_not_be_made_is_not_asked_and_keeps_its_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def make(_lake: Lake, _days: Days) -> list[Spent]:
+    def make(_engine: Engine, _days: Days) -> list[Spent]:
         raise RefusedError("the memory is full")
 
-    makers = _Makers(object.__new__(Lake), cast(Artefact, None), [], lambda _: None)
+    makers = _Makers(object.__new__(Engine), cast(Artefact, None), [], lambda _: None)
     fault = makers.layout(replace(layout("good"), make=make), LAID_OUT)
     assert fault == Making(fault="the engine can't make it: the memory is full")
     making = {"good": fault, "other": Making()}
@@ -252,7 +252,7 @@ def test_a_layout_that_can_not_be_made_is_not_asked_and_keeps_its_rows(
 
 def test_days_without_a_record_and_other_records_are_refused() -> None:
     s3 = SimpleNamespace(access_log=Path(), bucket_path=lambda _: None)
-    bare = Lake(cast(Any, s3), cast(Any, None), "")
+    bare = Engine(cast(Any, s3), cast(Any, None), "")
     empty = Request({DAYS[0]: []}, [], 1)
     with pytest.raises(HarnessError, match="the days have no record"):
         measure_in(bare, empty, cast(Artefact, None), lambda _: None)

@@ -17,7 +17,7 @@ from conftest import built
 from harness.fixtures.recipe import Recipe, make_day
 from harness.fixtures.staging import stage
 from harness.model import Artefact, HarnessError
-from harness.query.lake import Lake as Engine
+from harness.query.engine import Engine
 from harness.query.layouts import layouts
 from harness.query.measure import Outcome, Request, measure_in
 from harness.targets.athena_sql import create_table, is_external_table, metastore_table, statements

@@ -51,7 +51,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace, target: Target) -> int:
-    """Exit code 0: an alarm told of each fault, nothing is lost, and all lakes are equal."""
+    """Exit code 0: an alarm told of each fault, nothing is lost, and all destinations are equal."""
     with reserved([arguments.markdown, arguments.export_json]):
         return _run(arguments, target)
 

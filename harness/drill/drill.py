@@ -16,9 +16,9 @@ from harness.drill.deployment import (
     Deployment,
     deploy,
 )
+from harness.drill.destination import Destination, Look, Saw, sources_of, with_expected
 from harness.drill.fault import Fault, Needs
 from harness.drill.front import Front, front_of
-from harness.drill.lake import Lake, Look, Saw, sources_of, with_expected
 from harness.drill.metrics import Recorder
 from harness.drill.night import Night
 from harness.drill.sandboxes import Sandboxes
@@ -155,21 +155,21 @@ def play(fault: Fault, ground: Ground, number: int) -> Drill:
         sides.append(Side(second, function, recorder, function))
     trail = Trail(s3, SOURCE, SOURCE_PREFIX)
     prefix = f"{deployment.prefix}{day:%Y/%m/%d}/"
-    lake = Lake(s3, DESTINATION, prefix)
+    destination = Destination(s3, DESTINATION, prefix)
     with scratch("night") as folder:
         sources = sources_of(day, _OBJECTS, ground.seed)
         trail.early = sources if fault.all_early else sources[::2]
         trail.late = () if fault.all_early else sources[1::2]
         expected = with_expected(day, sources, folder / "new", CHUNK_BYTES, deployment.prefix)
-        lake.new = expected.records
+        destination.new = expected.records
         if not fault.unpublished:
             old = with_expected(day, trail.early, folder / "old", CHUNK_BYTES, deployment.prefix)
-            lake.old = old.records
+            destination.old = old.records
         answers = iter(range(1, 10))
         night = Night(
             sides,
             ground.front,
-            lake,
+            destination,
             recorder,
             day,
             fires,
@@ -184,7 +184,7 @@ def play(fault: Fault, ground: Ground, number: int) -> Drill:
 
         def is_over() -> bool:
             empty = night.now > fires and night.mended and all(each.is_empty() for each in sides)
-            return empty and lake.differences(expected.expected) is None
+            return empty and destination.differences(expected.expected) is None
 
         try:
             for other in (before, tomorrow):
@@ -199,7 +199,9 @@ def play(fault: Fault, ground: Ground, number: int) -> Drill:
             night.run(fires + _PATIENCE, is_over)
             repaired = night.now if is_over() else None
             night.run(night.now + _AFTER)
-            return _outcome(fault, night, lake, repaired, lake.differences(expected.expected))
+            return _outcome(
+                fault, night, destination, repaired, destination.differences(expected.expected)
+            )
         finally:
             _clean(ground, night, trail)
 
@@ -207,7 +209,7 @@ def play(fault: Fault, ground: Ground, number: int) -> Drill:
 def _clean(ground: Ground, night: Night, trail: Trail) -> None:
     """Leave nothing to the next drill."""
     ground.front.rules.clear()
-    night.lake.s3.delete_bucket_policy(Bucket=DESTINATION)
+    night.destination.s3.delete_bucket_policy(Bucket=DESTINATION)
     trail.clear()
     for side in night.sides:
         side.purge()
@@ -217,7 +219,11 @@ def _clean(ground: Ground, night: Night, trail: Trail) -> None:
 
 
 def _outcome(
-    fault: Fault, night: Night, lake: Lake, repaired: datetime | None, difference: str | None
+    fault: Fault,
+    night: Night,
+    destination: Destination,
+    repaired: datetime | None,
+    difference: str | None,
 ) -> Drill:
     def after(when: datetime) -> float:
         return (when - night.fires).total_seconds()
@@ -240,10 +246,12 @@ def _outcome(
         None if repaired is None else after(repaired),
         receipts,
         [(after(when), words) for when, words in night.done],
-        _readers([each for each in lake.looks if each.at >= night.fires - _BEFORE], night.now),
-        lake.new.total(),
-        lake.lost(),
-        lake.digest(),
+        _readers(
+            [each for each in destination.looks if each.at >= night.fires - _BEFORE], night.now
+        ),
+        destination.new.total(),
+        destination.lost(),
+        destination.digest(),
         night.in_alarm(),
         (),
     )
@@ -273,7 +281,7 @@ def _problems(fault: Fault, drill: Drill, difference: str | None) -> Iterator[st
     if drill.readers.missing:
         yield f"readers missed {drill.readers.missing} published records"
     if difference is not None:
-        yield f"the lake differs: {difference}"
+        yield f"the destination differs: {difference}"
 
 
 def _readers(looks: Sequence[Look], end: datetime) -> Readers:

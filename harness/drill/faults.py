@@ -321,10 +321,10 @@ class Locked(Fault):
             "Resource": f"arn:aws:s3:::{DESTINATION}/*",
         }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
-        night.lake.s3.put_bucket_policy(Bucket=DESTINATION, Policy=policy)
+        night.destination.s3.put_bucket_policy(Bucket=DESTINATION, Policy=policy)
 
     def mends(self, night: Night, trail: Trail, answer: int) -> bool:
-        night.lake.s3.delete_bucket_policy(Bucket=DESTINATION)
+        night.destination.s3.delete_bucket_policy(Bucket=DESTINATION)
         night.did("removed the bucket's policy")
         night.redrive()
         return True

@@ -17,8 +17,8 @@ from datetime import date, datetime, timedelta
 from time import monotonic
 
 from harness.drill.alarms import BEYOND, State, Transition, evaluate
+from harness.drill.destination import Destination
 from harness.drill.front import Asked, Front, Refusal
-from harness.drill.lake import Lake
 from harness.drill.metrics import Recorder
 from harness.drill.side import LETTERS, UNSENT, Function, Side, Taken, forget
 from harness.fixtures.chunks import HIDDEN_CHUNK_NAME
@@ -61,7 +61,7 @@ class Night:
 
     sides: Sequence[Side]
     front: Front
-    lake: Lake
+    destination: Destination
     recorder: Recorder
     day: date
     fires: datetime
@@ -120,7 +120,7 @@ class Night:
     def _observe(self) -> None:
         for side in self.sides:
             side.observe(self.now)
-        self.lake.look(self.now)
+        self.destination.look(self.now)
 
     # ---- the schedule ----
 
@@ -192,7 +192,7 @@ class Night:
         if rest:
             self.front.rules.remove(others_begin)
         took = min(took, side.deployment.timeout)
-        if self._claim_ends is None and self.lake.has_claim():
+        if self._claim_ends is None and self.destination.has_claim():
             self._claim_ends = self.now + side.deployment.timeout + _BEYOND_CLAIM
         end = self.now + took
         side.measured(taken, invocation, self.now, end)
@@ -218,15 +218,15 @@ class Night:
     def _age_claim(self) -> None:
         """A claim that a dead run left expires on the clock of the drill."""
         if self._claim_ends is not None and self.now >= self._claim_ends:
-            if self.lake.has_claim():
-                self.lake.let_claim_expire()
+            if self.destination.has_claim():
+                self.destination.let_claim_expire()
             self._claim_ends = None
 
     # ---- the readers ----
 
     def _changed(self, asked: Asked) -> None:
-        if self.lake.is_visible(asked.key):
-            self.lake.look(self.now)
+        if self.destination.is_visible(asked.key):
+            self.destination.look(self.now)
 
     # ---- the alarms, and who answers ----
 
@@ -288,7 +288,7 @@ class Night:
 
     def delete_hidden(self) -> None:
         """Delete the hidden chunks of runs that no further run of the day follows."""
-        self.lake.delete_hidden()
+        self.destination.delete_hidden()
         self.did("deleted the hidden chunks of the failed runs")
 
     def drop_letters(self) -> None:

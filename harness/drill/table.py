@@ -50,7 +50,7 @@ def broken(drills: Sequence[Drill]) -> list[str]:
     for each in drills:
         lakes[each.fault][each.language] = each.lake
     return lines + [
-        f"{fault}: the lakes of {', '.join(by_language)} differ"
+        f"{fault}: the destinations of {', '.join(by_language)} differ"
         for fault, by_language in lakes.items()
         if len(set(by_language.values())) > 1
     ]

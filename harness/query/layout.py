@@ -9,7 +9,7 @@ from datetime import date
 
 from sqlglot import exp
 
-from harness.query.lake import CHUNKS, Lake, Spent
+from harness.query.engine import CHUNKS, Engine, Spent
 from harness.targets.athena_sql import create_table, is_external_table, statements
 from harness.targets.local.trino_server import SCHEMA
 from harness.toolchain.paths import ROOT
@@ -68,7 +68,7 @@ class Layout:
 
     name: str
     about: str
-    make: Callable[[Lake, Days], Sequence[Spent]]
+    make: Callable[[Engine, Days], Sequence[Spent]]
     records: str
     files: str
     day_is: Callable[[date], str] = day_column_is
@@ -92,14 +92,16 @@ def table_of(text: str) -> exp.Create:
     return table
 
 
-def create_chunk_table(lake: Lake, days: Days, name: str, change: Change, place: str) -> exp.Create:
+def create_chunk_table(
+    engine: Engine, days: Days, name: str, change: Change, place: str
+) -> exp.Create:
     """Create the table of docs/athena.sql under another name and place, with a change."""
     bucket, _, prefix = place.partition("/")
     text = CHUNKS_SQL.read_text().replace("DESTINATION_BUCKET", bucket)
     statement = table_of(text.replace("DESTINATION_PREFIX/", prefix))
     change(statement, days)
     statement.this.this.set("this", exp.to_identifier(name))
-    create_table(statement, lake.server.metastore, SCHEMA)
+    create_table(statement, engine.server.metastore, SCHEMA)
     return statement
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlglot import exp
 
 from harness.model import UsageError
-from harness.query.lake import SOURCES, Lake, Spent
+from harness.query.engine import SOURCES, Engine, Spent
 from harness.query.layout import Days, Layout, day_column_is, table_name, table_of
 from harness.query.partitions import STYLES, of_chunks
 from harness.query.rewritten import columns_by_day, columns_by_region, json_by_region
@@ -57,7 +57,7 @@ def layouts(names: Sequence[str], chunk_mb: Sequence[int]) -> list[Layout]:
 def _of_sources(name: str) -> Layout:
     table = f"{table_name(name)}_sources"
 
-    def make(lake: Lake, days: Days) -> Sequence[Spent]:
+    def make(engine: Engine, days: Days) -> Sequence[Spent]:
         text = RAW_SQL.read_text()
         for placeholder, value in (
             ("SOURCE_BUCKET", SOURCES),
@@ -70,7 +70,7 @@ def _of_sources(name: str) -> Layout:
         statement.this.this.set("this", exp.to_identifier(table))
         if name == _IGNORING:
             ignore_malformed(statement)
-        create_table(statement, lake.server.metastore, SCHEMA)
+        create_table(statement, engine.server.metastore, SCHEMA)
         return []
 
     def account_is(account: str, days: Days) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from harness.analysis.cost import gb_second_prices, request_price
 from harness.fixtures.staging import ExpectedDay, StagedObject, stage
 from harness.model import Artefact, HarnessError, Invocation
-from harness.query.lake import CHUNKS, SOURCES, TABLES, Lake, RefusedError, Spent, requests_cost
+from harness.query.engine import CHUNKS, SOURCES, TABLES, Engine, RefusedError, Spent, requests_cost
 from harness.query.layout import Days, Layout, chunk_folder
 from harness.query.questions import Answer, Known, Question, questions
 from harness.scratch import scratch
@@ -104,32 +104,32 @@ def measure(request: Request, artefact: Artefact, progress: Progress) -> Outcome
         _endpoint(s3, request.latency) as endpoint,
         TrinoServer(s3, endpoint, progress=progress) as server,
     ):
-        lake = Lake(s3, server, endpoint)
-        lake.run(f"CREATE SCHEMA {SCHEMA}")
-        return measure_in(lake, request, artefact, progress)
+        engine = Engine(s3, server, endpoint)
+        engine.run(f"CREATE SCHEMA {SCHEMA}")
+        return measure_in(engine, request, artefact, progress)
 
 
-def measure_in(lake: Lake, request: Request, artefact: Artefact, progress: Progress) -> Outcome:
-    """The same in a lake that has no layouts yet."""
+def measure_in(engine: Engine, request: Request, artefact: Artefact, progress: Progress) -> Outcome:
+    """The same in a engine that has no layouts yet."""
     known = Known()
     for bucket in (SOURCES, CHUNKS, TABLES):
-        lake.s3.bucket_path(bucket)
+        engine.s3.bucket_path(bucket)
     progress(f"staging {len(request.days)} days")
     expected: list[ExpectedDay] = []
     with scratch("days") as folder:
         for day, objects in request.days.items():
 
             def put(each: StagedObject, day: date = day) -> None:
-                lake.s3.put_file(SOURCES, each.key, each.body, each.content_encoding)
+                engine.s3.put_file(SOURCES, each.key, each.body, each.content_encoding)
                 known.add(day, each.records or ())
 
             expected.append(stage(objects, put, folder / f"{day}", day, _MB))
     if not known.records:
         raise HarnessError("the days have no record: there is nothing to ask")
-    days = _describe(lake.s3, list(request.days), known)
-    made = _Makers(lake, artefact, expected, progress)
+    days = _describe(engine.s3, list(request.days), known)
+    made = _Makers(engine, artefact, expected, progress)
     making = {each.name: made.layout(each, days) for each in request.layouts}
-    asked = list(_ask(lake, request, days, questions(known, days.days), making, progress))
+    asked = list(_ask(engine, request, days, questions(known, days.days), making, progress))
     return Outcome(
         days.days,
         sum(each.sources for each in expected),
@@ -138,7 +138,7 @@ def measure_in(lake: Lake, request: Request, artefact: Artefact, progress: Progr
         request.layouts,
         making,
         asked,
-        lake.server.peak_rss_bytes(),
+        engine.server.peak_rss_bytes(),
         request.latency,
     )
 
@@ -171,12 +171,12 @@ class _Makers:
 
     def __init__(
         self,
-        lake: Lake,
+        engine: Engine,
         artefact: Artefact,
         expected: Sequence[ExpectedDay],
         progress: Progress,
     ) -> None:
-        self._lake = lake
+        self._engine = engine
         self._artefact = artefact
         self._expected = expected
         self._progress = progress
@@ -193,7 +193,7 @@ class _Makers:
             before = self._chunks[folder]
         begin = time.monotonic()
         try:
-            spent = layout.make(self._lake, days)
+            spent = layout.make(self._engine, days)
         except RefusedError as error:
             return Making(fault=f"the engine can't make it: {error}")
         made = replace(
@@ -210,13 +210,13 @@ class _Makers:
         implementation = self._artefact.implementation
         settings = {
             **implementation.environment,
-            **self._lake.s3.env(),
-            "AWS_ENDPOINT_URL_S3": self._lake.endpoint,
+            **self._engine.s3.env(),
+            "AWS_ENDPOINT_URL_S3": self._engine.endpoint,
             **{"SRC_BUCKET": SOURCES, "SRC_PREFIX": ""},
             **{"DST_BUCKET": bucket, "DST_PREFIX": prefix},
             "CHUNK_BYTES": str(size * _MB),
         }
-        self._lake.requests()
+        self._engine.requests()
         milliseconds, invocations = 0.0, 0
         with LocalSandbox(self._artefact, settings) as sandbox:
             for expected in self._expected:
@@ -230,7 +230,7 @@ class _Makers:
                 _require_all(expected, done)
                 milliseconds += sum((each.init_ms or 0) + (each.duration_ms or 0) for each in done)
                 invocations += len(done)
-        requests = self._lake.requests()
+        requests = self._engine.requests()
         gigabytes = implementation.memory_mb / 1024
         run = milliseconds / 1000 * gigabytes * gb_second_prices()["arm64"]
         dollars = run + invocations * request_price() + requests_cost(requests)
@@ -239,7 +239,7 @@ class _Makers:
     def _weighed(self, making: Making, folder: str) -> Making:
         """The making with the number and size of the objects that queries read."""
         bucket, _, prefix = folder.partition("/")
-        files = (self._lake.s3.bucket_path(bucket) / prefix).rglob("*")
+        files = (self._engine.s3.bucket_path(bucket) / prefix).rglob("*")
         sizes = [
             path.stat().st_size
             for path in files
@@ -270,7 +270,7 @@ def _sum(*each: Mapping[str, int]) -> Mapping[str, int]:
 
 
 def _ask(
-    lake: Lake,
+    engine: Engine,
     request: Request,
     days: Days,
     asked: Sequence[Question],
@@ -292,7 +292,7 @@ def _ask(
             for layout in request.layouts:
                 if layout.name in wrong or layout.name in slow:
                     continue
-                fault, spent = _ask_once(lake, layout, days, question)
+                fault, spent = _ask_once(engine, layout, days, question)
                 if fault is not None:
                     wrong[layout.name] = fault
                 elif spent is not None and spent.total_ms > _LONGEST_S * 1000:
@@ -309,7 +309,7 @@ def _ask(
 
 
 def _ask_once(
-    lake: Lake, layout: Layout, days: Days, question: Question
+    engine: Engine, layout: Layout, days: Days, question: Question
 ) -> tuple[str | None, Spent | None]:
     day, account = question.day, question.account
     sql = question.sql.format(
@@ -318,7 +318,7 @@ def _ask_once(
         account_is="" if account is None else layout.account_is(account, days),
     )
     try:
-        rows, spent = lake.run(sql)
+        rows, spent = engine.run(sql)
     except RefusedError as error:
         return f"the engine refuses it: {error}", None
     if _plain(rows) != _plain(question.answer):

@@ -8,7 +8,7 @@ from datetime import date
 
 from sqlglot import exp
 
-from harness.query.lake import Lake, Spent
+from harness.query.engine import Engine, Spent
 from harness.query.layout import (
     Days,
     Layout,
@@ -33,7 +33,7 @@ class Style:
     about: str
     change: Callable[[exp.Create, Days], None]
     day_is: Callable[[date], str] = day_column_is
-    register: Callable[[Lake, str, str, Days], Sequence[Spent]] | None = None
+    register: Callable[[Engine, str, str, Days], Sequence[Spent]] | None = None
     by_account: bool = False
 
 
@@ -42,9 +42,9 @@ def of_chunks(style: Style, size: int, name: str | None = None) -> Layout:
     name = name or style.name
     table, folder = table_name(name), chunk_folder(size, by_account=style.by_account)
 
-    def make(lake: Lake, days: Days) -> Sequence[Spent]:
-        create_chunk_table(lake, days, table, style.change, folder)
-        return [] if style.register is None else style.register(lake, table, folder, days)
+    def make(engine: Engine, days: Days) -> Sequence[Spent]:
+        create_chunk_table(engine, days, table, style.change, folder)
+        return [] if style.register is None else style.register(engine, table, folder, days)
 
     account = "" if style.by_account else ", recipientaccountid AS account"
     return Layout(
@@ -105,10 +105,10 @@ def _integers_are(day: date) -> str:
     return f"year = {day.year} AND month = {day.month} AND day = {day.day}"
 
 
-def add_each(lake: Lake, table: str, folder: str, days: Days) -> list[Spent]:
+def add_each(engine: Engine, table: str, folder: str, days: Days) -> list[Spent]:
     """Name each day and its folder to the catalog, as ALTER TABLE ADD PARTITION does."""
     return [
-        lake.run(
+        engine.run(
             f"CALL {HIVE}.system.register_partition('{SCHEMA}', '{table}', ARRAY['day'], "
             f"ARRAY['{day}'], 's3://{folder}{day}/')"
         )[1]
@@ -116,10 +116,10 @@ def add_each(lake: Lake, table: str, folder: str, days: Days) -> list[Spent]:
     ]
 
 
-def repair(lake: Lake, table: str, *_: object) -> list[Spent]:
+def repair(engine: Engine, table: str, *_: object) -> list[Spent]:
     """Let the engine look for folders such as ``day=2024-02-08/``, as MSCK REPAIR TABLE does."""
     call = f"CALL {HIVE}.system.sync_partition_metadata('{SCHEMA}', '{table}', 'ADD')"
-    return [lake.run(call)[1]]
+    return [engine.run(call)[1]]
 
 
 STYLES = (

@@ -7,7 +7,7 @@ from itertools import batched
 
 from sqlglot import exp
 
-from harness.query.lake import TABLES, Lake, Spent
+from harness.query.engine import TABLES, Engine, Spent
 from harness.query.layout import (
     MOST_PARTITIONS,
     Days,
@@ -33,13 +33,13 @@ _GZIP = {"hive.compression_codec": "GZIP"}
 def columns_by_day(name: str, size: int) -> Layout:
     """Parquet or Iceberg, partitioned by day."""
 
-    def make(lake: Lake, days: Days) -> Sequence[Spent]:
-        source, _ = _chunks_for(name, size, lake, days)
+    def make(engine: Engine, days: Days) -> Sequence[Spent]:
+        source, _ = _chunks_for(name, size, engine, days)
         selects = (
             f"SELECT * FROM {source} WHERE day BETWEEN '{some[0]}' AND '{some[-1]}'"
             for some in batched(days.names(), MOST_PARTITIONS, strict=False)
         )
-        return _write(lake, name, ("day",), selects)
+        return _write(engine, name, ("day",), selects)
 
     records = f"(SELECT *, recipientaccountid AS account FROM {_table(name)})"
     about = "made of the chunks by CREATE TABLE AS, zstd, by day"
@@ -49,10 +49,10 @@ def columns_by_day(name: str, size: int) -> Layout:
 def columns_by_region(name: str, size: int) -> Layout:
     """Parquet or Iceberg, partitioned by account, region and day."""
 
-    def make(lake: Lake, days: Days) -> Sequence[Spent]:
-        source, columns = _chunks_for(name, size, lake, days)
+    def make(engine: Engine, days: Days) -> Sequence[Spent]:
+        source, columns = _chunks_for(name, size, engine, days)
         selects = _selects(source, columns, "recipientaccountid", "awsregion", days)
-        return _write(lake, name, _BY_REGION, selects)
+        return _write(engine, name, _BY_REGION, selects)
 
     about = "made of the chunks by CREATE TABLE AS, zstd, by account, region and day"
     return Layout(name, about, make, _table(name), _folder(name), chunk_mb=size)
@@ -61,20 +61,20 @@ def columns_by_region(name: str, size: int) -> Layout:
 def json_by_region(name: str, size: int) -> Layout:
     """The lines of the chunks, in a gzipped file or more for each account, region and day."""
 
-    def make(lake: Lake, days: Days) -> Sequence[Spent]:
-        source, _ = _chunks_for(name, size, lake, days, as_lines=True)
+    def make(engine: Engine, days: Days) -> Sequence[Spent]:
+        source, _ = _chunks_for(name, size, engine, days, as_lines=True)
         account, region = (
             f"json_extract_scalar(line, '$.{each}')" for each in ("recipientAccountId", "awsRegion")
         )
         selects = _selects(source, ["line"], account, region, days)
-        written = _write(lake, f"{name} lines", _BY_REGION, selects, _folder(name), text=True)
+        written = _write(engine, f"{name} lines", _BY_REGION, selects, _folder(name), text=True)
 
         def change(statement: exp.Create, days: Days) -> None:
             without_projection(statement, days)
             set_partitions(statement, _BY_REGION)
 
-        create_chunk_table(lake, days, table_name(name), change, _folder(name))
-        return [*written, *repair(lake, table_name(name))]
+        create_chunk_table(engine, days, table_name(name), change, _folder(name))
+        return [*written, *repair(engine, table_name(name))]
 
     about = "the lines of the chunks by CREATE TABLE AS, gzip, by account, region and day"
     return Layout(name, about, make, _table(name), _folder(name), chunk_mb=size)
@@ -90,7 +90,7 @@ def _table(name: str) -> str:
 
 
 def _chunks_for(
-    name: str, size: int, lake: Lake, days: Days, *, as_lines: bool = False
+    name: str, size: int, engine: Engine, days: Days, *, as_lines: bool = False
 ) -> tuple[str, list[str]]:
     """The table that a layout is made of, and its columns but for the day."""
 
@@ -100,7 +100,7 @@ def _chunks_for(
             _read_lines(statement)
 
     table = f"chunks_for_{table_name(name)}"
-    statement = create_chunk_table(lake, days, table, change, chunk_folder(size))
+    statement = create_chunk_table(engine, days, table, change, chunk_folder(size))
     return f"{HIVE}.{SCHEMA}.{table}", [each.name for each in statement.this.expressions]
 
 
@@ -150,7 +150,7 @@ def _condition(part: Mapping[str, Sequence[str]]) -> str:
 
 
 def _write(
-    lake: Lake,
+    engine: Engine,
     name: str,
     partitions: Sequence[str],
     selects: Iterable[str],
@@ -169,6 +169,6 @@ def _write(
     verb = f"CREATE TABLE {_table(name)} WITH ({given}) AS"
     spent = []
     for select in selects:
-        spent.append(lake.run(f"{verb} {select}", _GZIP if text else {})[1])
+        spent.append(engine.run(f"{verb} {select}", _GZIP if text else {})[1])
         verb = f"INSERT INTO {_table(name)}"
     return spent

@@ -11,7 +11,7 @@ from tabulate import tabulate
 from harness.analysis.cost import price_list
 from harness.analysis.intervals import summarise
 from harness.query.choice import RAW, advice, break_even, dollars
-from harness.query.lake import Spent
+from harness.query.engine import Spent
 from harness.query.measure import Asked, Making, Outcome
 from harness.targets.local.trino_server import HEAP_MB
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from harness.analysis.intervals import summarise
 from harness.query.choice import RAW, break_even, dollars
-from harness.query.lake import Spent
+from harness.query.engine import Spent
 from harness.query.measure import Outcome
 from harness.query.tables import pays_after
 from harness.report.formatting import NOT_MEASURED, Table

@@ -220,7 +220,7 @@ class _Runs:
         return [(chunk["key"], chunk["records"]) for chunk in manifest["chunks"]]
 
     def _visible(self) -> list[str]:
-        """The records that a reader of the lake sees, sorted."""
+        """The records that a reader of the chunks sees, sorted."""
         bodies = [self._destination()[key].body for key, _ in self._published()]
         return sorted(line for body in bodies for line in gzip.decompress(body).decode().split())
 

@@ -91,7 +91,7 @@ def _without_deleted(manifest: bytes) -> bytes:
 
 
 def visible(objects: Mapping[str, Stored]) -> Counter[bytes]:
-    """The records that a reader of the lake sees, and how often.
+    """The records that a reader of the chunks sees, and how often.
 
     Raises ``ValueError`` for a chunk that can't be read.
     """

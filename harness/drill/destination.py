@@ -72,7 +72,7 @@ class Look:
 
 
 @dataclass(slots=True)
-class Lake:
+class Destination:
     """The destination below one day prefix, read as a query engine reads it: chunks by name.
 
     ``old`` are the records that were published before the night, ``new`` those that must be there

@@ -54,7 +54,7 @@ def requests_cost(requests: Mapping[str, int]) -> float:
     )
 
 
-class Lake:
+class Engine:
     """A running Trino over an S3 server that logs its requests."""
 
     def __init__(self, s3: S3Server, server: TrinoServer, endpoint: str) -> None:
