@@ -11,7 +11,7 @@ import { Gate } from './s3/gate.js';
 /** @import { S3Client } from './store.js' */
 
 const MAX_ATTEMPTS = 5;
-const ENDING_MS = 1_000; // from a failure to the end of the run (E8)
+const ENDING_MS = 1_000; // for W13 and the line end (E5)
 
 export class Attempts {
   #gate;
@@ -60,14 +60,15 @@ export class Attempts {
         });
       } catch (error) {
         endIfOutOfMemory(error);
-        if (signal.aborted || error instanceof AggregationError) throw error;
+        const isOver = signal.aborted && this.#deadline.allows(0);
+        if (isOver || error instanceof AggregationError) throw error;
         const { status, code } = refusalIn(error);
         const isSlowDown = code === 'SlowDown';
         if (isSlowDown) slowDowns++;
         const failures = number - slowDowns;
         if (!status && !code) this.#connections.doubt();
         const pauseMs = isSlowDown ? slowDownPause(slowDowns) : failurePause(failures);
-        const isLast = isSlowDown ? !this.#deadline.allows(pauseMs) : failures === MAX_ATTEMPTS;
+        const isLast = failures === MAX_ATTEMPTS || !this.#deadline.allows(pauseMs);
         const cause = describe(error);
         if (isLast || isFinal(status, code)) {
           const failure = s3Error(operation, key, code, cause);
@@ -82,8 +83,7 @@ export class Attempts {
 }
 
 const failurePause = (/** @type {number} */ failures) => randomly(100 * 2 ** (failures - 1)); // E5
-/** @type {(slowDowns: number) => number} E8 */
-const slowDownPause = (slowDowns) => randomly(Math.min(1_000 * 2 ** (slowDowns - 1), 4_000));
+const slowDownPause = (/** @type {number} */ n) => randomly(Math.min(500 * 2 ** n, 4_000)); // E8
 const randomly = (/** @type {number} */ pauseMs) => pauseMs * (0.5 + Math.random() / 2);
 
 /** E6: the moment at which a run gives up, unless it is publishing by then. */
@@ -97,6 +97,8 @@ export class Deadline {
   #passing = /** @type {PromiseWithResolvers<never>} */ (Promise.withResolvers());
   /** Rejects at the moment, even if a request hangs. */
   passed = this.#passing.promise;
+  #publishedByMs = Number.POSITIVE_INFINITY;
+  onLastSecond = () => {}; // called when it begins and the run publishes (E5)
 
   /** @param {number} remainingMs of the invocation */
   constructor(remainingMs) {
@@ -105,33 +107,33 @@ export class Deadline {
   }
 
   /** A chunk is put: publishing it takes time. */
-  countChunk() {
-    this.#keep(250 * ++this.#chunks);
-  }
+  countChunk = () => this.#keep(250 * ++this.#chunks);
 
   /** Throws once the moment has passed: a busy thread keeps the timer waiting. */
   check() {
     if (performance.now() >= this.#atMs) throw this.#error();
   }
 
-  /** W4 begins: from here the run goes on, whatever the time. */
+  /** W4 begins: from here the run goes on, until the last second. */
   disarm() {
     clearTimeout(this.#timer);
     this.#atMs = Number.POSITIVE_INFINITY;
+    this.#publishedByMs = this.#endMs - ENDING_MS;
+    const leftMs = Math.max(0, this.#publishedByMs - performance.now());
+    this.#timer = setTimeout(() => this.onLastSecond(), leftMs + 2); // a timer may be early
   }
 
-  /** K4: the time is up, unless W4 has begun. */
+  // K4: the time is up, unless W4 has begun.
   stop = () => Number.isFinite(this.#atMs) && this.#keep(this.#endMs);
 
-  /** E8: from W4 on, a pause must leave time for the end of the run. */
-  allows(/** @type {number} */ pauseMs) {
-    return Number.isFinite(this.#atMs) || performance.now() + pauseMs < this.#endMs - ENDING_MS;
-  }
+  /** E5: from W4 on, a pause must end before the last second. */
+  allows = (/** @type {number} */ pauseMs) => performance.now() + pauseMs < this.#publishedByMs;
 
   /** A run that goes on, although it has lost the race, stops at its next check. */
   end() {
     clearTimeout(this.#timer);
     this.#atMs = 0;
+    this.#publishedByMs = Number.POSITIVE_INFINITY;
   }
 
   /** Keeps this time for publishing, or more if that is kept already. */
@@ -144,7 +146,5 @@ export class Deadline {
     this.#timer = setTimeout(pass, Math.max(0, atMs - performance.now()));
   }
 
-  #error() {
-    return new AggregationError('OUT_OF_TIME', `${this.sourcesRead} sources read`);
-  }
+  #error = () => new AggregationError('OUT_OF_TIME', `${this.sourcesRead} sources read`);
 }

@@ -75,6 +75,7 @@ const runClaimed = async (job, context, openStore) => {
   context.signal?.addEventListener('abort', () => deadline.stop());
   const open = () => openStore(job.config, { journal: job.journal, deadline });
   const store = open();
+  deadline.onLastSecond = () => store.close();
   const run = { ...job, store, requestId: context.awsRequestId, deadline };
   const claim = new Claim(run, Date.now() + remainingMs);
   const work = claim.take().then(() => aggregate(run));

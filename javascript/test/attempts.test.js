@@ -290,3 +290,23 @@ test('a pause must end in time once the run publishes', (t) => {
   deadline.disarm();
   assert.deepEqual([deadline.allows(999), deadline.allows(1000)], [true, false]);
 });
+
+test('a request that publishes fails for good when the last second begins', async () => {
+  const deadline = new Deadline(1_050);
+  const { log, attempts } = open(1, deadline.allows);
+  deadline.onLastSecond = attempts.close;
+  deadline.disarm();
+  /** @type {(signal: AbortSignal) => Promise<void>} */
+  const hang = (signal) =>
+    new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason));
+    });
+  const one = attempts.request('copy', 'a', hang);
+  const other = attempts.request('copy', 'b', hang); // it waits for its turn
+  await Promise.all([
+    assert.rejects(one, { message: 'S3_ERROR: copy a' }),
+    assert.rejects(other, { message: 'S3_ERROR: copy b' }),
+  ]);
+  await assert.rejects(attempts.failed, { message: 'S3_ERROR: copy a' });
+  assert.deepEqual(log, []);
+});

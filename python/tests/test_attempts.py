@@ -251,7 +251,7 @@ def test_slow_down_ends_with_the_time_of_the_run() -> None:
         with_attempts(lambda run: run.run("get", "key", Throttled(99)), remaining_s=0.2)
 
 
-def test_from_publishing_on_slow_down_fails_before_the_time_is_up(pauses: list[float]) -> None:
+def test_from_publishing_on_slow_down_fails_before_the_last_second(pauses: list[float]) -> None:
     async def work(attempts: Attempts) -> None:
         attempts.finish_whatever_the_time()
         await attempts.run("copy", "key", Throttled(99))
@@ -259,6 +259,30 @@ def test_from_publishing_on_slow_down_fails_before_the_time_is_up(pauses: list[f
     with pytest.raises(AggregationError, match=r"^S3_ERROR: copy key \(SlowDown\)$"):
         with_attempts(work, remaining_s=4)
     assert pauses == [1, 2]  # no pause was made, so the third would be the first to end too late
+
+
+def test_from_publishing_on_no_pause_ends_in_the_last_second() -> None:
+    attempt = Failing(99)
+
+    async def work(attempts: Attempts) -> None:
+        attempts.finish_whatever_the_time()
+        attempts.fail_after(0)
+        await attempts.run("copy", "key", attempt)
+
+    with pytest.raises(AggregationError, match=r"^S3_ERROR: copy key \(Busy\)$"):
+        with_attempts(work)
+    assert attempt.made == 1
+
+
+def test_from_publishing_on_a_request_without_an_answer_fails_in_time() -> None:
+    async def work(attempts: Attempts) -> None:
+        attempts.finish_whatever_the_time()
+        await attempts.run("copy", "key", hang)
+
+    started = time.monotonic()
+    with pytest.raises(AggregationError, match="^S3_ERROR: copy key$"):
+        with_attempts(work, remaining_s=1.2)
+    assert 0.1 < time.monotonic() - started < 1.2
 
 
 def test_slow_down_halves_what_is_in_flight_and_success_raises_it() -> None:

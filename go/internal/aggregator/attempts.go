@@ -18,7 +18,6 @@ const (
 	maxAttempts    = 5
 	firstPause     = 100 * time.Millisecond
 	firstSlowPause = time.Second
-	endingTime     = time.Second // from a failure to the end of the run
 )
 
 // Attempts is a Store that repeats what fails in another one. Its errors are S3_ERROR, the
@@ -61,13 +60,14 @@ func (a *Attempts) request(ctx context.Context, operation, key string, attempt f
 			}
 			return attempt()
 		})
-		if err == nil {
+		switch fault, isFault := errors.AsType[Fault](err); {
+		case err == nil:
 			return nil
-		}
-		if ctx.Err() != nil {
+		case errors.Is(ctx.Err(), context.DeadlineExceeded): // from W4 on (E5)
+			return s3Failure(operation, key, err)
+		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		}
-		if fault, ok := errors.AsType[Fault](err); ok {
+		case isFault:
 			return fault
 		}
 		pause, isOver := made.next(ctx, refusalOf(err))
@@ -78,8 +78,7 @@ func (a *Attempts) request(ctx context.Context, operation, key string, attempt f
 			"attempt", made.failed+made.slowed, "cause", err.Error())
 		select {
 		case <-time.After(pause):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		case <-ctx.Done(): // the gate tells why
 		}
 	}
 }
@@ -92,12 +91,13 @@ func (t *tries) next(ctx context.Context, refusal Refusal) (pause time.Duration,
 	if refusal.isSlowDown() {
 		pause = jitter(firstSlowPause << min(t.slowed, 2)) // 1, 2, 4, 4 ... seconds
 		t.slowed++
-		end, isPublishing := ctx.Deadline() // before W4 there is none (see newTimeLimit)
-		return pause, isPublishing && time.Until(end)-endingTime <= pause
+	} else {
+		pause = jitter(firstPause << t.failed)
+		t.failed++
 	}
-	pause = jitter(firstPause << t.failed)
-	t.failed++
-	return pause, t.failed == maxAttempts || refusal.isFinal()
+	end, isPublishing := ctx.Deadline() // before W4 there is none (see newTimeLimit)
+	isLate := isPublishing && time.Until(end) <= pause
+	return pause, isLate || t.failed == maxAttempts || refusal.isFinal()
 }
 
 func jitter(pause time.Duration) time.Duration { return pause/2 + rand.N(pause/2) }

@@ -145,14 +145,14 @@ func TestAFaultIsAnAnswer(t *testing.T) {
 func TestAnEndedContextEndsEveryWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Millisecond, errOutOfTime)
-		defer cancel()
+		ctx := newTimeLimit(t.Context(), began.Add(10*time.Millisecond))
+		defer ctx.timer.Stop()
 		requests := NewAttempts(nil, 1, quiet())
 		failing := func() error { return io.ErrUnexpectedEOF }
 		if err := requests.request(ctx, "get", "k", failing); !errors.Is(err, errOutOfTime) {
 			t.Errorf("error of a delay is %v", err)
 		}
-		if waited := time.Since(began); waited != 10*time.Millisecond {
+		if waited := time.Since(began); waited != 9*time.Millisecond {
 			t.Errorf("waited for %v", waited)
 		}
 		check(t, requests.gate.places.Acquire(t.Context(), 1)) // the only one
@@ -251,21 +251,35 @@ func TestSlowDownNarrowsTheGate(t *testing.T) {
 	})
 }
 
-// E8: while a run publishes, a request fails a second before the invocation's time ends.
-func TestSlowDownEndsBeforeTheTimeDoes(t *testing.T) {
+// E5: while a run publishes, a request fails before the last second of the invocation's time: with
+// S3's code if it was to pause, and without one if it waits for an answer or for its place.
+func TestRequestsEndBeforeTheTimeDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		requests := NewAttempts(nil, 1, quiet())
 		slow := func() error { return refusal(503, "SlowDown") }
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		start := time.Now()
+		ctx, cancel := publishing(t.Context(), start.Add(10*time.Second))
 		defer cancel()
 		err := requests.request(ctx, "copy", "k", slow)
 		if err == nil || err.Error() != "S3_ERROR: copy k (SlowDown)" {
 			t.Errorf("publishing gives %v", err)
 		}
-		if end, _ := ctx.Deadline(); time.Until(end) <= time.Second {
-			t.Errorf("%v are left for the end of the run", time.Until(end))
+		if took := time.Since(start); took < 4*time.Second || took >= 9*time.Second {
+			t.Errorf("a request that pauses took %v", took)
 		}
-		limited := newTimeLimit(ctx, time.Now().Add(2*time.Second))
+		silent := func() error { <-ctx.Done(); return ctx.Err() }
+		for _, key := range []string{"k", "l"} {
+			err := sideBySide(ctx, []string{key}, func(ctx context.Context, key string) error {
+				return requests.request(ctx, "copy", key, silent)
+			})
+			if err == nil || err.Error() != "S3_ERROR: copy "+key {
+				t.Errorf("a request without an answer gives %v", err)
+			}
+			if took := time.Since(start); took != 9*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		}
+		limited := newTimeLimit(t.Context(), time.Now().Add(2*time.Second))
 		defer limited.timer.Stop()
 		if err := requests.request(limited, "get", "k", slow); !errors.Is(err, errOutOfTime) {
 			t.Errorf("reading gives %v", err)

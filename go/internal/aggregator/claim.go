@@ -88,12 +88,13 @@ func (c *Claim) put(ctx context.Context, condition Condition) (isHeld bool, err 
 }
 
 // Release gives the day back, if this run holds it. A claim that can't be deleted expires. Half of
-// the time that is left stays for the line end.
+// the time that is left stays for the line end. The context may have ended (K4).
 func (c *Claim) Release(ctx context.Context) {
 	if c.etag == "" {
 		return
 	}
-	ctx, end := context.WithTimeout(ctx, time.Until(endOf(ctx))/2)
+	left := time.Until(endOf(ctx))
+	ctx, end := context.WithTimeout(context.WithoutCancel(ctx), left/2)
 	defer end()
 	_ = c.store.Delete(ctx, c.bucket, c.key, IfUnchanged(c.etag))
 }

@@ -91,7 +91,8 @@ type run struct {
 func (r *run) aggregate(ctx context.Context) error {
 	limited := newTimeLimit(ctx, endOf(ctx))
 	defer limited.timer.Stop()
-	ctx = publishing{context.WithoutCancel(ctx), limited.end}
+	unlimited, end := publishing(ctx, limited.end)
+	defer end()
 	r.writer.afterPut = limited.keepFor
 	if err := r.claim.Take(limited); err != nil {
 		return err
@@ -113,7 +114,7 @@ func (r *run) aggregate(ctx context.Context) error {
 	if err := r.publisher.Check(limited, r.result.Sources-r.result.Bad, r.day.Force); err != nil {
 		return err
 	}
-	return r.publisher.Publish(ctx, r.writer.Chunks(), &r.result)
+	return r.publisher.Publish(unlimited, r.writer.Chunks(), &r.result)
 }
 
 // take writes a source's records, or notes its fault. Only then the source counts (E6).

@@ -172,23 +172,50 @@ func TestInvokeRunsOutOfTimeWhilePutting(t *testing.T) {
 	})
 }
 
-// Once the first copy is made, no time stops the run (W9): the process ends at its end (K2).
+// From W4 on the time that E6 keeps does not stop the run.
 func TestPublishingGoesOnAfterTheFirstCopy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		handler, store, _ := testHandler(map[string]string{"1": `{"Records":[{}]}`})
 		store.before = func(ctx context.Context, operation, _ string) error {
 			if operation == "copy" {
-				time.Sleep(11 * time.Second) // of 10 s, of which 1 s is kept
+				time.Sleep(18500 * time.Millisecond) // of 20 s, of which 2 s are kept
 			}
 			return ctx.Err()
 		}
-		ctx, cancel := context.WithTimeout(testContext(t), 10*time.Second)
+		ctx, cancel := context.WithTimeout(testContext(t), 20*time.Second)
 		defer cancel()
 		if _, err := handler.Invoke(ctx, []byte(testEvent)); err != nil {
 			t.Error(err)
 		}
 		if left := len(store.buckets[testDestination]); left != 2 {
 			t.Errorf("%d objects are left, expected a chunk and the manifest", left)
+		}
+	})
+}
+
+// E5: the last second is for the claim and the line end, whatever a request of W4 waits for.
+func TestPublishingLeavesTheLastSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		handler, store, log := testHandler(map[string]string{"1": `{"Records":[{}]}`})
+		store.before = func(ctx context.Context, operation, key string) error {
+			if operation == "copy" || key == testClaimKey && operation == "delete" {
+				<-ctx.Done() // a request that hangs
+				return ctx.Err()
+			}
+			return nil
+		}
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(testContext(t), 20*time.Second)
+		defer cancel()
+		_, err := handler.Invoke(ctx, []byte(testEvent))
+		if err == nil || err.Error() != "S3_ERROR: copy 2024/02/08/000001.ndjson.gz" {
+			t.Errorf("error is %v", err)
+		}
+		if took := time.Since(began); took != 19500*time.Millisecond { // half of the rest is kept
+			t.Errorf("the run took %v", took)
+		}
+		if !strings.Contains(log.String(), `"event":"end"`) {
+			t.Errorf("log is %s", log)
 		}
 	})
 }

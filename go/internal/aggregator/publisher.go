@@ -37,13 +37,10 @@ type Publisher struct {
 	bucket, dayPrefix string
 }
 
-// publishing is the context from W4 on. It tells when the time ends (E8), but never ends itself.
-type publishing struct {
-	context.Context
-	end time.Time
+// publishing is the context from W4 on: it leaves the last second for the end of the run (E5).
+func publishing(ctx context.Context, end time.Time) (context.Context, context.CancelFunc) {
+	return context.WithDeadline(context.WithoutCancel(ctx), end.Add(-time.Second))
 }
-
-func (p publishing) Deadline() (time.Time, bool) { return p.end, true }
 
 // NewPublisher publishes below the day prefix in the destination bucket.
 func NewPublisher(store Store, config Config, day Day) *Publisher {

@@ -21,9 +21,9 @@ type Attempt[T] = Callable[[], Awaitable[T]]
 
 _ATTEMPTS = 5
 _FIRST_DELAY_S = 0.1
-_SLOW_DELAYS_S = (1.0, 2.0, 4.0)  # and 4 from then on
+_SLOW_S = (1.0, 2.0, 4.0)  # and 4 from then on
 _PUBLISHING_S = 0.25  # of a chunk
-_ENDING_S = 1  # from a failure to the end of the run
+_ENDING_S = 1  # for the claim and the line `end`
 
 
 class OutOfTimeError(Exception):
@@ -88,6 +88,7 @@ class Attempts:
         self._deadline = deadline
         self._stops_at = deadline.when() or 0
         self._ends_at = self._stops_at + reserve_s
+        self._fails_at: float | None = None  # a request without an answer, from W4 on (E5)
         self._tasks = tasks
         self._journal = journal
 
@@ -102,35 +103,29 @@ class Attempts:
         started = None
         failed = slowed = 0
         try:
-            while True:
-                try:
-                    async with self._places:
-                        started = started or time.monotonic()
-                        return await attempt()
-                except AttemptError as failure:
-                    if failure.is_slow_down:
-                        delay_s = _SLOW_DELAYS_S[min(slowed, 2)]
-                        slowed += 1
-                    else:
-                        delay_s = _FIRST_DELAY_S * 2**failed
-                        failed += 1
-                    # the system's: a generator's state may be in a snapshot, the same in each copy
-                    delay_s *= random.SystemRandom().uniform(0.5, 1)
-                    too_late = failure.is_slow_down and self._is_after_the_end(delay_s)
-                    if failed == _ATTEMPTS or not failure.again or too_late:
-                        code = f" ({failure.code})" if failure.code else ""
-                        raise AggregationError("S3_ERROR", f"{operation} {key}{code}") from failure
-                    fields = {"operation": operation, "key": key, "attempt": failed + slowed}
-                    self._journal.log("WARN", "retry", **fields, cause=str(failure))
-                await asyncio.sleep(delay_s)
+            async with asyncio.timeout_at(self._fails_at):
+                while True:
+                    try:
+                        async with self._places:
+                            started = started or time.monotonic()
+                            return await attempt()
+                    except AttemptError as failure:
+                        slow = failure.is_slow_down
+                        delay_s = _SLOW_S[min(slowed, 2)] if slow else _FIRST_DELAY_S * 2**failed
+                        slowed, failed = slowed + slow, failed + (not slow)
+                        delay_s *= random.SystemRandom().uniform(0.5, 1)  # not a snapshot's state
+                        late = self._fails_at and time.monotonic() + delay_s >= self._fails_at
+                        if failed == _ATTEMPTS or not failure.again or late:
+                            what = f"{operation} {key} ({failure.code})".removesuffix(" ()")
+                            raise AggregationError("S3_ERROR", what) from failure
+                        fields = {"operation": operation, "key": key, "attempt": failed + slowed}
+                        self._journal.log("WARN", "retry", **fields, cause=str(failure))
+                    await asyncio.sleep(delay_s)
+        except TimeoutError as error:
+            raise AggregationError("S3_ERROR", f"{operation} {key}") from error
         finally:
             if phase and started:
                 self._journal.add(phase, time.monotonic() - started)
-
-    def _is_after_the_end(self, delay_s: float) -> bool:
-        """Whether the pause is too long for a run that publishes, whose deadline is gone (E8)."""
-        last = self._ends_at - _ENDING_S
-        return self._deadline.when() is None and time.monotonic() + delay_s >= last
 
     def check_time(self) -> None:
         """Raise ``OutOfTimeError`` after the deadline; asyncio sees it only at an ``await``."""
@@ -144,7 +139,12 @@ class Attempts:
             self._deadline.reschedule(self._stops_at)
 
     def finish_whatever_the_time(self) -> None:
-        """From the first copy on, to finish is better than to stop (E6)."""
+        """From W4 on, to finish is better than to stop, but the run's end needs time (E5)."""
         self.check_time()
         self._stops_at = float("inf")
         self._deadline.reschedule(None)
+        self._fails_at = self._ends_at - _ENDING_S
+
+    def fail_after(self, seconds: float) -> None:
+        """Let requests that begin from now on fail when they have no answer by then."""
+        self._fails_at = time.monotonic() + seconds

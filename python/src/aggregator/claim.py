@@ -3,7 +3,6 @@
 The claim is an object that S3 writes and deletes on conditions only. Holds two short texts.
 """
 
-import asyncio
 import json
 import re
 from contextlib import suppress
@@ -51,10 +50,10 @@ class Claim:
         """Give the day back. A failure leaves the claim, which expires by itself (W13)."""
         if self._etag is None:
             return
+        attempts.fail_after(within_s)
         attempt = partial(self._store.delete_if, self._bucket, self._key, self._etag)
-        with suppress(AggregationError, TimeoutError):
-            async with asyncio.timeout(within_s):
-                await attempts.run("delete", self._key, attempt)
+        with suppress(AggregationError):
+            await attempts.run("delete", self._key, attempt)
 
     async def _take_over(self, attempts: Attempts) -> str | None:
         """The ETag of this run's claim; ``None`` when the claim that was there has changed."""

@@ -69,6 +69,8 @@ record Attempts(Store client, Work work, Journal journal, Journal.Phase phase) i
 
   /** The outcome of the first attempt that succeeds; throws S3_ERROR if none does. */
   <T> T request(String operation, String key, Supplier<T> attempt) {
+    Runnable fail = () -> work.fail(Errors.ofRequest(operation, key, "", null));
+    work.await(fail);
     try {
       work.pace().acquire(); // the phase's clock starts after this wait (O3)
       return phase == null
@@ -80,6 +82,8 @@ record Attempts(Store client, Work work, Journal journal, Journal.Phase phase) i
     } catch (Errors.RunFailure | Error e) {
       work.fail(e);
       throw e;
+    } finally {
+      work.answered(fail);
     }
   }
 
@@ -99,8 +103,7 @@ record Attempts(Store client, Work work, Journal journal, Journal.Phase phase) i
             slow
                 ? pause(FIRST_SLOW_PAUSE, Math.min(slowDowns - 1, MAX_SLOW_DOUBLINGS))
                 : pause(FIRST_PAUSE, counted - 1);
-        boolean isLast = slow ? !work.mayPause(pause) : counted == MAX_ATTEMPTS || isFinal(e);
-        if (isLast) {
+        if (counted == MAX_ATTEMPTS || isFinal(e) || !work.mayPause(pause)) {
           throw Errors.ofRequest(operation, key, e.code(), e);
         }
         journal.log(Journal.Level.WARN, "retry", new Retry(operation, key, n, e.getMessage()));

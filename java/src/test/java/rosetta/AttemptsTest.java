@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -271,6 +272,29 @@ class AttemptsTest {
     assertEquals("S3_ERROR: copy key (SlowDown)", e.getMessage());
     assertTrue(pace.now.isBefore(work.end()), pace.now.toString());
     assertTrue(made >= 3, "" + made);
+  }
+
+  /** E5: from W4 on, the last second ends a request that has no answer. */
+  @Test
+  void failsWhenTheLastSecondBegins() throws Exception {
+    pace.now = work.end().minusMillis(1_050);
+    Supplier<Integer> silent =
+        () -> {
+          try {
+            never();
+          } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+          }
+          throw broken();
+        };
+    RunFailure e =
+        assertThrows(
+            RunFailure.class, () -> work.toItsEnd(() -> attempts.request("copy", "key", silent)));
+    assertEquals("S3_ERROR: copy key", e.getMessage());
+    work.stop();
+    assertTrue(work.tasks().awaitTermination(20, TimeUnit.SECONDS));
+    e = assertThrows(RunFailure.class, () -> work.toItsEnd(this::never)); // as it has failed
+    assertEquals("S3_ERROR: copy key", e.getMessage());
   }
 
   @Test

@@ -7,9 +7,11 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -24,13 +26,15 @@ public final class Work {
   private static final Duration MAX_RESERVE = Duration.ofSeconds(30);
   private static final Duration RESERVE_OF_A_CHUNK = Duration.ofMillis(250);
   private static final long FAREWELL_MS = 100;
-  // from a failure to the end of the run (E8)
+  // for W13 and the line end (E5)
   private static final Duration ENDING = Duration.ofSeconds(1);
 
   private final ExecutorService tasks = Executors.newVirtualThreadPerTaskExecutor();
   private final CompletableFuture<Void> failure = new CompletableFuture<>();
   private final CompletableFuture<Void> timer = new CompletableFuture<>();
   private final CompletableFuture<Void> late;
+  private final CompletableFuture<Boolean> lastSecond = new CompletableFuture<>();
+  private final Set<Runnable> unanswered = ConcurrentHashMap.newKeySet();
   private final Pace pace;
   private final Instant end;
   private final Duration reserve;
@@ -89,13 +93,33 @@ public final class Work {
     return result(work, failure, late);
   }
 
-  /** The same without a limit: from W4 on. */
+  /** The same from W4 on: until the last second, when a request without an answer fails (E5). */
   public <T> T toItsEnd(Callable<T> work) throws InterruptedException {
     isUnlimited = true;
+    Duration left = Duration.between(pace.now(), end.minus(ENDING));
+    lastSecond.completeOnTimeout(true, left.toNanos(), TimeUnit.NANOSECONDS);
+    lastSecond.thenAccept(
+        isHere -> {
+          if (isHere) {
+            unanswered.forEach(Runnable::run);
+          }
+        });
     return result(work, failure);
   }
 
-  /** Whether a request may pause for so long. In time, the limit ends the pause (E8). */
+  /** A request begins, which fails by this if the last second comes before its answer. */
+  public void await(Runnable fail) {
+    unanswered.add(fail);
+    if (lastSecond.getNow(false)) {
+      fail.run();
+    }
+  }
+
+  public void answered(Runnable fail) {
+    unanswered.remove(fail);
+  }
+
+  /** Whether a request may pause for so long. In time, the limit ends the pause (E5). */
   public boolean mayPause(Duration pause) {
     return !isUnlimited || pace.now().plus(pause).isBefore(end.minus(ENDING));
   }
@@ -132,6 +156,7 @@ public final class Work {
   /** Interrupts the tasks that still run; true if they have ended. */
   public boolean stop() throws InterruptedException {
     timer.complete(null); // no timer is left
+    lastSecond.complete(false);
     tasks.shutdownNow();
     return tasks.awaitTermination(FAREWELL_MS, TimeUnit.MILLISECONDS);
   }
