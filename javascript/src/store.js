@@ -91,7 +91,7 @@ export class S3Store {
    */
   async get(bucket, key, limitBytes, onBegin) {
     const attempt = (/** @type {AbortSignal} */ signal) =>
-      this.#client.get(bucket, key, limitBytes, signal).catch(toAnswer);
+      this.#client.get(bucket, key, limitBytes, signal).catch(toAnswer('MISSING', 'ARCHIVED'));
     const bytes = await this.#attempts.request('get', key, attempt, onBegin);
     if (bytes === null) throw new AggregationError('TOO_LARGE', key);
     return bytes;
@@ -103,7 +103,7 @@ export class S3Store {
     return this.#attempts.request('get', key, async (signal) => {
       const { bytes, etag } = await this.#client
         .getTagged(bucket, key, limitBytes, signal)
-        .catch(toAnswer);
+        .catch(toAnswer('MISSING'));
       return { bytes, etag: needEtag(etag) };
     });
   }
@@ -118,7 +118,7 @@ export class S3Store {
    * or MISSING */
   putIf(request) {
     return this.#attempts.request('put', request.key, async (signal) =>
-      needEtag(await this.#client.put(request, signal).catch(toAnswer)),
+      needEtag(await this.#client.put(request, signal).catch(toAnswer('CHANGED', 'MISSING'))),
     );
   }
 

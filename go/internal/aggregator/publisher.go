@@ -53,8 +53,9 @@ func (p *Publisher) Check(ctx context.Context, readable int, force bool) error {
 	key := p.dayPrefix + manifestName
 	body, _, err := p.store.Get(ctx, p.bucket, key, manifestLimit)
 	isAbsent := errors.Is(err, Missing)
-	// a manifest that is too large comes without bytes, and so can't be read
-	if err != nil && !isAbsent && !errors.Is(err, TooLarge) {
+	// a manifest that is too large or archived comes without bytes, and so can't be read
+	isKept := errors.Is(err, TooLarge) || refusalOf(err).isArchived()
+	if err != nil && !isAbsent && !isKept {
 		return err
 	}
 	published, ok := readableSources(body)

@@ -112,16 +112,26 @@ export const isFinal = (status, code) => {
 };
 
 /**
- * Makes a refusal that tells of the object an answer of the contract, which is not repeated. A code
- * counts only with its own status.
- * @param {any} error
- * @returns {never}
+ * What a refusal may tell of the object. A code counts only with its own status.
+ * @satisfies {Record<string, (status: number, code: string) => boolean>}
  */
-export const toAnswer = (error) => {
-  const { status, code } = refusalIn(error);
-  if (status === 404 && code === 'NoSuchKey') throw new AggregationError('MISSING', error.message);
-  if (status === 403 && code === 'InvalidObjectState')
-    throw new AggregationError('ARCHIVED', error.message);
-  if (status === 412) throw new AggregationError('CHANGED', error.message);
-  throw error;
+const TOLD = {
+  MISSING: (/** @type {number} */ status, /** @type {string} */ code) =>
+    status === 404 && code === 'NoSuchKey',
+  ARCHIVED: (/** @type {number} */ status, /** @type {string} */ code) =>
+    status === 403 && code === 'InvalidObjectState',
+  CHANGED: (/** @type {number} */ status) => status === 412,
 };
+
+/**
+ * Makes a refusal that its request expects an answer of the contract, which is not repeated.
+ * @param {(keyof typeof TOLD)[]} expected
+ * @returns {(error: any) => never}
+ */
+export const toAnswer =
+  (...expected) =>
+  (error) => {
+    const { status, code } = refusalIn(error);
+    const told = expected.find((each) => TOLD[each](status, code));
+    throw told ? new AggregationError(told, error.message) : error;
+  };

@@ -18,6 +18,7 @@ PROXY = "http://proxy.example:3128/"
         ("a.localhost", True),
         ("example.com , .LOCAL HOST", False),
         ("*.localhost", False),
+        ("*localhost", True),
         ("example.com,*", False),
     ],
 )

@@ -49,7 +49,7 @@ def _parsed(url: str, root: str) -> Address:
 
 def _needs_no_proxy(host: str, no_proxy: str) -> bool:
     names = no_proxy.replace(" ", "").lower().split(",")
-    suffixes = [name.removeprefix("*").removeprefix(".") for name in names]
+    suffixes = [name.removeprefix("*.").removeprefix(".") for name in names]
     return "*" in names or any(
         f".{host.lower()}".endswith(f".{suffix}") for suffix in suffixes if suffix
     )

@@ -88,7 +88,7 @@ final class Publisher {
     List<String> before = names();
     copy(chunks, Set.copyOf(before));
     List<String> superseded = before.stream().filter(n -> isAbove(n, chunks.size())).toList();
-    superseded.forEach(name -> store.delete(bucket, dayPrefix + name));
+    work.sideBySide(superseded, name -> store.delete(bucket, dayPrefix + name));
     Result result =
         new Result(
             day.day().toString(),
