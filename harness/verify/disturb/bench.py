@@ -89,7 +89,11 @@ class Bench:
         return self.s3.objects(DESTINATION_BUCKET)
 
     def wait_for_rest(self) -> None:
-        """Wait until the server has done what a dead sandbox had asked of it."""
+        """Wait until the server has done what a dead sandbox had asked of it.
+
+        A request of a cut connection may not even be read yet.
+        """
+        self.s3.settle()
         scene, end = self.s3.scene, time.monotonic() + _PATIENCE_S
         time.sleep(_QUIET_S)
         while scene.in_flight and time.monotonic() < end:

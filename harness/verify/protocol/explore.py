@@ -75,7 +75,8 @@ def _missing(world: World) -> frozenset[int]:
 def _after_one_more_run(world: World, rules: Rules) -> World | None:
     """The world after a run alone, without faults, as an operator with ``force`` would start it."""
     alone = replace(
-        world, runs=(Run(message=99),), manifest=None, expired=True, crashes=0, lost_answers=0,
+        world, runs=(Run(message=99),), manifest=None, expired=True, crashes=0, failures=0,
+        lost_answers=0,
         arriving=frozenset(), expiring=frozenset(),
     )  # fmt: skip
     for _ in range(1000):

@@ -5,8 +5,9 @@ A world is a value: the objects, the runs in progress, and the faults that may s
 record, so a chunk's number is the place of its record in the listing. A message of the queue stands
 for one wish to aggregate the day: when its run fails, the message comes back and a new run begins.
 
-Faults: a run may end before any request; the answer to any write may get lost, so that the run
-repeats the write; a source may appear or expire between any two requests. Time stands in the model
+Faults: a run may end before any request; a request may fail for good, so that the run gives its
+claim back and fails; the answer to any write may get lost, so that the run repeats the write; a
+source may appear or expire between any two requests. Time stands in the model
 only as the end of a claim: a claim expires after the run that wrote it has ended, because the
 claim's time is longer than the invocation's. ``Rules.clocks_agree`` false takes that away.
 """
@@ -89,7 +90,7 @@ class Run:
     place: int = 0  # chunks hidden so far
     new: frozenset[int] = frozenset()  # numbers still to copy that nobody has published
     replacing: tuple[int, ...] = ()  # numbers still to copy to published chunks, highest first
-    surplus: tuple[int, ...] = ()  # published chunks to delete
+    surplus: frozenset[int] = frozenset()  # published chunks to delete
     hidden: tuple[object, ...] = ()  # hidden chunks to delete
     seen_claim: Owner | None = None
     ending: Step = Step.DONE  # where the run goes when it has released the day
@@ -112,6 +113,7 @@ class World:
     arriving: frozenset[Record] = frozenset()  # sources that may still appear
     expiring: frozenset[Record] = frozenset()  # sources that may still expire
     crashes: int = 0
+    failures: int = 0
     lost_answers: int = 0
     published: frozenset[tuple[int, Record]] = frozenset()
     hidden: frozenset[tuple[Owner, int, Record]] = frozenset()
@@ -152,6 +154,11 @@ def successors(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
             if run.step in _WRITES and world.lost_answers:
                 repeated = _put_back(replace(after, lost_answers=world.lost_answers - 1), run)
                 yield f"{name}, the answer gets lost", repeated
+        if run.running and run.step is not Step.RELEASE and world.failures:
+            yield (
+                f"run {run.message}.{run.attempt} fails",
+                _give_up(replace(world, failures=world.failures - 1), run, rules),
+            )
         if run.running and world.crashes:
             yield (
                 f"run {run.message}.{run.attempt} dies",
@@ -185,6 +192,13 @@ def _fail(world: World, run: Run) -> World:
     return _put_back(world, Run(run.message, run.attempt + 1, step))
 
 
+def _give_up(world: World, run: Run, rules: Rules) -> World:
+    """S3_ERROR or OUT_OF_TIME. While it claims the day, a run does not know whether it has it."""
+    if run.step in (Step.CLAIM, Step.LOOK, Step.TAKE_OVER):
+        return _fail(world, run)
+    return _end(world, run, rules, Step.WAITING)
+
+
 def _end(world: World, run: Run, rules: Rules, ending: Step) -> World:
     """Release the day, if it was claimed, and end. ``WAITING`` is a failure."""
     if rules.claiming is not Claiming.NEVER:
@@ -194,11 +208,15 @@ def _end(world: World, run: Run, rules: Rules, ending: Step) -> World:
 
 def _requests(world: World, run: Run, rules: Rules) -> Iterator[tuple[str, World]]:
     """Each request that ``run`` may make now, with the world after its answer."""
-    if run.step is not Step.COPY:
-        yield run.step, _request(world, run, rules)
-        return
-    for number in sorted(run.new) or run.replacing[:1]:
-        yield f"{run.step} {number}", _copy(world, run, number, rules)
+    match run.step:
+        case Step.COPY:
+            for number in sorted(run.new) or run.replacing[:1]:
+                yield f"{run.step} {number}", _copy(world, run, number, rules)
+        case Step.DELETE_SURPLUS:
+            for number in sorted(run.surplus):
+                yield f"{run.step} {number}", _delete(world, run, number)
+        case _:
+            yield run.step, _request(world, run, rules)
 
 
 def _request(world: World, run: Run, rules: Rules) -> World:
@@ -277,10 +295,6 @@ def _publishing_request(world: World, run: Run, rules: Rules) -> World:
     match run.step:
         case Step.FIND_CHUNKS:
             return _after_copying(world, _with_chunks(world, run, rules.copying))
-        case Step.DELETE_SURPLUS:
-            kept = frozenset(chunk for chunk in world.published if chunk[0] != run.surplus[0])
-            after = replace(world, published=kept)
-            return _after_copying(after, replace(run, surplus=run.surplus[1:]))
         case Step.PUT_MANIFEST:
             after = replace(world, manifest=run.listing)
             if not run.hidden:
@@ -309,7 +323,7 @@ def _with_chunks(world: World, run: Run, copying: Copying) -> Run:
         run,
         new=new,
         replacing=tuple(number for number in wanted if number not in new),
-        surplus=tuple(sorted(number for number in there if number > len(run.listing))),
+        surplus=frozenset(number for number in there if number > len(run.listing)),
         hidden=tuple(sorted(world.hidden)),
     )
 
@@ -322,6 +336,12 @@ def _copy(world: World, run: Run, number: int, rules: Rules) -> World:
     left = tuple(other for other in run.replacing if other != number)
     after = replace(world, published=others | {(number, record)})
     return _after_copying(after, replace(run, new=run.new - {number}, replacing=left))
+
+
+def _delete(world: World, run: Run, number: int) -> World:
+    kept = frozenset(chunk for chunk in world.published if chunk[0] != number)
+    left = replace(run, surplus=run.surplus - {number})
+    return _after_copying(replace(world, published=kept), left)
 
 
 def _after_copying(world: World, run: Run) -> World:

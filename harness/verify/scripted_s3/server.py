@@ -86,6 +86,10 @@ class ScriptedS3:
         with self.scene.lock:
             return dict(self.scene.buckets.get(bucket, {}))
 
+    def settle(self) -> None:
+        """Return when every request that was sent before this call is known to the scene."""
+        self._server.settle()
+
     def take_requests(self) -> tuple[list[Request], int]:
         """The requests that came since the last call, as they were answered; the most in flight."""
         self._server.settle()

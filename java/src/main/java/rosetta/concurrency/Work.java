@@ -97,13 +97,15 @@ public final class Work {
   public <T> T toItsEnd(Callable<T> work) throws InterruptedException {
     isUnlimited = true;
     Duration left = Duration.between(pace.now(), end.minus(ENDING));
-    lastSecond.completeOnTimeout(true, left.toNanos(), TimeUnit.NANOSECONDS);
-    lastSecond.thenAccept(
-        isHere -> {
-          if (isHere) {
-            unanswered.forEach(Runnable::run);
-          }
-        });
+    var unused =
+        lastSecond
+            .completeOnTimeout(true, left.toNanos(), TimeUnit.NANOSECONDS)
+            .thenAccept(
+                isHere -> {
+                  if (isHere) {
+                    unanswered.forEach(Runnable::run);
+                  }
+                });
     return result(work, failure);
   }
 
