@@ -137,7 +137,7 @@ def test_the_exit_code_tells_the_error(light: Artefact, s3: ScriptedS3) -> None:
 def run(
     light: Artefact, s3: ScriptedS3, event: Sequence[str] = (EVENT,), **settings: str
 ) -> tuple[int, str]:
-    code, log = outcome(start(light, s3, event, **settings))
+    code, log = outcome(start(light, s3, event, subprocess.PIPE, **settings))
     return code, str(log[-1]["error"])
 
 

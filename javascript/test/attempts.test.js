@@ -107,14 +107,15 @@ test('SlowDown is none of the five attempts, and its pauses are 1, 2 and 4 s', a
   shortenPauses(t);
   /** @type {number[]} */
   const pauses = [];
-  const { log, seen, attempts } = open(8, (pauseMs) => Boolean(pauses.push(Math.round(pauseMs))));
+  const note = (/** @type {number} */ pauseMs) => pauses.push(Number(pauseMs.toFixed(1))) > 0;
+  const { log, seen, attempts } = open(8, note);
   let tries = 0;
   const request = attempts.request('get', 'k', async () => {
     if (++tries <= 5) throw answer(503, 'SlowDown');
     throw answer(500, 'InternalError');
   });
   await assert.rejects(request, { message: 'S3_ERROR: get k (InternalError)' });
-  assert.deepEqual(pauses, [1, 2, 4, 4, 4]);
+  assert.deepEqual(pauses, [1, 2, 4, 4, 4, 0.1, 0.2, 0.4, 0.8]);
   assert.equal(tries, 10);
   assert.deepEqual(
     log.map(({ attempt }) => attempt),

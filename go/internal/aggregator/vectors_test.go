@@ -55,7 +55,6 @@ type vectorFault struct {
 	Operation, Key, Code, Kind string
 	Status, Times              int
 	At, Beside                 any
-	AfterS                     float64 `json:"after_s"`
 }
 
 type vectorStep struct {

@@ -187,8 +187,6 @@ class Handler(BaseHTTPRequestHandler):
         self.fault = fault = scene.fault(request.operation, request.key)
         if fault and fault.beside:
             scene.wait_for(fault.beside)
-        if fault:
-            time.sleep(fault.after_s)
         if refusal := self._refusal(fault, body):
             return self._refuse(*refusal)
         if fault and fault.kind == "reset":

@@ -28,7 +28,7 @@ class Fault:
     and ``code`` (an S3 error answer) or ``kind`` is given; ``tests/README.md`` explains the kinds.
     ``at`` belongs to the kind ``cut``: how many bytes of the answer are sent, from its end if
     negative; ``body`` stands for all before the body. The answer waits until ``beside`` other
-    requests are in flight, and then for ``after_s`` seconds.
+    requests are in flight.
     """
 
     operation: str
@@ -39,7 +39,6 @@ class Fault:
     times: int | None = None
     at: int | str = 0
     beside: int = 0
-    after_s: float = 0
 
     def matches(self, operation: str, key: str) -> bool:
         pattern = "[^/]+".join(re.escape(part) for part in self.key.split("{request_id}"))
