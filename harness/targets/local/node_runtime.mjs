@@ -8,10 +8,11 @@
 // the prefix that Lambda writes before each line of console.log.
 
 import { existsSync } from "node:fs";
-import http from "node:http";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
+// Not by `import`, which loads Node's client of WebSockets, too, and would hide that of a function.
+const http = process.getBuiltinModule("node:http");
 const API = process.env.AWS_LAMBDA_RUNTIME_API;
 const ROOT = process.env.LAMBDA_TASK_ROOT ?? process.cwd();
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });

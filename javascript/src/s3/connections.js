@@ -1,14 +1,16 @@
 // The connections of both clients, kept by Node's agent: whom they trust and the proxy they go
 // through (SPEC.md S17 to S20), and how long they serve (E9).
 
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import { createSecureContext } from 'node:tls';
 import { hostsWithoutProxy } from './address.js';
 
 /** @import { Socket } from 'node:net' */
 /** @import { Duplex } from 'node:stream' */
 /** @import { Config } from '../config.js' */
+
+// Not by `import`: see http.js.
+const { Agent: HttpAgent } = process.getBuiltinModule('node:http');
+const { Agent: HttpsAgent } = process.getBuiltinModule('node:https');
 
 const MOST_IDLE_MS = 5_000;
 /** Between two looks, a connection may grow older by as much. */

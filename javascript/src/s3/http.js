@@ -1,11 +1,13 @@
 // One HTTP request of the light client, over kept connections, with the time limits of E5. Repeats
 // nothing and follows no redirect.
 
-import { request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
-
 /** @import { ClientRequest, IncomingMessage } from 'node:http' */
 /** @import { Connections } from './connections.js' */
+
+// Not by `import`, which loads Node's client of WebSockets, too: 26 ms of CPU
+// (docs/performance/javascript.md).
+const { request: requestHttp } = process.getBuiltinModule('node:http');
+const { request: requestHttps } = process.getBuiltinModule('node:https');
 
 const CONNECT_MS = 3_000;
 
