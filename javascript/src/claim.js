@@ -57,7 +57,7 @@ export class Claim {
    */
   async release(store, limitMs) {
     if (this.#etag === null) return;
-    const giveUp = setTimeout(() => store.close(), limitMs);
+    const giveUp = setTimeout(() => store.close(), Math.max(0, limitMs)); // Node warns below 0
     const request = { bucket: this.#bucket, key: this.#key, IfMatch: this.#etag };
     await store.delete(request).catch(() => {});
     clearTimeout(giveUp);
