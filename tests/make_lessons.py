@@ -137,6 +137,39 @@ def snap_start(export: Mapping[str, Any]) -> str:
     return _table(heads, lines) + _source(export)
 
 
+def caps(_: Mapping[str, Any]) -> str:
+    """The warm time of each row by its cap on requests, from docs/caps.json."""
+    export = json.loads((make_tables.ROOT / "docs/caps.json").read_text())
+    found: dict[int, list[str]] = {}
+    names: dict[str, None] = {}
+    for row in _rows(export):
+        names[f"{row['language']} {row['client']}"] = None
+        warm = row["figures"]["warm"]
+        cell = f"{warm['median']:,.0f} [{warm['min']:,.0f}-{warm['max']:,.0f}]"
+        found.setdefault(row["variant"]["concurrency"], []).append(cell)
+    lines = [(str(cap), *cells) for cap, cells in found.items()]
+    return _table(("cap", *names), lines) + _machine(export)
+
+
+def partitions(_: Mapping[str, Any]) -> str:
+    """Requests and dollars of a query by the first day of its table, from docs/partitions.json."""
+    export = json.loads((make_tables.ROOT / "docs/partitions.json").read_text())
+    tables = {"chunks": "of the data", "from 2013": "in 2013"}
+    heads = ("first day of the table, question", "GET", "LIST", "$ per 1,000 queries")
+    lines = []
+    for question in ("one day", "no condition"):
+        for layout, words in tables.items():
+            (asked,) = (
+                each
+                for each in export["questions"]
+                if (each["layout"], each["question"]) == (layout, question)
+            )
+            (sample,) = asked["samples"]
+            counts = [f"{sample['requests'].get(name, 0):,}" for name in ("GET", "LIST")]
+            lines.append((f"{words}, {question}", *counts, f"{1000 * asked['dollars']:.3f}"))
+    return _table(heads, lines)
+
+
 def tls(_: Mapping[str, Any]) -> str:
     """The CPU of each row over plain HTTP and over TLS, from docs/tls.json."""
     export = json.loads(make_tables.TLS_EXPORT.read_text())
@@ -262,6 +295,8 @@ BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "snap-start": snap_start,
     "restored": restored,
     "tls": tls,
+    "caps": caps,
+    "partitions": partitions,
     "tasks": tasks,
     "crossover": crossover,
     "feed": feed,
