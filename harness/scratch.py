@@ -28,7 +28,7 @@ import psutil
 from harness.model import NotReady
 
 _NAME = re.compile(r"\.?rosetta-(?P<place>[0-9a-f]{8})-(?P<pid>\d+)-(?P<start>\d+)-")
-_END_TIMEOUT_S = 5.0
+_END_TIMEOUT_S = 20.0
 _PR_SET_PDEATHSIG = 1
 # loaded before any fork: the child may only make calls there
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -157,5 +157,6 @@ def remove_folders(which: Callable[[str], bool], *parents: Path) -> None:
     for parent in (temporary(), *parents):
         with suppress(OSError):
             for each in list(parent.iterdir()):
-                if which(each.name) and each.lstat().st_uid == os.geteuid():
-                    remove_folder(each)  # rmtree() does not follow a link
+                with suppress(FileNotFoundError):  # another run removes it, too
+                    if which(each.name) and each.lstat().st_uid == os.geteuid():
+                        remove_folder(each)  # rmtree() does not follow a link

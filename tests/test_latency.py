@@ -49,14 +49,14 @@ def to(port: int) -> closing[http.client.HTTPConnection]:
     return closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10))
 
 
-@pytest.mark.alone
 def test_every_answer_is_late_by_the_latency() -> None:
     with S3Server() as server:
         port = int(server.endpoint.rpartition(":")[2])
         with delayed(port, Latency(60, 10)) as late, to(port) as direct, to(late) as through:
             rounds = [(seconds(direct), seconds(through)) for _ in range(8)]
-    assert all(slow >= 0.050 for _, slow in rounds)  # a busy machine can only add to it
-    assert all(slow > fast for fast, slow in rounds)
+    # a busy machine can only add to a time
+    assert all(slow >= 0.050 for _, slow in rounds)
+    assert min(fast for fast, _ in rounds) < 0.050
 
 
 def test_the_proxy_ends_with_its_context() -> None:

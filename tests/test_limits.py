@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.model import Artefact, FailureKind, Implementation
+from harness.model import Artefact, FailureKind, Implementation, Invocation
 from harness.targets.interface import Limits
 from harness.targets.local import cgroup_files, cgroup_probe, limits, processes
 from harness.targets.local.limits import limited
@@ -104,33 +104,48 @@ def no_group_is_left() -> Iterator[None]:
 @pytest.mark.alone
 @pytest.mark.parametrize("memory_mb", [256, 512])
 def test_a_function_that_burns_gets_its_share(limited_artefact: Artefact, memory_mb: int) -> None:
+    share = memory_mb / 1769
+    got: list[float] = []
     with LocalSandbox(limited_artefact, {}, memory_mb, limits=Limits()) as sandbox:
         sandbox.invoke({})
         group = sandbox._limits
-        before, begin = group.cpu_use(), time.monotonic()
-        invocation = sandbox.invoke({"burn": 0.2})
-        wall_ms, after = (time.monotonic() - begin) * 1e3, group.cpu_use()
+        while len(got) < 5 and not (got and max(got) > share * 0.5):  # a busy machine gives less
+            before, begin = group.cpu_use(), time.monotonic()
+            invocation = sandbox.invoke({"burn": 0.2})
+            wall_ms, after = (time.monotonic() - begin) * 1e3, group.cpu_use()
+            assert before is not None
+            assert after is not None
+            assert before.cpu_ms is not None
+            assert after.cpu_ms is not None
+            got.append((after.cpu_ms - before.cpu_ms) / wall_ms)
+            assert (after.throttled_periods or 0) > (before.throttled_periods or 0)
+            assert (invocation.throttled_ms or 0) > 0
 
-    assert before is not None
-    assert after is not None
-    assert before.cpu_ms is not None
-    assert after.cpu_ms is not None
-    share = memory_mb / 1769
-    # a busy machine gives less, the first and the last period may give one quota more
-    assert share * 0.5 < (after.cpu_ms - before.cpu_ms) / wall_ms < share * 1.25
-    assert (after.throttled_periods or 0) > (before.throttled_periods or 0)
-    assert (invocation.throttled_ms or 0) > 0
+    # the first and the last period may give one quota more
+    assert share * 0.5 < max(got) < share * 1.25
 
 
 @pytest.mark.alone
 def test_the_first_handler_has_its_share_only(limited_artefact: Artefact) -> None:
     with LocalSandbox(limited_artefact, {}, limits=Limits()) as sandbox:
-        first = sandbox.invoke({"burn": 0.05})
+        first = sandbox.invoke({"burn": BURN_S})
 
     assert first.cold
-    assert first.throttled_ms is not None
-    assert first.duration_ms is not None
-    assert first.throttled_ms > first.duration_ms * 0.5
+    assert_throttled(first)
+
+
+BURN_S = 0.15
+
+
+def assert_throttled(invocation: Invocation) -> None:
+    """That it burned with the share of 128 MB, but for the moment until the quota was set.
+
+    A busy machine can only make it longer.
+    """
+    assert invocation.throttled_ms is not None
+    assert invocation.duration_ms is not None
+    assert invocation.throttled_ms > 0
+    assert invocation.duration_ms > (BURN_S - 0.1) * 1e3 * 1769 / 128
 
 
 @pytest.mark.alone
@@ -141,10 +156,10 @@ def test_every_init_has_the_full_cpu_and_the_next_handler_has_not(
     with LocalSandbox(limited_artefact, {}, limits=Limits()) as sandbox:
         cold = sandbox.invoke({})
         facts = sandbox.enforcement
-        burning = sandbox.invoke({"burn": 0.05})
+        burning = sandbox.invoke({"burn": BURN_S})
         sandbox.invoke({"exit": 1})
         again = sandbox.invoke({})  # init once more
-        burning_again = sandbox.invoke({"burn": 0.05})
+        burning_again = sandbox.invoke({"burn": BURN_S})
     with LocalSandbox(limited_artefact, {}, limits=Limits(throttle_init=True)) as sandbox:
         throttled = sandbox.invoke({})
         throttled_facts = sandbox.enforcement
@@ -155,9 +170,7 @@ def test_every_init_has_the_full_cpu_and_the_next_handler_has_not(
         assert each.throttled_ms is not None
         assert each.throttled_ms < throttled.throttled_ms * 0.25
     for each in (burning, burning_again):
-        assert each.throttled_ms is not None
-        assert each.duration_ms is not None
-        assert each.throttled_ms > each.duration_ms * 0.5
+        assert_throttled(each)
     assert facts.quota_delay_ms is not None
     assert (facts.quota_us, facts.period_us) == (1447, 20_000)
     assert throttled_facts.quota_delay_ms is None
@@ -206,14 +219,15 @@ def test_a_killed_child_of_a_function_that_goes_on_is_no_failure(
 def test_a_time_out_an_end_and_an_error_are_told_apart(
     artefact: Artefact, asked: Limits | None
 ) -> None:
-    with LocalSandbox(artefact, {}, timeout_s=1, limits=asked) as sandbox:
+    # long enough for the start of a runtime
+    with LocalSandbox(artefact, {}, timeout_s=4, limits=asked) as sandbox:
         events: list[dict[str, object]] = [{"sleep": 30}, {"exit": 3}, {"fail": "BAD_JSON: no"}, {}]
         failures = [sandbox.invoke(event).failure for event in events]
 
     kinds = [None if each is None else each.kind for each in failures]
     assert kinds == [FailureKind.TIMED_OUT, FailureKind.DIED, FailureKind.ERROR, None]
     reasons = [each.reason for each in failures if each is not None]
-    assert reasons[0] == "timed out after 1 s"
+    assert reasons[0] == "timed out after 4 s"
     assert "exit status 3" in reasons[1]
     assert reasons[2] == "BAD_JSON: no"
 

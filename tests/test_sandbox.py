@@ -65,7 +65,9 @@ def sandbox(artefact: Artefact) -> Iterator[LocalSandbox]:
 
 
 def test_the_first_invocation_is_cold_and_the_next_is_warm(sandbox: LocalSandbox) -> None:
-    cold, warm = sandbox.invoke({"n": 1}), sandbox.invoke({"n": 2})
+    cold, begin = sandbox.invoke({"n": 1}), time.monotonic()
+    warm = sandbox.invoke({"n": 2})
+    warm_ms = (time.monotonic() - begin) * 1e3
 
     assert cold.result == warm.result == {"ok": True}
     assert cold.error is warm.error is None
@@ -74,7 +76,7 @@ def test_the_first_invocation_is_cold_and_the_next_is_warm(sandbox: LocalSandbox
     assert cold.init_ms > 1
     assert warm.init_ms is None
     assert warm.duration_ms is not None
-    assert 0 < warm.duration_ms < 1000
+    assert 0 < warm.duration_ms < warm_ms
     assert list(cold.log) == [{"event": "loaded"}, {"event": "called", "with": {"n": 1}}]
     assert list(warm.log) == [{"event": "called", "with": {"n": 2}}]
 
@@ -115,11 +117,11 @@ def test_a_payload_that_is_not_json_reaches_the_runtime(sandbox: LocalSandbox) -
 
 @pytest.mark.alone
 def test_the_time_out_is_an_error_and_the_next_invocation_is_cold(artefact: Artefact) -> None:
-    with LocalSandbox(artefact, {}, timeout_s=1) as sandbox:
+    with LocalSandbox(artefact, {}, timeout_s=4) as sandbox:
         late = sandbox.invoke({"sleep": 30})
         again = sandbox.invoke({})
 
-    assert late.error == "Task timed out after 1.00 seconds"
+    assert late.error == "Task timed out after 4.00 seconds"
     assert late.duration_ms is None
     assert again.cold
 
@@ -249,7 +251,7 @@ def test_children_die_with_a_harness_that_is_killed(tmp_path: Path) -> None:
         child = psutil.Process(int(harness.stdout.readline()))
         harness.kill()
 
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while processes.is_alive(child) and time.monotonic() < end:
         time.sleep(0.01)
     assert not processes.is_alive(child)

@@ -28,7 +28,7 @@ from harness.verify.vectors.cases import VECTORS, load_cases
 
 MUTANTS = ROOT / "tests/mutants"
 
-_TESTS_S, _JUDGE_S = 240, 1200  # a mutant that waits for ever is found, too
+_TESTS_S, _JUDGE_S = 600, 1200  # a mutant that waits for ever is found, too
 
 
 class Fate(StrEnum):

@@ -216,13 +216,15 @@ class _InitWatch(threading.Thread):
         held = b""
         with self._output.open("rb") as file:
             file.seek(self._offset)
-            while not self._over.is_set():
+            while True:
+                is_over = self._over.is_set()  # then this look is the last one
                 *lines, held = (held + file.read()).split(b"\n")
                 for line in lines:
                     if _INIT_DONE in line:
                         return line
+                if is_over:
+                    return None
                 self._over.wait(_POLL_S)
-        return None
 
 
 def _difference[T: (int, float)](after: T | None, before: T | None) -> T | None:

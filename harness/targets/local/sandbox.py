@@ -44,6 +44,7 @@ from harness.toolchain import tools
 
 _ROUTE = "/2015-03-31/functions/function/invocations"
 _START_TIMEOUT_S = 20
+_END_TIMEOUT_S = 5.0
 _TAIL_LINES = 50
 
 
@@ -261,7 +262,7 @@ class LocalSandbox(Started):
 
     def _new_lines(self, *, wait: bool) -> Sequence[str]:
         """The output since the last call. With ``wait``, wait for the end of an invocation."""
-        end = time.monotonic() + (1.0 if wait else 0.0)
+        end = time.monotonic() + (_END_TIMEOUT_S if wait else 0.0)
         while True:
             with self._output.open("rb") as file:
                 file.seek(self._read)
