@@ -1,6 +1,8 @@
 // One HTTP request of the light client, over kept connections, with the time limits of E5. Repeats
 // nothing and follows no redirect.
 
+import { Readable } from 'node:stream';
+
 /** @import { ClientRequest, IncomingMessage } from 'node:http' */
 /** @import { Connections } from './connections.js' */
 
@@ -10,6 +12,7 @@ const { request: requestHttp } = process.getBuiltinModule('node:http');
 const { request: requestHttps } = process.getBuiltinModule('node:https');
 
 const CONNECT_MS = 3_000;
+const PIECE_BYTES = 64 * 1024;
 
 /**
  * A signed request. All of `headers` is sent: `host`, and for a body its length, are among them.
@@ -39,8 +42,17 @@ export const sendRequest = (outgoing, body, { agent }, signal) =>
     request.on('close', () => signal.removeEventListener('abort', cancel));
     request.on('error', reject);
     limitTimes(request);
-    request.end(body);
+    if (body) Readable.from(pieces(body)).pipe(request);
+    else request.end();
   });
+
+/**
+ * A body sent whole over TLS is held encrypted, too, and its connection keeps that memory.
+ * @param {Buffer} body
+ */
+function* pieces(body) {
+  for (let at = 0; at < body.length; at += PIECE_BYTES) yield body.subarray(at, at + PIECE_BYTES);
+}
 
 /** @param {ClientRequest} request */
 const limitTimes = (request) => {
