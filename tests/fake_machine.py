@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from harness.fixtures.sources import inflate, read_records
@@ -115,6 +116,7 @@ class FakeMachine:
             place=lambda: Placement(None, None),
             may_limit=lambda: self.may_limit,
             prepare=self._prepare if self.companions else None,
+            wait=lambda _: None,
         )
 
     def _prepare(
@@ -174,6 +176,16 @@ class FakeMachine:
             self.done.append(f"stop {language}")
 
 
+@cache  # the oracle is slow, and each sandbox reads the same bodies again and again
+def records_of(body: bytes) -> Sequence[bytes]:
+    return [record + b"\n" for record in read_records(body)]
+
+
+@cache
+def zipped(text: bytes) -> bytes:
+    return gzip.compress(text, 1, mtime=0)
+
+
 class FakeSandbox:
     """A sandbox that aggregates by the slow oracle."""
 
@@ -210,15 +222,18 @@ class FakeSandbox:
         if self._language == Role.FLOOR:
             records = [inflate(source[key]) for key in keys]
         else:
-            records = [record + b"\n" for key in keys for record in read_records(source[key])]
+            records = [record for key in keys for record in records_of(source[key])]
         records = self._machine.spoil.get(self._language, list)(records)
         if self._language == Role.PEER:
             return self._print_anew(day, records)
         chunks: list[list[bytes]] = [[]]
+        size, most = 0, int(self._env["CHUNK_BYTES"])
         for record in records:
-            if sum(map(len, chunks[-1])) >= int(self._env["CHUNK_BYTES"]):
+            if size >= most:
                 chunks.append([])
+                size = 0
             chunks[-1].append(record)
+            size += len(record)
         result: dict[str, object] = {
             "day": day.replace("/", "-"),
             "sources": len(keys),
@@ -234,7 +249,7 @@ class FakeSandbox:
             for key, each in zip(named, chunks, strict=True)
         ]
         bucket = self._machine.store.buckets[self._env["DST_BUCKET"]]
-        bucket.update({key: gzip.compress(text, 1, mtime=0) for key, text in named.items()})
+        bucket.update({key: zipped(text) for key, text in named.items()})
         manifest = {"result": result, "chunks": listed}
         bucket[f"{day}/_manifest.json"] = json.dumps(manifest).encode()
         return result

@@ -219,6 +219,7 @@ def _measure(
             time.monotonic,
             earlier_samples,
             lambda so_far: keep(run.comparison(so_far, fixture)),
+            target.wait,
         )
     return run.comparison(measured, fixture)
 

@@ -5,6 +5,7 @@ A comparison uses the machine or AWS only through a ``Target``.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -129,3 +130,5 @@ class Target:
     prepare: Callable[[Implementation, Progress], Artefact | NotReady] | None = None
     #: Makes an AOT cache for an artefact and its client, by a training run.
     train: Callable[[Artefact, Progress], Artefact | NotReady] | None = None
+    #: Lets so many seconds pass: a warm sandbox rests before its samples.
+    wait: Callable[[float], None] = time.sleep
