@@ -238,9 +238,9 @@ test('a request begins once, when its turn has come', async () => {
 });
 
 test('the deadline passes for a busy thread as well', () => {
-  const deadline = new Deadline(10);
+  const deadline = new Deadline(500);
   deadline.check();
-  const until = performance.now() + 10;
+  const until = performance.now() + 500;
   while (performance.now() < until);
   assert.throws(() => deadline.check(), { message: 'OUT_OF_TIME: 0 sources read' });
   deadline.disarm();
@@ -275,12 +275,11 @@ test('the deadline keeps a tenth, but 30 s at most and 250 ms for each chunk', (
 });
 
 test('a chunk that is put brings the end nearer for a request that hangs, too', async () => {
-  const deadline = new Deadline(550);
-  deadline.countChunk();
-  deadline.countChunk();
+  const deadline = new Deadline(10_100);
+  for (let n = 0; n < 40; n++) deadline.countChunk();
   const startedMs = performance.now();
   await assert.rejects(deadline.passed, { code: 'OUT_OF_TIME' });
-  assert.ok(performance.now() - startedMs < 400);
+  assert.ok(performance.now() - startedMs < 5_000);
 });
 
 test('a pause must end in time once the run publishes', (t) => {

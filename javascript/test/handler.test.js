@@ -152,10 +152,10 @@ test('a run that publishes is not stopped', async () => {
   const store = stage({ a: '{"Records":[{}]}' });
   const copy = store.copy.bind(store);
   store.copy = async (...names) => {
-    await new Promise((resolve) => setTimeout(resolve, 900));
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
     await copy(...names);
   };
-  assert.equal((await invoke(store, { remainingMs: 900 })).error, null);
+  assert.equal((await invoke(store, { remainingMs: 2_000 })).error, null);
 });
 
 test('what is left of a run that has ended writes nothing', async () => {

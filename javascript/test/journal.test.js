@@ -52,11 +52,11 @@ test('the time of an operation begins when it says so', async () => {
   const lines = [];
   const journal = new Journal('INFO', 'r', (line) => lines.push(line));
   await journal.time('get', async (begin) => {
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, 500));
     begin();
   });
   journal.end({ error: null, cause: null, result: null });
   const { get } = JSON.parse(lines[0] ?? '').phases;
   assert.equal(get.count, 1);
-  assert.ok(get.sum_ms < 40, `${get.sum_ms} ms`);
+  assert.ok(get.sum_ms < 400, `${get.sum_ms} ms`);
 });

@@ -20,7 +20,7 @@ func TestSilenceEndsAnAttempt(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" { // slower than the limit as a whole, never silent for as long
 			for range 6 {
-				time.Sleep(50 * time.Millisecond)
+				time.Sleep(200 * time.Millisecond)
 				_, _ = io.WriteString(w, "x")
 				_ = http.NewResponseController(w).Flush()
 			}
@@ -33,7 +33,7 @@ func TestSilenceEndsAnAttempt(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer server.Close()
-	client := newHTTPClient(aggregator.Config{}, 200*time.Millisecond)
+	client := newHTTPClient(aggregator.Config{}, time.Second)
 	read := func(path string) (int, error) {
 		response, err := client.Get(server.URL + path)
 		if err != nil {

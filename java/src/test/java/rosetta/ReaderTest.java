@@ -19,6 +19,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -91,8 +92,8 @@ class ReaderTest {
     }
     Reader reader = reader(Runs.config("CONCURRENCY", "4"));
     reader.next();
-    settle();
-    assertEquals(4, store.requests.stream().filter(request -> request.startsWith("get")).count());
+    settleAt(4, this::gets);
+    assertEquals(4, gets());
   }
 
   @Test
@@ -105,12 +106,13 @@ class ReaderTest {
     AtomicInteger fetched = new AtomicInteger();
     store.before = (operation, key) -> fetched.addAndGet(operation.equals("get") ? 1 : 0);
     Reader reader = reader(Runs.config());
+    List<Integer> expected = List.of(2, 2, 2, 2, 1, 1, 1, 1, 1, 1);
     List<Integer> ahead = new ArrayList<>();
     for (int n = 0; reader.next() != null; n++) {
-      settle();
+      settleAt(n + expected.get(n), fetched::get);
       ahead.add(fetched.get() - n);
     }
-    assertEquals(List.of(2, 2, 2, 2, 1, 1, 1, 1, 1, 1), ahead);
+    assertEquals(expected, ahead);
   }
 
   /** SPEC P4: what is in the window was listed, too. Here a page is one source. */
@@ -147,7 +149,7 @@ class ReaderTest {
     Reader reader = reader(Runs.config("CONCURRENCY", concurrency));
     Reader.Source source = reader.next();
     assertTrue(fetching.tryAcquire(fetchedAtOnce, 10, TimeUnit.SECONDS), "sources are fetched");
-    settle();
+    settleAt(10, mostAhead::get);
     assertEquals(0, fetching.availablePermits());
     assertEquals(10, mostAhead.get());
     proceed.countDown();
@@ -166,12 +168,13 @@ class ReaderTest {
       store.with(Runs.SOURCE, day(folder), "");
     }
     Reader reader = reader(Runs.config("CONCURRENCY", "4"));
+    List<Long> expected = List.of(11L, 100L);
     List<Long> pages = new ArrayList<>();
     while (reader.next() != null) {
-      settle();
-      pages.add(store.requests.stream().filter(r -> r.endsWith("/2024/02/08/")).count());
+      settleAt(expected.get(pages.size()), this::pages);
+      pages.add(pages());
     }
-    assertEquals(List.of(11L, 100L), pages);
+    assertEquals(expected, pages);
   }
 
   @Test
@@ -184,6 +187,14 @@ class ReaderTest {
     assertEquals("S3_ERROR: list " + day(101) + " (AccessDenied)", e.getMessage());
   }
 
+  private long gets() {
+    return List.copyOf(store.requests).stream().filter(each -> each.startsWith("get")).count();
+  }
+
+  private long pages() {
+    return List.copyOf(store.requests).stream().filter(r -> r.endsWith("/2024/02/08/")).count();
+  }
+
   private static String day(int folder) {
     return DAY.replace("eu-west-1", "r" + folder);
   }
@@ -194,6 +205,15 @@ class ReaderTest {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  /** Waits until so many have come, and then for those that should not come. */
+  private static void settleAt(long count, LongSupplier come) throws InterruptedException {
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+    while (come.getAsLong() < count && System.nanoTime() < end) {
+      Thread.sleep(1);
+    }
+    settle();
   }
 
   /** Time for what should not happen. */
@@ -212,7 +232,7 @@ class ReaderTest {
     Reader reader = reader(Runs.config("MAX_SOURCE_BYTES", "7"));
     assertEquals(SourceCode.TOO_LARGE, fault(reader));
     assertEquals(SourceCode.MISSING, fault(reader));
-    assertEquals(1, store.requests.stream().filter(request -> request.startsWith("get")).count());
+    assertEquals(1, gets());
   }
 
   private static SourceCode fault(Reader reader) throws InterruptedException {
