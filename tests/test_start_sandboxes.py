@@ -35,7 +35,7 @@ from snapshot_restore_py import register_after_restore, register_before_snapshot
 done = ["init"]
 wire = socket.create_connection(("127.0.0.1", int(os.environ["WIRE"])))
 register_before_snapshot(lambda: done.append("before"))
-register_before_snapshot(lambda: time.sleep(0.3))
+register_before_snapshot(lambda: time.sleep(1.5))
 register_after_restore(lambda: (time.sleep(0.1), done.append("after")))
 
 
@@ -87,7 +87,7 @@ def test_the_hooks_run_around_a_snapshot_that_no_connection_outlives(
     }
     assert first.cold
     assert first.init_ms is not None
-    assert first.init_ms >= 300  # the hooks before the snapshot belong to it
+    assert first.init_ms >= 1500  # the hooks before the snapshot belong to it
     assert first.after_restore_ms is not None
     assert 100 <= first.after_restore_ms < first.init_ms
     assert (second.cold, second.init_ms, second.after_restore_ms) == (False, None, None)
@@ -132,12 +132,14 @@ def test_a_snapshot_that_fails_is_told_at_once(
     monkeypatch.setattr(primed, "cut_connections", refused)
     text = "def handle(event, context):\n    return {}\n"
     begun = time.monotonic()
-    with PrimedSandbox(function(tmp_path, text), {}) as sandbox:
+    artefact = function(tmp_path, text)
+    slow = replace(artefact, implementation=replace(artefact.implementation, timeout_s=120))
+    with PrimedSandbox(slow, {}) as sandbox:
         with pytest.raises(NotReady, match="the kernel refuses to cut"):
             sandbox.invoke({})
         monkeypatch.undo()
         assert sandbox.invoke({}).result == {}  # the fault was that of the first
-    assert time.monotonic() - begun < 15  # the time-out is 30 s
+    assert time.monotonic() - begun < 60  # the time-out is 120 s
 
 
 def test_a_runtime_without_hooks_has_no_primed_start(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ BODY = Stored(b'{"Records":[{"eventID":"1"}]}')
 MANIFEST = "2024/02/08/_manifest.json"
 CLAIM = "2024/02/08/_claim.json"
 BUSY = Stored(b'{"run":"another","expires":"2999-01-01T00:00:00.000Z"}')
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 type Buckets = dict[str, dict[str, Stored]]
 
@@ -165,7 +165,7 @@ def test_sigterm_ends_a_run_that_reads(artefact: Artefact, s3: ScriptedS3) -> No
     code, log = outcome(task)
     took_s = time.monotonic() - began
     held.go_on.set()
-    assert took_s < 3
+    assert took_s < 8  # an attempt fails after 10 s (E5)
     assert code == 18
     assert re.fullmatch(r"OUT_OF_TIME: \d+ sources read", str(log[-1]["error"]))
     assert all("/_" in key and key != CLAIM for key in published(s3))
