@@ -148,11 +148,13 @@ def test_connections_that_die_in_a_short_freeze(
     artefact: Artefact, s3: ScriptedS3, wire: Wire
 ) -> None:
     """They are too young to be given up, so an attempt fails after 10 s; its repeat does not."""
+    repeated: Counter[tuple[str, str]] = Counter()
     with sandbox(artefact, s3, wire) as running:
-        aggregate(running)
-        with frozen():
-            wire.end("silence")
-        after = aggregate(running)
-    repeated = retries(after)
+        for _ in range(5):  # a busy machine may take so long that they are given up
+            aggregate(running)
+            with frozen():
+                wire.end("silence")
+            if repeated := retries(aggregate(running)):
+                break
     assert repeated
     assert all(times == 1 for times in repeated.values()), repeated
