@@ -173,9 +173,11 @@ def test_an_export_without_warm_samples_is_refused(
 ) -> None:
     export = tmp_path / "export.json"
     cold = [replace(row, samples=()) for row in COMPARISON.rows]
-    export.write_text(json.dumps(to_json(replace(COMPARISON, rows=tuple(cold)))))
-    assert main(["crossover", str(export)]) == 2
-    assert "no row with cold and warm samples" in capsys.readouterr().err
+    nothing = replace(COMPARISON, fixture={}, rows=COMPARISON.rows[3:], again=None)
+    for each in (replace(COMPARISON, rows=tuple(cold)), nothing):
+        export.write_text(json.dumps(to_json(each)))
+        assert main(["crossover", str(export)]) == 2
+        assert "no row with cold and warm samples" in capsys.readouterr().err
 
 
 def test_only_tasks_over_the_same_number_of_sources_tell_a_start(

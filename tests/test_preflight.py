@@ -475,11 +475,23 @@ def test_the_command_tells_place_error_and_remedy(
     assert fault["sources"]
 
 
+def test_the_export_does_not_replace_the_template(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    template = tmp_path / "container.yaml"
+    template.write_text(CONTAINER.read_text())
+    assert main(["preflight", "--template", str(template), "--export-json", str(template)]) == 2
+    assert "would replace the input" in capsys.readouterr().err
+    assert template.read_text() == CONTAINER.read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--parameters", "Memory"], "Memory is not of the form NAME=VALUE"),
         (["--parameters", "Other=1"], "the template has no parameter Other"),
+        (["--region", "eu-central-1"], "--region is that of a stack"),
+        (["--export-json", "/no/such/folder/file"], "can't be written"),
         (["--stack", "x", "--parameters", "Memory=1"], "--parameters"),
         (["--stack", "x", "--image", "y"], "--image"),
         (["--stack", "x", "--template", "y"], "--template"),

@@ -194,6 +194,8 @@ def test_a_dry_run_prints_the_file_and_asks_athena_nothing(
         (RUN[:3], "--stack needs --day"),
         ([*RUN, "--destination", "s3://bucket/no-slash"], "has not the form s3://BUCKET/PREFIX/"),
         ([*RUN, "--losses"], "not allowed with argument"),
+        ([*RUN, "--markdown", "x.md"], "--markdown is for the table of --losses"),
+        (["sql", "--losses", "--dry-run"], "need --stack: leave out --losses"),
         (["sql"], "one of the arguments --stack --losses is required"),
     ],
 )

@@ -174,4 +174,6 @@ def test_without_bubblewrap_the_remedy_is_told(
     with pytest.raises(NotReady, match="apt install bubblewrap"):
         run_tasks([go], Order(DAY, 3, SIZE))
     assert main(["task", "run", "--vcpus", "0"]) == 2
-    assert "--vcpus 0.0 is not above 0" in capsys.readouterr().err
+    assert "--vcpus: 0 is not a number above 0" in capsys.readouterr().err
+    assert main(["task", "run", "--stop-after", "-1"]) == 2
+    assert "--stop-after: -1 is not a number of seconds" in capsys.readouterr().err

@@ -192,6 +192,28 @@ def test_another_file_than_an_export_is_refused(
         read_export(file)
 
 
+@pytest.mark.parametrize(
+    ("part", "name", "value", "reason"),
+    [
+        ("fixture", "bad", None, "missing required field `bad` in `fixture`: run compare again"),
+        ("fixture", "sources", "many", "Expected `int`, got `str` - at `$.sources` in `fixture`"),
+        ("settings", "CHUNK_BYTES", None, "missing required field `CHUNK_BYTES` in `settings`"),
+        ("environment", "cores", None, "missing required field `cores` in `environment`"),
+    ],
+)
+def test_an_export_without_a_member_is_refused(
+    export: Path, part: str, name: str, value: str | None, reason: str
+) -> None:
+    damaged = json.loads(export.read_text())
+    if value is None:
+        del damaged[part][name]
+    else:
+        damaged[part][name] = value
+    export.write_text(json.dumps(damaged))
+    with pytest.raises(UsageError, match=re.escape(reason)):
+        read_export(export)
+
+
 def test_samples_of_two_files_in_one_are_wrong_usage(
     export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

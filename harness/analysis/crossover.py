@@ -134,6 +134,8 @@ def works(comparison: Comparison, tasks: Comparison | None = None) -> Iterator[W
     ``tasks`` is a comparison of tasks over the same number of sources. Their CPU tells their start:
     what it is more than that of a warm invocation.
     """
+    if not comparison.fixture:  # nothing could run
+        return
     sources = int(str(comparison.fixture["sources"]))
     as_tasks = {} if tasks is None else {row.name: row for row in tasks.rows}
     for row in comparison.rows:

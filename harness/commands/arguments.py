@@ -144,24 +144,29 @@ def positive(text: str) -> int:
 
 
 def slowdown(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text} is not a number") from error
-    if not value >= 1:
-        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    if not 1 <= (value := _number(text)) < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or a number above it")
     return value
 
 
 def share(text: str) -> float:
     """A number of processors, or a part of one."""
+    if not 0 < (value := _number(text)) < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
+def seconds(text: str) -> float:
+    if not 0 <= (value := _number(text)) < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
+    return value
+
+
+def _number(text: str) -> float:
     try:
-        value = float(text)
+        return float(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text} is not a number") from error
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
 
 
 def switches(text: str) -> tuple[bool, ...]:

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from harness.terminal import Progress
 
 
+_MAX_SLOWDOWN = 1.15
+
+
 def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "compare",
@@ -199,9 +202,8 @@ def _add_baseline(group: Group) -> None:
     group.add_argument(
         "--max-slowdown",
         type=slowdown,
-        default=1.15,
         metavar="X",
-        help="fail if a row surely takes over X times as long; default 1.15",
+        help=f"fail if a row surely takes over X times as long; default {_MAX_SLOWDOWN}",
     )
 
 
@@ -284,7 +286,7 @@ def _compare(request: Request, arguments: argparse.Namespace, target: Target) ->
         code,
         _exit_code(comparison, required=bool(arguments.languages or arguments.require_all)),
         _exit_code_of_limits(comparison, may_limit=may_limit),
-        _exit_code_against(baseline, comparison, arguments.max_slowdown),
+        _exit_code_against(baseline, comparison, arguments.max_slowdown or _MAX_SLOWDOWN),
     )
 
 
@@ -300,6 +302,8 @@ def _request(arguments: argparse.Namespace) -> Request:
 
     if arguments.no_limits and (arguments.memory or arguments.throttle_init):
         raise UsageError("--memory and --throttle-init need the limits: leave out --no-limits")
+    if arguments.max_slowdown is not None and arguments.baseline is None:
+        raise UsageError("--max-slowdown needs --baseline FILE: the export to compare with")
     if arguments.once:
         _require_nothing_beside_once(arguments)
     if arguments.peers and arguments.target == "aws":
@@ -419,8 +423,8 @@ def _chosen_target(
             yield tasks
         return
     if arguments.target == "local":
-        if arguments.stack or arguments.snap_start:
-            raise UsageError("--stack and --snap-start need --target aws")
+        if arguments.stack or arguments.region or arguments.snap_start:
+            raise UsageError("--stack, --region and --snap-start need --target aws")
         yield target
         return
     from harness.compare.aws_estimate import ask, estimate_request

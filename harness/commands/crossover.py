@@ -35,23 +35,27 @@ def add_parser(commands: Commands) -> None:
         help="an export of compare --target task over as many sources, for the start of a task",
     )
     parser.add_argument(
-        "--get-ms", type=positive, default=20, metavar="N", help="wait for a GET; default 20"
+        "--get-ms", type=positive, default=20, metavar="N", help="wait for a GET, in ms; default 20"
     )
     parser.add_argument(
-        "--concurrency", type=positive, default=16, metavar="N", help="in flight; default 16"
+        "--concurrency",
+        type=positive,
+        default=16,
+        metavar="N",
+        help="requests in flight; default 16",
     )
     parser.add_argument(
         "--start-s",
         type=positive,
         default=45,
         metavar="N",
-        help="from the request for a task to its first instruction; default 45",
+        help="seconds from the request for a task to its first instruction; default 45",
     )
     parser.add_argument(
         "--architecture",
         choices=("x86_64", "arm64"),
         default="x86_64",
-        help="of the prices; default x86_64",
+        help="architecture of the prices; default x86_64",
     )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write tables in Markdown")
     parser.set_defaults(run=run)
@@ -74,15 +78,17 @@ def _show(arguments: argparse.Namespace) -> int:
     tasks = None if arguments.tasks is None else read_export(arguments.tasks)
     if tasks is not None and tasks.environment.get("target") != "task":
         raise UsageError(f"{arguments.tasks} is no export of compare --target task")
-    if tasks is not None and tasks.fixture["sources"] != comparison.fixture["sources"]:
-        raise UsageError(
-            f"{arguments.tasks} has {tasks.fixture['sources']} sources and {arguments.file} "
-            f"{comparison.fixture['sources']}: compare tasks over the same day"
-        )
     found = list(works(comparison, tasks))
     if not found:
         raise UsageError(
-            f"{arguments.file} has no row with cold and warm samples under Lambda's limits"
+            f"{arguments.file} has no row with cold and warm samples under Lambda's limits: run "
+            "compare without --once and --no-limits"
+        )
+    sources = comparison.fixture["sources"]
+    if tasks is not None and (of_tasks := tasks.fixture.get("sources", 0)) != sources:
+        raise UsageError(
+            f"{arguments.tasks} has {of_tasks} sources and {arguments.file} {sources}: compare "
+            "tasks over the same day"
         )
     given = Assumptions(
         arguments.get_ms / 1000,

@@ -35,7 +35,10 @@ def add_parser(commands: Commands) -> None:
         "--kinds", type=names, default=(), metavar="A,B", help="only these faults; default: all"
     )
     parser.add_argument(
-        "--trials", type=positive, metavar="N", help="N trials of each; default: see docs"
+        "--trials",
+        type=positive,
+        metavar="N",
+        help="trials of each fault; default: as docs/harness.md lists them",
     )
     parser.add_argument(
         "--seed", type=count, default=0, metavar="S", help="begin with this seed; default 0"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.commands.arguments import add_region, add_template
 from harness.commands.exits import NOT_READY, OK
+from harness.model import UsageError
 
 if TYPE_CHECKING:
     from harness.commands.arguments import Commands
@@ -32,6 +33,8 @@ def run(arguments: argparse.Namespace, target: Target) -> int:
     from harness.build.doctor import check_machine
     from harness.operate.health import check_stack
 
+    if arguments.region and not arguments.stack:
+        raise UsageError("--region is that of a stack: add --stack NAME")
     machine = list(check_machine())
     _print_findings("this machine", machine)
     stack: list[Finding] = []

@@ -30,7 +30,11 @@ def add_parser(commands: Commands) -> None:
         "--out", type=Path, metavar="DIR", help="keep the files of the last client in a new folder"
     )
     parser.add_argument(
-        "--seconds", type=positive, default=300, metavar="N", help="of the stream; default: 300"
+        "--seconds",
+        type=positive,
+        default=300,
+        metavar="N",
+        help="length of the stream; default: 300",
     )
     parser.add_argument(
         "--rate", type=positive, default=10, metavar="N", help="messages a second; default: 10"

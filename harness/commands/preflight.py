@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands.arguments import add_export, add_stack, as_json
-from harness.commands.exits import DIFFERENT, OK
+from harness.commands.exits import DIFFERENT
+from harness.commands.output_files import reserved, write_each
+from harness.toolchain.paths import ROOT
 
 if TYPE_CHECKING:
     from harness.commands.arguments import Commands
@@ -57,33 +59,41 @@ def _parameter(text: str) -> tuple[str, str]:
     return name, value
 
 
-def run(arguments: argparse.Namespace, target: Target) -> int:
+def run(arguments: argparse.Namespace, _: Target) -> int:
     from harness.model import UsageError
-    from harness.preflight.check import faults_of, read_template
-    from harness.preflight.stack import read_deployment
-    from harness.toolchain.paths import ROOT
 
     if arguments.stack:
         for name in ("template", "parameters", "image"):
             if getattr(arguments, name):
                 raise UsageError(f"--{name} is for a template: leave it out with --stack")
+    elif arguments.region:
+        raise UsageError("--region is that of a stack: add --stack NAME")
+    template = None if arguments.stack else arguments.template or ROOT / "container.yaml"
+    with reserved([arguments.export_json], [template]):
+        return _check(arguments, template)
+
+
+def _check(arguments: argparse.Namespace, template: Path | None) -> int:
+    from harness.preflight.check import faults_of, read_template
+    from harness.preflight.stack import read_deployment
+
+    if template is None:
         deployment = read_deployment(arguments.stack, arguments.region)
         name = f"stack {arguments.stack}"
     else:
-        path = arguments.template or ROOT / "container.yaml"
-        deployment = read_template(path, dict(arguments.parameters), arguments.image)
-        name = path.name
+        deployment = read_template(template, dict(arguments.parameters), arguments.image)
+        name = template.name
     found = faults_of(deployment)
     for fault in found:
         _print(fault)
     count = {0: "no fault", 1: "1 fault"}.get(len(found), f"{len(found)} faults")
     unknown = list(deployment.unknown)
     print(_filled(f"{name}: {count}{'; not known: ' if unknown else ''}{', '.join(unknown)}"))
-    if arguments.export_json:
-        faults = [_exported(each) for each in found]
-        exported = {"of": name, "faults": faults, "not_known": unknown}
-        arguments.export_json.write_text(as_json(exported))
-    return DIFFERENT if found else OK
+    faults = [_exported(each) for each in found]
+    exported = {"of": name, "faults": faults, "not_known": unknown}
+    file = arguments.export_json
+    code = write_each([] if file is None else [(file, lambda: as_json(exported))])
+    return DIFFERENT if found else code
 
 
 def _print(fault: Fault) -> None:

@@ -55,8 +55,12 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace, target: Target) -> int:
     """Exit code 0: done; 1: Athena failed, or the day's manifest counts other records."""
     if arguments.losses:
+        if arguments.day or arguments.destination or arguments.dry_run:
+            raise UsageError("--day, --destination and --dry-run need --stack: leave out --losses")
         with reserved([arguments.markdown]):
             return _losses(arguments, target)
+    if arguments.markdown:
+        raise UsageError("--markdown is for the table of --losses: leave it out with --stack")
     if arguments.day is None:
         raise UsageError("--stack needs --day YYYY-MM-DD")
     return _aggregate(arguments)

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.arguments import add_choice, day, positive
+from harness.commands.arguments import add_choice, day, positive, seconds, share
 from harness.commands.exits import DIFFERENT, OK
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ def add_parser(commands: Commands) -> None:
         "--objects", type=positive, default=2000, metavar="N", help="sources; default: 2000"
     )
     parser.add_argument(
-        "--vcpus", type=float, default=1.0, metavar="N", help="processors; default: 1"
+        "--vcpus", type=share, default=1.0, metavar="N", help="processors; default: 1"
     )
     parser.add_argument(
         "--memory", type=positive, default=2048, metavar="MIB", help="memory; default: 2048"
     )
     parser.add_argument(
         "--stop-after",
-        type=float,
+        type=seconds,
         metavar="SECONDS",
         help="send SIGTERM, and SIGKILL 30 s later, as ECS stops a task",
     )
@@ -61,13 +61,11 @@ def run(arguments: argparse.Namespace, target: Target) -> int:
     """Exit code 0: all outputs are as expected; 1: one differs, or a task failed."""
     from harness.build.choice import by_client, choose, choose_clients
     from harness.images.run import unpacked
-    from harness.model import Artefact, NotReady, UsageError
+    from harness.model import Artefact, NotReady
     from harness.targets.local.task_bundle import TaskSize
     from harness.terminal import progress_on
     from harness.verify.task_runs import Order, describe, run_tasks
 
-    if arguments.vcpus <= 0:
-        raise UsageError(f"--vcpus {arguments.vcpus} is not above 0")
     chosen = choose(target.load(), arguments.languages)
     with progress_on(sys.stderr) as progress:
         if arguments.image is None:

@@ -149,6 +149,50 @@ class _Export(msgspec.Struct):
     interrupted: bool
 
 
+class _Machine(msgspec.Struct):
+    """The members of an ``environment`` that each report needs."""
+
+    cpu: str | None
+    cores: int
+    memory_mb: int
+    kernel: str
+    architecture: str
+    emulator: str
+    commit: str | None
+    clean: bool | None
+
+
+class _Stack(msgspec.Struct):
+    """The same on AWS."""
+
+    region: str
+    architecture: str
+    stack: str
+    commit: str | None
+    clean: bool | None
+
+
+class _Settings(msgspec.Struct):
+    memory_mb: int
+    timeout_s: int
+    cold: int | None
+    warm: int | None
+    rerun: int | None
+    seconds: float | None
+    CHUNK_BYTES: int
+
+
+class _Day(msgspec.Struct):
+    day: str
+    sources: int
+    bad: int
+    source_bytes: int
+    small_share: float
+    records: int
+    record_bytes: int
+    chunks: int
+
+
 def read_export(file: Path) -> Comparison:
     """Read a comparison that ``to_json`` wrote. Raises ``UsageError`` for any other file."""
     try:
@@ -165,8 +209,9 @@ def read_export(file: Path) -> Comparison:
         )
     try:
         found = msgspec.json.decode(text, type=_Export)
+        _require_members(found)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{file} is damaged: {error}") from error
+        raise UsageError(f"{file} is damaged: {error}: run compare again") from error
     return Comparison(
         found.environment,
         found.settings,
@@ -176,3 +221,19 @@ def read_export(file: Path) -> Comparison:
         found.again,
         found.interrupted,
     )
+
+
+def _require_members(found: _Export) -> None:
+    """Raise ``ValidationError`` for a part without the members that each report needs."""
+    on_aws = found.environment.get("target") == LAMBDA
+    parts: dict[str, type[msgspec.Struct]] = {
+        "environment": _Stack if on_aws else _Machine,
+        "settings": _Settings,
+    }
+    if found.fixture:  # empty where nothing could run
+        parts["fixture"] = _Day
+    for name, members in parts.items():
+        try:
+            msgspec.convert(getattr(found, name), members)
+        except msgspec.ValidationError as error:
+            raise msgspec.ValidationError(f"{error} in `{name}`") from error
