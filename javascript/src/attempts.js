@@ -60,7 +60,7 @@ export class Attempts {
         });
       } catch (error) {
         endIfOutOfMemory(error);
-        const isOver = signal.aborted && this.#deadline.allows(0);
+        const isOver = signal.aborted && this.#deadline.allows(0); // not by the last second (E5)
         if (isOver || error instanceof AggregationError) throw error;
         const { status, code } = refusalIn(error);
         const isSlowDown = code === 'SlowDown';

@@ -45,7 +45,7 @@ class Prepared(NamedTuple):
 
     config: Config
     store: Store
-    begin: Callable[[Attempts], None] = lambda _: None  # by them a task stops its run (K4)
+    begin: Callable[[Attempts], None] = lambda _: None  # gives a task its run's attempts (K4)
 
 
 @cache

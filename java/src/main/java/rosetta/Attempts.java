@@ -70,7 +70,7 @@ record Attempts(Store client, Work work, Journal journal, Journal.Phase phase) i
   /** The outcome of the first attempt that succeeds; throws S3_ERROR if none does. */
   <T> T request(String operation, String key, Supplier<T> attempt) {
     Runnable fail = () -> work.fail(Errors.ofRequest(operation, key, "", null));
-    work.await(fail);
+    work.await(fail); // which the last second calls (E5)
     try {
       work.pace().acquire(); // the phase's clock starts after this wait (O3)
       return phase == null

@@ -76,7 +76,7 @@ public record Config(
     String region = text(env, "AWS_REGION", env.get("AWS_DEFAULT_REGION"), REGION);
     String client = text(env, "S3_CLIENT", "sdk", CLIENT);
     List<Certificate> authorities = authorities(env);
-    text(env, "HTTPS_PROXY", "", PROXY);
+    text(env, "HTTPS_PROXY", "", PROXY); // https:// is an address, but no proxy (S18)
     return new Config(
         srcBucket,
         srcPrefix,
