@@ -49,11 +49,12 @@ const measure = (page) =>
       const slide = frame.querySelector('.slide');
       const place = slide.getBoundingClientRect();
       const scale = place.height / 720;
+      const title = frame.querySelector('h2').getBoundingClientRect();
       const number = frame.querySelector('.number').getBoundingClientRect();
       const beyond = [...slide.querySelectorAll('.body *')].filter((each) => {
         const box = each.getBoundingClientRect();
         const isOut = box.bottom > place.bottom - 4 || box.right > place.right - 4;
-        const isAbove = box.height > 0 && box.top < place.top + 60 * scale;
+        const isAbove = box.height > 0 && box.top < title.bottom;
         const hides = box.bottom > number.top && box.right > number.left && box.height < 200;
         return isOut || isAbove || (hides && each.matches('.l, p, li, td'));
       });
@@ -168,6 +169,8 @@ for (const [name, viewport] of Object.entries({ small: SMALL, large: LARGE })) {
   const pdf = await page.pdf({ preferCSSPageSize: true, printBackground: true });
   seen.pages = pdf.toString('latin1').match(/\/Type\s*\/Page\b(?!s)/g).length;
   await page.setViewportSize(PHONE);
+  // the page hears of its new width later
+  await page.waitForFunction(() => !document.documentElement.classList.contains('deck'));
   seen.phone = await page.evaluate(() => ({
     shown: [...document.querySelectorAll('.frame')].filter((f) => f.offsetHeight).length,
     width: document.documentElement.scrollWidth,
