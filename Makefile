@@ -63,7 +63,7 @@ disturb: .venv/made ## disturb the languages on purpose, and count broken promis
 	@$(BIN)/python -m harness disturb $(ARGS)
 drills: disturb # its former name
 
-drill: .venv/made ## play nights with a fault: who notices, and what is lost ## 30 min
+drill: .venv/made ## play nights with a fault: who notices, and what is lost ## 10 min
 	@$(BIN)/python -m harness drill $(ARGS)
 
 # set here, because a shell may have a LANGUAGE of its own

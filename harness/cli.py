@@ -138,7 +138,7 @@ def _run(argv: Sequence[str], target: Target | None) -> int:
     except UsageError as error:
         return complain(str(error), USAGE)
     except NotReady as error:
-        return complain(f"{error}\n`python -m harness doctor` checks all needs", NOT_READY)
+        return complain(f"{error}\n`python -m harness doctor` names other missing parts", NOT_READY)
     except HarnessError as error:
         return complain(str(error), DIFFERENT)
     except BrokenPipeError:

@@ -25,12 +25,22 @@ def _theme(theme: str, own: tuple[Rule, ...]) -> Iterator[str]:
     yield from ("", f"### {theme.capitalize()}")
     for rule in own:
         why = f"**`{rule.name}`**: {rule.what}. It is seen in: {rule.seen}."
-        yield from ("", *textwrap.wrap(why, _WIDTH), "")
-        yield from textwrap.wrap(
-            rule.error, _WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 4
-        )
-        yield from ("", *textwrap.wrap(f"To repair it, {rule.remedy}. Sources:", _WIDTH), "")
+        yield from ("", *_wrapped(why), "")
+        yield from _wrapped(rule.error, indent=" " * 4)
+        yield from ("", *_wrapped(f"To repair it, {rule.remedy}. Sources:"), "")
         yield from (f"- <{url}>" for url in rule.sources)
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    """Its lines. A name or an address with hyphens stays whole."""
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def page() -> str:

@@ -387,6 +387,10 @@ def test_a_backfill_takes_as_long_as_its_largest_day_or_its_share_of_all() -> No
     one = Estimate(1, {DAYS[0]: MILLION}, 1, parameters, 1)
     assert [*one.hours()] == pytest.approx([1250 / 3600, 4000 / 3600])
     assert "a day of 1,000,000 sources may end with OUT_OF_TIME: see --by-account" in one.lines()
+    fits = replace(one, sampled={DAYS[0]: Sources(200_000, by_class={"STANDARD": (200_000, 1)})})
+    assert not [line for line in fits.lines() if "OUT_OF_TIME" in line]
+    short = replace(fits, parameters={**parameters, "Timeout": "600"})
+    assert [line for line in short.lines() if "OUT_OF_TIME" in line]
     ten = Estimate(10, {DAYS[0]: MILLION}, 1, parameters, 10)
     assert ten.hours()[0] == pytest.approx(2 * one.hours()[0])
     gigabyte_seconds = 1769 / 1024 * 10_000_000 * 0.00125

@@ -386,7 +386,7 @@ def test_an_image_that_is_damaged_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_an_image_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match="is no OCI layout: No such file"):
+    with pytest.raises(UsageError, match="is no OCI layout: No such file"):
         read_template(CONTAINER, GIVEN, tmp_path)
 
 
@@ -445,7 +445,7 @@ def test_functions_and_conditions_are_evaluated() -> None:
 def test_a_file_that_is_no_template_is_named(text: str, tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(text)
-    with pytest.raises(HarnessError, match=r"x\.yaml is not a template"):
+    with pytest.raises(UsageError, match=r"x\.yaml is not a template"):
         load_template(path)
 
 
@@ -495,6 +495,8 @@ def test_the_export_does_not_replace_the_template(
         (["--stack", "x", "--parameters", "Memory=1"], "--parameters"),
         (["--stack", "x", "--image", "y"], "--image"),
         (["--stack", "x", "--template", "y"], "--template"),
+        (["--template", "/nowhere/x.yaml"], "/nowhere/x.yaml can't be read: No such file"),
+        (["--export-json", "/nowhere/faults.json"], "/nowhere/faults.json can't be written"),
     ],
 )
 def test_arguments_that_contradict_each_other_are_refused(

@@ -67,13 +67,14 @@ def run(arguments: argparse.Namespace, target: Target) -> int:
     from harness.verify.task_runs import Order, describe, run_tasks
 
     chosen = choose(target.load(), arguments.languages)
+    each_client = choose_clients(chosen, arguments.clients)
     with progress_on(sys.stderr) as progress:
         if arguments.image is None:
             built = target.build(chosen, progress)
         else:  # nothing of a build is used
             built = {each.language: Artefact(each, arguments.image, None, None) for each in chosen}
         artefacts: list[Artefact] = []
-        for each in by_client(choose_clients(chosen, arguments.clients), built).values():
+        for each in by_client(each_client, built).values():
             if isinstance(each, NotReady):
                 raise each
             artefacts.append(each)

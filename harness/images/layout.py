@@ -102,7 +102,10 @@ def read_image(folder: Path, architecture: str) -> Image:
     has another form than gzip.
     """
     if not is_layout(folder):
-        raise HarnessError(f"{folder} is no OCI image layout: it has no file oci-layout")
+        raise HarnessError(
+            f"{folder} is no OCI image layout: it has no file oci-layout: make one by "
+            "`python -m harness image`"
+        )
     index = _read_json(folder / "index.json")
     known = [*_manifests(folder, index)]
     fitting = [each for each in known if each[0] == PLATFORMS[architecture]]

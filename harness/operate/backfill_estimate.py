@@ -25,7 +25,6 @@ _KEYS_PER_PAGE = 1000
 _S_PER_GET = 0.02
 _SLOWEST_S_PER_SOURCE = 0.004
 _PUTS_OF_A_RUN = 2  # claim and manifest; chunks are some hundred in a million sources
-_LONGEST_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,8 @@ class Estimate:
             yield f"perhaps {_priced(each)}"
         yield f"({price_list()}; GuardDuty's S3 protection is paid for besides)"
         largest = max(each.count for each in self.sampled.values())
-        if not self.by_account and largest * self.seconds_per_source()[1] > _LONGEST_S:
+        longest = self._number("Timeout", 900)
+        if not self.by_account and largest * self.seconds_per_source()[1] > longest:
             yield f"a day of {largest:,} sources may end with OUT_OF_TIME: see --by-account"
         if self.archived:
             yield f"archived sources, to restore before: {self.archived:,.0f}"

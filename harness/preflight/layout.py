@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.images.layout import read_blob
-from harness.model import HarnessError
+from harness.model import UsageError
 from harness.preflight.model import Image
 
 
@@ -17,7 +17,7 @@ def read_layout(folder: Path) -> list[Image]:
     """The images of a layout by the digests that a registry may give them; the whole one first.
 
     A layout with images of several architectures is pushed as an index, or each by itself. Raises
-    ``HarnessError`` if the folder is no layout.
+    ``UsageError`` if the folder is no layout.
     """
     try:
         content = (folder / "index.json").read_bytes()
@@ -31,9 +31,9 @@ def read_layout(folder: Path) -> list[Image]:
             return each
         return [Image(whole, frozenset(_platforms(folder, index))), *each]
     except OSError as error:
-        raise HarnessError(f"{folder} is no OCI layout: {error.strerror}") from error
+        raise UsageError(f"{folder} is no OCI layout: {error.strerror}") from error
     except (KeyError, ValueError, TypeError) as error:
-        raise HarnessError(f"{folder} is no OCI layout: {error!r}") from error
+        raise UsageError(f"{folder} is no OCI layout: {error!r}") from error
 
 
 def _platforms(folder: Path, node: Mapping[str, Any]) -> Iterator[str]:

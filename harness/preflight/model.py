@@ -18,7 +18,7 @@ class Seen(StrEnum):
     STACK = "event of the stack"
     LOG = "log of the container"
     CALLER = "answer to the request that starts the task"
-    NOWHERE = "nowhere"
+    DEFINITION = "task definition"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.model import HarnessError, UsageError
+from harness.model import UsageError
 
 _ABSENT = object()
 _REFERENCE = re.compile(r"\$\{([A-Za-z0-9]+)(\.[A-Za-z0-9.]+)?\}")
@@ -51,7 +51,7 @@ def attribute_of(value: str) -> str | None:
 
 
 def load_template(path: Path) -> dict[str, Any]:
-    """A template as data. Raises ``HarnessError`` if the file is none."""
+    """A template as data. Raises ``UsageError`` if the file is none."""
     from samcli.yamlhelper import yaml_parse  # here, because SAM's modules take long
 
     try:
@@ -61,9 +61,9 @@ def load_template(path: Path) -> dict[str, Any]:
             if not isinstance(parts[part], dict):
                 raise TypeError(f"{part} is no mapping")
     except OSError as error:
-        raise HarnessError(f"{path} can't be read: {error.strerror}") from error
+        raise UsageError(f"{path} can't be read: {error.strerror}") from error
     except Exception as error:  # the parser documents no exceptions
-        raise HarnessError(f"{path} is not a template of CloudFormation: {error}") from error
+        raise UsageError(f"{path} is not a template of CloudFormation: {error}") from error
     return dict(template)
 
 

@@ -89,8 +89,8 @@ STOP = Rule(
 PLAIN_SECRET = Rule(
     "secret-in-plain-text",
     "everybody who may read the task definition reads its variables",
-    "none",
-    Seen.NOWHERE,
+    "the variable with its value",
+    Seen.DEFINITION,
     "keep it in Secrets Manager or in the Parameter Store, and name it in Secrets",
     (f"{_GUIDE}/specifying-sensitive-data.html",),
 )

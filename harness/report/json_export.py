@@ -201,7 +201,8 @@ def read_export(file: Path) -> Comparison:
     except msgspec.ValidationError as error:
         raise UsageError(f"{file}: not an export of `compare --export-json`") from error
     except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(f"{file}: can't be read: {error}") from error
+        words = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{file} can't be read: {words}") from error
     if schema not in _READABLE:
         raise UsageError(
             f"{file} has schema {schema}, but this version reads {_READABLE[0]} to {SCHEMA}: "
