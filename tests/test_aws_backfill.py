@@ -195,6 +195,17 @@ def test_what_can_not_be_filled_is_told(
     assert words in capsys.readouterr().err
 
 
+def test_the_costs_are_told_before_a_language_is_chosen(
+    aws: FakeAws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.outputs["ActiveLanguage"] = "none"
+    put_sources(aws, DAYS[0], 1, Size=1)
+    command = ["backfill", "--stack", "rosetta", *RANGE, "--ledger", str(tmp_path / "ledger")]
+    assert main([*command, "--dry-run"]) == 0
+    assert "for functions, or up to" in capsys.readouterr().out
+    assert not aws.asked("SendMessageBatch")
+
+
 @pytest.mark.parametrize("command", [("backfill", *RANGE), ("redrive",)])
 def test_a_stack_of_tasks_has_no_queue_of_days(
     aws: FakeAws, command: Sequence[str], capsys: pytest.CaptureFixture[str]

@@ -64,12 +64,13 @@ def test_one_client_may_be_chosen(tmp_path: Path) -> None:
     assert {client for _, client in machine.told} == {"light"}
 
 
-@pytest.mark.parametrize("command", ["compare", "verify", "fuzz"])
+@pytest.mark.parametrize("command", ["compare", "verify", "fuzz", "disturb", "task run"])
 def test_an_unknown_client_is_refused_before_anything_is_built(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     machine = TwoClients()
-    assert main([command, "--languages", "go", "--clients", "curl"], machine.target()) == 2
+    words = [*command.split(), "--languages", "go", "--clients", "curl"]
+    assert main(words, machine.target()) == 2
     assert "go has no client curl; known: sdk, light" in capsys.readouterr().err
     assert not machine.done
 

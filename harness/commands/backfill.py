@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
     clients = open_clients(arguments.region)
     stack = read_stack(clients, arguments.stack)
     queue, dead_letters = day_queue(stack), stack.output("DeadLetterQueueUrl")
-    if stack.output("ActiveLanguage") == "none":
+    if stack.output("ActiveLanguage") == "none" and not arguments.dry_run:
         raise UsageError(
             f"stack {stack.name} has no active language, so no function would take the messages: "
             "deploy it with ActiveLanguage set"
