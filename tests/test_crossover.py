@@ -139,6 +139,9 @@ def test_the_work_of_a_row_is_that_of_its_samples() -> None:
     assert found["python sdk"].elapsed_s == pytest.approx(middle / 1000 / 2000)
     assert found["python sdk"].as_task_s is None
     assert "floor obstore" not in found
+    assert python.enforcement is not None
+    half = replace(python, enforcement=replace(python.enforcement, memory_mb=885, vcpus=0.5))
+    assert list(works(replace(COMPARISON, rows=(half,)))) == []
 
 
 def test_a_task_s_start_is_its_cpu_above_a_warm_invocation() -> None:

@@ -437,7 +437,7 @@ def test_alone_it_lists_exercises_and_reasons(capsys: pytest.CaptureFixture[str]
         (["handler", "go"], "handler has no exercise"),
         (["spliter", "go"], "no step is called spliter"),
         (["splitter"], "name a language"),
-        (["splitter", "cobol"], "name a language"),
+        (["splitter", "cobol"], "cobol is no language: choose of python"),
     ],
 )
 def test_wrong_names_are_told(

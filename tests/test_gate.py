@@ -203,6 +203,23 @@ def test_a_baseline_of_another_day_is_refused_before_the_first_sample(
     assert not [each for each in other.done if each.startswith("start ")]
 
 
+def test_too_few_rounds_are_refused_before_the_first_sample(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few, whole = tmp_path / "few.json", tmp_path / "whole.json"
+    asked = ("compare", "--objects", "10", "--cold", "0", "--rerun", "0")
+    main([*asked, "--warm", "1", "--export-json", str(few)], FakeMachine().target())
+    main([*asked, "--export-json", str(whole)], FakeMachine().target())
+    for given, words in (
+        (("--baseline", str(few)), "no row of the baseline has 8 warm samples"),
+        (("--baseline", str(whole), "--warm", "7"), "7 warm samples are too few for --baseline"),
+    ):
+        machine = FakeMachine()
+        assert main([*asked, *given], machine.target()) == 2
+        assert words in capsys.readouterr().err
+        assert not [each for each in machine.done if each.startswith("start ")]
+
+
 def test_a_baseline_is_read_before_anything_is_built(tmp_path: Path) -> None:
     machine = FakeMachine()
     assert main(["compare", "--baseline", str(tmp_path / "none.json")], machine.target()) == 2

@@ -107,7 +107,9 @@ def test_different_ways_to_s3_are_told_in_every_report() -> None:
     shown = (terminal.getvalue(), render_side_by_side_page(runs), side_by_side_markdown(runs))
     told = "different ways: old.json plain HTTP, new.json TLS"
     assert all(told in " ".join(text.split()) for text in shown)
-    assert "different ways" not in side_by_side_markdown({"a": COMPARISON, "b": COMPARISON})
+    nothing = replace(COMPARISON, rows=(), again=None)
+    for other in (COMPARISON, nothing):
+        assert "different ways" not in side_by_side_markdown({"a": COMPARISON, "b": other})
 
 
 def test_a_row_without_warm_samples_is_one_dash() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from test_docs import ROOT
 
 from harness.cli import main
 from harness.model import HarnessError, UsageError, Verdict, VerdictKind
-from harness.report.json_export import read_export
+from harness.report.json_export import read_export, to_json
 from harness.report.tables import with_summaries
 from harness.teaching.highlight import show_lines
 from harness.teaching.prose import lesson_files
@@ -255,3 +256,14 @@ def test_a_file_that_can_t_be_written_is_told(
 ) -> None:
     assert main(["slides", "--out", str(tmp_path / "none/slides.html")]) == 2
     assert "can't be written" in capsys.readouterr().err
+
+
+def test_an_export_without_a_row_that_ran_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export, page = tmp_path / "export.json", tmp_path / "slides.html"
+    nothing = replace(read_export(EXPORT), fixture={}, rows=(), again=None)
+    export.write_text(json.dumps(to_json(nothing)))
+    assert main(["slides", "--times", str(export), "--out", str(page)]) == 2
+    assert "export.json has no row that ran" in capsys.readouterr().err
+    assert not page.exists()

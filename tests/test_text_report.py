@@ -176,8 +176,8 @@ def test_two_exports_stand_side_by_side(
     [
         (None, "can't be read"),
         ("{", "can't be read"),
-        ("[]", "not an export"),
-        ('{"schema": 1}', "has schema 1, but this version reads 2 to 4: run compare again"),
+        ("[]", "is no export"),
+        ('{"schema": 1}', "has schema 1, but this version reads 2 to 4 of compare: name an export"),
         ('{"schema": 5}', "has schema 5"),
         ('{"schema": 2}', "is damaged: Object missing required field `environment`"),
     ],
@@ -196,13 +196,14 @@ def test_another_file_than_an_export_is_refused(
     ("part", "name", "value", "reason"),
     [
         ("fixture", "bad", None, "missing required field `bad` in `fixture`: run compare again"),
+        ("fixture", "sources", 0, "Expected `int` >= 1 - at `$.sources` in `fixture`"),
         ("fixture", "sources", "many", "Expected `int`, got `str` - at `$.sources` in `fixture`"),
         ("settings", "CHUNK_BYTES", None, "missing required field `CHUNK_BYTES` in `settings`"),
         ("environment", "cores", None, "missing required field `cores` in `environment`"),
     ],
 )
 def test_an_export_without_a_member_is_refused(
-    export: Path, part: str, name: str, value: str | None, reason: str
+    export: Path, part: str, name: str, value: str | int | None, reason: str
 ) -> None:
     damaged = json.loads(export.read_text())
     if value is None:

@@ -140,7 +140,7 @@ def _of_machine(comparison: Comparison) -> Iterator[Caveat]:
     if isinstance(load, float) and isinstance(cores, int) and load > cores * _LOADED:
         yield Caveat(
             Code.BUSY_MACHINE,
-            f"{load:.1f} of {cores} cores were in use before the run began",
+            f"the load of the minute before the run was {load:.1f}, with {cores} cores",
             "end other work, and wait a minute",
         )
     yield from _of_runtimes(comparison)

@@ -129,7 +129,7 @@ class OnFargate:
 
 
 def works(comparison: Comparison, tasks: Comparison | None = None) -> Iterator[Work]:
-    """The rows of languages with warm and cold samples under limits.
+    """The rows of languages with warm and cold samples under limits of one vCPU.
 
     ``tasks`` is a comparison of tasks over the same number of sources. Their CPU tells their start:
     what it is more than that of a warm invocation.
@@ -142,6 +142,8 @@ def works(comparison: Comparison, tasks: Comparison | None = None) -> Iterator[W
         found = summarise_row(row, comparison.fixture)
         if row.role is not Role.LANGUAGE or not has_limits(row):
             continue
+        if row.enforcement is not None and row.enforcement.vcpus != 1:
+            continue  # its times are not those of the other sizes
         if found.warm is None or found.cpu is None or found.first is None:
             continue
         warm_s, cpu_s = found.warm.median / 1000, found.cpu.median / 1000

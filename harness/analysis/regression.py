@@ -52,7 +52,7 @@ def _shown(ratio: ConfidenceInterval) -> str:
 
 
 def require_comparable(baseline: Comparison, now: Comparison) -> None:
-    """Raise ``UsageError`` if the runs have different days or transports.
+    """Raise ``UsageError`` if the runs have different days or transports, or too few rounds.
 
     ``now`` needs no samples, so a run can be refused before it is measured.
     """
@@ -66,6 +66,16 @@ def require_comparable(baseline: Comparison, now: Comparison) -> None:
                 f"the baseline measured {row.name} over {transport(tls=row.tls)}, and this run "
                 f"over {transport(tls=not row.tls)}: make the baseline anew"
             )
+    if not any(len(by_round(row.samples)) >= LEAST_ROUNDS for row in baseline.rows):
+        raise UsageError(
+            f"no row of the baseline has {LEAST_ROUNDS} warm samples: make the baseline anew, with "
+            f"--warm {LEAST_ROUNDS} or more"
+        )
+    warm = now.settings.get("warm")
+    if isinstance(warm, int) and warm < LEAST_ROUNDS:
+        raise UsageError(
+            f"{warm} warm samples are too few for --baseline: use --warm {LEAST_ROUNDS} or more"
+        )
 
 
 def judge_slowdown(

@@ -81,8 +81,8 @@ def _show(arguments: argparse.Namespace) -> int:
     found = list(works(comparison, tasks))
     if not found:
         raise UsageError(
-            f"{arguments.file} has no row with cold and warm samples under Lambda's limits: run "
-            "compare without --once and --no-limits"
+            f"{arguments.file} has no row with cold and warm samples under Lambda's limits of one "
+            "vCPU: run compare without --once, --memory and --no-limits"
         )
     sources = comparison.fixture["sources"]
     if tasks is not None and (of_tasks := tasks.fixture.get("sources", 0)) != sources:

@@ -56,8 +56,10 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
         _list()
         return OK
     exercise = load_exercise(arguments.step)
-    if arguments.language not in LANGUAGES:
+    if arguments.language is None:
         raise UsageError(f"name a language, too: {', '.join(LANGUAGES)}")
+    if arguments.language not in LANGUAGES:
+        raise UsageError(f"{arguments.language} is no language: choose of {', '.join(LANGUAGES)}")
     place = open_workplace(exercise, arguments.language)
     if arguments.solve:
         print(place.difference() or "your file is the real one", end="")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.commands.exits import OK
 from harness.commands.output_files import reserved, write
+from harness.model import UsageError
 from harness.toolchain.paths import ROOT
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ def run(arguments: argparse.Namespace, _: Target) -> int:
     if arguments.out == _OUT:
         _OUT.parent.mkdir(parents=True, exist_ok=True)
     with reserved([arguments.out], [arguments.times]):
-        write(arguments.out, render_slides(read_export(arguments.times)))
+        times = read_export(arguments.times)
+        if not times.fixture:
+            raise UsageError(f"{arguments.times} has no row that ran: name another export")
+        write(arguments.out, render_slides(times))
     print(arguments.out)
     return OK

@@ -41,7 +41,10 @@ def _of(samples: Sequence[Sample], rounds: set[int]) -> list[Sample]:
 def require_same(earlier: Comparison, now: Comparison) -> None:
     """Raise ``UsageError`` with all differences of the runs, except the number of samples."""
     if found := list(_differences(earlier, now)):
-        raise UsageError("the run to resume differs from this one: " + "; ".join(found))
+        raise UsageError(
+            f"the run to resume differs from this one: {'; '.join(found)}; resume it with its own "
+            "flags, in its checkout"
+        )
 
 
 def _differences(earlier: Comparison, now: Comparison) -> Iterator[str]:

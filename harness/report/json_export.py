@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -184,7 +184,7 @@ class _Settings(msgspec.Struct):
 
 class _Day(msgspec.Struct):
     day: str
-    sources: int
+    sources: Annotated[int, msgspec.Meta(ge=1)]
     bad: int
     source_bytes: int
     small_share: float
@@ -199,14 +199,16 @@ def read_export(file: Path) -> Comparison:
         text = file.read_bytes()
         schema = msgspec.json.decode(text, type=_Header).schema
     except msgspec.ValidationError as error:
-        raise UsageError(f"{file}: not an export of `compare --export-json`") from error
-    except (OSError, msgspec.DecodeError) as error:
-        words = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"{file} can't be read: {words}") from error
+        raise UsageError(f"{file} is no export of `compare --export-json`") from error
+    except OSError as error:
+        raise UsageError(f"{file} can't be read: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{file} can't be read: {error}: run compare again") from error
     if schema not in _READABLE:
         raise UsageError(
-            f"{file} has schema {schema}, but this version reads {_READABLE[0]} to {SCHEMA}: "
-            "run compare again, or use the version that wrote the file"
+            f"{file} has schema {schema}, but this version reads {_READABLE[0]} to {SCHEMA} of "
+            "compare: name an export of compare, run compare again, or use the version that wrote "
+            "the file"
         )
     try:
         found = msgspec.json.decode(text, type=_Export)

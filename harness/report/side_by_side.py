@@ -135,6 +135,7 @@ def remarks(comparisons: SideBySide) -> Iterator[str]:
         if found.fastest is not None:
             yield f"{title}: {standing_title(found)}"
     ways = {title: " and ".join(sorted(transports(each))) for title, each in comparisons.items()}
+    ways = {title: way for title, way in ways.items() if way}  # some run may have no row
     if len(set(ways.values())) > 1:
         told = ", ".join(f"{title} {way}" for title, way in ways.items())
         yield f"the runs reached S3 in different ways: {told}; TLS is a part of each difference"
