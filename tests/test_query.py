@@ -269,7 +269,9 @@ LAID_OUT = Days(
 )
 
 
-def parameters_of(name: str, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Any]:
+def parameters_of(
+    name: str, monkeypatch: pytest.MonkeyPatch, days: Days = LAID_OUT
+) -> Mapping[str, Any]:
     """The table that a layout creates last, and all statements."""
     made: list[Mapping[str, Any]] = []
 
@@ -287,7 +289,7 @@ def parameters_of(name: str, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, An
         return None, spent({}, 0)
 
     fake = SimpleNamespace(server=SimpleNamespace(metastore=Path()), run=run)
-    chosen.make(cast(Any, fake), LAID_OUT)
+    chosen.make(cast(Any, fake), days)
     return {**made[-1], "statements": statements, "chosen": chosen}
 
 
@@ -322,6 +324,14 @@ def test_each_kind_of_partitions_is_a_change_of_the_published_table(
     assert parameters["projection.day.type"] == kind
     assert parameters.get("projection.day.range") == span
     assert parameters["storage.location.template"].startswith("s3://chunks/64/${")
+
+
+def test_one_day_is_no_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = replace(LAID_OUT, days=LAID_OUT.days[:1])
+    parameters = parameters_of("chunks", monkeypatch, one)["parameters"]
+    assert parameters["projection.day.values"] == "2024/02/01"
+    assert parameters["projection.day.type"] == "enum"
+    assert "projection.day.range" not in parameters
 
 
 def test_chunks_of_one_account_each_have_the_account_before_the_day(
@@ -404,6 +414,10 @@ def test_of_almost_equal_layouts_that_is_chosen_which_is_made_cheaply() -> None:
     assert "never" not in render(run)  # nothing is known of the sources
     refused = Asked("raw", "q", wrong="the engine refuses it: a line break")
     assert "never" not in render(outcome(refused, *asked, making={"raw": Making(), **making}))
+    sources = Asked("raw", "q", [spent({"GET": 9}, 1)])
+    wrong = Asked("chunks", "q", wrong="the engine refuses it: a line break")
+    told = advice(outcome(sources, wrong, making={"raw": Making(), "chunks": Making(dollars=1)}))
+    assert "chunks never" not in told
     dear = Asked("chunks", "q", [spent({"LIST": 100}, 1)])
     assert "For 'q' choose iceberg" in advice(outcome(dear, asked[1], making=making))
 

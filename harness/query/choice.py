@@ -51,7 +51,11 @@ def advice(outcome: Outcome) -> str:
     spans = [
         f"{name} after {_span(found, ',')}" if found else f"{name} never"
         for name, found in paid.items()
-        if any(dollars(outcome.of(RAW, each)) is not None for each in outcome.questions())
+        if any(
+            dollars(outcome.of(RAW, each)) is not None
+            and dollars(outcome.of(name, each)) is not None
+            for each in outcome.questions()
+        )
     ]
     if spans:
         sentences.append(f"By the question, so many queries pay for a layout: {'; '.join(spans)}.")

@@ -141,8 +141,12 @@ def without_projection(statement: exp.Create, _: Days) -> None:
 
 def only_these_days(statement: exp.Create, days: Days) -> None:
     """As if the last day were today."""
-    span = f"{days.names()[0]},{days.names()[-1]}"
-    set_properties(statement, {"projection.day.range": span})
+    first, last = days.names()[0], days.names()[-1]
+    changed: dict[str, str | None] = {"projection.day.range": f"{first},{last}"}
+    if first == last:  # Trino refuses a range of one day
+        changed = {"projection.day.type": "enum", "projection.day.values": first}
+        changed["projection.day.range"] = None
+    set_properties(statement, changed)
 
 
 def location_of(statement: exp.Create) -> str:

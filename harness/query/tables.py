@@ -53,7 +53,8 @@ def describe(outcome: Outcome) -> str:
     late = f", S3 answers after {outcome.latency}" if outcome.latency is not None else ""
     rss = outcome.trino_rss_bytes
     return (
-        f"{len(outcome.days)} days from {outcome.days[0]}, {outcome.sources:,} sources, "
+        f"{len(outcome.days)} {'day' if len(outcome.days) == 1 else 'days'} from "
+        f"{outcome.days[0]}, {outcome.sources:,} sources, "
         f"{outcome.records:,} records, {outcome.source_bytes / 1e6:,.1f} MB stored{late}"
         + ("" if rss is None else f"; Trino took {rss / 2**20:,.0f} MiB at most")
     )
