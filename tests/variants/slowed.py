@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from aggregator import handler
 
-_BUSY_S = 0.04
+_BUSY_S = 0.02
 _inflate: Callable[[bytes, int, Callable[[], None]], bytes] = handler.inflate
 
 
