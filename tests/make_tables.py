@@ -1,5 +1,6 @@
 """Writes the tables of README.md, results.md and backfill.md from ``docs/results.json``, that of
-tls.md from ``docs/tls.json``, those of lambda-or-fargate.md from ``docs/tasks.json``, too, with its
+tls.md from ``docs/tls.json``, that of growth.md and its picture from ``docs/growth-20k.json`` and
+``docs/growth-200k.json``, those of lambda-or-fargate.md from ``docs/tasks.json``, too, with its
 picture, that of nights.md from ``docs/drill.json``, and then those of feed.md and of the lessons.
 
 ``python -m harness compare --export-json docs/results.json`` writes the first export. The same with
@@ -19,20 +20,25 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
 
 from night_table import night_table
+
+if TYPE_CHECKING:
+    from harness.report.side_by_side import SideBySide
 
 ROOT = Path(__file__).parent.parent
 EXPORT = ROOT / "docs/results.json"
 TLS_EXPORT = ROOT / "docs/tls.json"
 TASKS_EXPORT = ROOT / "docs/tasks.json"
 DRILL_EXPORT = ROOT / "docs/drill.json"
-README, RESULTS, BACKFILL, TLS, PLACES, NIGHTS = (
+GROWTH_EXPORTS = ROOT / "docs/growth-20k.json", ROOT / "docs/growth-200k.json"
+README, RESULTS, BACKFILL, TLS, PLACES, NIGHTS, GROWTH = (
     ROOT / name
     for name in (
         *("README.md", "docs/results.md", "docs/backfill.md", "docs/tls.md"),
-        *("docs/lambda-or-fargate.md", "docs/nights.md"),
+        *("docs/lambda-or-fargate.md", "docs/nights.md", "docs/growth.md"),
     )
 )
 BEGIN, END = "<!-- made by tests/make_tables.py -->\n", "<!-- end -->\n"
@@ -187,6 +193,48 @@ def tls_table(export: Path) -> str:
     return f"{facts}\n\n{table.rstrip()}\n"
 
 
+def _grown(export: Path) -> SideBySide:
+    sys.path.insert(0, str(ROOT))  # so that it runs as a script from anywhere
+    from harness.report.json_export import read_export
+
+    return {str(each): read_export(each) for each in (export, *GROWTH_EXPORTS)}
+
+
+def large_days_table(export: Path) -> str:
+    """Each row over the three days: the time of a source, and the peak memory."""
+    from harness.report.side_by_side import growth
+
+    lines = [
+        "| row | ms per 1,000 sources: 2,000 / 20,000 / 200,000 | 200,000, s | peak MiB "
+        "| 200,000 by 20,000 |\n",
+        "|---|--:|--:|--:|--:|\n",
+    ]
+    for row in growth(_grown(export)):
+        times = " / ".join(f"{size.ms_per_1000:,.0f}" for size in row.sizes)
+        peaks = [size.peak_rss_bytes / 2**20 for size in row.sizes if size.peak_rss_bytes]
+        lines.append(
+            f"| {row.name} | {times} | {row.sizes[-1].first.median / 1000:.0f} "
+            f"| {' / '.join(map(_number, peaks))} | {peaks[-1] / peaks[-2]:.2f} |\n"
+        )
+    return "".join(lines)
+
+
+def large_days_pictures(export: Path) -> dict[Path, bytes]:
+    """The files of the picture of growth."""
+    from harness.report.html_page.growth_plot import growth_plot
+
+    plot = growth_plot(_grown(export))
+    assert plot is not None
+    drawn = {scheme: uri for (scheme, width), uri in plot.images.items() if width == "wide"}
+    folder = ROOT / "docs/pictures"
+    return {folder / f"growth-{each}.svg": _decoded(uri) for each, uri in drawn.items()}
+
+
+def _decoded(data_uri: str) -> bytes:
+    with urlopen(data_uri) as found:
+        return bytes(found.read())
+
+
 def block(text: str) -> str:
     """The part of a document between the two marks."""
     return text.partition(BEGIN)[2].partition(END)[0]
@@ -206,6 +254,7 @@ def blocks(path: Path) -> dict[Path, str]:
         BACKFILL: backfill_table(export),
         TLS: tls_table(TLS_EXPORT),
         PLACES: place_tables(path),
+        GROWTH: large_days_table(path),
         NIGHTS: night_table(json.loads(DRILL_EXPORT.read_text())),
     }
 
@@ -231,6 +280,8 @@ if __name__ == "__main__":
         document.write_text(with_block(document.read_text(), made))
     for picture, drawn in place_pictures(EXPORT).items():
         picture.write_text(drawn)
+    for picture, image in large_days_pictures(EXPORT).items():
+        picture.write_bytes(image)
     for program in ("feed_tables.py", "make_lessons.py"):
         command = (sys.executable, ROOT / "tests" / program)
         subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)

@@ -256,13 +256,18 @@ def test_the_tables_are_those_of_the_export() -> None:
         path: make_tables.block(path.read_text())
         for path in (
             *(make_tables.README, make_tables.RESULTS, make_tables.BACKFILL, make_tables.TLS),
-            *(make_tables.PLACES, make_tables.NIGHTS),
+            *(make_tables.PLACES, make_tables.NIGHTS, make_tables.GROWTH),
         )
     }
     if make_tables.EXPORT.exists():
         assert written == make_tables.blocks(make_tables.EXPORT)
     else:
         assert re.search(r"at commit [0-9a-f]{7}", written[make_tables.README])
+
+
+def test_the_pictures_of_growth_are_those_of_the_exports() -> None:
+    for path, image in make_tables.large_days_pictures(make_tables.EXPORT).items():
+        assert path.read_bytes() == image, path.name
 
 
 def test_the_table_has_a_row_for_each_language_and_client() -> None:
