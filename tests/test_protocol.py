@@ -99,3 +99,11 @@ def test_copies_that_replace_chunks_need_their_order() -> None:
     assert explore(start, Rules(copying=Copying.DOWNWARDS)).violation is None
     any_order = explore(start, Rules(copying=Copying.ANY))
     assert promise_broken(any_order).startswith("where sources only grow, a reader misses no")
+
+
+def test_a_write_that_s3_carries_out_after_the_claim_is_given_back_breaks_it() -> None:
+    start = World(runs=TWO, **GROWING, late_writes=1)
+    exploration = explore(start, Rules())
+    assert exploration.violation is not None
+    assert any("S3 carries out late" in event for event in exploration.violation.schedule)
+    assert explore(start, Rules(silence_keeps_claim=True)).violation is None

@@ -20,8 +20,7 @@ export class Attempts {
   #connections;
   #end = new AbortController();
   #failure = /** @type {PromiseWithResolvers<never>} */ (Promise.withResolvers());
-  /** Rejects as soon as a request has failed for good (E4). */
-  failed = handled(this.#failure.promise);
+  failed = handled(this.#failure.promise); // rejects once a request has failed for good (E4)
 
   /**
    * @param {number} concurrency
@@ -114,12 +113,13 @@ export class Deadline {
     if (performance.now() >= this.#atMs) throw this.#error();
   }
 
-  /** W4 begins: from here the run goes on, until the last second. */
+  /** W4 begins, unless the last second has: from here the run goes on until then. */
   disarm() {
+    const leftMs = this.#endMs - ENDING_MS - performance.now();
+    if (leftMs <= 0) throw this.#error();
     clearTimeout(this.#timer);
     this.#atMs = Number.POSITIVE_INFINITY;
     this.#publishedByMs = this.#endMs - ENDING_MS;
-    const leftMs = Math.max(0, this.#publishedByMs - performance.now());
     this.#timer = setTimeout(() => this.onLastSecond(), leftMs + 2); // a timer may be early
   }
 

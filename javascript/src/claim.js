@@ -1,6 +1,7 @@
 // Step: claim (SPEC.md W11 to W13): one run at a time may work at a day. The claim is an object in
 // the destination, which S3 puts, replaces and deletes on conditions only.
 
+import { isUtf8 } from 'node:buffer';
 import { AggregationError, escapeKey } from './errors.js';
 import { dayPrefix } from './trigger.js';
 
@@ -105,7 +106,7 @@ export class Claim {
 const expiryOf = (claim) => {
   try {
     const { run, expires } = JSON.parse(String(claim));
-    const isClaim = typeof run === 'string' && TIME.test(expires);
+    const isClaim = isUtf8(claim) && typeof run === 'string' && TIME.test(expires);
     return isClaim && new Date(expires).toISOString() === expires ? Date.parse(expires) : 0;
   } catch {
     return 0;

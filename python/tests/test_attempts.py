@@ -92,7 +92,9 @@ def test_the_deadline_ends_what_never_waits() -> None:
         with_attempts(work, remaining_s=0.2)
 
 
-def test_publishing_ignores_a_deadline_that_is_ahead() -> None:
+def test_publishing_ignores_a_deadline_that_is_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts_module, "_ENDING_S", -60)  # the last second comes later
+
     async def work(attempts: Attempts) -> int:
         attempts.finish_whatever_the_time()
         await asyncio.sleep(1.1)
@@ -280,7 +282,7 @@ def test_from_publishing_on_a_request_without_an_answer_fails_in_time() -> None:
 
     started = time.monotonic()
     with pytest.raises(AggregationError, match=r"^S3_ERROR: copy key$"):
-        with_attempts(work, remaining_s=1.2)
+        with_attempts(work, remaining_s=2)
     assert time.monotonic() - started < 30  # it hangs for 60 s
 
 
@@ -327,3 +329,11 @@ def test_chunks_make_the_deadline_earlier() -> None:
         with_attempts(work, remaining_s=60)
     assert caught.traceback[-1].name == "check_time"
     assert caught.traceback[-2].lineno == work.__code__.co_firstlineno + 3
+
+
+def test_publishing_does_not_begin_in_the_last_second() -> None:
+    async def work(attempts: Attempts) -> None:
+        attempts.finish_whatever_the_time()
+
+    with pytest.raises(OutOfTimeError):
+        with_attempts(work, remaining_s=1)

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"net/http"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -114,7 +115,7 @@ func isLive(claim []byte) bool {
 	end, _ := text(members["expires"])
 	expires, err := time.Parse(claimTime, end)
 	// Parse is lenient: it takes an hour of one digit, for instance.
-	isOfForm := hasRun && err == nil && expires.Format(claimTime) == end
+	isOfForm := utf8.Valid(claim) && hasRun && err == nil && expires.Format(claimTime) == end
 	return isOfForm && time.Now().Before(expires)
 }
 

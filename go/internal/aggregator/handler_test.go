@@ -193,6 +193,25 @@ func TestPublishingGoesOnAfterTheFirstCopy(t *testing.T) {
 	})
 }
 
+// E6: a run that reads the manifest until the last second does not begin W4.
+func TestPublishingDoesNotBeginInTheLastSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		handler, store, _ := testHandler(map[string]string{"1": `{"Records":[{}]}`})
+		store.before = func(_ context.Context, operation, key string) error {
+			if operation == "get" && strings.HasSuffix(key, manifestName) {
+				time.Sleep(4200 * time.Millisecond)
+			}
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(testContext(t), 5*time.Second)
+		defer cancel()
+		_, err := handler.Invoke(ctx, []byte(testEvent))
+		if err == nil || err.Error() != "OUT_OF_TIME: 1 sources read" {
+			t.Errorf("error is %v", err)
+		}
+	})
+}
+
 // E5: the last second is for the claim and the line end, whatever a request of W4 waits for.
 func TestPublishingLeavesTheLastSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -61,17 +61,19 @@ func (p *Publisher) Check(ctx context.Context, readable int, force bool) error {
 	published, ok := readableSources(body)
 	switch {
 	case isAbsent || force:
-		return context.Cause(ctx) // nil while there is time
 	case !ok:
 		return failure(BadManifest, "%s", escapeKey(key))
 	case published > float64(readable):
 		return failure(FewerSources, "published %.0f, readable %d", published, readable)
 	}
-	return context.Cause(ctx)
+	return context.Cause(ctx) // nil while there is time
 }
 
 // Publish makes the chunks visible, and counts the chunks that it deletes in the result.
 func (p *Publisher) Publish(ctx context.Context, chunks []Chunk, result *Result) error {
+	if ctx.Err() != nil { // W4 does not begin in the last second (E6)
+		return errOutOfTime
+	}
 	published, hidden, err := p.found(ctx)
 	if err != nil {
 		return err

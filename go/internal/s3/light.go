@@ -72,14 +72,15 @@ func (c *lightClient) ListPage(
 		IsTruncated           string
 		NextContinuationToken string
 		Contents              []struct{ Key, Size string }
-		Prefixes              []string `xml:"CommonPrefixes>Prefix"`
+		CommonPrefixes        []struct{ Prefix string }
 	}
 	err := c.ask(ctx, http.MethodGet, bucket, "?"+query.Encode(), http.Header{}, &answer)
 	if err != nil {
 		return aggregator.Page{}, err
 	}
-	listed := listing{
-		encoding: answer.EncodingType, next: answer.NextContinuationToken, prefixes: answer.Prefixes,
+	listed := listing{encoding: answer.EncodingType, next: answer.NextContinuationToken}
+	for _, common := range answer.CommonPrefixes {
+		listed.prefixes = append(listed.prefixes, common.Prefix)
 	}
 	switch answer.IsTruncated {
 	case "true", "false":
@@ -122,8 +123,8 @@ func (c *lightClient) Put(
 // as 500, as in the SDK.
 func (c *lightClient) Copy(ctx context.Context, bucket, from, to string) error {
 	var answer struct {
-		XMLName       xml.Name
-		Code, Message string
+		XMLName             xml.Name
+		Code, Message, ETag string
 	}
 	header := http.Header{"X-Amz-Copy-Source": {escapePath(bucket + "/" + from)}}
 	err := c.ask(ctx, http.MethodPut, bucket, "/"+escapePath(to), header, &answer)
@@ -135,7 +136,7 @@ func (c *lightClient) Copy(ctx context.Context, bucket, from, to string) error {
 		return &aggregator.Refusal{
 			Status: http.StatusInternalServerError, Code: answer.Code, Cause: cause,
 		}
-	case answer.XMLName.Local != "CopyObjectResult":
+	case answer.XMLName.Local != "CopyObjectResult" || answer.ETag == "":
 		return errNoResult
 	}
 	return nil

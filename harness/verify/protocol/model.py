@@ -7,9 +7,11 @@ for one wish to aggregate the day: when its run fails, the message comes back an
 
 Faults: a run may end before any request; a request may fail for good, so that the run gives its
 claim back and fails; the answer to any write may get lost, so that the run repeats the write; a
-source may appear or expire between any two requests. Time stands in the model
-only as the end of a claim: a claim expires after the run that wrote it has ended, because the
-claim's time is longer than the invocation's. ``Rules.clocks_agree`` false takes that away.
+source may appear or expire between any two requests. S3 may carry out a write that others can see
+after its run has given it up for want of an answer: SPEC assumes that it does so while the claim
+stands, and ``World.late_writes`` takes that away. Time stands in the model only as the end of a
+claim: a claim expires after the run that wrote it has ended, because the claim's time is longer
+than the invocation's. ``Rules.clocks_agree`` false takes that away.
 """
 
 from __future__ import annotations
@@ -45,6 +47,8 @@ class Rules:
     conditional_release: bool = True
     copying: Copying = Copying.NEW_FIRST
     clocks_agree: bool = True
+    silence_keeps_claim: bool = False
+    """A run without an answer keeps its claim, which expires when S3 has done all it will."""
 
 
 class Step(StrEnum):
@@ -74,6 +78,8 @@ _WRITES = {
     Step.CLAIM, Step.TAKE_OVER, Step.HIDE, Step.COPY, Step.DELETE_SURPLUS, Step.PUT_MANIFEST,
     Step.DELETE_HIDDEN, Step.RELEASE,
 }  # fmt: skip
+
+_VISIBLE_WRITES = {Step.COPY, Step.DELETE_SURPLUS, Step.PUT_MANIFEST}
 
 type Owner = tuple[int, int]
 """A request id: the number of the message and of the attempt."""
@@ -115,6 +121,8 @@ class World:
     crashes: int = 0
     failures: int = 0
     lost_answers: int = 0
+    late_writes: int = 0
+    under_way: Run | None = None  # a run as it was when it gave up a write that S3 still has
     published: frozenset[tuple[int, Record]] = frozenset()
     hidden: frozenset[tuple[Owner, int, Record]] = frozenset()
     manifest: tuple[Record, ...] | None = None
@@ -124,7 +132,7 @@ class World:
 
     @property
     def at_rest(self) -> bool:
-        return all(run.step in AT_REST for run in self.runs)
+        return self.under_way is None and all(run.step in AT_REST for run in self.runs)
 
     @property
     def visible(self) -> frozenset[Record]:
@@ -145,6 +153,10 @@ def successors(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
         )
     if world.claim and not world.expired and (not rules.clocks_agree or _owner_ended(world)):
         yield "the claim expires", replace(world, expired=True)
+    if late := world.under_way:
+        for request, written in _requests(replace(world, under_way=None), late, rules):
+            # the write alone: the run has gone on
+            yield f"S3 carries out late: {request}", _seen(replace(written, runs=world.runs))
     for run in world.runs:
         if run.step in AT_REST:
             continue
@@ -159,6 +171,13 @@ def successors(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
                 f"run {run.message}.{run.attempt} fails",
                 _give_up(replace(world, failures=world.failures - 1), run, rules),
             )
+        if run.step in _VISIBLE_WRITES and world.late_writes:
+            left = replace(world, late_writes=world.late_writes - 1, under_way=run)
+            keeps = rules.silence_keeps_claim
+            yield (
+                f"run {run.message}.{run.attempt} gives up: {run.step}",
+                _fail(left, run) if keeps else _give_up(left, run, rules),
+            )
         if run.running and world.crashes:
             yield (
                 f"run {run.message}.{run.attempt} dies",
@@ -167,7 +186,8 @@ def successors(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
 
 
 def _owner_ended(world: World) -> bool:
-    return not any(run.running and run.id == world.claim for run in world.runs)
+    owners = [run for run in (*world.runs, world.under_way) if run and run.running]
+    return not any(run.id == world.claim for run in owners)
 
 
 def _seen(world: World) -> World:

@@ -273,7 +273,8 @@ class Handler(BaseHTTPRequestHandler):
         rest = sorted((e for e in entries if e.encode() > after.encode()), key=str.encode)
         page, more = rest[:limit], len(rest) > limit
         kind = self.fault.kind if self.fault else None
-        by_url = query.get("encoding-type") == "url" and kind != "encoding-ignored"
+        plain = kind in ("encoding-ignored", "no-key")
+        by_url = query.get("encoding-type") == "url" and not plain
 
         def text(value: str) -> str:
             return quote_plus(value, safe="/*") if by_url else escape(value)
@@ -297,14 +298,16 @@ class Handler(BaseHTTPRequestHandler):
         for entry in page:
             size: int | str | None = entries[entry]
             if size is None:
-                parts.append(f"<CommonPrefixes><Prefix>{text(entry)}</Prefix></CommonPrefixes>")
+                name = "" if kind == "no-key" else f"<Prefix>{text(entry)}</Prefix>"
+                parts.append(f"<CommonPrefixes>{name}</CommonPrefixes>")
             else:
                 if kind == "foreign-key":
                     entry = f"foreign/{entry}"
                 size = "-1" if kind == "negative-size" else size
                 size = "" if kind == "no-size" else f"<Size>{size}</Size>"
+                name = "" if kind == "no-key" else f"<Key>{text(entry)}</Key>"
                 parts.append(
-                    f"<Contents><Key>{text(entry)}</Key>{size}"
+                    f"<Contents>{name}{size}"
                     "<LastModified>2024-02-08T00:00:00.000Z</LastModified>"
                     "<StorageClass>STANDARD</StorageClass></Contents>"
                 )
@@ -346,9 +349,10 @@ class Handler(BaseHTTPRequestHandler):
                 objects[request.key] = stored
         if stored is None:
             return self._refuse(404, "NoSuchKey")
+        hidden = self.fault is not None and self.fault.kind == "no-etag"
+        etag = "" if hidden else f"<ETag>{escape(_etag(stored.body))}</ETag>"
         body = (
-            '<?xml version="1.0" encoding="UTF-8"?><CopyObjectResult>'
-            f"<ETag>{escape(_etag(stored.body))}</ETag>"
+            f'<?xml version="1.0" encoding="UTF-8"?><CopyObjectResult>{etag}'
             "<LastModified>2024-02-08T00:00:00.000Z</LastModified></CopyObjectResult>"
         )
         return self._answer(200, body.encode(), {"Content-Type": "application/xml"})

@@ -98,7 +98,8 @@ export class LightClient {
   async copy(bucket, fromKey, toKey, signal) {
     const headers = { 'x-amz-copy-source': copySource(bucket, fromKey), 'content-length': '0' };
     const answer = await this.#send({ method: 'PUT', bucket, key: toKey, headers }, signal);
-    await readResult(answer, 'CopyObjectResult');
+    const { ETag } = await readResult(answer, 'CopyObjectResult');
+    if (!ETag) throw new Error('a copy without its ETag');
   }
 
   /** @type {S3Client['delete']} */

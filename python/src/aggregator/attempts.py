@@ -89,8 +89,7 @@ class Attempts:
         self._stops_at = deadline.when() or 0
         self._ends_at = self._stops_at + reserve_s
         self._fails_at: float | None = None  # a request without an answer, from W4 on (E5)
-        self._tasks = tasks
-        self._journal = journal
+        self._tasks, self._journal = tasks, journal
 
     def start[T](self, request: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Let a request go on beside the consumer, who awaits the task for its answer."""
@@ -140,6 +139,7 @@ class Attempts:
 
     def finish_whatever_the_time(self) -> None:
         """From W4 on, to finish is better than to stop, but the run's end needs time (E5)."""
+        self._stops_at = min(self._stops_at, self._ends_at - _ENDING_S)
         self.check_time()
         self._stops_at = float("inf")
         self._deadline.reschedule(None)

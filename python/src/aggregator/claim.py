@@ -14,7 +14,7 @@ from aggregator.attempts import Attempts
 from aggregator.config import Config
 from aggregator.errors import AggregationError
 from aggregator.store import Store
-from aggregator.trigger import Day
+from aggregator.trigger import STRICT_JSON, Day
 
 _ROUNDS = 5
 _CLOCKS_DIFFER_S = 60
@@ -77,7 +77,7 @@ class Claim:
 def _is_in_force(body: bytes) -> bool:
     """Whether this is a claim (W11) that has not expired."""
     try:
-        claim = json.loads(body.decode())
+        claim = STRICT_JSON.decode(body.decode())
         run, until = claim["run"], claim["expires"]
         if not (isinstance(run, str) and _TIME.fullmatch(until)):
             return False

@@ -51,7 +51,7 @@ class LightStore:
 
     async def get(self, bucket: str, key: str, limit: int) -> bytes:
         answer = await self._http.send("GET", bucket, _path(key), limit=limit)
-        if answer.too_large and answer.status == 200:
+        if answer.too_large and answer.status < 300:
             raise BadSourceError("TOO_LARGE")
         code = _error_code(answer)
         if is_missing(answer.status, code):
@@ -86,7 +86,8 @@ class LightStore:
     async def copy(self, bucket: str, from_key: str, to_key: str) -> None:
         headers = {"x-amz-copy-source": bucket + _path(from_key)}
         text = _accepted(await self._http.send("PUT", bucket, _path(to_key), headers))
-        _result(text, "CopyObjectResult")
+        if not _result(text, "CopyObjectResult").findtext("{*}ETag"):
+            raise AttemptError("200 without the copy's ETag", again=True)
 
     async def delete(self, bucket: str, key: str) -> None:
         _accepted(await self._http.send("DELETE", bucket, _path(key)))
@@ -135,7 +136,7 @@ def _page(text: bytes, prefix: str) -> Page:
     space = found.tag.removesuffix("ListBucketResult")  # a wildcard takes twice the time
     key, size = f"{space}Key", f"{space}Size"
     decoded = unquote_plus if found.findtext(f"{space}EncodingType") == "url" else str
-    prefixes = found.iterfind(f"{space}CommonPrefixes/{space}Prefix")
+    prefixes = found.iterfind(f"{space}CommonPrefixes")
     truncated = found.findtext(f"{space}IsTruncated")
     if truncated not in ("true", "false"):
         raise AttemptError("200 without IsTruncated", again=True)
@@ -145,7 +146,7 @@ def _page(text: bytes, prefix: str) -> Page:
             Listed(decoded(each.findtext(key, "")), _size(each.findtext(size, "")))
             for each in found.iterfind(f"{space}Contents")
         ],
-        [decoded(each.text or "") for each in prefixes],
+        [decoded(each.findtext(f"{space}Prefix", "")) for each in prefixes],
         found.findtext(f"{space}NextContinuationToken"),
         truncated=truncated == "true",
     )
@@ -175,6 +176,7 @@ def _error_code(answer: Answer) -> str:
     if answer.status < 300:
         return ""
     try:
-        return _parsed(answer.body).findtext("{*}Code", "")
+        error = _parsed(answer.body)
     except AttemptError:
         return ""
+    return error.findtext("{*}Code", "") if error.tag.rpartition("}")[2] == "Error" else ""

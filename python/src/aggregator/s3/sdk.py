@@ -88,8 +88,11 @@ class SdkStore:
         answer = await self._call(self._client(bucket).list_objects_v2, **request)
         return whole_page(
             prefix,
-            [Listed(found["Key"], found.get("Size", -1)) for found in answer.get("Contents", ())],
-            [found["Prefix"] for found in answer.get("CommonPrefixes", ())],
+            [
+                Listed(found.get("Key", ""), found.get("Size", -1))
+                for found in answer.get("Contents", ())
+            ],
+            [found.get("Prefix", "") for found in answer.get("CommonPrefixes", ())],
             answer.get("NextContinuationToken"),
             truncated=_required(answer, "IsTruncated"),
         )

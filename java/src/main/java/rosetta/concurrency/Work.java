@@ -95,8 +95,12 @@ public final class Work {
 
   /** The same from W4 on: until the last second, when a request without an answer fails (E5). */
   public <T> T toItsEnd(Callable<T> work) throws InterruptedException {
-    isUnlimited = true;
     Duration left = Duration.between(pace.now(), end.minus(ENDING));
+    if (!left.isPositive()) { // W4 does not begin in the last second (E6)
+      expire();
+      return inTime(work);
+    }
+    isUnlimited = true;
     var unused =
         lastSecond
             .completeOnTimeout(true, left.toNanos(), TimeUnit.NANOSECONDS)

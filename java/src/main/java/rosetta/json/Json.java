@@ -10,11 +10,16 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.json.JsonWriteFeature;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.Reader;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.lang.reflect.Method;
 import java.lang.reflect.RecordComponent;
+import java.nio.charset.CharsetDecoder;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -51,7 +56,10 @@ public final class Json {
 
   /** Reads a whole document; throws {@link IOException} when it isn't exactly one. */
   public static Object parse(byte[] text) throws IOException {
-    try (JsonParser parser = FACTORY.createParser(text)) {
+    // Jackson's own decoder lets some overlong forms and surrogates pass.
+    CharsetDecoder strict = StandardCharsets.UTF_8.newDecoder();
+    Reader reader = new InputStreamReader(new ByteArrayInputStream(text), strict);
+    try (JsonParser parser = FACTORY.createParser(reader)) {
       return document(parser);
     }
   }

@@ -42,11 +42,14 @@ final class Answers {
         truncated.equals("true") ? token : null);
   }
 
-  /** Throws when the answer has another root: S3 may answer 200 and have failed. */
-  static void require(String root, InputStream xml) throws IOException {
+  /** Throws when the answer is no result of a copy: S3 may answer 200 and have failed. */
+  static void requireCopy(InputStream xml) throws IOException {
     Answers answer = new Answers();
     answer.read(xml);
-    answer.requireRoot(root);
+    answer.requireRoot("CopyObjectResult");
+    if (answer.texts.getOrDefault("ETag", "").isEmpty()) {
+      throw new IOException("a copy without its ETag");
+    }
   }
 
   /** The fault that an answer of this status tells; its code only if S3 has written it. */
@@ -78,6 +81,9 @@ final class Answers {
         if (event == XMLStreamConstants.START_ELEMENT) {
           root = root == null ? reader.getLocalName() : root;
           text.setLength(0);
+          if (reader.getLocalName().equals("CommonPrefixes")) {
+            texts.put("Prefix", ""); // the listing has one of its own
+          }
         } else if (event == XMLStreamConstants.CHARACTERS || event == XMLStreamConstants.CDATA) {
           text.append(reader.getText());
         } else if (event == XMLStreamConstants.END_ELEMENT) {

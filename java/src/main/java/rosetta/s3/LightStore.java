@@ -164,7 +164,7 @@ final class LightStore implements Store {
     attempt(
         requests.of(SdkHttpMethod.PUT, bucket, toKey).putHeader("x-amz-copy-source", from),
         answer -> {
-          Answers.require("CopyObjectResult", answer.getEntity().getContent());
+          Answers.requireCopy(answer.getEntity().getContent());
           return null;
         });
   }

@@ -59,6 +59,16 @@ class WorkTest {
     work.stop();
   }
 
+  /** E6: W4 does not begin in the last second. */
+  @Test
+  void doesNotBeginToPublishInTheLastSecond() throws Exception {
+    Work work = lasting(1_000);
+    AtomicBoolean hasBegun = new AtomicBoolean();
+    assertThrows(OutOfTime.class, () -> work.toItsEnd(() -> hasBegun.getAndSet(true)));
+    assertTrue(work.stop());
+    assertFalse(hasBegun.get());
+  }
+
   /** E4. */
   @Test
   void endsWithAFailure() throws Exception {

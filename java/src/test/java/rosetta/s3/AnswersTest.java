@@ -68,8 +68,7 @@ class AnswersTest {
   @Test
   void tellsTheErrorInTheAnswerOf200() {
     String error = "<Error><Code>SlowDown</Code></Error>";
-    FailedAttempt failed =
-        assertThrows(FailedAttempt.class, () -> Answers.require("CopyObjectResult", xml(error)));
+    FailedAttempt failed = assertThrows(FailedAttempt.class, () -> Answers.requireCopy(xml(error)));
     assertEquals("SlowDown", failed.code());
     assertEquals(200, failed.status());
     assertEquals(
