@@ -298,6 +298,16 @@ def test_a_fault_of_java_is_told_with_its_place() -> None:
     assert junit(report)["a"].words == "1\n  at rosetta.XTest.d(XTest.java:2)"
 
 
+def test_the_two_values_of_java_stand_before_a_log() -> None:
+    message = "a: the log: [...] ==> expected: &lt;{n=1}&gt; but was: &lt;null&gt;"
+    report = f"<t><testcase name='a'><failure message='{message}'>at</failure></testcase></t>"
+    assert junit(report)["a"].words.splitlines() == [
+        "expected: <{n=1}>",
+        "but was:  <null>",
+        "a: the log: [...]",
+    ]
+
+
 def test_what_does_not_compile_is_told_by_the_end_of_the_output() -> None:
     output = "\n".join(f"line {number}" for number in range(40))
     assert start_fault(output, ROOT) == "\n".join(f"line {number}" for number in range(15, 40))

@@ -65,7 +65,15 @@ def _words(fault: ElementTree.Element) -> str:
     if "\nE  " in text:
         return _own_frames(text)
     java = re.findall(r"^\tat (?:.*/)?(rosetta\..*)", text, re.MULTILINE)
-    return "\n  at ".join([html.unescape(fault.get("message", text)), *java[:_FRAMES]])
+    return "\n  at ".join([_compared(html.unescape(fault.get("message", text))), *java[:_FRAMES]])
+
+
+def _compared(message: str) -> str:
+    """JUnit's two values first and one below the other: a log may stand before them."""
+    before, arrow, values = message.partition(" ==> ")
+    if not arrow:
+        return message
+    return values.replace("> but was: <", ">\nbut was:  <") + f"\n{before}"
 
 
 def _own_frames(trace: str) -> str:
