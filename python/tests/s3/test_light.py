@@ -16,7 +16,7 @@ from memory_store import make_config
 from test_clients import Blocking, Handler
 
 from aggregator.errors import BadSourceError
-from aggregator.s3 import light_http
+from aggregator.s3 import light, light_http
 from aggregator.s3.credentials import Keys
 from aggregator.s3.endpoint import Address, address_of
 from aggregator.s3.light import LightStore
@@ -288,3 +288,13 @@ def raw_answers(server: ThreadingHTTPServer, answer: bytes) -> Iterator[None]:
 
     server.RequestHandlerClass = handle  # type: ignore[assignment]
     yield
+
+
+@pytest.mark.parametrize(
+    ("page", "code"),
+    [(b"<Error><Code>SlowDown</Code></Error>", "SlowDown"), (b"<a><Code>SlowDown</Code></a>", "")],
+)
+def test_only_an_error_of_s3_has_a_code(page: bytes, code: str) -> None:
+    answer = light_http.Answer(len(page), BytesIO())
+    answer.status, answer.parts = 503, [page]
+    assert light._error_code(answer) == code
