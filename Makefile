@@ -161,7 +161,7 @@ types-harness = $(BIN)/mypy
 # them.
 test-unit-harness = $(BIN)/python -m harness.toolchain && $(BIN)/python -m harness.build || exit; \
 	$(BESIDE) --durations=25 -m "not timed and not alone" -n $$(($$(nproc) * 5 / 2)); beside=$$?; \
-	$(BESIDE) --durations=5 -m timed -n $$(($$(nproc) * 4)) tests/test_contract.py; timed=$$?; \
+	$(BESIDE) --durations=5 -m timed -n $$(($$(nproc) * 2)) tests/test_contract.py; timed=$$?; \
 	$(BIN)/pytest --durations=5 -m alone $$(grep -l mark.alone tests/test_*.py); alone=$$?; \
 	exit $$((beside | timed | alone))
 BESIDE = $(BIN)/pytest --dist loadscope --no-loadscope-reorder

@@ -18,8 +18,8 @@ from botocore.exceptions import ClientError
 from harness.model import Invocation
 from harness.verify.scripted_s3.scene import Stored
 from harness.verify.scripted_s3.server import ScriptedS3
-from harness.verify.vectors.cases import DESTINATION_BUCKET, Case, load_cases
-from harness.verify.vectors.judge import Function, judge
+from harness.verify.vectors.cases import DESTINATION_BUCKET, Case, Expectation, load_cases
+from harness.verify.vectors.judge import Function, check_answer, judge
 from harness.verify.vectors.log_checks import PHASES
 
 CASE = "writing-three-chunks"
@@ -278,6 +278,21 @@ WRONG: dict[str, tuple[Callable[[], Script], str]] = {
 def test_a_fault_is_named(name: str, case: Case, s3: ScriptedS3) -> None:
     make, expected = WRONG[name]
     assert expected in problems(make(), case, s3)
+
+
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        ("A", ""),
+        ("B", ""),
+        ("C", "error is 'C', expected 'A'"),
+        (None, "error is None, expected 'A'"),
+    ],
+)
+def test_one_of_two_errors_is_expected(told: str | None, problem: str) -> None:
+    expected = Expectation(None, "A", None, None, None, None, or_error="B")
+    ended = Invocation(None, told, True, None, None, None, None, ())
+    assert "".join(check_answer(expected, ended, RUN)) == problem
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_the_size_of_a_task_needs_a_task(capsys: pytest.CaptureFixture[str]) -> 
     assert cli.main(["compare", "--vcpus", "0.5"]) == 2
     assert "add --target task" in capsys.readouterr().err
     assert cli.main(["compare", "--target", "task", "--vcpus", "0"]) == 2
-    assert "0 is not above 0" in capsys.readouterr().err
+    assert "0 is not a number above 0" in capsys.readouterr().err
 
 
 def test_without_bubblewrap_the_remedy_is_told(

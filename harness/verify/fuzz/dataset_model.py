@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from harness.fixtures.chunks import CHUNK_NAME, HIDDEN_CHUNK_NAME
 from harness.fixtures.sources import BadSourceError, read_records
@@ -165,10 +166,19 @@ def _is_live(claim: bytes) -> bool:
     if len(claim) > _LONGEST_CLAIM:
         return False
     try:
-        expires = datetime.strptime(json.loads(claim)["expires"], "%Y-%m-%dT%H:%M:%S.%f%z")
+        expires = datetime.strptime(_json(claim)["expires"], "%Y-%m-%dT%H:%M:%S.%f%z")
     except (ValueError, TypeError, KeyError):
         return False
     return expires > datetime.now(UTC)
+
+
+def _json(text: bytes) -> Any:
+    """JSON of RFC 8259 in UTF-8, without a byte order mark; raises ``ValueError`` otherwise."""
+
+    def refuse(constant: str) -> float:
+        raise ValueError(f"{constant} is not JSON")
+
+    return json.loads(text.decode(), parse_int=float, parse_constant=refuse)
 
 
 def _fails(error: str, bad: tuple[tuple[str, str], ...] = ()) -> Expectation:
@@ -177,7 +187,7 @@ def _fails(error: str, bad: tuple[tuple[str, str], ...] = ()) -> Expectation:
 
 def _counts_of(manifest: bytes) -> Mapping[str, float] | None:
     try:
-        result = json.loads(manifest, parse_int=float)["result"]
+        result = _json(manifest)["result"]
         counts = {name: result[name] for name in ("sources", "bad")}
     except (ValueError, TypeError, LookupError):
         return None

@@ -25,7 +25,10 @@ DESTINATION_BUCKET = "destination-bucket"
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """The expected end of a step. ``published`` is the expected result in the manifest."""
+    """The expected end of a step. ``published`` is the expected result in the manifest.
+
+    ``or_error`` is as right as ``error``, where a clause leaves it to the moment.
+    """
 
     result: Mapping[str, Any] | None
     error: str | None
@@ -33,6 +36,7 @@ class Expectation:
     bad: tuple[tuple[str, str], ...] | None
     retries: int | None
     day_prefix: str | None
+    or_error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,7 @@ def _step(raw: Mapping[str, Any], settings: Mapping[str, str | None], folder: Pa
             bad=None if bad is None else tuple((key, code) for key, code in bad),
             retries=expect.get("retries"),
             day_prefix=expect.get("day_prefix"),
+            or_error=expect.get("or_error"),
         ),
     )
 
