@@ -67,6 +67,7 @@ type vectorStep struct {
 	Expect    struct {
 		Result, Published *Result
 		Error             string
+		OrError           string `json:"or_error"` // of vectors that need HTTP
 		Bad               [][2]string
 		Retries           *int
 		DayPrefix         string `json:"day_prefix"`
